@@ -1,0 +1,287 @@
+"""Config: every option of a run in one frozen record that checks itself; flags, config.json and docs come from it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import field as dataclass_field
+from typing import Any
+
+from wgan.errors import WganError, nearest
+
+FORMAT = 1  # of config.json; raised when a field changes its meaning
+
+
+def option(
+    default: Any,
+    group: str,
+    text: str,
+    *,
+    choices: tuple[str, ...] = (),
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> Any:
+    """Declare one option: its default, its group, its help (unit, meaning of 0), and what values are allowed."""
+    return dataclass_field(
+        default=default, metadata={"group": group, "help": text, "choices": choices, "low": low, "high": high}
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """All options of one run; the defaults are the `mnist` recipe.
+
+    Raises WganError for a value outside its range, naming the field and what would be right.
+    """
+
+    recipe: str = option("mnist", "data", "name of the recipe the options started from")
+    data: str = option("mnist", "data", "what to train on: mnist, mnist:5, mnist:0-4, stacked-mnist, ring, grid, swissroll")
+    split: str = option("train", "data", "part of the data", choices=("train", "test", "all"))
+    sampling: str = option(
+        "epoch",
+        "data",
+        "order of real images: epoch = shuffled without replacement, iid = with replacement, sequential = as stored",
+        choices=("epoch", "iid", "sequential"),
+    )
+    batch: int = option(64, "data", "real images in one critic update (and as many fakes)", low=1, high=65536)
+    generator_batch: int = option(0, "data", "latents in one generator update; 0 = batch", low=0, high=65536)
+
+    latent: int = option(128, "model", "dimension of the latent z ~ N(0, 1)", low=1, high=65536)
+    generator: str = option("conv", "model", "generator family", choices=("conv", "mlp"))
+    generator_layers: str = option("/ 128 64k4x2 32k4x2 / k3", "model", "generator layers, see docs/networks.md")
+    generator_norm: str = option(
+        "batch", "model", "generator normalisation", choices=("none", "batch", "layer", "instance")
+    )
+    generator_activation: str = option("relu", "model", "relu, lrelu:SLOPE or relu-cap:MAX, in the generator")
+    generator_init: float = option(
+        0.0, "model", "standard deviation of the generator's initial kernels; 0 = PyTorch's default", low=0, high=1
+    )
+    upsample: str = option(
+        "transpose",
+        "model",
+        "how a generator layer xN grows: transpose = strided transposed convolution, nearest = repeat, then convolve",
+        choices=("transpose", "nearest"),
+    )
+    output: str = option(
+        "auto", "model", "last activation; auto = tanh for images, linear for vectors", choices=("auto", "tanh", "linear")
+    )
+    conditioning: str = option(
+        "norm",
+        "model",
+        "how the generator sees the label: none, product (embedding times z), concat (embedding beside z), "
+        "norm (a gain and bias for each class)",
+        choices=("none", "product", "concat", "norm"),
+    )
+    critic: str = option("conv", "model", "critic family", choices=("conv", "mlp"))
+    critic_layers: str = option("32k4x2 64k4x2 128k3x2 /", "model", "critic layers, see docs/networks.md")
+    critic_norm: str = option(
+        "none",
+        "model",
+        "critic normalisation (spectral: of the reshaped kernel, Miyato 2018)",
+        choices=("none", "batch", "layer", "instance", "spectral"),
+    )
+    critic_activation: str = option("lrelu:0.2", "model", "relu, lrelu:SLOPE or relu-cap:MAX, in the critic")
+    critic_init: float = option(
+        0.0, "model", "standard deviation of the critic's initial kernels; 0 = PyTorch's default", low=0, high=1
+    )
+    critic_conditioning: str = option(
+        "projection",
+        "model",
+        "how the critic's score sees the label: none, projection (Miyato & Koyama 2018)",
+        choices=("none", "projection"),
+    )
+    dropout: float = option(0.0, "model", "share of critic features dropped after each layer", low=0, high=0.95)
+    norm_momentum: float = option(0.1, "model", "batch norm momentum in PyTorch's sense (Keras m is 1 - m)", low=0, high=1)
+    norm_eps: float = option(1e-5, "model", "epsilon of every normalisation", low=1e-12, high=1)
+    pack: int = option(1, "model", "samples the critic judges together (PacGAN, Lin 2018); 1 = one", low=1, high=64)
+
+    objective: str = option(
+        "wgan-gp",
+        "objective",
+        "losses of both players",
+        choices=("gan", "wgan-clip", "wgan-gp", "wgan-lp", "dragan", "wgan-div", "hinge", "r3gan"),
+    )
+    penalty_weight: float = option(10.0, "objective", "lambda, the weight of the gradient penalty", low=0, high=1e6)
+    clip: float = option(0.01, "objective", "bound c of weight clipping to [-c, c]", low=1e-8, high=1e3)
+    clip_scope: str = option(
+        "all", "objective", "what is clipped: all weights (never normalisation), or conv kernels only", choices=("all", "conv")
+    )
+    class_critic: float = option(
+        0.0, "objective", "weight of the auxiliary classifier's cross-entropy in the critic's loss; 0 = off", low=0, high=1e6
+    )
+    class_generator: float = option(
+        0.0, "objective", "weight of the auxiliary classifier's cross-entropy in the generator's loss; 0 = off", low=0, high=1e6
+    )
+    class_on: str = option(
+        "real+fake",
+        "objective",
+        "images the critic's classifier learns from",
+        choices=("real", "fake", "real+fake"),
+    )
+
+    optimizer: str = option(
+        "adam",
+        "optim",
+        "rmsprop (PyTorch: alpha 0.99, eps 1e-8), rmsprop-keras (rho 0.9, eps 1e-7 under the root), adam",
+        choices=("rmsprop", "rmsprop-keras", "adam"),
+    )
+    lr: float = option(5e-4, "optim", "learning rate of the generator", low=0, high=10)
+    critic_lr: float = option(0.0, "optim", "learning rate of the critic; 0 = lr", low=0, high=10)
+    beta1: float = option(0.0, "optim", "Adam's decay of the mean gradient", low=0, high=0.9999)
+    beta2: float = option(0.9, "optim", "Adam's decay of the mean squared gradient", low=0, high=0.999999)
+    lr_decay: str = option(
+        "none", "optim", "learning rate over the run: constant, or falling to 0 at the last step", choices=("none", "linear", "cosine")
+    )
+    ema: float = option(0.999, "optim", "decay of the averaged generator for each step; 0 = off", low=0, high=0.999999)
+    n_critic: int = option(2, "optim", "critic updates for each generator update", low=1, high=1000)
+    critic_schedule: str = option(
+        "constant",
+        "optim",
+        "constant = n_critic always; warm-100 = 100 when step %% 1000 < 25 or step %% 500 == 0".replace("%%", "%"),
+        choices=("constant", "warm-100"),
+    )
+    real_batches: str = option(
+        "fresh",
+        "optim",
+        "real images of the critic updates of one step: a fresh batch each, or one shared by all",
+        choices=("fresh", "shared"),
+    )
+    generator_latents: str = option(
+        "fresh",
+        "optim",
+        "latents of the generator update: fresh, or the last critic update's",
+        choices=("fresh", "last"),
+    )
+    critic_update: str = option(
+        "joint",
+        "optim",
+        "joint = one optimizer step on real and fake, separate = one on each",
+        choices=("joint", "separate"),
+    )
+
+    steps: int = option(4000, "run", "generator updates in the whole run", low=1, high=100_000_000)
+    seed: int = option(0, "run", "seed of everything random", low=0, high=2**63 - 1)
+    device: str = option("auto", "run", "where to compute; auto = cuda, mps or cpu", choices=("auto", "cpu", "cuda", "mps"))
+    precision: str = option(
+        "auto",
+        "run",
+        "auto = bf16 for convolutions where the CPU or GPU has it, else fp32; fp64 for exact checks",
+        choices=("auto", "fp32", "bf16", "fp64"),
+    )
+    threads: int = option(0, "run", "CPU threads; 0 = every core", low=0, high=1024)
+    log_every: int = option(10, "run", "steps between lines of log.jsonl; 0 = only at the end", low=0)
+    sample_every: int = option(200, "run", "steps between sample sheets; 0 = only at the end", low=0)
+    evaluate_every: int = option(0, "run", "steps between evaluations; 0 = only at the end", low=0)
+    checkpoint_every: int = option(500, "run", "steps between checkpoints; 0 = only at the end", low=0)
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            object.__setattr__(self, f.name, check_value(f.name, getattr(self, f.name)))
+        check_combinations(self)
+
+    def replace(self, **changes: Any) -> Config:
+        """Return a copy with `changes`; an unknown name raises WganError with the nearest known one."""
+        check_names(changes)
+        return replace(self, **changes)
+
+    def to_json(self) -> str:
+        """Return the config as JSON text with its format number."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=2) + "\n"
+
+
+FIELDS = {f.name: f for f in fields(Config)}
+LENGTH_FIELDS = ("steps",)  # what may differ when a run is continued
+
+
+def check_names(values: Mapping[str, Any], where: str = "option") -> None:
+    """Raise WganError for a key that is no field of Config."""
+    for name in values:
+        if name not in FIELDS:
+            raise WganError(f"unknown {where} '{name}': {nearest(name, FIELDS)}")
+
+
+def check_value(name: str, value: Any) -> Any:
+    """Return `value` as the type of field `name`, or raise WganError saying what it must be."""
+    f = FIELDS[name]
+    kind = type(f.default)
+    wanted = {int: "a whole number", float: "a number", str: "a text"}[kind]
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise WganError(f"{name} must be {wanted}, not {value!r}")
+    if isinstance(value, str) and kind is not str:
+        try:
+            value = kind(value)
+        except ValueError:
+            raise WganError(f"{name} must be {wanted}, not '{value}'") from None
+    if kind is int and isinstance(value, float):
+        if not value.is_integer():
+            raise WganError(f"{name} must be {wanted}, not {value}")
+        value = int(value)
+    if kind is str and not isinstance(value, str):
+        raise WganError(f"{name} must be {wanted}, not {value!r}")
+    if kind is float:
+        value = float(value)
+    return _check_range(name, value)
+
+
+def _check_range(name: str, value: Any) -> Any:
+    meta = FIELDS[name].metadata
+    if meta["choices"] and value not in meta["choices"]:
+        raise WganError(f"{name} '{value}' is not known: {nearest(str(value), meta['choices'])}")
+    if isinstance(value, (int, float)) and not meta["low"] <= value <= meta["high"]:
+        raise WganError(f"{name} must be between {meta['low']:g} and {meta['high']:g}, not {value!r}")
+    return value
+
+
+def check_combinations(c: Config) -> None:
+    """Raise WganError for two options that exclude each other, with the reason and the way out."""
+    penalised = c.objective in ("wgan-gp", "wgan-lp", "dragan", "wgan-div", "r3gan")
+    if penalised and c.critic_norm == "batch" and c.penalty_weight > 0:
+        raise WganError(
+            f"critic_norm batch with objective {c.objective}: the gradient penalty is defined for each sample, and batch "
+            "norm makes each score depend on the whole batch (Gulrajani 2017, section 4); use critic_norm layer or none"
+        )
+    if c.critic_update == "separate" and (penalised or c.objective == "hinge"):
+        raise WganError(f"critic_update separate works with gan and wgan-clip, not with {c.objective}: use joint")
+    if c.batch % c.pack or (c.generator_batch and c.generator_batch % c.pack):
+        raise WganError(f"pack {c.pack} must divide batch {c.batch} (and generator_batch {c.generator_batch})")
+    if c.pack > 1 and (c.critic_conditioning != "none" or c.class_critic or c.class_generator):
+        raise WganError("pack above 1 needs an unconditional critic: set critic_conditioning none and class weights 0")
+    if c.generator_latents == "last" and c.generator_batch not in (0, c.batch):
+        raise WganError("generator_latents last needs generator_batch 0 (the critic's batch)")
+
+
+def from_dict(values: Mapping[str, Any], where: str) -> Config:
+    """Build a Config from a mapping read from file `where`; one clear WganError for anything that does not fit."""
+    known = dict(values)
+    number = known.pop("format", None)
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise WganError(f"{where} has no format number: not a config of wgan")
+    if number > FORMAT:
+        raise WganError(f"{where} has format {number}, this wgan reads up to {FORMAT}: install a newer wgan")
+    check_names(known, where=f"option in {where}")
+    missing = [name for name in FIELDS if name not in known]
+    if missing:
+        raise WganError(f"{where} lacks {', '.join(missing)}")
+    return Config(**known)
+
+
+def from_json(text: str, where: str) -> Config:
+    """Parse config.json text; WganError for anything that is not a whole config."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        raise WganError(f"{where} is not valid JSON") from None
+    if not isinstance(values, dict):
+        raise WganError(f"{where} is not a config: expected a JSON object")
+    return from_dict(values, where)
+
+
+def differences(old: Config, new: Config) -> list[str]:
+    """Return 'name: old -> new' for every field but the length in which two configs differ."""
+    return [
+        f"{name}: {getattr(old, name)} -> {getattr(new, name)}"
+        for name in FIELDS
+        if name not in LENGTH_FIELDS and getattr(old, name) != getattr(new, name)
+    ]

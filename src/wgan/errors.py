@@ -1,0 +1,26 @@
+"""The one exception for a user's mistake, and the nearest-name hint every such message ends with."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class WganError(ValueError):
+    """A mistake the user can mend: one sentence saying what was wrong, where, and what would be right.
+
+    The command line prints the sentence and exits with code 2; it never shows a traceback for it.
+    """
+
+
+def nearest(name: str, options: Iterable[str]) -> str:
+    """Return 'did you mean x? (known: a, b, x)' for an unknown `name` among `options`."""
+    known = sorted(options)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}? " if close else ""
+    return f"{hint}(known: {', '.join(known)})"
+
+
+def unknown(kind: str, name: str, options: Iterable[str]) -> WganError:
+    """Build the error for a `name` that is no key of a table of `kind`s."""
+    return WganError(f"unknown {kind} '{name}': {nearest(name, options)}")
