@@ -1,0 +1,77 @@
+"""Source: what every data set looks like to the loop and the metrics, and the random stream it is drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import Tensor
+
+from wgan.errors import WganError
+
+SPLITS = ("train", "test", "all")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A fixed, finite, indexed data set in memory; sample i is the same on every call, machine and process."""
+
+    name: str  # the spec it was opened with, such as mnist:0-4
+    split: str  # train, test, or all = train then test
+    shape: tuple[int, ...]  # of one sample: (C, H, W) for images, (D,) for vectors
+    size: int  # N, the number of samples
+    gather: Callable[[Tensor], Tensor] = field(repr=False)  # indices int64 [B] -> uint8 [B, C, H, W] or float32 [B, D]
+    labels: Tensor | None = field(default=None, repr=False)  # int64 [N] in 0..classes-1
+    classes: int = 0  # 0 = unlabelled
+    class_names: tuple[str, ...] = ()
+    modes: Tensor | None = field(default=None, repr=False)  # float32 [K, D], the centres of a toy
+    sigma: float = 0.0  # standard deviation of a toy's noise in each coordinate, in the units of the samples
+    mode_count: int = 0  # K; 0 = the modes are not known
+    mode_index: Tensor | None = field(default=None, repr=False)  # int64 [N] in 0..mode_count-1
+
+    def __len__(self) -> int:
+        return self.size
+
+    @property
+    def is_image(self) -> bool:
+        """Whether a sample is an image uint8 [C, H, W] rather than a vector float32 [D]."""
+        return len(self.shape) == 3
+
+    @property
+    def radius(self) -> float:
+        """3σ, the distance to a centre within which a sample counts as high quality; 0 without centres."""
+        return 0.0 if self.modes is None else 3 * self.sigma
+
+    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return samples [B, *shape] and labels int64 [B] (or None) at `indices` int64 [B].
+
+        An index outside 0..N-1 raises IndexError: it is a fault of the caller, not of the user.
+        """
+        y = None if self.labels is None else self.labels.index_select(0, indices)
+        return self.gather(indices), y
+
+    def mode_labels(self, indices: Tensor) -> Tensor:
+        """Return the true mode, int64 [B] in 0..mode_count-1, of the samples at `indices` int64 [B].
+
+        Raises WganError when the modes of this source are not known.
+        """
+        if self.mode_index is None:
+            raise WganError(f"{self.name} has no known modes: stacked-mnist, ring and grid have")
+        return self.mode_index.index_select(0, indices)
+
+
+def rows(values: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return the `gather` of samples that lie in memory as `values` [N, *shape]."""
+    return lambda indices: values.index_select(0, indices)
+
+
+def stream(seed: int, name: str, split: str) -> np.random.Generator:
+    """Return the random stream of one split of one data set; different names or splits are independent."""
+    key = (*name.encode(), 0, *split.encode())  # bytes, not hash(): that one differs between processes
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
+
+
+def parts(split: str) -> tuple[str, ...]:
+    """Return the splits that `split` consists of, in their order."""
+    return ("train", "test") if split == "all" else (split,)
