@@ -37,7 +37,9 @@ class Config:
     """
 
     recipe: str = option("mnist", "data", "name of the recipe the options started from")
-    data: str = option("mnist", "data", "what to train on: mnist, mnist:5, mnist:0-4, stacked-mnist, ring, grid, swissroll")
+    data: str = option(
+        "mnist", "data", "what to train on: mnist, mnist:5, mnist:0-4, stacked-mnist, ring, grid, swissroll"
+    )
     split: str = option("train", "data", "part of the data", choices=("train", "test", "all"))
     sampling: str = option(
         "epoch",
@@ -65,7 +67,10 @@ class Config:
         choices=("transpose", "nearest"),
     )
     output: str = option(
-        "auto", "model", "last activation; auto = tanh for images, linear for vectors", choices=("auto", "tanh", "linear")
+        "auto",
+        "model",
+        "last activation; auto = tanh for images, linear for vectors",
+        choices=("auto", "tanh", "linear"),
     )
     conditioning: str = option(
         "norm",
@@ -93,7 +98,9 @@ class Config:
         choices=("none", "projection"),
     )
     dropout: float = option(0.0, "model", "share of critic features dropped after each layer", low=0, high=0.95)
-    norm_momentum: float = option(0.1, "model", "batch norm momentum in PyTorch's sense (Keras m is 1 - m)", low=0, high=1)
+    norm_momentum: float = option(
+        0.1, "model", "batch norm momentum in PyTorch's sense (Keras m is 1 - m)", low=0, high=1
+    )
     norm_eps: float = option(1e-5, "model", "epsilon of every normalisation", low=1e-12, high=1)
     pack: int = option(1, "model", "samples the critic judges together (PacGAN, Lin 2018); 1 = one", low=1, high=64)
 
@@ -106,13 +113,24 @@ class Config:
     penalty_weight: float = option(10.0, "objective", "lambda, the weight of the gradient penalty", low=0, high=1e6)
     clip: float = option(0.01, "objective", "bound c of weight clipping to [-c, c]", low=1e-8, high=1e3)
     clip_scope: str = option(
-        "all", "objective", "what is clipped: all weights (never normalisation), or conv kernels only", choices=("all", "conv")
+        "all",
+        "objective",
+        "what is clipped: all weights (never normalisation), or conv kernels only",
+        choices=("all", "conv"),
     )
     class_critic: float = option(
-        0.0, "objective", "weight of the auxiliary classifier's cross-entropy in the critic's loss; 0 = off", low=0, high=1e6
+        0.0,
+        "objective",
+        "weight of the auxiliary classifier's cross-entropy in the critic's loss; 0 = off",
+        low=0,
+        high=1e6,
     )
     class_generator: float = option(
-        0.0, "objective", "weight of the auxiliary classifier's cross-entropy in the generator's loss; 0 = off", low=0, high=1e6
+        0.0,
+        "objective",
+        "weight of the auxiliary classifier's cross-entropy in the generator's loss; 0 = off",
+        low=0,
+        high=1e6,
     )
     class_on: str = option(
         "real+fake",
@@ -132,7 +150,10 @@ class Config:
     beta1: float = option(0.0, "optim", "Adam's decay of the mean gradient", low=0, high=0.9999)
     beta2: float = option(0.9, "optim", "Adam's decay of the mean squared gradient", low=0, high=0.999999)
     lr_decay: str = option(
-        "none", "optim", "learning rate over the run: constant, or falling to 0 at the last step", choices=("none", "linear", "cosine")
+        "none",
+        "optim",
+        "learning rate over the run: constant, or falling to 0 at the last step",
+        choices=("none", "linear", "cosine"),
     )
     ema: float = option(0.999, "optim", "decay of the averaged generator for each step; 0 = off", low=0, high=0.999999)
     n_critic: int = option(2, "optim", "critic updates for each generator update", low=1, high=1000)
@@ -163,7 +184,9 @@ class Config:
 
     steps: int = option(4000, "run", "generator updates in the whole run", low=1, high=100_000_000)
     seed: int = option(0, "run", "seed of everything random", low=0, high=2**63 - 1)
-    device: str = option("auto", "run", "where to compute; auto = cuda, mps or cpu", choices=("auto", "cpu", "cuda", "mps"))
+    device: str = option(
+        "auto", "run", "where to compute; auto = cuda, mps or cpu", choices=("auto", "cpu", "cuda", "mps")
+    )
     precision: str = option(
         "auto",
         "run",

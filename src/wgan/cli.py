@@ -1,0 +1,170 @@
+"""The `wgan` command: names to functions, no logic. Nothing here imports torch before a command runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import Field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from wgan import __version__
+from wgan.config import FIELDS
+from wgan.errors import WganError, nearest
+
+EXAMPLES = """\
+  wgan train                     train the default recipe on the bundled MNIST
+  wgan train mlp-clip --steps 2000 --seed 1
+  wgan sample runs/mnist -n 100 --label 7 --out sevens.png
+  wgan recipes                   what there is to train
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with one sentence and the nearest flag for a mistake, instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise WganError(message)
+
+    def flags(self) -> list[str]:
+        """Return every long flag."""
+        return [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
+
+
+def add_train(commands: Any) -> None:
+    """Declare `wgan train`, with every Config field as a flag."""
+    p = commands.add_parser(
+        "train", help="train a recipe, or continue a run", formatter_class=argparse.RawTextHelpFormatter
+    )
+    p.add_argument("name", nargs="?", default="mnist", metavar="RECIPE", help="see `wgan recipes` (default: mnist)")
+    p.add_argument("--run", metavar="DIR", help="run folder (default: runs/RECIPE)")
+    p.add_argument("--dry-run", action="store_true", help="print config, sizes and a time estimate; write nothing")
+    groups: dict[str, Any] = {}
+    for name, f in FIELDS.items():
+        if name == "recipe":
+            continue
+        group = groups.setdefault(f.metadata["group"], p.add_argument_group(f.metadata["group"]))
+        group.add_argument(*flag_names(name), dest=f"option_{name}", metavar=metavar(f), help=flag_help(f))
+    p.set_defaults(function="train")
+
+
+def flag_names(name: str) -> list[str]:
+    """Return --n-critic and --n_critic for n_critic."""
+    return sorted({f"--{name.replace('_', '-')}", f"--{name}"})
+
+
+def metavar(f: Field[Any]) -> str:
+    """Return what stands for the value in the help."""
+    return {int: "N", float: "X", str: "TEXT"}[type(f.default)] if not f.metadata["choices"] else "NAME"
+
+
+def flag_help(f: Field[Any]) -> str:
+    """Return the help line of a field with its choices."""
+    choices = f" [{', '.join(f.metadata['choices'])}]" if f.metadata["choices"] else ""
+    return f"{f.metadata['help']}{choices}".replace("%", "%%")
+
+
+def add_sample(commands: Any) -> None:
+    """Declare `wgan sample`."""
+    p = commands.add_parser("sample", help="make samples with a trained run")
+    p.add_argument("path", metavar="RUN", help="run folder")
+    p.add_argument("-n", type=int, default=64, help="how many (default: 64)")
+    p.add_argument("--label", metavar="K", help="one class")
+    p.add_argument("--labels", metavar="0,1,2", help="several classes that take turns")
+    p.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
+    p.add_argument("--truncation", type=float, default=0.0, metavar="T", help="cut latents to [-T, T]; 0 = off")
+    p.add_argument("--step", type=int, help="checkpoint of this step (default: the newest)")
+    p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
+    p.add_argument(
+        "--out", default="sheet.png", metavar="FILE", help="sheet.png, samples.npz or folder/ (default: sheet.png)"
+    )
+    p.add_argument("--force", action="store_true", help="replace what is there")
+    p.set_defaults(function="sample")
+
+
+def add_interpolate(commands: Any) -> None:
+    """Declare `wgan interpolate`."""
+    p = commands.add_parser("interpolate", help="walk between latents, as a GIF or a PNG")
+    p.add_argument("path", metavar="RUN", help="run folder")
+    p.add_argument("--out", default="walk.gif", metavar="FILE", help="walk.gif or walk.png (default: walk.gif)")
+    p.add_argument("--stops", type=int, default=8, help="latents to walk through (default: 8)")
+    p.add_argument("--frames", type=int, default=12, help="pictures for each leg (default: 12)")
+    p.add_argument("--rows", type=int, default=6, help="walks side by side (default: 6)")
+    p.add_argument("--label", metavar="K", help="hold one class (default: walk across them)")
+    p.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
+    p.add_argument("--step", type=int, help="checkpoint of this step (default: the newest)")
+    p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
+    p.add_argument("--force", action="store_true", help="replace what is there")
+    p.set_defaults(function="interpolate")
+
+
+def add_recipes(commands: Any) -> None:
+    """Declare `wgan recipes`."""
+    p = commands.add_parser("recipes", help="list the recipes")
+    p.set_defaults(function="recipes")
+
+
+def parser() -> Parser:
+    """Return the parser of every command."""
+    p = Parser(prog="wgan", description=__doc__ and "Train Wasserstein GANs and measure them honestly.", epilog=EXAMPLES,
+               formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)  # fmt: skip
+    p.add_argument("--version", action="version", version=f"wgan {__version__}")
+    commands = p.add_subparsers(metavar="COMMAND", parser_class=_plain_parser)
+    for add in (add_train, add_sample, add_interpolate, add_recipes):
+        add(commands)
+    return p
+
+
+def _plain_parser(**options: Any) -> Parser:
+    return Parser(allow_abbrev=False, **options)
+
+
+def functions() -> dict[str, Callable[[argparse.Namespace], int]]:
+    """Return command name -> function; imported late, because they load torch."""
+    from wgan import commands
+
+    return commands.COMMANDS
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line; WganError with the nearest command or flag for what is not known."""
+    p = parser()
+    tables = next(a for a in p._actions if isinstance(a, argparse._SubParsersAction)).choices
+    if words and not words[0].startswith("-") and words[0] not in tables:
+        raise WganError(f"unknown command '{words[0]}': {nearest(words[0], tables)}")
+    found, rest = p.parse_known_args(words)
+    if rest:
+        flags = tables[words[0]].flags() if words[0] in tables else p.flags()
+        raise WganError(f"unknown argument '{rest[0]}': {nearest(rest[0].split('=')[0], flags) if flags else ''}")
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code: 0, 2 for a user's mistake (one sentence on stderr), 130 for Ctrl-C."""
+    words = list(sys.argv[1:] if words is None else words)
+    try:
+        found = parse(words)
+        if "function" not in found:
+            parser().print_help()
+            return 0
+        return functions()[found.function](found)
+    except WganError as error:
+        print(f"wgan: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("wgan: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader went away (wgan recipes | head): nothing to say, no one to say it to
+        return 1
+
+
+def output_path(text: str, force: bool) -> Path:
+    """Return the path to write to; WganError when something is there and `force` is off, or its folder is missing."""
+    path = Path(text)
+    if path.exists() and not force:
+        raise WganError(f"{path} exists: give another --out, or --force to replace it")
+    if not path.parent.is_dir():
+        raise WganError(f"the folder {path.parent} does not exist: create it or give another --out")
+    return path

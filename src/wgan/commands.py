@@ -1,0 +1,142 @@
+"""What each command does: from parsed flags to the library and back to a few printed lines."""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from wgan.checkpoint import write_atomically
+from wgan.cli import output_path
+from wgan.config import Config
+from wgan.errors import WganError
+from wgan.generate import Model, Samples
+from wgan.pictures import save_png, sheet
+from wgan.recipes import RECIPES, configure
+from wgan.run import make_folder
+from wgan.sheets import portray, save_gif
+
+
+def train(found: argparse.Namespace) -> int:
+    """`wgan train`: train or continue, then say where the pictures are and what to type next."""
+    prefix = "option_"
+    given = {k[len(prefix) :]: v for k, v in vars(found).items() if k.startswith(prefix) and v is not None}
+    config = configure(found.name, given)
+    if found.dry_run:
+        return dry_run(config)
+    from wgan.loop import train as loop
+
+    folder = Path(found.run) if found.run else Path("runs") / found.name
+    outcome = loop(config, folder)
+    again = f"wgan train {found.name}" + (f" --run {found.run}" if found.run else "")
+    if outcome.code:
+        print(f"stopped at step {outcome.run.step}, saved in {folder}; the same command goes on from there")
+        return outcome.code
+    print(f"finished step {outcome.run.step} of {config.steps}: pictures in {folder}/samples, {folder}/progress.gif, "
+          f"{folder}/losses.png")  # fmt: skip
+    print(f"next: wgan sample {folder} -n 100 --out digits.png   (train longer: {again} --steps {2 * config.steps})")
+    return 0
+
+
+def dry_run(config: Config) -> int:
+    """Print the resolved config, parameter counts, memory and a measured time estimate; write nothing."""
+    from wgan.estimate import estimate
+
+    for line in estimate(config):
+        print(line)
+    return 0
+
+
+def sample(found: argparse.Namespace) -> int:
+    """`wgan sample`: write a sheet, an npz file or a folder of images."""
+    from wgan.generate import load
+
+    if found.label is not None and found.labels is not None:
+        raise WganError("give --label or --labels, not both")
+    labels = found.labels.split(",") if found.labels is not None else found.label
+    path = Path(found.out)
+    folder = found.out.endswith("/") or path.is_dir() or not path.suffix
+    if not folder and path.suffix not in (".png", ".npz"):
+        raise WganError(f"--out {found.out}: give a .png, a .npz or a folder/")
+    out = output_path(found.out, found.force)
+    model = load(found.path, found.step, found.raw)
+    samples = model.sample(found.n, labels, found.seed, found.truncation)
+    write = write_folder if folder else write_npz if path.suffix == ".npz" else write_sheet
+    write(samples, out, model)
+    print(f"{found.n} samples in {out}")
+    return 0
+
+
+def write_sheet(samples: Samples, out: Path, model: Model) -> None:
+    """Write one PNG: a grid of images, or a scatter plot of points."""
+    save_png(portray(samples, None), out)
+
+
+def write_npz(samples: Samples, out: Path, model: Model) -> None:
+    """Write `images` uint8 (or `samples` float32 for vectors), and `labels` (class names) where conditional."""
+    arrays = {"images": samples.to_images()} if samples.dim() == 4 else {"samples": samples.numpy()}
+    if samples.labels is not None:
+        arrays["labels"] = named_labels(samples, model)
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **arrays)
+    write_atomically(out, packed.getvalue())
+
+
+def named_labels(samples: Samples, model: Model) -> np.ndarray:
+    """Return the labels [N] as the data names them: int64 where every name is a whole number, else text."""
+    assert samples.labels is not None
+    names = [model.class_names[i] for i in samples.labels.tolist()]
+    return np.array([int(n) for n in names]) if all(n.isdecimal() for n in names) else np.array(names)
+
+
+def write_folder(samples: Samples, out: Path, model: Model) -> None:
+    """Write one PNG for each image, below a folder for each class where conditional."""
+    names = None if samples.labels is None else named_labels(samples, model)
+    for i, image in enumerate(samples.to_images()):
+        folder = out if names is None else out / str(names[i])
+        make_folder(folder)
+        save_png(Image.fromarray(image), folder / f"{i:06d}.png")
+
+
+def interpolate(found: argparse.Namespace) -> int:
+    """`wgan interpolate`: write a walk between latents as GIF (moving) or PNG (one row for each walk)."""
+    from wgan.generate import load, walk
+
+    if Path(found.out).suffix not in (".gif", ".png"):
+        raise WganError(f"--out {found.out}: give a .gif or a .png")
+    out = output_path(found.out, found.force)
+    model = load(found.path, found.step, found.raw)
+    moving = out.suffix == ".gif"
+    samples = walk(model, found.stops, found.frames, found.seed, found.rows, found.label)
+    images = samples.to_images().reshape(-1, found.rows, *samples.to_images().shape[1:])  # [T, rows, H, W(, 3)]
+    if moving:
+        save_gif([sheet(frame, found.rows) for frame in images], out)
+    else:
+        stills = images[:: max(1, found.frames // 2)].swapaxes(0, 1)  # [rows, T', H, W(, 3)]
+        save_png(sheet(stills.reshape(-1, *stills.shape[2:]), stills.shape[1]), out)
+    print(f"a walk through {found.stops} latents in {out}")
+    return 0
+
+
+def recipes(found: argparse.Namespace) -> int:
+    """`wgan recipes`: a table of name, source, what it trains, minutes, expected figure."""
+    table = Table("recipe", "source", "trains", "minutes on 2 cores", "expected", box=None, pad_edge=False)
+    for name, r in RECIPES.items():
+        table.add_row(name, r.source, r.trains, r.minutes, r.expected)
+    console = Console()
+    Console(width=max(console.width, 100 if console.is_terminal else 200)).print(table)
+    return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "train": train,
+    "sample": sample,
+    "interpolate": interpolate,
+    "recipes": recipes,
+}

@@ -1,0 +1,190 @@
+"""Device, precision, threads and processes, and every random draw as a function of (seed, step, purpose), never of history.
+
+This is the only file that knows how many processes there are: draws are made for the whole world's batch and sliced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wgan.errors import WganError
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where and how one process computes: resolved, so that a run can be continued with the same bits."""
+
+    device: torch.device
+    precision: str  # fp32 | bf16 | fp64
+    threads: int
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of parameters, losses and optimizer state."""
+        return torch.float64 if self.precision == "fp64" else torch.float32
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """bf16 for matrix products and convolutions, or nothing; parameters and losses stay in `dtype`."""
+        if self.precision != "bf16":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def draws(self, seed: int, step: int, purpose: str, rows: int) -> Draws:
+        """Return the stream of draws for one purpose at one step, `rows` rows for this process."""
+        return Draws(generator(seed, step, purpose), rows, self)
+
+    def to_float(self, x: Tensor) -> Tensor:
+        """Bytes [0, 255] to (x - 127.5) / 127.5 in [-1, 1] on the device; floats only change their dtype."""
+        moved = x.to(self.device, non_blocking=True)
+        if moved.dtype != torch.uint8:
+            return moved.to(self.dtype)
+        return moved.to(self.dtype).sub_(127.5).div_(127.5)
+
+
+class Draws:
+    """Random numbers of one (seed, step, purpose), drawn on the CPU for the whole world and cut to this process's rows."""
+
+    def __init__(self, source: torch.Generator, rows: int, engine: Engine) -> None:
+        self.source, self.rows, self.engine = source, rows, engine
+
+    def __call__(self, kind: str, shape: tuple[int, ...]) -> Tensor:
+        """Return 'normal' or 'uniform' draws [rows, *shape] on the device."""
+        return self.normal(*shape) if kind == "normal" else self.uniform(*shape)
+
+    def normal(self, *shape: int) -> Tensor:
+        """N(0, 1) draws [rows, *shape]."""
+        return self._mine(torch.randn(self._all(), *shape, generator=self.source, dtype=self.engine.dtype))
+
+    def uniform(self, *shape: int) -> Tensor:
+        """U[0, 1) draws [rows, *shape]."""
+        return self._mine(torch.rand(self._all(), *shape, generator=self.source, dtype=self.engine.dtype))
+
+    def integers(self, high: int) -> Tensor:
+        """Whole numbers in [0, high), int64 [rows], left on the CPU: they index data."""
+        return self._cut(torch.randint(high, (self._all(),), generator=self.source))
+
+    def _all(self) -> int:
+        return self.rows * self.engine.world
+
+    def _cut(self, whole: Tensor) -> Tensor:
+        return whole[self.engine.rank * self.rows : (self.engine.rank + 1) * self.rows]
+
+    def _mine(self, whole: Tensor) -> Tensor:
+        return self._cut(whole).to(self.engine.device, non_blocking=True)
+
+
+def derived_seed(seed: int, step: int, purpose: str) -> int:
+    """Return 63 bits that depend on (seed, step, purpose) alone, alike on every machine."""
+    words = np.random.SeedSequence([seed, step, zlib.crc32(purpose.encode())]).generate_state(2, np.uint32)
+    return (int(words[0]) << 31) ^ int(words[1])
+
+
+def generator(seed: int, step: int, purpose: str) -> torch.Generator:
+    """Return a CPU generator seeded by (seed, step, purpose)."""
+    return torch.Generator().manual_seed(derived_seed(seed, step, purpose))
+
+
+@contextlib.contextmanager
+def seeded(seed: int, step: int, purpose: str) -> Iterator[None]:
+    """Within the block torch's default generator is seeded by (seed, step, purpose); afterwards it is as before.
+
+    For what draws from the default generator only: weight initialisation and dropout.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(derived_seed(seed, step, purpose))
+        yield
+
+
+def order(seed: int, sampling: str, size: int, first: int, count: int) -> Tensor:
+    """Return the data indices [count] of positions first .. first + count - 1 of an endless reading of the data.
+
+    epoch: each pass over the data is a fresh permutation; sequential: each pass in stored order. A batch that
+    crosses the end of a pass goes on in the next, so no batch is ever short.
+    """
+    if sampling == "iid":
+        return torch.randint(size, (count,), generator=generator(seed, first, "iid order"))
+    positions = torch.arange(first, first + count)
+    if sampling == "sequential":
+        return positions % size
+    return torch.cat(
+        [_epoch(seed, int(e), size)[positions[positions // size == e] % size] for e in _epochs(first, count, size)]
+    )
+
+
+def _epochs(first: int, count: int, size: int) -> range:
+    return range(first // size, (first + count - 1) // size + 1)
+
+
+_PERMUTATIONS: dict[tuple[int, int, int], Tensor] = {}  # a cache of the last two passes: a pure function's results
+
+
+def _epoch(seed: int, epoch: int, size: int) -> Tensor:
+    key = (seed, epoch, size)
+    if key not in _PERMUTATIONS:
+        while len(_PERMUTATIONS) > 1:
+            _PERMUTATIONS.pop(next(iter(_PERMUTATIONS)))
+        _PERMUTATIONS[key] = torch.randperm(size, generator=generator(seed, epoch, "epoch"))
+    return _PERMUTATIONS[key]
+
+
+def make_engine(device: str = "auto", precision: str = "auto", threads: int = 0, convolutional: bool = False) -> Engine:
+    """Resolve 'auto' and return the Engine; WganError for a device that is not there.
+
+    precision auto: bf16 for convolutional networks where the hardware multiplies it natively, else fp32.
+    """
+    where = _device(device)
+    count = threads or _cores()
+    chosen = precision if precision != "auto" else ("bf16" if convolutional and has_bf16(where) else "fp32")
+    if chosen == "fp64" and where.type == "mps":
+        raise WganError("precision fp64 is not available on mps: use cpu")
+    return Engine(where, chosen, count)
+
+
+def _device(name: str) -> torch.device:
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next(d for d in ("cuda", "mps", "cpu") if there[d]))
+    if not there[name]:
+        usable = ", ".join(d for d, ok in there.items() if ok)
+        raise WganError(f"device {name} is not available on this machine: use one of {usable}")
+    return torch.device(name)
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Return whether the device multiplies bf16 in hardware (AMX or AVX512-BF16 on x86, a recent GPU)."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    if device.type != "cpu":
+        return False
+    try:
+        with open("/proc/cpuinfo") as f:
+            flags = f.read()
+    except OSError:
+        return False  # no way to ask without a private call: fp32 is always right
+    return "amx_bf16" in flags or "avx512_bf16" in flags
+
+
+@contextlib.contextmanager
+def thread_count(count: int) -> Iterator[None]:
+    """Within the block torch uses `count` CPU threads; afterwards as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

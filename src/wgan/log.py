@@ -1,0 +1,276 @@
+"""What a run writes while it trains: log.jsonl (the same bytes for the same run), times.jsonl, TensorBoard events."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from wgan.errors import WganError
+
+LINE_LIMIT = 1 << 20  # bytes; a longer line was not written here, and must not fill the memory
+FULL = "no space left on device: free some and run the same command again, the last checkpoint is whole"
+
+
+def write_error(path: Path, error: OSError) -> WganError:
+    """Say in one sentence which file could not be written, and why."""
+    reason = FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else (error.strerror or str(error)).lower()
+    return WganError(f"cannot write {path}: {reason}")
+
+
+def encode(step: int, values: Mapping[str, Any]) -> bytes:
+    """Return one line of JSON: keys in the given order, floats by repr, a number that is not finite as null."""
+    finite = {k: v if not isinstance(v, float) or math.isfinite(v) else None for k, v in values.items()}
+    return json.dumps({"step": step, **finite}, allow_nan=False).encode() + b"\n"
+
+
+def decode(line: bytes) -> dict[str, Any] | None:
+    """Return the record of one line (null back as nan), or None for bytes that are not one whole record."""
+    try:
+        record = json.loads(line.decode()) if line.endswith(b"\n") else {}
+        step = record.pop("step")
+        if type(step) is not int or not 0 <= step < 2**63:
+            return None
+        return {"step": step, **{key: value_of(value) for key, value in record.items()}}
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
+
+
+def value_of(value: Any) -> str | float:
+    """Return a value of a record: a text (an alarm) or a number; TypeError for anything else."""
+    return value if isinstance(value, str) else math.nan if value is None else float(value)
+
+
+def lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of `file`; what is longer than LINE_LIMIT comes in pieces, none of which is a record."""
+    return iter(lambda: file.readline(LINE_LIMIT), b"")
+
+
+def unreadable(path: Path, number: int) -> WganError:
+    return WganError(f"{path} line {number} is not a record: delete that line, or restore the file")
+
+
+def open_for_reading(path: Path) -> BinaryIO:
+    """Open a log; one that does not exist yet reads as empty."""
+    if path.exists() and not path.is_file():  # a pipe would make us wait for ever
+        raise WganError(f"{path} is not a file")
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        return io.BytesIO()
+    except OSError as error:
+        raise WganError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """Return the records of folder/log.jsonl; a torn end is left out.
+
+    Raises WganError with the line number for an unreadable line before the last.
+    """
+    path = Path(folder) / "log.jsonl"
+    records: list[dict[str, Any]] = []
+    bad = 0
+    with open_for_reading(path) as file:
+        for number, line in enumerate(lines(file), 1):
+            if bad:  # the unreadable line was not the last
+                raise unreadable(path, bad)
+            record = decode(line)
+            if record is None:
+                bad = number
+            else:
+                records.append(record)
+    return records
+
+
+def kept(path: Path, step: int) -> Iterator[bytes]:
+    """Yield the lines up to `step`; nothing for step 0, because a run from the start writes everything anew.
+
+    A line that cannot be read is the torn end of a killed process, unless a line to keep follows it.
+    """
+    bad = 0
+    with open_for_reading(path) as file:
+        for number, line in enumerate(lines(file), 1):
+            record = decode(line)
+            if record is None:
+                bad = bad or number
+            elif record["step"] <= step and step > 0:
+                if bad:
+                    raise unreadable(path, bad)
+                yield line
+
+
+def cut(path: Path, step: int) -> None:
+    """Leave in `path` only the lines up to `step`, in one pass, so that no crash can leave half a file.
+
+    The file is always written anew: then appending to it never follows a link out of the run folder.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        with part.open("xb") as file:
+            file.writelines(kept(path, step))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise write_error(path, error) from None
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` last through a power cut; a system that cannot open a folder does without."""
+    with suppress(PermissionError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+class Appender:
+    """A file that only grows: each write goes to the system at once, and a failure names the file."""
+
+    def __init__(self, path: Path, mode: str = "ab") -> None:
+        self.path = path
+        try:
+            self.file = io.FileIO(path, mode)  # no buffer of ours: after a kill the last line is there
+        except OSError as error:
+            raise write_error(path, error) from None
+
+    def write(self, data: bytes) -> None:
+        try:
+            while data:  # a nearly full disk takes a part first and refuses the rest
+                data = data[self.file.write(data) or 0 :]
+        except OSError as error:
+            raise write_error(self.path, error) from None
+
+    def flush(self) -> None:
+        """Wait until the bytes are on the disk; WganError if the file was deleted meanwhile."""
+        try:
+            os.fsync(self.file.fileno())
+            gone = os.fstat(self.file.fileno()).st_nlink == 0
+        except OSError as error:
+            raise write_error(self.path, error) from None
+        if gone:
+            raise WganError(f"cannot write {self.path}: it was deleted while the run was writing to it")
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class Events:
+    """TensorBoard's event file, written record by record.
+
+    Not torch's SummaryWriter: that one writes from a thread, which on a full disk prints a traceback of its own,
+    and loses the last two minutes when the process is killed. The records are the same.
+    """
+
+    def __init__(self, folder: Path, purge_step: int) -> None:
+        from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        self.proto, self.summary, self.tensor, self.shape = event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_error(folder, error) from None
+        # TensorBoard reads a folder's files in the order of their names; nanoseconds keep two quick starts apart
+        self.file = Appender(folder / f"events.out.tfevents.{time.time_ns():020d}", "xb")
+        self.records = RecordWriter(self.file)
+        self.write(purge_step, file_version="brain.Event:2")
+        # this makes TensorBoard forget what an interrupted process had written from purge_step on
+        self.write(purge_step, session_log=event_pb2.SessionLog(status=event_pb2.SessionLog.START))
+
+    def write(self, step: int, **content: Any) -> None:
+        self.records.write(self.proto.Event(wall_time=time.time(), step=step, **content).SerializeToString())
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        value = self.summary.Summary.Value
+        self.write(step, summary=self.summary.Summary(value=[value(tag=k, simple_value=v) for k, v in values.items()]))
+
+    def image(self, step: int, tag: str, pixels: np.ndarray) -> None:
+        from PIL import Image
+
+        png = io.BytesIO()
+        Image.fromarray(pixels).save(png, "PNG")
+        height, width = pixels.shape[:2]
+        image = self.summary.Summary.Image(
+            height=height, width=width, colorspace=3, encoded_image_string=png.getvalue()
+        )
+        self.write(step, summary=self.summary.Summary(value=[self.summary.Summary.Value(tag=tag, image=image)]))
+
+    def text(self, step: int, tag: str, text: str) -> None:
+        plugin = self.summary.SummaryMetadata(plugin_data=self.summary.SummaryMetadata.PluginData(plugin_name="text"))
+        size = self.shape.TensorShapeProto(dim=[self.shape.TensorShapeProto.Dim(size=1)])
+        tensor = self.tensor.TensorProto(dtype="DT_STRING", string_val=[text.encode()], tensor_shape=size)
+        value = self.summary.Summary.Value(tag=tag, metadata=plugin, tensor=tensor)
+        self.write(step, summary=self.summary.Summary(value=[value]))
+
+
+class Log:
+    """The three records of a run in `folder`, continued after `resume_step` (0 = from the start).
+
+    Everything of a step must be written before that step's checkpoint, with `flush()` between: on opening, lines
+    after `resume_step` are dropped because they will be written again, and those up to it are kept.
+    """
+
+    def __init__(self, folder: Path, resume_step: int) -> None:
+        folder = Path(folder)
+        for name in ("log.jsonl", "times.jsonl"):
+            cut(folder / name, resume_step)
+        self.log, self.times = Appender(folder / "log.jsonl"), Appender(folder / "times.jsonl")
+        self.events = Events(folder / "events", purge_step=resume_step + 1 if resume_step else 0)
+        self.opened = self.timed = time.monotonic()
+        self.timed_step = resume_step
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Write one line of numbers; the tags are TensorBoard's too."""
+        numbers = {tag: float(value) for tag, value in values.items()}
+        self.log.write(encode(step, numbers))
+        self.events.scalars(step, numbers)
+        if step > self.timed_step:
+            self._time(step)
+
+    def _time(self, step: int) -> None:
+        """Note when `step` was reached, apart from log.jsonl, whose bytes must not depend on the clock."""
+        now = time.monotonic()
+        rate = (step - self.timed_step) / max(now - self.timed, 1e-9)
+        seconds = {"seconds": round(now - self.opened, 3), "steps_per_second": round(rate, 3), "unix": time.time()}
+        self.times.write(encode(step, seconds))
+        self.timed, self.timed_step = now, step
+
+    def image(self, step: int, tag: str, image: np.ndarray) -> None:
+        """Show a picture, uint8 [H, W, 3], in TensorBoard; its file among the samples is the caller's."""
+        self.events.image(step, tag, image)
+
+    def event(self, step: int, text: str) -> None:
+        """Write an alarm: something a person should know about that step."""
+        self.log.write(encode(step, {"alarm": text}))
+        self.events.text(step, "alarm", text)
+
+    def flush(self) -> None:
+        """Wait until all of it is on the disk; call it before a checkpoint is written."""
+        for file in (self.log, self.times, self.events.file):
+            file.flush()
+
+    def close(self) -> None:
+        for file in (self.log, self.times, self.events.file):
+            file.close()
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()

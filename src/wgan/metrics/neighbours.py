@@ -1,0 +1,60 @@
+"""Nearest neighbours by brute force, in chunks: exact, and never more than about 300 MB of distances at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wgan.metrics.rows import Rows
+
+CELLS = 2**24  # distances held at once
+
+
+def chunks(n: int, width: int) -> Iterator[slice]:
+    """Yield slices that cover 0..n, each of at most CELLS / width rows."""
+    step = max(1, CELLS // max(1, width))
+    for start in range(0, n, step):
+        yield slice(start, min(n, start + step))
+
+
+def squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """Return ‖a_i − b_j‖² [N, M] by one matrix product; what rounding may have left of a zero is 0.
+
+    a [N, D], b [M, D] of one floating type. The expansion ‖a‖² + ‖b‖² − 2 a·b has an absolute error of some ulps of the
+    norms, so equal rows would come out as small positive noise, and ties as a lottery.
+    """
+    na, nb = (a * a).sum(1), (b * b).sum(1)
+    d2 = torch.addmm(nb[None, :].expand(len(a), -1), a, b.T, alpha=-2).add_(na[:, None])
+    noise = 16 * torch.finfo(a.dtype).eps * float(na.max() + nb.max())
+    return torch.threshold_(d2, noise, 0.0)
+
+
+def centred(*sets: Rows) -> list[Tensor]:
+    """Return float64 tensors of the sets minus the last one's mean: distances stay, rounding errors shrink."""
+    mean = sets[-1].mean(0)
+    return [torch.from_numpy(x - mean) for x in sets]
+
+
+def nearest(queries: Rows, base: Rows, exclude_self: bool = False) -> tuple[Rows, NDArray[np.int64]]:
+    """Return for each query the distance to its nearest row of `base`, and that row's index.
+
+    queries [N, D], base [M, D] -> float64 [N], int64 [N]. In many dimensions the search runs in float32 and the distance
+    of the pair it finds is computed anew in float64, so an exact copy has distance exactly 0. `exclude_self`: queries is
+    base, and a row is not its own neighbour.
+    """
+    q, b = centred(queries, base)
+    if q.shape[1] > 64:
+        q, b = q.float(), b.float()
+    found = torch.empty(len(q), dtype=torch.int64)
+    for part in chunks(len(q), len(b)):
+        d2 = squared_distances(q[part], b)
+        if exclude_self:
+            d2[torch.arange(len(d2)), torch.arange(part.start, part.stop)] = torch.inf
+        found[part] = d2.argmin(1)
+    index: NDArray[np.int64] = found.numpy()
+    distance = np.concatenate([np.linalg.norm(queries[s] - base[index[s]], axis=1) for s in chunks(len(q), q.shape[1])])
+    return distance, index

@@ -1,0 +1,77 @@
+"""The convolutional family: dense layers, a small feature map that grows; and the critic that shrinks it again."""
+
+from __future__ import annotations
+
+import math
+
+from torch import nn
+
+from wgan.errors import WganError
+from wgan.models.layers import Chain, Repeat, SameConv, Style, UpConv, finish
+from wgan.models.mlp import stack
+from wgan.models.spec import Layer, conv_critic, conv_generator
+
+
+def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Style) -> Chain:
+    """z [B, inputs] -> x [B, C, H, W] before the output activation. WganError for sides that the growth does not divide."""
+    spec = conv_generator(layers)
+    channels, height, width = image_shape(shape, "generator conv")
+    growth = math.prod(layer.stride for layer in [*spec.stages, spec.out])
+    if height % growth or width % growth:
+        below = (height // growth * growth, width // growth * growth)
+        raise WganError(
+            f"a generator that grows {growth} times cannot make {height}x{width} images: "
+            f"the sides must be multiples of {growth}, for example {max(below[0], growth)}x{max(below[1], growth)}"
+        )
+    side = (height // growth, width // growth)
+    dense, n = stack(spec.dense, inputs, style)
+    modules = [*dense, nn.Linear(n, spec.base.width * side[0] * side[1]), nn.Unflatten(1, (spec.base.width, *side))]
+    modules += finish(style, spec.base.width, True, spec.base.norm, spec.base.activation)
+    c = spec.base.width
+    for layer in spec.stages:
+        modules += [*_grow(c, layer, side, style), *finish(style, layer.width, True, layer.norm, layer.activation)]
+        c, side = layer.width, (side[0] * layer.stride, side[1] * layer.stride)
+    last = Layer(channels, spec.out.kernel, spec.out.stride)
+    return Chain([*modules, *_grow(c, last, side, style)])
+
+
+def _grow(c_in: int, layer: Layer, side: tuple[int, int], style: Style) -> list[nn.Module]:
+    if layer.stride > 1 and style.upsample == "transpose":
+        return [UpConv(c_in, layer.width, layer.kernel, layer.stride)]
+    grown = (side[0] * layer.stride, side[1] * layer.stride)
+    conv = SameConv(nn.Conv2d(c_in, layer.width, layer.kernel), grown)
+    return [*([Repeat(layer.stride)] if layer.stride > 1 else []), conv]
+
+
+def critic_trunk(layers: str, shape: tuple[int, ...], style: Style) -> tuple[Chain, int]:
+    """x [B, C, H, W] -> features [B, width]; returns the trunk and the width."""
+    stages, dense = conv_critic(layers)
+    c, *rest = image_shape(shape, "critic conv")
+    side = (rest[0], rest[1])
+    modules: list[nn.Module] = []
+    for layer in stages:
+        modules += _shrink(c, layer, side, style)
+        c, side = layer.width, _side_after(layer, side)
+    hidden, width = stack(dense, c * side[0] * side[1], style)
+    return Chain([*modules, nn.Flatten(), *hidden]), width
+
+
+def _shrink(c_in: int, layer: Layer, side: tuple[int, int], style: Style) -> list[nn.Module]:
+    conv = SameConv(nn.Conv2d(c_in, layer.width, layer.kernel, layer.stride), side)
+    modules: list[nn.Module] = [conv, *finish(style, layer.width, True, layer.norm, layer.activation)]
+    modules += [nn.MaxPool2d(layer.pool)] if layer.pool > 1 else []
+    return modules + ([nn.Dropout(style.dropout)] if style.dropout else [])
+
+
+def _side_after(layer: Layer, side: tuple[int, int]) -> tuple[int, int]:
+    after = tuple(-(-n // layer.stride) // layer.pool for n in side)
+    if min(after) < 1:
+        raise WganError(f"critic_layers: a {side[0]}x{side[1]} feature map is too small for pooling by {layer.pool}")
+    return after[0], after[1]
+
+
+def image_shape(shape: tuple[int, ...], who: str) -> tuple[int, int, int]:
+    """Return (channels, height, width); WganError when the data are vectors."""
+    if len(shape) != 3:
+        raise WganError(f"{who} needs images, and this data has samples of shape {shape}: use the mlp family")
+    return shape[0], shape[1], shape[2]

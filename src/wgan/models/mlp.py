@@ -1,0 +1,36 @@
+"""The MLP family: fully connected generator body and critic trunk."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from wgan.models.layers import Chain, Style, finish
+from wgan.models.spec import Layer, mlp
+
+
+def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Style) -> Chain:
+    """z [B, inputs] -> x [B, *shape] before the output activation."""
+    hidden, width = stack(mlp(layers, "generator_layers"), inputs, style)
+    size = 1
+    for n in shape:
+        size *= n
+    return Chain([*hidden, nn.Linear(width, size), nn.Unflatten(1, shape)])
+
+
+def critic_trunk(layers: str, shape: tuple[int, ...], style: Style) -> tuple[Chain, int]:
+    """x [B, *shape] -> features [B, width]; returns the trunk and the width."""
+    size = 1
+    for n in shape:
+        size *= n
+    hidden, width = stack(mlp(layers, "critic_layers"), size, style)
+    return Chain([nn.Flatten(), *hidden]), width
+
+
+def stack(layers: list[Layer], inputs: int, style: Style) -> tuple[list[nn.Module], int]:
+    """Return the modules of fully connected `layers` and the width they end with."""
+    modules: list[nn.Module] = []
+    for layer in layers:
+        modules += [nn.Linear(inputs, layer.width), *finish(style, layer.width, False, layer.norm, layer.activation)]
+        modules += [nn.Dropout(style.dropout)] if style.dropout else []
+        inputs = layer.width
+    return modules, inputs

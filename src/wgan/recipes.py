@@ -1,0 +1,181 @@
+"""RECIPES: name -> where it comes from, what it changes in Config, and what to expect. A recipe is only differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wgan.config import Config
+from wgan.errors import unknown
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One published or own system as differences from the defaults of Config."""
+
+    source: str  # paper or description
+    trains: str  # what, in a few words
+    minutes: str  # on 2 CPU cores, for the whole recipe
+    expected: str  # figure with tolerance, and how it was measured
+    changes: Mapping[str, Any]
+
+
+_UNCONDITIONAL = {"conditioning": "none", "critic_conditioning": "none"}
+_CLIP = {
+    **_UNCONDITIONAL,
+    "objective": "wgan-clip",
+    "optimizer": "rmsprop",
+    "lr": 5e-5,
+    "clip": 0.01,
+    "n_critic": 5,
+    "ema": 0.0,
+}
+_KERAS = {**_CLIP, "optimizer": "rmsprop-keras", "critic_update": "separate"}
+
+_S0 = {
+    **_KERAS,
+    "data": "mnist:5",
+    "batch": 32,
+    "generator_batch": 64,
+    "latent": 50,
+    "generator_layers": "/ 128n0 128k4x2 128k4x2 / k7",
+    "generator_activation": "lrelu:0.2",
+    "generator_init": 0.03,
+    "critic_layers": "64k4x2 64k4x2 /",
+    "critic_norm": "batch",
+    "critic_init": 0.02,
+    "clip_scope": "conv",
+    "norm_momentum": 0.01,
+    "norm_eps": 1e-3,
+    "steps": 840,
+    "sample_every": 84,
+}
+_S1 = {
+    **_CLIP,
+    "generator": "mlp",
+    "generator_layers": "256 512 1024",
+    "generator_norm": "none",
+    "critic": "mlp",
+    "critic_layers": "512 256",
+    "latent": 100,
+    "generator_latents": "last",
+    "steps": 9380,
+    "sample_every": 500,
+}
+_S2 = {
+    **_KERAS,
+    "split": "all",
+    "batch": 100,
+    "latent": 100,
+    "conditioning": "product",
+    "generator_layers": "1024 / 128 256k5x2 128k5x2 / k2",
+    "generator_norm": "none",
+    "generator_activation": "lrelu:0.3",
+    "generator_init": 0.02,
+    "upsample": "nearest",
+    "critic_layers": "32k3p2 64k3 128k3p2 256k3 /",
+    "critic_activation": "lrelu:0.3",
+    "critic_init": 0.02,
+    "dropout": 0.3,
+    "class_critic": 1.0,
+    "class_generator": 1.0,
+    "critic_schedule": "warm-100",
+    "steps": 20000,
+    "sample_every": 250,
+    "seed": 777,
+}
+_S3 = {
+    **_KERAS,
+    "latent": 100,
+    "generator_layers": "/ 512n0a0 128k3x2 64k3 / k3x2",
+    "generator_activation": "relu-cap:0.2",
+    "critic_layers": "64k3x2n0 128k3x2 256k3x2 512k3 /",
+    "critic_norm": "batch",
+    "norm_momentum": 0.2,
+    "norm_eps": 1e-3,
+    "sampling": "sequential",
+    "real_batches": "shared",
+    "generator_latents": "last",
+    "steps": 93800,
+    "sample_every": 938,
+}
+_S4 = {
+    **_CLIP,
+    "generator": "mlp",
+    "generator_layers": "128 256",
+    "generator_norm": "none",
+    "critic": "mlp",
+    "critic_layers": "256 128",
+    "latent": 100,
+    "real_batches": "shared",
+    "steps": 9380,
+    "sample_every": 500,
+}
+_GULRAJANI_MNIST = {
+    **_UNCONDITIONAL,
+    "generator_layers": "/ 256n0 128k5x2 64k5x2 / k5x2",
+    "generator_norm": "none",
+    "critic_layers": "64k5x2 128k5x2 256k5x2 /",
+    "critic_activation": "lrelu:0.2",
+    "batch": 50,
+    "objective": "wgan-gp",
+    "penalty_weight": 10.0,
+    "lr": 1e-4,
+    "beta1": 0.5,
+    "beta2": 0.9,
+    "n_critic": 5,
+    "ema": 0.0,
+}
+_TOY = {
+    **_UNCONDITIONAL,
+    "generator": "mlp",
+    "generator_layers": "512 512 512",
+    "generator_norm": "none",
+    "critic": "mlp",
+    "critic_layers": "512 512 512",
+    "critic_activation": "relu",
+    "latent": 2,
+    "batch": 256,
+    "objective": "wgan-gp",
+    "penalty_weight": 0.1,
+    "lr": 1e-4,
+    "beta1": 0.5,
+    "beta2": 0.9,
+    "n_critic": 5,
+    "ema": 0.0,
+    "steps": 6000,
+    "sample_every": 250,
+}
+
+RECIPES: dict[str, Recipe] = {
+    "mnist": Recipe("wgan's own default", "conditional digits, gradient penalty, averaged generator", "10", "", {}),
+    "conv-clip-five": Recipe(
+        "WGANs Convergence and Optimization (GeeksforGeeks 2024)", "fives, weight clipping", "", "", _S0
+    ),
+    "mlp-clip": Recipe("Deep Learning with PyTorch, GAN, WGAN", "digits, MLPs, weight clipping", "", "", _S1),
+    "ac-clip": Recipe(
+        "Wasserstein GAN in Keras (2017)", "digits by class, auxiliary classifier, clipping", "", "", _S2
+    ),
+    "deep-conv-clip": Recipe("Wasserstein GAN with MNIST, Part 6 (2020)", "digits, deep critic, clipping", "", "", _S3),
+    "small-mlp-clip": Recipe("WGAN in PyTorch", "digits, small MLPs, weight clipping", "", "", _S4),
+    "small-mlp-gp": Recipe(
+        "WGAN in PyTorch, its extension", "the same with the gradient penalty", "", "", {**_S4, "objective": "wgan-gp"}
+    ),
+    "small-mlp-gan": Recipe(
+        "WGAN in PyTorch, its comparison", "the same as a standard GAN", "", "", {**_S4, "objective": "gan"}
+    ),
+}
+
+
+def recipe(name: str) -> Recipe:
+    """Return the recipe `name`; an unknown one raises WganError with the nearest names."""
+    if name not in RECIPES:
+        raise unknown("recipe", name, RECIPES)
+    return RECIPES[name]
+
+
+def configure(name: str, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Return the Config of recipe `name` with `overrides`."""
+    changes = {**recipe(name).changes, **(overrides or {}), "recipe": name}
+    return Config().replace(**changes)

@@ -1,0 +1,171 @@
+"""The run folder: the only thing commands share. Opening one checks it, locks it, and says what is wrong in one sentence."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from wgan import checkpoint
+from wgan.config import FORMAT, Config, differences, from_json
+from wgan.errors import WganError
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder that was read: where it is, what it trains, how far it is, and facts about its data.
+
+    facts: shape, classes, class_names, device, precision, threads, versions.
+    """
+
+    path: Path
+    config: Config
+    facts: dict[str, Any]
+
+    @property
+    def step(self) -> int:
+        """Return the step of the newest checkpoint; 0 before the first."""
+        return max(checkpoint.steps(self.checkpoints), default=0)
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        """The folder of sample sheets."""
+        return self.path / "samples"
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return the lines of log.jsonl: one dictionary for each logged step."""
+        from wgan.log import read_log
+
+        return read_log(self.path)
+
+    def sample(self, n: int = 64, **options: Any) -> Any:
+        """Return n samples of the trained generator; see wgan.generate.Model.sample."""
+        from wgan.generate import load
+
+        return load(self.path).sample(n, **options)
+
+
+def open_run(path: str | Path) -> Run:
+    """Read an existing run folder; WganError when it is none, is half written, or comes from a newer wgan."""
+    folder = Path(path)
+    if not folder.exists():
+        raise WganError(f"no run folder {folder}: give the folder that `wgan train` wrote, for example runs/mnist")
+    if not (folder / "config.json").is_file():
+        raise WganError(f"{folder} is not a run folder: it holds no config.json")
+    config = from_json(_text(folder / "config.json"), str(folder / "config.json"))
+    facts = _facts(folder / "run.json")
+    return Run(folder, config, facts)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WganError(f"cannot read {path}: {error}") from None
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise WganError(f"{path.parent} is half written: it holds no run.json; start again with another --run")
+    try:
+        facts = json.loads(_text(path))
+    except (ValueError, RecursionError):
+        raise WganError(f"{path} is not valid JSON: the run folder is damaged") from None
+    kinds = {"format": int, "shape": list, "classes": int, "class_names": list, "precision": str, "threads": int}
+    if not isinstance(facts, dict) or any(not isinstance(facts.get(k), kind) for k, kind in kinds.items()):
+        raise WganError(f"{path} lacks one of {', '.join(kinds)}: the run folder is damaged")
+    if facts["format"] > FORMAT:
+        raise WganError(f"{path} has format {facts['format']}, this wgan reads up to {FORMAT}: install a newer wgan")
+    return facts
+
+
+def start_or_continue(path: Path, config: Config, facts: dict[str, Any]) -> Run:
+    """Create the run folder, or open the one that is there when its config differs in nothing but its length.
+
+    Raises WganError naming the fields that differ, or saying why the folder cannot be used.
+    """
+    if path.exists() and not path.is_dir():
+        raise WganError(f"{path} is a file: give a folder with --run")
+    if (path / "config.json").exists() and (path / "run.json").exists():
+        return _continue(path, config)
+    # a start-up that was killed leaves at most its own empty folders, its lock and one of the two files
+    known = {
+        "config.json",
+        "run.json",
+        ".lock",
+        "checkpoints",
+        "samples",
+        "events",
+        ".config.json.tmp",
+        ".run.json.tmp",
+    }
+    strange = sorted(p.name for p in path.iterdir() if p.name not in known) if path.exists() else []
+    if strange or checkpoint.steps(path / "checkpoints"):
+        name = strange[0] if strange else "checkpoints"
+        raise WganError(f"{path} exists and is not a run folder (it holds {name}): give another folder with --run")
+    for folder in (path / "checkpoints", path / "samples"):
+        make_folder(folder)
+    checkpoint.write_atomically(path / "run.json", (json.dumps({"format": FORMAT, **facts}, indent=2) + "\n").encode())
+    checkpoint.write_atomically(path / "config.json", config.to_json().encode())
+    return open_run(path)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents; WganError when the system refuses."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WganError(f"cannot create {path}: {error.strerror}; give a folder you can write to with --run") from None
+
+
+def _continue(path: Path, config: Config) -> Run:
+    run = open_run(path)
+    changed = differences(run.config, config)
+    if changed:
+        raise WganError(
+            f"{path} holds a run with another config ({'; '.join(changed)}): "
+            "repeat its options to continue it, or give --run DIR for a new run"
+        )
+    if run.config != config:
+        checkpoint.write_atomically(path / "config.json", config.to_json().encode())
+    for folder in (run.checkpoints, run.samples):
+        make_folder(folder)
+    return Run(path, config, run.facts)
+
+
+def lock(path: Path) -> FileLock:
+    """Return the held lock of a run folder; WganError when another process holds it. A killed process leaves none."""
+    make_folder(path)
+    held = FileLock(path / ".lock", timeout=0)
+    try:
+        held.acquire()
+    except Timeout:
+        raise WganError(f"{path} is in use by another process: wait for it, or give --run DIR for a new run") from None
+    except OSError as error:
+        raise WganError(f"cannot lock {path}: {error.strerror}; give a folder you can write to with --run") from None
+    return held
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide a run's bits."""
+    import numpy
+    import torch
+
+    from wgan import __version__
+
+    return {
+        "wgan": __version__,
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }

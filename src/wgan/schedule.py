@@ -1,0 +1,40 @@
+"""What changes over a run: critic updates for each step, learning rate, decay of the averaged generator."""
+
+from __future__ import annotations
+
+import math
+
+
+def warm_100(step: int, n_critic: int) -> int:
+    """100 updates when step % 1000 < 25 or step % 500 == 0, else n_critic (Arjovsky's public code; system S2)."""
+    return 100 if step % 1000 < 25 or step % 500 == 0 else n_critic
+
+
+def constant(step: int, n_critic: int) -> int:
+    """n_critic updates at every step (Arjovsky 2017, Algorithm 1)."""
+    return n_critic
+
+
+CRITIC_SCHEDULES = {"constant": constant, "warm-100": warm_100}
+
+
+def updates_before(schedule: str, step: int, n_critic: int) -> int:
+    """Return the critic updates of all steps before `step`, so that the data order is a function of the step alone."""
+    if schedule == "constant":
+        return step * n_critic
+    thousands, rest = divmod(step, 1000)
+    count = CRITIC_SCHEDULES[schedule]
+    whole = sum(count(s, n_critic) for s in range(1000)) if thousands else 0
+    return thousands * whole + sum(count(s, n_critic) for s in range(rest))
+
+
+def rate_factor(decay: str, step: int, steps: int) -> float:
+    """Return the factor in [0, 1] on the learning rate at `step` of `steps`; the last step is the smallest above 0."""
+    done = min(step / max(steps, 1), 1.0)
+    factors = {"none": 1.0, "linear": 1.0 - done, "cosine": 0.5 * (1 + math.cos(math.pi * done))}
+    return factors[decay]
+
+
+def ema_decay(decay: float, step: int) -> float:
+    """Return min(decay, (1 + step) / (10 + step)): a young average forgets the random start quickly."""
+    return min(decay, (1 + step) / (10 + step))

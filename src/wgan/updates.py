@@ -1,0 +1,228 @@
+"""One update of each player: the two halves of Algorithm 1, for every objective, without a branch on a name.
+
+Each update is one scalar, one backward, one optimizer step (`critic_update separate`: one on each half).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from wgan.config import Config
+from wgan.data import Source
+from wgan.engine import Draws, Engine, seeded
+from wgan.errors import WganError
+from wgan.losses import (
+    POINTS,
+    Objective,
+    class_loss,
+    clip_weights,
+    clippable,
+    gradient_norms,
+    objective,
+    share_at_bound,
+)
+from wgan.models import Critic, Generator, build
+from wgan.optim import build_optimizers
+from wgan.schedule import ema_decay
+
+Stats = dict[str, Tensor | float]
+
+
+@dataclass
+class Players:
+    """Generator, critic, averaged generator and their optimizers, with what they need to be updated."""
+
+    config: Config
+    engine: Engine
+    objective: Objective
+    generator: Generator
+    critic: Critic
+    average: Generator | None
+    generator_optimizer: torch.optim.Optimizer
+    critic_optimizer: torch.optim.Optimizer
+    clipped: list[nn.Parameter]  # what weight clipping bounds; empty when it is off
+
+    @property
+    def best_generator(self) -> Generator:
+        """The averaged generator where there is one, else the raw one."""
+        return self.average or self.generator
+
+
+def make_players(config: Config, engine: Engine, source: Source) -> Players:
+    """Build both networks (weights a function of the seed alone), the average and the optimizers on the device."""
+    with seeded(config.seed, 0, "initial weights"):
+        generator, critic = build(config, source.shape, source.classes)
+        average = build(config, source.shape, source.classes)[0] if config.ema else None
+    if average is not None:
+        average.load_state_dict(generator.state_dict())
+        average.requires_grad_(False).eval()
+    for network in (generator, critic, average):
+        if network is not None:
+            network.to(engine.device, engine.dtype)
+    rules = objective(config.objective)
+    clipped = clippable(critic, config.clip_scope) if rules.clip else []
+    optimizers = build_optimizers(generator, critic, config)
+    return Players(config, engine, rules, generator, critic, average, *optimizers, clipped)
+
+
+def pack(x: Tensor, m: int) -> Tensor:
+    """[B, C, ...] -> [B / m, m C, ...]: m samples side by side on the channel axis (PacGAN, Lin 2018)."""
+    return x if m == 1 else x.reshape(x.shape[0] // m, m * x.shape[1], *x.shape[2:])
+
+
+def make_fakes(p: Players, z: Tensor, y: Tensor | None) -> Tensor:
+    """Return G(z, y) [B, *shape] without a gradient: the critic's update needs none through the generator."""
+    with torch.no_grad(), p.engine.autocast():
+        return p.generator(z, y)
+
+
+def judge(p: Players, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Return the critic's scores [B] and class logits of already packed x."""
+    with p.engine.autocast():
+        return p.critic(x, y)
+
+
+def judge_both(
+    p: Players, real: Tensor, fake: Tensor, y: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+    """Return real and fake scores and logits; in one pass unless batch norm makes a batch's samples depend on each other."""
+    if p.config.critic_norm == "batch":
+        (r, r_logits), (f, f_logits) = judge(p, real, y), judge(p, fake, y)
+        return r, f, r_logits, f_logits
+    scores, logits = judge(p, torch.cat([real, fake]), None if y is None else torch.cat([y, y]))
+    r, f = scores.split([len(real), len(fake)])
+    r_logits, f_logits = (None, None) if logits is None else logits.split([len(real), len(fake)])
+    return r, f, r_logits, f_logits
+
+
+def critic_update(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draws: Draws) -> Stats:
+    """Update the critic on real and fake [B, *shape] that share labels y [B]; return its statistics."""
+    real, fake = pack(real, p.config.pack), pack(fake, p.config.pack)
+    p.critic.requires_grad_(True).train()
+    if p.config.critic_update == "separate":
+        return _separate_update(p, real, fake, y)
+    loss, stats = critic_loss(p, real, fake, y, draws)
+    _critic_step(p, loss)
+    return stats
+
+
+def critic_loss(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draws: Draws) -> tuple[Tensor, Stats]:
+    """Return the whole loss of the critic as one scalar, and its parts."""
+    r, f, r_logits, f_logits = judge_both(p, real, fake, y)
+    loss = p.objective.critic(r, f)
+    stats: Stats = {"critic/real": r.mean().detach(), "critic/fake": f.mean().detach()}
+    if p.objective.penalty is not None and p.config.penalty_weight:
+        penalty, norms = penalty_term(p, real, fake, y, draws)
+        stats |= {"critic/penalty": penalty.detach(), "critic/slope": norms.mean().detach()}
+        loss = loss + penalty
+    if p.config.class_critic and y is not None:
+        term = _class_terms(p, r_logits, f_logits, y, stats)
+        loss = loss + p.config.class_critic * term
+    return loss, {"critic/loss": loss.detach(), **stats}
+
+
+def penalty_term(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draws: Draws) -> tuple[Tensor, Tensor]:
+    """Return the mean penalty and the gradient norms at the objective's points."""
+    assert p.objective.penalty is not None
+    points = POINTS[p.objective.points](real, fake, draws)
+    labels = y if y is None or len(points) == len(y) else torch.cat([y, y])
+    norms = gradient_norms(lambda x: judge(p, x, labels)[0], points)
+    return p.objective.penalty(norms, p.config.penalty_weight).mean(), norms
+
+
+def _class_terms(p: Players, r_logits: Tensor | None, f_logits: Tensor | None, y: Tensor, stats: Stats) -> Tensor:
+    sides = {"real": r_logits, "fake": f_logits}
+    losses = {}
+    for side, logits in sides.items():
+        if logits is not None:
+            losses[side] = class_loss(logits, y)
+            stats[f"class/{side}"] = losses[side].detach()
+            stats[f"class/accuracy_{side}"] = (logits.argmax(1) == y).float().mean()
+    return torch.stack([loss for side, loss in losses.items() if side in p.config.class_on]).sum()
+
+
+def _critic_step(p: Players, loss: Tensor) -> None:
+    p.critic_optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    p.critic_optimizer.step()
+    clip_weights(p.clipped, p.config.clip)  # after the step: the generator must meet a clipped critic
+
+
+def _separate_update(p: Players, real: Tensor, fake: Tensor, y: Tensor | None) -> Stats:
+    """One optimizer step on the real half, then one on the fake half (systems S0, S2, S3)."""
+    stats: Stats = {"critic/loss": 0.0}
+    for side, x in (("real", real), ("fake", fake)):
+        scores, logits = judge(p, x, y)
+        absent = scores.new_zeros(len(scores))  # the other half's term is a constant here
+        loss = p.objective.critic(*((scores, absent) if side == "real" else (absent, scores)))
+        stats[f"critic/{side}"] = scores.mean().detach()
+        if p.config.class_critic and y is not None and logits is not None:
+            term = class_loss(logits, y)
+            stats |= {f"class/{side}": term.detach(), f"class/accuracy_{side}": (logits.argmax(1) == y).float().mean()}
+            loss = loss + p.config.class_critic * term * (side in p.config.class_on)
+        _critic_step(p, loss)
+        stats[f"critic/loss_{side}"] = loss.detach()
+        stats["critic/loss"] = stats["critic/loss"] + loss.detach()
+    return stats
+
+
+def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Tensor | None, step: int) -> Stats:
+    """Update the generator on latents z [B, Z] and labels y [B], and its average; the critic is frozen."""
+    p.critic.requires_grad_(False)  # spares the critic's weight gradients
+    p.generator.train()
+    with p.engine.autocast():
+        fake = p.generator(z, y)
+    scores, logits = judge(p, pack(fake, p.config.pack), y)
+    real_scores = None if real is None else judge(p, pack(real, p.config.pack), y)[0]
+    loss = p.objective.generator(scores, real_scores)
+    stats: Stats = {"generator/score": scores.mean().detach()}
+    if p.config.class_generator and y is not None and logits is not None:
+        term = class_loss(logits, y)
+        stats |= {"generator/class": term.detach(), "generator/class_accuracy": (logits.argmax(1) == y).float().mean()}
+        loss = loss + p.config.class_generator * term
+    p.generator_optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    p.generator_optimizer.step()
+    if p.average is not None:
+        update_average(p.average, p.generator, ema_decay(p.config.ema, step))
+    return {"generator/loss": loss.detach(), **stats}
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """average <- decay average + (1 - decay) network, for weights and floating buffers; counters are copied."""
+    ours, theirs = average.state_dict(), network.state_dict()
+    smooth = [k for k, t in ours.items() if t.is_floating_point()]
+    torch._foreach_lerp_([ours[k] for k in smooth], [theirs[k] for k in smooth], 1 - decay)
+    for key in ours.keys() - set(smooth):
+        ours[key].copy_(theirs[key])
+
+
+def gradient_norm(network: nn.Module) -> float:
+    """Return the Euclidean norm of all gradients of a network."""
+    grads = [p.grad for p in network.parameters() if p.grad is not None]
+    return float(torch.nn.utils.get_total_norm(grads)) if grads else 0.0
+
+
+def watch(p: Players) -> Stats:
+    """Return what is worth a look but costs a pass over the weights: gradient norms, the share of clipped weights."""
+    stats: Stats = {
+        "critic/gradient_norm": gradient_norm(p.critic),
+        "generator/gradient_norm": gradient_norm(p.generator),
+    }
+    if p.clipped:
+        stats["critic/share_clipped"] = share_at_bound(p.clipped, p.config.clip)
+    return stats
+
+
+def require_finite(stats: Stats, step: int) -> None:
+    """Raise WganError naming the first loss that is not a finite number."""
+    for name in ("critic/loss", "generator/loss"):
+        if name in stats and not torch.isfinite(torch.as_tensor(stats[name])):
+            raise WganError(
+                f"{name} is not finite at step {step}: stopped, the last checkpoint is kept; "
+                "try a smaller lr, or precision fp32"
+            )

@@ -1,0 +1,91 @@
+"""The progress line: one live line on a terminal, few plain lines elsewhere, and never a reason to stop."""
+
+import errno
+import io
+import subprocess
+import sys
+
+import pytest
+
+from wgan.progress import Progress, Rate, clock_text, short
+
+VALUES = {"critic/wasserstein": 3.21, "generator/loss": -0.5, "generator/gradient_norm": 0.98, "other": 5.0}
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def run(steps, seconds, tty, total=100, start=0):
+    clock, out = Clock(), io.StringIO()
+    with Progress(total, start, tty=tty, file=out, clock=clock) as progress:
+        for step in steps:
+            clock.now += seconds
+            progress.update(step, VALUES)
+    return out.getvalue()
+
+
+def test_plain_lines_are_the_first_one_each_ten_seconds_and_the_last():
+    lines = run(range(1, 101), 0.5, tty=False).splitlines()
+    assert [int(line.split()[1].split("/")[0]) for line in lines] == [1, 21, 41, 61, 81, 100]
+    assert lines[1] == "step 21/100  2 steps/s  0:39 left  W 3.21  G -0.5  grad 0.98"
+
+
+def test_an_interrupted_run_still_shows_where_it_stopped():
+    assert run(range(1, 8), 0.5, tty=False).splitlines()[-1].startswith("step 7/100")
+
+
+def test_a_terminal_has_one_line_that_is_redrawn():
+    text = run(range(1, 101), 0.5, tty=True)
+    assert "100/100" in text and "50/100" in text and "W 3.21  G -0.5" in text
+    assert text.count("\n") <= 1  # nothing scrolls
+
+
+def test_a_narrow_terminal_still_has_one_line(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert run(range(1, 101), 0.5, tty=True).count("\n") <= 1
+
+
+@pytest.mark.parametrize("tty", [False, True])
+def test_a_message_is_shown_as_it_is(tty):
+    out = io.StringIO()
+    with Progress(10, 0, tty=tty, file=out) as progress:
+        progress.message("[red] checkpoint [/] kept")
+    assert "[red] checkpoint [/] kept\n" in out.getvalue().replace("\r", "")
+
+
+def test_the_rate_is_that_of_this_process_and_smoothed():
+    rate = Rate(1000, 0.0)
+    for second in range(1, 101):
+        rate.update(1000 + 4 * second, float(second))
+    assert float(rate) == pytest.approx(4)
+    rate.update(1401, 102.0)  # an evaluation of two seconds
+    assert 3.5 < float(rate) < 4
+    for second in range(1, 201):
+        rate.update(1401 + second, 102.0 + second)
+    assert float(rate) == pytest.approx(1, abs=0.01)
+
+
+def test_numbers_and_times_are_short():
+    assert [clock_text(s) for s in (0, 75.4, 3675)] == ["0:00", "1:15", "1:01:15"]
+    assert [short(x) for x in (0.52345, 27.31, 1990.4, -3e9)] == ["0.523", "27.3", "1990", "-3e+09"]
+
+
+@pytest.mark.parametrize(("tty", "failure"), [(False, BrokenPipeError()), (True, OSError(errno.EIO, "hung up"))])
+def test_an_output_that_is_gone_stops_nothing(tty, failure):
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise failure
+
+    with Progress(3, 0, tty=tty, file=Gone()) as progress:
+        for step in (1, 2, 3):
+            progress.update(step, VALUES)
+        progress.message("done")
+
+
+def test_no_torch_is_imported():
+    subprocess.run([sys.executable, "-c", "import sys, wgan.progress; assert 'torch' not in sys.modules"], check=True)
