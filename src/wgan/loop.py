@@ -203,6 +203,10 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor])
         number, _, name = key.partition("/")
         slots.setdefault(int(number), {})[name] = tensor
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+    for weight, slot in optimizer.state.items():
+        for name, tensor in slot.items():
+            if tensor.shape == weight.shape:  # fused Adam walks memory: a layout unlike the weight's gives wrong steps
+                slot[name] = torch.empty_like(weight, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
 
 
 def save(p: Players, run: Run, step: int) -> None:
