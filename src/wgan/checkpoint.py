@@ -145,7 +145,7 @@ class NewerFormat(WganError):
 
 def load_newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     """Return the newest whole checkpoint (None when there is none) and a sentence for each damaged one set aside."""
-    notes = []
+    notes: list[str] = []
     for step in reversed(steps(folder)):
         try:
             return load(folder, step), notes

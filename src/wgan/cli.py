@@ -24,6 +24,9 @@ EXAMPLES = """\
 class Parser(argparse.ArgumentParser):
     """argparse with one sentence and the nearest flag for a mistake, instead of the whole usage."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
+
     def error(self, message: str) -> NoReturn:
         raise WganError(message)
 
@@ -110,14 +113,10 @@ def parser() -> Parser:
     p = Parser(prog="wgan", description=__doc__ and "Train Wasserstein GANs and measure them honestly.", epilog=EXAMPLES,
                formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)  # fmt: skip
     p.add_argument("--version", action="version", version=f"wgan {__version__}")
-    commands = p.add_subparsers(metavar="COMMAND", parser_class=_plain_parser)
+    commands = p.add_subparsers(metavar="COMMAND", parser_class=Parser)
     for add in (add_train, add_sample, add_interpolate, add_recipes):
         add(commands)
     return p
-
-
-def _plain_parser(**options: Any) -> Parser:
-    return Parser(allow_abbrev=False, **options)
 
 
 def functions() -> dict[str, Callable[[argparse.Namespace], int]]:

@@ -84,7 +84,7 @@ def write_npz(samples: Samples, out: Path, model: Model) -> None:
     if samples.labels is not None:
         arrays["labels"] = named_labels(samples, model)
     packed = io.BytesIO()
-    np.savez_compressed(packed, **arrays)
+    np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
     write_atomically(out, packed.getvalue())
 
 

@@ -228,7 +228,7 @@ def check_names(values: Mapping[str, Any], where: str = "option") -> None:
 def check_value(name: str, value: Any) -> Any:
     """Return `value` as the type of field `name`, or raise WganError saying what it must be."""
     f = FIELDS[name]
-    kind = type(f.default)
+    kind: Any = type(f.default)
     wanted = {int: "a whole number", float: "a number", str: "a text"}[kind]
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise WganError(f"{name} must be {wanted}, not {value!r}")

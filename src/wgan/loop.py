@@ -131,10 +131,8 @@ def generator_phase(p: Players, source: Source, step: int) -> Stats:
 def real_batch(p: Players, source: Source, step: int, k: int) -> tuple[Tensor, Tensor | None]:
     """Return the real images [B, *shape] in [-1, 1] and labels [B] of critic update k at `step`."""
     c = p.config
-    if c.real_batches == "shared":
-        position = step
-    else:
-        position = updates_before(c.critic_schedule, step, c.n_critic) + k
+    shared = c.real_batches == "shared"
+    position = step if shared else updates_before(c.critic_schedule, step, c.n_critic) + k
     world = c.batch * p.engine.world
     mine = order(c.seed, c.sampling, len(source), position * world, world)[p.engine.rank * c.batch :][: c.batch]
     x, y = source.batch(mine)

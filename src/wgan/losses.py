@@ -175,7 +175,7 @@ def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(logits.float() if logits.dtype == torch.bfloat16 else logits, labels)
 
 
-def clippable(critic: nn.Module, scope: str) -> list[nn.Parameter]:
+def clippable(critic: nn.Module, scope: str) -> list[Tensor]:
     """Return the parameters that weight clipping bounds: never those of a normalisation, whose gain starts at 1.
 
     scope: 'all' = every weight and bias, 'conv' = convolution kernels only.

@@ -114,7 +114,7 @@ _S4 = {
 }
 _GULRAJANI_MNIST = {
     **_UNCONDITIONAL,
-    "generator_layers": "/ 256n0 128k5x2 64k5x2 / k5x2",
+    "generator_layers": "/ 256n0 128k5 64k5x2 / k5x2",
     "generator_norm": "none",
     "critic_layers": "64k5x2 128k5x2 256k5x2 /",
     "critic_activation": "lrelu:0.2",
@@ -126,6 +126,7 @@ _GULRAJANI_MNIST = {
     "beta2": 0.9,
     "n_critic": 5,
     "ema": 0.0,
+    "steps": 4000,
 }
 _TOY = {
     **_UNCONDITIONAL,
@@ -147,24 +148,39 @@ _TOY = {
     "steps": 6000,
     "sample_every": 250,
 }
+_ARJOVSKY = {
+    **_CLIP,
+    "latent": 100,
+    "generator_layers": "/ 256 128k4x2 / k4x2",
+    "generator_init": 0.02,
+    "critic_layers": "64k4x2n0 128k4x2 256k4x2 /",
+    "critic_norm": "batch",
+    "critic_init": 0.02,
+    "critic_schedule": "warm-100",
+    "steps": 4000,
+    "sample_every": 250,
+}
 
 RECIPES: dict[str, Recipe] = {
     "mnist": Recipe("wgan's own default", "conditional digits, gradient penalty, averaged generator", "10", "", {}),
-    "conv-clip-five": Recipe(
-        "WGANs Convergence and Optimization (GeeksforGeeks 2024)", "fives, weight clipping", "", "", _S0
-    ),
-    "mlp-clip": Recipe("Deep Learning with PyTorch, GAN, WGAN", "digits, MLPs, weight clipping", "", "", _S1),
+    "conv-clip-five": Recipe("WGANs Convergence and Optimization (GeeksforGeeks 2024)", "fives, clipping", "", "", _S0),
+    "mlp-clip": Recipe("Deep Learning with PyTorch, GAN, WGAN", "digits, MLPs, clipping", "", "", _S1),
     "ac-clip": Recipe(
         "Wasserstein GAN in Keras (2017)", "digits by class, auxiliary classifier, clipping", "", "", _S2
     ),
     "deep-conv-clip": Recipe("Wasserstein GAN with MNIST, Part 6 (2020)", "digits, deep critic, clipping", "", "", _S3),
-    "small-mlp-clip": Recipe("WGAN in PyTorch", "digits, small MLPs, weight clipping", "", "", _S4),
+    "small-mlp-clip": Recipe("WGAN in PyTorch", "digits, small MLPs, clipping", "", "", _S4),
     "small-mlp-gp": Recipe(
-        "WGAN in PyTorch, its extension", "the same with the gradient penalty", "", "", {**_S4, "objective": "wgan-gp"}
+        "WGAN in PyTorch, its extension", "the same, gradient penalty", "", "", {**_S4, "objective": "wgan-gp"}
     ),
     "small-mlp-gan": Recipe(
-        "WGAN in PyTorch, its comparison", "the same as a standard GAN", "", "", {**_S4, "objective": "gan"}
+        "WGAN in PyTorch, its comparison", "the same, standard GAN", "", "", {**_S4, "objective": "gan"}
     ),
+    "arjovsky-mnist": Recipe("Arjovsky 2017 and its code", "digits, DCGAN, clipping", "", "", _ARJOVSKY),
+    "gulrajani-mnist": Recipe("Gulrajani 2017 and its code", "digits, gradient penalty", "", "", _GULRAJANI_MNIST),
+    "gulrajani-ring": Recipe("Gulrajani 2017", "8 Gaussians on a ring", "", "", {**_TOY, "data": "ring:gulrajani"}),
+    "gulrajani-grid": Recipe("Gulrajani 2017", "25 Gaussians on a grid", "", "", {**_TOY, "data": "grid:gulrajani"}),
+    "gulrajani-swissroll": Recipe("Gulrajani 2017", "a swiss roll", "", "", {**_TOY, "data": "swissroll:gulrajani"}),
 }
 
 

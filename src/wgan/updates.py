@@ -43,7 +43,7 @@ class Players:
     average: Generator | None
     generator_optimizer: torch.optim.Optimizer
     critic_optimizer: torch.optim.Optimizer
-    clipped: list[nn.Parameter]  # what weight clipping bounds; empty when it is off
+    clipped: list[Tensor]  # what weight clipping bounds; empty when it is off
 
     @property
     def best_generator(self) -> Generator:

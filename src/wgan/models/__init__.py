@@ -90,7 +90,7 @@ def _generator(c: Config, shape: tuple[int, ...], classes: int, conditioning: st
     initialise(body, c.generator_init)
     tanh = c.output == "tanh" or (c.output == "auto" and len(shape) == 3)
     network = Generator(body, c.latent, conditioning, classes if conditioning != "none" else 0, tanh)
-    return network.to(memory_format=torch.channels_last) if c.generator == "conv" else network
+    return network.to(memory_format=torch.channels_last) if c.generator == "conv" else network  # type: ignore[call-overload]
 
 
 def _critic(c: Config, shape: tuple[int, ...], classes: int) -> Critic:
@@ -105,7 +105,7 @@ def _critic(c: Config, shape: tuple[int, ...], classes: int) -> Critic:
     initialise(network, c.critic_init)
     if c.critic_norm == "spectral":
         spectral(network)
-    return network.to(memory_format=torch.channels_last) if c.critic == "conv" else network
+    return network.to(memory_format=torch.channels_last) if c.critic == "conv" else network  # type: ignore[call-overload]
 
 
 def parameter_count(network: nn.Module) -> int:
