@@ -265,6 +265,11 @@ def check_combinations(c: Config) -> None:
             f"critic_norm batch with objective {c.objective}: the gradient penalty is defined for each sample, and batch "
             "norm makes each score depend on the whole batch (Gulrajani 2017, section 4); use critic_norm layer or none"
         )
+    if c.objective == "wgan-clip" and c.critic_norm == "spectral":
+        raise WganError(
+            "critic_norm spectral with objective wgan-clip: spectral normalisation rescales every kernel, so that clipping "
+            "would bound nothing; use objective hinge, or another critic_norm"
+        )
     if c.critic_update == "separate" and (penalised or c.objective == "hinge"):
         raise WganError(f"critic_update separate works with gan and wgan-clip, not with {c.objective}: use joint")
     if c.batch % c.pack or (c.generator_batch and c.generator_batch % c.pack):
