@@ -196,7 +196,7 @@ class Config:
     threads: int = option(0, "run", "CPU threads; 0 = every core", low=0, high=1024)
     log_every: int = option(10, "run", "steps between lines of log.jsonl; 0 = only at the end", low=0)
     sample_every: int = option(200, "run", "steps between sample sheets; 0 = only at the end", low=0)
-    evaluate_every: int = option(0, "run", "steps between evaluations; 0 = only at the end", low=0)
+    evaluate_every: int = option(500, "run", "steps between evaluations; 0 = only at the end", low=0)
     checkpoint_every: int = option(500, "run", "steps between checkpoints; 0 = only at the end", low=0)
 
     def __post_init__(self) -> None:

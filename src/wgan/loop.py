@@ -18,6 +18,7 @@ from wgan.config import Config
 from wgan.data import Source, open_source
 from wgan.engine import Engine, make_engine, order, seeded, thread_count
 from wgan.log import Log
+from wgan.monitor import Monitor
 from wgan.optim import set_rate
 from wgan.progress import Progress
 from wgan.run import Run, lock, open_run, start_or_continue, versions
@@ -68,6 +69,7 @@ def train(config: Config, path: Path, tty: bool | None = None) -> Outcome:
         log = stack.enter_context(Log(path, start))
         progress = stack.enter_context(Progress(config.steps, start, tty))
         stop = stack.enter_context(stop_on_signal())
+        monitor = Monitor.resumed(config, source, run.log())
         for note in notes:
             progress.message(note)
         if start == 0:
@@ -77,14 +79,20 @@ def train(config: Config, path: Path, tty: bool | None = None) -> Outcome:
             stats = critic_phase(players, source, step) | generator_phase(players, source, step)
             require_finite(stats, step + 1)
             done, last = step + 1, step + 1 == config.steps
-            if due(config.log_every, done, last):
+            evaluating = due(config.evaluate_every, done, last)
+            if due(config.log_every, done, last) or evaluating:
                 stats |= watch(players)
+                stats |= monitor.measure(players, done) if evaluating else {}
                 log.scalars(done, numbers(stats))
+            if evaluating:
+                for text in monitor.alarms(done, numbers(stats)):
+                    log.event(done, text)
+                    progress.message(f"step {done}: alarm, {text}")
             if due(config.sample_every, done, last):
                 draw_sheet(players, source, run, log, done)
-            if due(config.checkpoint_every, done, last) or stop.reason:
+            if due(config.checkpoint_every, done, last) or monitor.best == done or stop.reason:
                 log.flush()
-                save(players, run, done)
+                save(players, run, done, monitor.best)
             progress.update(done, shown(stats))
             if stop.reason:
                 break
@@ -207,11 +215,11 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor])
                 slot[name] = torch.empty_like(weight, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
 
 
-def save(p: Players, run: Run, step: int) -> None:
-    """Write the checkpoint of `step`, then drop all but the last three."""
+def save(p: Players, run: Run, step: int, best: int | None) -> None:
+    """Write the checkpoint of `step`, then drop all but the last three and the best."""
     about = {"config": p.config.recipe, "versions": versions(), "parts": sorted(state(p))}
     checkpoint.save(run.checkpoints, step, checkpoint.flatten(state(p)), about)
-    checkpoint.retain(run.checkpoints)
+    checkpoint.retain(run.checkpoints, keep=[] if best is None else [best])
 
 
 def restore(p: Players, run: Run) -> tuple[int, list[str]]:

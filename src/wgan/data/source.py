@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from wgan.errors import WganError
@@ -75,3 +76,17 @@ def stream(seed: int, name: str, split: str) -> np.random.Generator:
 def parts(split: str) -> tuple[str, ...]:
     """Return the splits that `split` consists of, in their order."""
     return ("train", "test") if split == "all" else (split,)
+
+
+def selection_indices(size: int) -> Tensor:
+    """Return the indices of held-out samples by which a run's best step is chosen: a fifth, at most 2,000, fixed for ever."""
+    return _shuffled(size)[: min(2000, size // 5)]
+
+
+def report_indices(size: int) -> Tensor:
+    """Return all other held-out indices, the only ones that reported figures use, in a fixed random order."""
+    return _shuffled(size)[min(2000, size // 5) :]
+
+
+def _shuffled(size: int) -> Tensor:
+    return torch.from_numpy(stream(0, "held-out halves", "test").permutation(size))
