@@ -83,7 +83,9 @@ def fit(x: Tensor, y: Tensor, epochs: int, seed: int) -> LeNet:
 @torch.no_grad()
 def accuracy(model: LeNet, x: Tensor, y: Tensor) -> float:
     """Return the share of images the model names rightly, in eval mode and float32."""
-    right = [(model(a.float()[:, None] / 255).argmax(1) == b).sum() for a, b in zip(x.split(500), y.split(500), strict=True)]
+    right = [
+        (model(a.float()[:, None] / 255).argmax(1) == b).sum() for a, b in zip(x.split(500), y.split(500), strict=True)
+    ]
     return float(sum(right)) / len(y)
 
 
