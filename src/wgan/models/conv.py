@@ -7,7 +7,7 @@ import math
 from torch import nn
 
 from wgan.errors import WganError
-from wgan.models.layers import Chain, Repeat, SameConv, Style, UpConv, finish
+from wgan.models.layers import Chain, FeatureMap, Repeat, SameConv, Style, UpConv, finish
 from wgan.models.mlp import stack
 from wgan.models.spec import Layer, conv_critic, conv_generator
 
@@ -25,7 +25,7 @@ def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Styl
         )
     side = (height // growth, width // growth)
     dense, n = stack(spec.dense, inputs, style)
-    modules = [*dense, nn.Linear(n, spec.base.width * side[0] * side[1]), nn.Unflatten(1, (spec.base.width, *side))]
+    modules = [*dense, nn.Linear(n, side[0] * side[1] * spec.base.width), FeatureMap(spec.base.width, side)]
     modules += finish(style, spec.base.width, True, spec.base.norm, spec.base.activation)
     c = spec.base.width
     for layer in spec.stages:

@@ -78,6 +78,18 @@ class Repeat(nn.Module):
         return F.interpolate(x, scale_factor=self.growth, mode="nearest")
 
 
+class FeatureMap(nn.Module):
+    """A vector as a feature map that is channels-last from the start: no copy before the first convolution."""
+
+    def __init__(self, channels: int, side: tuple[int, int]) -> None:
+        super().__init__()
+        self.channels, self.side = channels, side
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [B, H * W * C] -> [B, C, H, W]."""
+        return x.view(-1, *self.side, self.channels).permute(0, 3, 1, 2)
+
+
 class CappedReLU(nn.Module):
     """min(max(x, 0), cap): Keras's ReLU(max_value)."""
 
@@ -118,8 +130,10 @@ class ConditionalNorm(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """x [B, C, ...], y [B] -> [B, C, ...]."""
+        x = self.norm(x)
         shape = (x.shape[0], x.shape[1], *(1,) * (x.dim() - 2))
-        return self.norm(x) * self.gain(y).view(shape) + self.bias(y).view(shape)
+        gain, bias = self.gain(y).to(x.dtype).view(shape), self.bias(y).to(x.dtype).view(shape)
+        return torch.addcmul(bias, x, gain)  # one pass over the feature map
 
 
 def normalisation(style: Style, channels: int, spatial: bool) -> nn.Module | None:

@@ -63,11 +63,14 @@ def conv_generator(text: str) -> ConvGeneratorSpec:
         )
     dense, maps, out = parts
     base, *stages = parse_layers(maps)
+    widths(maps.split()[0], "generator_layers, the first feature map")
+    if any(layer.pool != 1 for layer in stages):
+        raise WganError(f"generator_layers '{text}': pooling pN is for critics, a generator grows with xN")
     match = _OUT.fullmatch(out.strip() or "k3")
     if not match:
         raise WganError(f"generator_layers: the last part '{out.strip()}' is not kKERNEL[xGROWTH], for example k3")
     last = Layer(1, int(match["k"]), int(match["x"] or 1))
-    return ConvGeneratorSpec(parse_layers(dense), base, stages, last)
+    return ConvGeneratorSpec(widths(dense, "generator_layers, dense part"), base, stages, last)
 
 
 def conv_critic(text: str) -> tuple[list[Layer], list[Layer]]:
@@ -75,12 +78,19 @@ def conv_critic(text: str) -> tuple[list[Layer], list[Layer]]:
     parts = text.split("/")
     if len(parts) > 2 or not parts[0].split():
         raise WganError(f"critic_layers '{text}' is not 'stages / dense', for example '64k4x2 128k4x2 /'")
-    return parse_layers(parts[0]), parse_layers(parts[1] if len(parts) == 2 else "")
+    return parse_layers(parts[0]), widths(parts[1] if len(parts) == 2 else "", "critic_layers, dense part")
 
 
 def mlp(text: str, name: str) -> list[Layer]:
     """Read the hidden layers of an MLP, for example `512 256`."""
-    layers = parse_layers(text.replace("/", " "))
-    if any(layer.stride != 1 or layer.pool != 1 for layer in layers):
-        raise WganError(f"{name} '{text}': an mlp has widths only, for example '512 256'")
+    return widths(text.replace("/", " "), name)
+
+
+def widths(text: str, name: str) -> list[Layer]:
+    """Read layers without kernel, stride or pooling; WganError for one that has any, rather than leave it out in silence."""
+    layers = parse_layers(text)
+    if set(text) & set("kxp"):
+        raise WganError(
+            f"{name} '{text.strip()}': k, x and p mean nothing here, give widths only, for example '512 256'"
+        )
     return layers
