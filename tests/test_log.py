@@ -85,7 +85,7 @@ def test_a_torn_end_is_dropped_by_reader_and_writer(tmp_path, end):
 
 
 @pytest.mark.parametrize(
-    "bad", [b"nonsense\n", b'{"step": "2"}\n', b'{"step": true}\n', b'{"step": 2, "a": []}\n', b"\n"]
+    "bad", [b"nonsense\n", b'{"step": "2"}\n', b'{"step": true}\n', b'{"step": -1}\n', b'{"step": 2, "a": []}\n', b"\n"]
 )
 def test_an_unreadable_line_in_the_middle_is_named(tmp_path, bad):
     good = b'{"step": %d, "a": 1.0}\n'
@@ -179,6 +179,21 @@ def test_a_failed_opening_keeps_the_log(tmp_path, monkeypatch):
         cut(tmp_path / "log.jsonl", 1)
     assert (tmp_path / "log.jsonl").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["events", "log.jsonl", "times.jsonl"]
+
+
+def test_a_write_that_is_taken_in_parts_is_whole(tmp_path):
+    class Slow:
+        taken = b""
+
+        def write(self, data):
+            self.taken += data[:3]
+            return len(data[:3])
+
+    with Log(tmp_path, 0) as log:
+        file, log.log.file = log.log.file, Slow()
+        log.scalars(1, {"a": 1.0})
+        slow, log.log.file = log.log.file, file
+    assert slow.taken == b'{"step": 1, "a": 1.0}\n'
 
 
 def test_a_folder_that_is_missing_or_deleted_is_one_sentence(tmp_path):

@@ -36,8 +36,8 @@ def test_every_byte_comes_back(dtype):
 
 
 def test_the_arithmetic_is_not_done_in_half_precision():
-    x = torch.tensor([0.76171875], dtype=torch.bfloat16).view(1, 1, 1, 1)  # 1.76171875 * 127.5 = 224.619
-    assert to_uint8(x).item() == 225
+    x = torch.tensor([0.75390625], dtype=torch.bfloat16).view(1, 1, 1, 1)  # 1.75390625 * 127.5 = 223.62
+    assert to_uint8(x).item() == 224
 
 
 def test_values_beyond_are_clipped_not_wrapped():
@@ -90,10 +90,18 @@ def test_a_sheet_of_something_else_is_refused(images):
 
 
 def test_steps_are_numbers_not_text(tmp_path):
-    for name in ("step-00000900.png", "step-12345678901.png", "step-1000.png", "step-5.jpg", "other.png", "step-٣.png"):
+    for name in (
+        "step-00000900.png",
+        "step-12345678901.png",
+        "step-1000.png",
+        "step-20.png",
+        "step-5.jpg",
+        "other.png",
+        "step-٣.png",
+    ):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "step-7.png").mkdir()
-    assert [step for step, _ in sample_files(tmp_path)] == [900, 1000, 12345678901]
+    assert [step for step, _ in sample_files(tmp_path)] == [20, 900, 1000, 12345678901]
     assert step_of(tmp_path / "step-00000300.png") == 300
     with pytest.raises(WganError, match="is not a sample"):
         step_of(tmp_path / "other.png")
@@ -133,6 +141,18 @@ def test_colours_of_the_animation_are_near(tmp_path):
     animation(saved(tmp_path, images), tmp_path / "progress.gif")
     for (pixels, _), image in zip(frames_of(tmp_path / "progress.gif"), images.values(), strict=True):
         assert np.abs(pixels[STRIP:].astype(int) - np.asarray(image)).mean() < 2
+
+
+def test_colours_that_stay_do_not_flicker(tmp_path):
+    y, x = np.mgrid[:64, :64].astype(np.uint8) * 4
+    still = np.stack([y, x, 255 - x], axis=2)  # more colours than a palette holds
+    images = {}
+    for step, tint in enumerate([(255, 0, 0), (0, 255, 0), (0, 90, 200)]):
+        moving = (still.transpose(1, 0, 2) * (np.array(tint) / 255)).astype(np.uint8)
+        images[step] = Image.fromarray(np.concatenate([moving, still]))
+    animation(saved(tmp_path, images), tmp_path / "progress.gif")
+    a, b, c = (pixels[STRIP + 64 :] for pixels, _ in frames_of(tmp_path / "progress.gif"))
+    assert (a == b).all() and (b == c).all()
 
 
 @pytest.mark.parametrize("steps", [[5], [5, 6]])

@@ -147,6 +147,8 @@ def test_a_few_wild_values_do_not_flatten_the_rest_and_are_counted():
     focus(axes, values)
     assert axes.get_ylim() == before and not axes.texts
     values[:2] = 1e6, -1e6
+    focus(axes, np.array([0.0, 0.1] * 10 + [9.0]))  # too few to tell what is wild
+    assert axes.get_ylim() == before
     focus(axes, values)
     assert axes.get_ylim() == pytest.approx((-2, 2), abs=0.1)
     assert axes.texts[0].get_text() == "2 of 500 values beyond the axis"

@@ -35,6 +35,14 @@ def test_plain_lines_are_the_first_one_each_ten_seconds_and_the_last():
     assert lines[1] == "step 21/100  2 steps/s  0:39 left  W 3.21  G -0.5  grad 0.98"
 
 
+def test_the_last_line_does_not_wait_for_what_comes_after_the_training():
+    out = io.StringIO()
+    with Progress(2, 0, tty=False, file=out, clock=lambda: 0.0) as progress:
+        progress.update(1, VALUES)
+        progress.update(2, VALUES)
+        assert "step 2/2" in out.getvalue()
+
+
 def test_an_interrupted_run_still_shows_where_it_stopped():
     assert run(range(1, 8), 0.5, tty=False).splitlines()[-1].startswith("step 7/100")
 
@@ -43,6 +51,7 @@ def test_a_terminal_has_one_line_that_is_redrawn():
     text = run(range(1, 101), 0.5, tty=True)
     assert "100/100" in text and "50/100" in text and "W 3.21  G -0.5" in text
     assert text.count("\n") <= 1  # nothing scrolls
+    assert "\x1b[2K" not in text[text.rindex("100/100") :]  # and at the end it stays
 
 
 def test_a_narrow_terminal_still_has_one_line(monkeypatch):

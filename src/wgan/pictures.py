@@ -102,8 +102,7 @@ def animation(frames: Sequence[tuple[int, Path]], path: Path, fps: float = 4, ma
     drawn = drawn_frames(frames)
     first = next(drawn)
     options: dict[str, Any] = {"save_all": True, "append_images": drawn, "duration": durations, "loop": 0}
-    # without optimize Pillow leaves the palette as it is: every grey stays what it was
-    replace_file(path, lambda file: first.save(file, format="GIF", optimize=False, **options))
+    replace_file(path, lambda file: first.save(file, format="GIF", **options))
 
 
 def thinned(frames: Sequence[tuple[int, Path]], most: int) -> list[tuple[int, Path]]:
@@ -113,7 +112,7 @@ def thinned(frames: Sequence[tuple[int, Path]], most: int) -> list[tuple[int, Pa
 
 
 def drawn_frames(frames: Sequence[tuple[int, Path]]) -> Iterator[Image]:
-    """Yield each frame with its step, read one by one; all get the size of the last, colours one palette."""
+    """Yield each frame with its step, read one by one: grey ones keep every grey, coloured ones share one palette."""
     from PIL import Image
 
     with read_png(frames[-1][1]) as last:

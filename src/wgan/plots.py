@@ -49,8 +49,7 @@ def scatter(
     """Return a 512 x 512 picture of 2-D samples [N, 2] over real points [M, 2]; says how many lie outside."""
     low, high = limits or limits_of(samples if real is None else real)
     figure, (axes,) = figure_of(1, 5.12, 5.12)
-    figure.set_layout_engine("none")  # the same frame whatever is written around it
-    axes.set_position((0.09, 0.07, 0.88, 0.87))
+    axes.set_position((0.09, 0.07, 0.88, 0.87))  # the same frame whatever is written around it
     if real is not None:
         axes.scatter(real[:, 0], real[:, 1], s=7, color=REAL, linewidths=0, label="real")
     axes.scatter(samples[:, 0], samples[:, 1], s=7, color=FAKE, alpha=0.55, linewidths=0, label="fake")
@@ -158,7 +157,7 @@ def smooth(steps: np.ndarray, values: np.ndarray) -> Curve:
     """Return the means of the stretches, averaged over a bell about 1/15 of the run wide."""
     stretches = stretches_of(len(values))
     means = np.array([values[s].mean() for s in stretches])
-    width = min(2 * (len(means) // 30) + 3, len(means) - (len(means) + 1) % 2)  # odd, and no longer than the curve
+    width = 2 * (len(means) // 30) + 3  # odd, and no longer than a curve of three
     bell = np.hanning(width + 2)[1:-1]
     # not by differences of a running sum: after one huge value those have no digits left
     averaged = np.convolve(means, bell, "same") / np.convolve(np.ones(len(means)), bell, "same")
@@ -169,9 +168,9 @@ def focus(axes: Axes, values: np.ndarray) -> None:
     """Look at the bulk of the values where a few are so far out that they would flatten it, and say so."""
     low, high = np.quantile(values, (0.01, 0.99))
     low, high = low - 0.5 * (high - low), high + 0.5 * (high - low)
-    beyond = int(((values < low) | (values > high)).sum())
-    if len(values) < 100 or not beyond or low == high or np.ptp(values) < 2 * (high - low):
+    if len(values) < 100 or low == high or np.ptp(values) < 2 * (high - low):
         return
+    beyond = int(((values < low) | (values > high)).sum())
     axes.set_ylim(low, high)
     note = f"{beyond} of {len(values)} values beyond the axis"
     axes.text(0.995, 0.03, note, transform=axes.transAxes, ha="right", fontsize=8, color="#555555")

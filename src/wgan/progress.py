@@ -119,7 +119,7 @@ class Progress:
         """Return the live line: a bar, then the figures cut to the width that is left, never on two lines."""
         line = Table.grid(padding=(0, 2))
         line.add_column(width=20)
-        line.add_column(no_wrap=True, overflow="ellipsis")
+        line.add_column()
         bar = ProgressBar(total=self.total, completed=self.step, width=20)
         line.add_row(bar, Text(self.figures(), no_wrap=True, overflow="ellipsis"))
         return line
