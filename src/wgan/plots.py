@@ -168,7 +168,7 @@ def focus(axes: Axes, values: np.ndarray) -> None:
     """Look at the bulk of the values where a few are so far out that they would flatten it, and say so."""
     low, high = np.quantile(values, (0.01, 0.99))
     low, high = low - 0.5 * (high - low), high + 0.5 * (high - low)
-    if len(values) < 100 or low == high or np.ptp(values) < 2 * (high - low):
+    if low == high or np.ptp(values) < 2 * (high - low):
         return
     beyond = int(((values < low) | (values > high)).sum())
     axes.set_ylim(low, high)
