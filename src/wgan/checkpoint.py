@@ -152,7 +152,7 @@ def load_newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
         except NewerFormat:
             raise
         except WganError as error:
-            notes.append(f"{error}; set aside as *.damaged, going on from the one before")
+            notes.append(f"{error}; set aside as *.damaged")
             set_aside(folder, step)
     return None, notes
 
@@ -172,10 +172,11 @@ def remove(folder: Path, step: int) -> None:
 
 
 def retain(folder: Path, last: int = 3, keep: Iterable[int] = ()) -> None:
-    """Delete all but the `last` newest checkpoints and those whose step is in `keep`; sweep left-over temporary files."""
+    """Delete all but the `last` newest checkpoints and those whose step is in `keep`; sweep what a kill left half written."""
     kept = set(steps(folder)[-last:]) | set(keep)
     for step in steps(folder):
         if step not in kept:
             remove(folder, step)
-    for orphan in folder.glob(".*.tmp"):
+    whole = {f"step-{step:08d}.safetensors" for step in steps(folder)}
+    for orphan in [*folder.glob(".*.tmp"), *(p for p in folder.glob("step-*.safetensors") if p.name not in whole)]:
         orphan.unlink(missing_ok=True)

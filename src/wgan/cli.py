@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import Field
-from pathlib import Path
 from typing import Any, NoReturn
 
 from wgan import __version__
@@ -14,6 +14,7 @@ from wgan.config import FIELDS
 from wgan.errors import WganError, nearest
 
 EXAMPLES = """\
+examples:
   wgan train                     train the default recipe on the bundled MNIST
   wgan train mlp-clip --steps 2000 --seed 1
   wgan sample runs/mnist -n 100 --label 7 --out sevens.png
@@ -38,7 +39,11 @@ class Parser(argparse.ArgumentParser):
 def add_train(commands: Any) -> None:
     """Declare `wgan train`, with every Config field as a flag."""
     p = commands.add_parser(
-        "train", help="train a recipe, or continue a run", formatter_class=argparse.RawTextHelpFormatter
+        "train",
+        help="train a recipe, or continue a run",
+        usage="wgan train [RECIPE] [--run DIR] [--dry-run] [--OPTION VALUE ...]",
+        description="Every option below is a field of config.json; defaults are those of the recipe mnist.",
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     p.add_argument("name", nargs="?", default="mnist", metavar="RECIPE", help="see `wgan recipes` (default: mnist)")
     p.add_argument("--run", metavar="DIR", help="run folder (default: runs/RECIPE)")
@@ -47,14 +52,34 @@ def add_train(commands: Any) -> None:
     for name, f in FIELDS.items():
         if name == "recipe":
             continue
-        group = groups.setdefault(f.metadata["group"], p.add_argument_group(f.metadata["group"]))
-        group.add_argument(*flag_names(name), dest=f"option_{name}", metavar=metavar(f), help=flag_help(f))
+        title = f.metadata["group"]
+        group = groups[title] = groups.get(title) or p.add_argument_group(title)
+        group.add_argument(dashed(f"--{name}"), dest=f"option_{name}", metavar=metavar(f), help=flag_help(f))
     p.set_defaults(function="train")
 
 
-def flag_names(name: str) -> list[str]:
-    """Return --n-critic and --n_critic for n_critic."""
-    return sorted({f"--{name.replace('_', '-')}", f"--{name}"})
+def dashed(word: str) -> str:
+    """Return --n-critic=a_b for --n_critic=a_b: a flag may be written either way; what is no flag stays."""
+    if not word.startswith("--"):
+        return word
+    flag, equals, value = word.partition("=")
+    return flag.replace("_", "-") + equals + value
+
+
+def whole(text: str) -> int:
+    """Return `text` as a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text[:40]}' is not a whole number") from None
+
+
+def number(text: str) -> float:
+    """Return `text` as a number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text[:40]}' is not a number") from None
 
 
 def metavar(f: Field[Any]) -> str:
@@ -63,21 +88,21 @@ def metavar(f: Field[Any]) -> str:
 
 
 def flag_help(f: Field[Any]) -> str:
-    """Return the help line of a field with its choices."""
+    """Return the help line of a field with its choices and its default."""
     choices = f" [{', '.join(f.metadata['choices'])}]" if f.metadata["choices"] else ""
-    return f"{f.metadata['help']}{choices}".replace("%", "%%")
+    return f"{f.metadata['help']}{choices} (default: {f.default})".replace("%", "%%")
 
 
 def add_sample(commands: Any) -> None:
     """Declare `wgan sample`."""
     p = commands.add_parser("sample", help="make samples with a trained run")
     p.add_argument("path", metavar="RUN", help="run folder")
-    p.add_argument("-n", type=int, default=64, help="how many (default: 64)")
+    p.add_argument("-n", type=whole, default=64, help="how many (default: 64)")
     p.add_argument("--label", metavar="K", help="one class")
     p.add_argument("--labels", metavar="0,1,2", help="several classes that take turns")
-    p.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
-    p.add_argument("--truncation", type=float, default=0.0, metavar="T", help="cut latents to [-T, T]; 0 = off")
-    p.add_argument("--step", type=int, help="checkpoint of this step (default: the newest)")
+    p.add_argument("--seed", type=whole, default=0, help="seed of the latents (default: 0)")
+    p.add_argument("--truncation", type=number, default=0.0, metavar="T", help="cut latents to [-T, T]; 0 = off")
+    p.add_argument("--step", type=whole, help="checkpoint of this step (default: the newest)")
     p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
     p.add_argument(
         "--out", default="sheet.png", metavar="FILE", help="sheet.png, samples.npz or folder/ (default: sheet.png)"
@@ -91,12 +116,12 @@ def add_interpolate(commands: Any) -> None:
     p = commands.add_parser("interpolate", help="walk between latents, as a GIF or a PNG")
     p.add_argument("path", metavar="RUN", help="run folder")
     p.add_argument("--out", default="walk.gif", metavar="FILE", help="walk.gif or walk.png (default: walk.gif)")
-    p.add_argument("--stops", type=int, default=8, help="latents to walk through (default: 8)")
-    p.add_argument("--frames", type=int, default=12, help="pictures for each leg (default: 12)")
-    p.add_argument("--rows", type=int, default=6, help="walks side by side (default: 6)")
+    p.add_argument("--stops", type=whole, default=8, help="latents to walk through (default: 8)")
+    p.add_argument("--frames", type=whole, default=12, help="pictures for each leg (default: 12)")
+    p.add_argument("--rows", type=whole, default=6, help="walks side by side (default: 6)")
     p.add_argument("--label", metavar="K", help="hold one class (default: walk across them)")
-    p.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
-    p.add_argument("--step", type=int, help="checkpoint of this step (default: the newest)")
+    p.add_argument("--seed", type=whole, default=0, help="seed of the latents (default: 0)")
+    p.add_argument("--step", type=whole, help="checkpoint of this step (default: the newest)")
     p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
     p.add_argument("--force", action="store_true", help="replace what is there")
     p.set_defaults(function="interpolate")
@@ -110,7 +135,7 @@ def add_recipes(commands: Any) -> None:
 
 def parser() -> Parser:
     """Return the parser of every command."""
-    p = Parser(prog="wgan", description=__doc__ and "Train Wasserstein GANs and measure them honestly.", epilog=EXAMPLES,
+    p = Parser(prog="wgan", description="Train Wasserstein GANs and measure them honestly.", epilog=EXAMPLES,
                formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)  # fmt: skip
     p.add_argument("--version", action="version", version=f"wgan {__version__}")
     commands = p.add_subparsers(metavar="COMMAND", parser_class=Parser)
@@ -132,10 +157,12 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     tables = next(a for a in p._actions if isinstance(a, argparse._SubParsersAction)).choices
     if words and not words[0].startswith("-") and words[0] not in tables:
         raise WganError(f"unknown command '{words[0]}': {nearest(words[0], tables)}")
-    found, rest = p.parse_known_args(words)
+    found, rest = p.parse_known_args([dashed(word) for word in words])
+    if rest and rest[0].startswith("-"):
+        flag = rest[0].partition("=")[0]
+        raise WganError(f"unknown flag '{flag}': {nearest(flag, tables.get(words[0], p).flags())}")
     if rest:
-        flags = tables[words[0]].flags() if words[0] in tables else p.flags()
-        raise WganError(f"unknown argument '{rest[0]}': {nearest(rest[0].split('=')[0], flags) if flags else ''}")
+        raise WganError(f"wgan {words[0]} does not take '{rest[0]}': see wgan {words[0]} --help")
     return found
 
 
@@ -157,13 +184,11 @@ def main(words: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader went away (wgan recipes | head): nothing to say, no one to say it to
         return 1
-
-
-def output_path(text: str, force: bool) -> Path:
-    """Return the path to write to; WganError when something is there and `force` is off, or its folder is missing."""
-    path = Path(text)
-    if path.exists() and not force:
-        raise WganError(f"{path} exists: give another --out, or --force to replace it")
-    if not path.parent.is_dir():
-        raise WganError(f"the folder {path.parent} does not exist: create it or give another --out")
-    return path
+    except OSError as error:
+        print(f"wgan: the system refused {error.filename or 'to read or write'}: {error.strerror}", file=sys.stderr)
+        return 2
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not re.search("out of memory|can't allocate memory", str(error)):
+            raise
+        print("wgan: not enough memory: use a smaller batch or narrower layers, see --dry-run", file=sys.stderr)
+        return 2

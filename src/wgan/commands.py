@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import io
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,6 @@ from rich.console import Console
 from rich.table import Table
 
 from wgan.checkpoint import write_atomically
-from wgan.cli import output_path
 from wgan.config import Config
 from wgan.errors import WganError
 from wgan.generate import Model, Samples
@@ -21,6 +22,8 @@ from wgan.pictures import save_png, sheet
 from wgan.recipes import RECIPES, configure
 from wgan.run import make_folder
 from wgan.sheets import portray, save_gif
+
+SHEET = 10_000  # samples on one sheet; more would be a picture that nothing opens
 
 
 def train(found: argparse.Namespace) -> int:
@@ -34,13 +37,16 @@ def train(found: argparse.Namespace) -> int:
 
     folder = Path(found.run) if found.run else Path("runs") / found.name
     outcome = loop(config, folder)
-    again = f"wgan train {found.name}" + (f" --run {found.run}" if found.run else "")
+    kept = {"run": found.run, **given} if found.run else given
+    flags = [f"--{k.replace('_', '-')} {shlex.quote(v)}" for k, v in kept.items() if k != "steps"]
+    again = " ".join(["wgan train", found.name, *flags])
     if outcome.code:
         print(f"stopped at step {outcome.run.step}, saved in {folder}; the same command goes on from there")
         return outcome.code
     print(f"finished step {outcome.run.step} of {config.steps}: pictures in {folder}/samples, {folder}/progress.gif, "
           f"{folder}/losses.png")  # fmt: skip
-    print(f"next: wgan sample {folder} -n 100 --out digits.png   (train longer: {again} --steps {2 * config.steps})")
+    print(f"next: wgan sample {shlex.quote(str(folder))} -n 100 --out samples.png")
+    print(f"or train longer: {again} --steps {2 * config.steps}")
     return 0
 
 
@@ -61,16 +67,37 @@ def sample(found: argparse.Namespace) -> int:
         raise WganError("give --label or --labels, not both")
     labels = found.labels.split(",") if found.labels is not None else found.label
     path = Path(found.out)
-    folder = found.out.endswith("/") or path.is_dir() or not path.suffix
-    if not folder and path.suffix not in (".png", ".npz"):
+    kind = path.suffix.lower()
+    folder = found.out.endswith("/") or path.is_dir() or not kind
+    if not folder and kind not in (".png", ".npz"):
         raise WganError(f"--out {found.out}: give a .png, a .npz or a folder/")
+    if not folder and kind == ".png" and found.n > SHEET:
+        raise WganError(f"a sheet shows at most {SHEET} samples, not {found.n}: give a .npz or a folder/ to --out")
     out = output_path(found.out, found.force)
     model = load(found.path, found.step, found.raw)
+    say(model.notes)
     samples = model.sample(found.n, labels, found.seed, found.truncation)
-    write = write_folder if folder else write_npz if path.suffix == ".npz" else write_sheet
+    write = write_folder if folder else write_npz if kind == ".npz" else write_sheet
     write(samples, out, model)
     print(f"{found.n} samples in {out}")
     return 0
+
+
+def output_path(text: str, force: bool) -> Path:
+    """Return the path to write to; WganError when something is there and `force` is off, or its folder is missing."""
+    path = Path(text)
+    empty = path.is_dir() and not any(path.iterdir())
+    if path.exists() and not empty and not force:
+        raise WganError(f"{path} exists: give another --out, or --force to replace it")
+    if not path.parent.is_dir():
+        raise WganError(f"the folder {path.parent} does not exist: create it or give another --out")
+    return path
+
+
+def say(notes: list[str]) -> None:
+    """Print what the user should know beside the result, on standard error."""
+    for note in notes:
+        print(f"wgan: {note}", file=sys.stderr)
 
 
 def write_sheet(samples: Samples, out: Path, model: Model) -> None:
@@ -108,11 +135,13 @@ def interpolate(found: argparse.Namespace) -> int:
     """`wgan interpolate`: write a walk between latents as GIF (moving) or PNG (one row for each walk)."""
     from wgan.generate import load, walk
 
-    if Path(found.out).suffix not in (".gif", ".png"):
+    kind = Path(found.out).suffix.lower()
+    if kind not in (".gif", ".png") or Path(found.out).is_dir():
         raise WganError(f"--out {found.out}: give a .gif or a .png")
     out = output_path(found.out, found.force)
     model = load(found.path, found.step, found.raw)
-    moving = out.suffix == ".gif"
+    say(model.notes)
+    moving = kind == ".gif"
     samples = walk(model, found.stops, found.frames, found.seed, found.rows, found.label)
     images = samples.to_images().reshape(-1, found.rows, *samples.to_images().shape[1:])  # [T, rows, H, W(, 3)]
     if moving:

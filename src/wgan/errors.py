@@ -13,12 +13,16 @@ class WganError(ValueError):
     """
 
 
+MANY = 24  # options; a longer list would hide the hint, so only the nearest are named
+
+
 def nearest(name: str, options: Iterable[str]) -> str:
-    """Return 'did you mean x? (known: a, b, x)' for an unknown `name` among `options`."""
+    """Return 'did you mean x? (known: a, b, x)' for an unknown `name` among `options`; of many only the nearest."""
     known = sorted(options)
+    if len(known) > MANY:
+        return f"did you mean {' or '.join(difflib.get_close_matches(name, known, n=3, cutoff=0))}?"
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(close)}? " if close else ""
-    return f"{hint}(known: {', '.join(known)})"
+    return f"did you mean {' or '.join(close)}? (known: {', '.join(known)})" if close else f"known: {', '.join(known)}"
 
 
 def unknown(kind: str, name: str, options: Iterable[str]) -> WganError:

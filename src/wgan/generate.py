@@ -20,6 +20,8 @@ from wgan.pictures import to_uint8
 from wgan.run import Run, open_run
 from wgan.sheets import BLOCK, generate
 
+LIMIT = 2**27  # numbers in one tensor of samples (512 MiB): 171,196 images of MNIST
+
 
 class Samples(torch.Tensor):
     """A tensor of samples [N, *shape] (images in [-1, 1]) that can turn itself into pictures; `labels` int64 [N] or None."""
@@ -35,7 +37,7 @@ def images_of(samples: Tensor) -> np.ndarray:
     """Return images x [N, C, H, W] in [-1, 1] as uint8 [N, H, W] or [N, H, W, 3]; WganError for vectors [N, D]."""
     if samples.dim() != 4:
         raise WganError(f"samples of shape {tuple(samples.shape[1:])} are not images")
-    return to_uint8(samples)
+    return np.concatenate([to_uint8(part) for part in samples.split(1000)])  # a whole tensor in fp64 would be large
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Model:
     step: int
     network: Generator
     engine: Engine
+    notes: list[str]  # what the user should know, such as a damaged checkpoint that was passed over
 
     @property
     def class_names(self) -> list[str]:
@@ -64,11 +67,20 @@ class Model:
         label: one class name, or several that take turns; None = all classes in turn. truncation T > 0 draws latents
         from the normal cut to [-T, T]; 0 = not cut. Raises WganError for a label that the model does not know.
         """
-        if n < 1:
-            raise WganError(f"n must be at least 1, not {n}")
+        self.require_room(n)
         labels = self.labels(n, label)
         z = truncated(latents(seed, n, self.network.latent), truncation)
         return self.decode(z, labels)
+
+    def require_room(self, n: int) -> None:
+        """Raise WganError for a number of samples below 1, or of more than LIMIT numbers in all."""
+        most = LIMIT // max(math.prod(self.run.facts["shape"]), self.network.latent)
+        if n < 1:
+            raise WganError(f"n must be at least 1, not {n}")
+        if n > most:
+            raise WganError(
+                f"{n} samples do not fit into memory: ask for at most {most}, and for more with another seed"
+            )
 
     def decode(self, z: Tensor, labels: Tensor | None) -> Samples:
         """Return G(z, labels) for latents [N, Z] and labels int64 [N] or None."""
@@ -138,6 +150,7 @@ def walk(model: Model, stops: int, frames: int, seed: int, rows: int = 1, label:
     """
     if min(stops, frames, rows) < 1 or stops < 2:
         raise WganError("a walk needs at least 2 stops, 1 frame for each leg and 1 row")
+    model.require_room(stops * frames * rows)
     anchors = latents(seed, stops * rows, model.network.latent).view(stops, rows, -1)
     t = torch.arange(frames) / frames
     legs = [
@@ -158,23 +171,34 @@ def load(run: str | Path | Run, step: int | None = None, raw: bool = False, devi
     Raises WganError when the folder is no run, has no such checkpoint, or its files are damaged.
     """
     opened = run if isinstance(run, Run) else open_run(run)
-    found = _checkpoint(opened, step)
+    found, notes = _checkpoint(opened, step)
     config, facts = opened.config, opened.facts
     engine = make_engine(device, facts["precision"], facts["threads"])
     network = build(config, tuple(facts["shape"]), facts["classes"])[0]
     name = "generator" if raw or not config.ema else "average"
     _fill(network, checkpoint.part(found.tensors, name), opened)
     network.to(engine.device, engine.dtype).requires_grad_(False).eval()
-    return Model(opened, found.step, network, engine)
+    return Model(opened, found.step, network, engine, notes)
 
 
-def _checkpoint(run: Run, step: int | None) -> checkpoint.Checkpoint:
+def _checkpoint(run: Run, step: int | None) -> tuple[checkpoint.Checkpoint, list[str]]:
+    """Return the checkpoint of `step` (None: the newest whole one), and a sentence for each damaged one passed over."""
     there = checkpoint.steps(run.checkpoints)
     if not there:
         raise WganError(f"{run.path} has no checkpoint yet: train it further first")
     if step is not None and step not in there:
         raise WganError(f"{run.path} has no checkpoint of step {step}: it has {', '.join(map(str, there))}")
-    return checkpoint.load(run.checkpoints, step if step is not None else there[-1])
+    if step is not None:
+        return checkpoint.load(run.checkpoints, step), []
+    notes: list[str] = []
+    for newest in reversed(there):
+        try:
+            return checkpoint.load(run.checkpoints, newest), notes
+        except checkpoint.NewerFormat:
+            raise
+        except WganError as error:
+            notes.append(f"{error}; using the one before")
+    raise WganError(f"{run.path} has no whole checkpoint: {notes[-1].partition(';')[0]}")
 
 
 def _fill(network: Generator, tensors: dict[str, Any], run: Run) -> None:

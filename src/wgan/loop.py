@@ -17,11 +17,12 @@ from wgan import checkpoint
 from wgan.config import Config
 from wgan.data import Source, open_source
 from wgan.engine import Engine, make_engine, order, seeded, thread_count
+from wgan.errors import WganError
 from wgan.log import Log
 from wgan.monitor import Monitor
 from wgan.optim import set_rate
 from wgan.progress import Progress
-from wgan.run import Run, lock, open_run, start_or_continue, versions
+from wgan.run import Run, check_folder, has_run, lock, open_run, start_or_continue, versions
 from wgan.schedule import CRITIC_SCHEDULES, rate_factor, updates_before
 from wgan.sheets import draw_sheet, finish_pictures
 from wgan.updates import (
@@ -58,6 +59,7 @@ def train(config: Config, path: Path, tty: bool | None = None) -> Outcome:
 
     Raises WganError for anything the user can mend; the folder is then as it was before, or holds its last checkpoint.
     """
+    check_folder(path)
     source = open_source(config.data, config.split)
     with ExitStack() as stack:
         engine = resume_engine(config, path)
@@ -77,6 +79,8 @@ def train(config: Config, path: Path, tty: bool | None = None) -> Outcome:
         for step in range(start, config.steps):
             set_rates(players, step)
             stats = critic_phase(players, source, step) | generator_phase(players, source, step)
+            if stop.reason:
+                progress.message(f"{stop.reason}: saving step {step + 1}, then leaving (once more: at once)")
             require_finite(stats, step + 1)
             done, last = step + 1, step + 1 == config.steps
             evaluating = due(config.evaluate_every, done, last)
@@ -226,21 +230,26 @@ def restore(p: Players, run: Run) -> tuple[int, list[str]]:
     """Load the newest whole checkpoint into the players; return its step (0 without one) and what there is to say."""
     found, notes = checkpoint.load_newest(run.checkpoints)
     if found is None:
-        return 0, notes
+        return 0, [*notes, f"{run.path} has no whole checkpoint left: starting again at step 0"] if notes else []
     networks = {"generator": p.generator, "critic": p.critic, "average": p.average}
-    for name, network in networks.items():
-        if network is not None:
-            network.load_state_dict(checkpoint.part(found.tensors, name))
-    load_optimizer(p.generator_optimizer, checkpoint.part(found.tensors, "generator_optimizer"))
-    load_optimizer(p.critic_optimizer, checkpoint.part(found.tensors, "critic_optimizer"))
-    return found.step, [*notes, f"continuing {run.path} at step {found.step}"]
+    try:
+        for name, network in networks.items():
+            if network is not None:
+                network.load_state_dict(checkpoint.part(found.tensors, name))
+        load_optimizer(p.generator_optimizer, checkpoint.part(found.tensors, "generator_optimizer"))
+        load_optimizer(p.critic_optimizer, checkpoint.part(found.tensors, "critic_optimizer"))
+    except (RuntimeError, ValueError, KeyError):
+        raise WganError(f"the checkpoint of step {found.step} in {run.path} does not fit the networks of its config: "
+                        "one of them was changed, or written by another wgan") from None  # fmt: skip
+    word = "finished already" if found.step == run.config.steps else "continuing"
+    return found.step, [*notes, f"{word}: {run.path} at step {found.step}"]
 
 
 def resume_engine(config: Config, path: Path) -> Engine:
     """Return the engine; a run that is continued keeps the precision and threads it was begun with, for equal bits."""
     convolutional = "conv" in (config.generator, config.critic)
     engine = make_engine(config.device, config.precision, config.threads, convolutional)
-    if not ((path / "config.json").is_file() and (path / "run.json").is_file()):
+    if not has_run(path):
         return engine
     known = open_run(path).facts
     return Engine(engine.device, known["precision"], known["threads"])

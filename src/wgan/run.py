@@ -47,12 +47,6 @@ class Run:
 
         return read_log(self.path)
 
-    def sample(self, n: int = 64, **options: Any) -> Any:
-        """Return n samples of the trained generator; see wgan.generate.Model.sample."""
-        from wgan.generate import load
-
-        return load(self.path).sample(n, **options)
-
 
 def open_run(path: str | Path) -> Run:
     """Read an existing run folder; WganError when it is none, is half written, or comes from a newer wgan."""
@@ -93,25 +87,9 @@ def start_or_continue(path: Path, config: Config, facts: dict[str, Any]) -> Run:
 
     Raises WganError naming the fields that differ, or saying why the folder cannot be used.
     """
-    if path.exists() and not path.is_dir():
-        raise WganError(f"{path} is a file: give a folder with --run")
-    if (path / "config.json").exists() and (path / "run.json").exists():
+    check_folder(path)
+    if has_run(path):
         return _continue(path, config)
-    # a start-up that was killed leaves at most its own empty folders, its lock and one of the two files
-    known = {
-        "config.json",
-        "run.json",
-        ".lock",
-        "checkpoints",
-        "samples",
-        "events",
-        ".config.json.tmp",
-        ".run.json.tmp",
-    }
-    strange = sorted(p.name for p in path.iterdir() if p.name not in known) if path.exists() else []
-    if strange or checkpoint.steps(path / "checkpoints"):
-        name = strange[0] if strange else "checkpoints"
-        raise WganError(f"{path} exists and is not a run folder (it holds {name}): give another folder with --run")
     for folder in (path / "checkpoints", path / "samples"):
         make_folder(folder)
     checkpoint.write_atomically(path / "run.json", (json.dumps({"format": FORMAT, **facts}, indent=2) + "\n").encode())
@@ -119,12 +97,33 @@ def start_or_continue(path: Path, config: Config, facts: dict[str, Any]) -> Run:
     return open_run(path)
 
 
+def has_run(path: Path) -> bool:
+    """Return whether the folder holds a run whose start-up was finished."""
+    return (path / "config.json").is_file() and (path / "run.json").is_file()
+
+
+def check_folder(path: Path) -> None:
+    """Raise WganError unless the folder is a run, empty, or not there yet; call it before anything is written."""
+    if path.exists() and not path.is_dir():
+        raise WganError(f"{path} is a file: give a folder with --run")
+    if has_run(path) or not path.exists():
+        return
+    # a start-up that was killed leaves at most its own empty folders, its lock and run.json, which is written first
+    ours = {"run.json", ".lock", "checkpoints", "samples", ".config.json.tmp", ".run.json.tmp"}
+    strange = [p.name for p in path.iterdir() if p.name not in ours or (p.is_dir() and any(p.iterdir()))]
+    lost = {"config.json", "run.json"} - {p.name for p in path.iterdir()}
+    if strange and len(lost) == 1:
+        raise WganError(f"{path} is half written: it holds no {lost.pop()}; give another folder with --run")
+    if strange:
+        raise WganError(f"{path} is not a run folder: it holds {min(strange)}; give another folder with --run")
+
+
 def make_folder(path: Path) -> None:
     """Create a folder and its parents; WganError when the system refuses."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise WganError(f"cannot create {path}: {error.strerror}; give a folder you can write to with --run") from None
+        raise WganError(f"cannot create {path}: {error.strerror}; give a folder you can write to") from None
 
 
 def _continue(path: Path, config: Config) -> Run:
@@ -134,6 +133,11 @@ def _continue(path: Path, config: Config) -> Run:
         raise WganError(
             f"{path} holds a run with another config ({'; '.join(changed)}): "
             "repeat its options to continue it, or give --run DIR for a new run"
+        )
+    if config.steps < run.step:
+        raise WganError(
+            f"{path} is at step {run.step} already, beyond the {config.steps} asked for: "
+            "give more --steps to train longer, or --run DIR for a new run"
         )
     if run.config != config:
         checkpoint.write_atomically(path / "config.json", config.to_json().encode())
