@@ -158,6 +158,7 @@ def _separate_update(p: Players, real: Tensor, fake: Tensor, y: Tensor | None) -
         scores, logits = judge(p, x, y)
         absent = scores.new_zeros(len(scores))  # the other half's term is a constant here
         loss = p.objective.critic(*((scores, absent) if side == "real" else (absent, scores)))
+        loss = loss - p.objective.critic(absent, absent) / 2  # that constant: the halves then add up to the joint loss
         stats[f"critic/{side}"] = scores.mean().detach()
         if p.config.class_critic and y is not None and logits is not None:
             term = class_loss(logits, y)
