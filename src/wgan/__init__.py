@@ -13,6 +13,7 @@ _PUBLIC = {
     "RECIPES": "wgan.recipes",
     "Run": "wgan.run",
     "WganError": "wgan.errors",
+    "evaluate": "wgan.evaluation",
     "load": "wgan.generate",
     "open_run": "wgan.run",
     "open_source": "wgan.data",

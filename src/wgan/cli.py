@@ -102,7 +102,7 @@ def add_sample(commands: Any) -> None:
     p.add_argument("--labels", metavar="0,1,2", help="several classes that take turns")
     p.add_argument("--seed", type=whole, default=0, help="seed of the latents (default: 0)")
     p.add_argument("--truncation", type=number, default=0.0, metavar="T", help="cut latents to [-T, T]; 0 = off")
-    p.add_argument("--step", type=whole, help="checkpoint of this step (default: the newest)")
+    p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
     p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
     p.add_argument(
         "--out", default="sheet.png", metavar="FILE", help="sheet.png, samples.npz or folder/ (default: sheet.png)"
@@ -121,10 +121,25 @@ def add_interpolate(commands: Any) -> None:
     p.add_argument("--rows", type=whole, default=6, help="walks side by side (default: 6)")
     p.add_argument("--label", metavar="K", help="hold one class (default: walk across them)")
     p.add_argument("--seed", type=whole, default=0, help="seed of the latents (default: 0)")
-    p.add_argument("--step", type=whole, help="checkpoint of this step (default: the newest)")
+    p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
     p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
     p.add_argument("--force", action="store_true", help="replace what is there")
     p.set_defaults(function="interpolate")
+
+
+def add_evaluate(commands: Any) -> None:
+    """Declare `wgan evaluate`."""
+    p = commands.add_parser("evaluate", help="measure a run, or samples that any program made")
+    p.add_argument("target", metavar="RUN|FILE.npz", help="run folder, or a file with images (or samples) and labels")
+    p.add_argument("--data", metavar="SPEC", help="what to hold it against (default: the run's own data)")
+    p.add_argument("-n", type=whole, default=10_000, help="how many fakes (default: 10000)")
+    p.add_argument("--metrics", metavar="A,B", help="only these (default: all that apply)")
+    p.add_argument("--checkpoint", metavar="WHICH", help="last, best or a step (default: last, and best if another)")
+    p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
+    p.add_argument(
+        "--out", metavar="FILE.json", help="default: metrics.json in the run, FILE.metrics.json beside a file"
+    )
+    p.set_defaults(function="evaluate")
 
 
 def add_recipes(commands: Any) -> None:
@@ -139,7 +154,7 @@ def parser() -> Parser:
                formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)  # fmt: skip
     p.add_argument("--version", action="version", version=f"wgan {__version__}")
     commands = p.add_subparsers(metavar="COMMAND", parser_class=Parser)
-    for add in (add_train, add_sample, add_interpolate, add_recipes):
+    for add in (add_train, add_sample, add_interpolate, add_evaluate, add_recipes):
         add(commands)
     return p
 

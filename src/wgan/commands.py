@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -17,9 +18,12 @@ from rich.table import Table
 from wgan.checkpoint import write_atomically
 from wgan.config import Config
 from wgan.errors import WganError
+from wgan.evaluation import Report
+from wgan.figures import Measured
 from wgan.generate import Model, Samples
 from wgan.pictures import save_png, sheet
 from wgan.recipes import RECIPES, configure
+from wgan.monitor import bytes_last
 from wgan.run import make_folder
 from wgan.sheets import portray, save_gif
 
@@ -74,7 +78,7 @@ def sample(found: argparse.Namespace) -> int:
     if not folder and kind == ".png" and found.n > SHEET:
         raise WganError(f"a sheet shows at most {SHEET} samples, not {found.n}: give a .npz or a folder/ to --out")
     out = output_path(found.out, found.force)
-    model = load(found.path, found.step, found.raw)
+    model = load(found.path, found.checkpoint, found.raw)
     say(model.notes)
     samples = model.sample(found.n, labels, found.seed, found.truncation)
     write = write_folder if folder else write_npz if kind == ".npz" else write_sheet
@@ -139,7 +143,7 @@ def interpolate(found: argparse.Namespace) -> int:
     if kind not in (".gif", ".png") or Path(found.out).is_dir():
         raise WganError(f"--out {found.out}: give a .gif or a .png")
     out = output_path(found.out, found.force)
-    model = load(found.path, found.step, found.raw)
+    model = load(found.path, found.checkpoint, found.raw)
     say(model.notes)
     moving = kind == ".gif"
     samples = walk(model, found.stops, found.frames, found.seed, found.rows, found.label)
@@ -151,6 +155,75 @@ def interpolate(found: argparse.Namespace) -> int:
         save_png(sheet(stills.reshape(-1, *stills.shape[2:]), stills.shape[1]), out)
     print(f"a walk through {found.stops} latents in {out}")
     return 0
+
+
+def evaluate(found: argparse.Namespace) -> int:
+    """`wgan evaluate`: measure, print one table, write JSON (and the closest training neighbours of a run)."""
+    from wgan.evaluation import evaluate as measure
+
+    target = Path(found.target)
+    out = Path(found.out) if found.out else default_report(target)
+    if not out.parent.is_dir():
+        raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")
+    names = found.metrics.split(",") if found.metrics else None
+    console = Console()
+    with console.status("measuring") as status:
+        report = measure(
+            target,
+            data=found.data,
+            n=found.n,
+            metrics=names,
+            checkpoint=found.checkpoint,
+            raw=found.raw,
+            watch=lambda name: status.update(f"measuring {name}"),
+        )
+    print_report(report, console)
+    write_atomically(out, report.to_json().encode())
+    print(f"figures in {out}")
+    if target.is_dir() and report.results[0]["measured"].is_image:
+        picture = target / "neighbours.png"
+        save_png(closest_pairs(report.results[0]["measured"]), picture)
+        print(f"the fakes closest to a training image, each beside it, in {picture}")
+    return 0
+
+
+def closest_pairs(measured: Measured) -> Image.Image:
+    """Return the 16 fakes closest to a training image, each with that image at its right, four pairs a row."""
+    pairs = measured.memorised.pairs
+    fakes = measured.fakes[pairs[:, 0]]
+    train = measured.reals.train.batch(torch.from_numpy(pairs[:, 1]))[0]
+    both = torch.stack([fakes, train], 1).flatten(0, 1)  # [2P, C, H, W]
+    return sheet(bytes_last(both), 8)
+
+
+def default_report(target: Path) -> Path:
+    """Return metrics.json in a run folder, NAME.metrics.json beside a samples file."""
+    return target / "metrics.json" if target.is_dir() else target.with_suffix(".metrics.json")
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print one table for each checkpoint: figure, spread, floor, sample sizes, extractor."""
+    wide = Console(width=max(console.width, 80 if console.is_terminal else 170))
+    wide.print(f"{report.data}, {report.notes['split']}; floor: {report.notes['floor']}, same n", highlight=False)
+    for result in report.results:
+        about = ", ".join(f"{k} {v}" for k, v in result["about"].items())
+        table = Table(
+            "figure", "value", "spread", "floor", "n fake", "n real", "extractor", "note", box=None, title=about
+        )
+        for f in result["figures"]:
+            spread = "" if f.spread is None else f"{f.spread:.3g}"
+            floor = (
+                ""
+                if f.floor is None
+                else f"{f.floor:.4g}" + ("" if f.floor_spread is None else f" ± {f.floor_spread:.2g}")
+            )
+            table.add_row(f.name, f"{f.value:.4g}", spread, floor, str(f.n_fake), str(f.n_real), f.extractor, f.note)
+        wide.print(table)
+    signal, tracks = (report.notes.get(k) for k in ("training_signal_not_a_distance", "loss_tracks_quality_spearman"))
+    if signal is not None:
+        wide.print(f"critic's last W estimate {signal:.4g}: a training signal, not a distance", highlight=False)
+    if tracks is not None:
+        wide.print(f"Spearman correlation of W estimate and quality over the run: {tracks:.2f}", highlight=False)
 
 
 def recipes(found: argparse.Namespace) -> int:
@@ -167,5 +240,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": train,
     "sample": sample,
     "interpolate": interpolate,
+    "evaluate": evaluate,
     "recipes": recipes,
 }

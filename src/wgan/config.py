@@ -52,7 +52,7 @@ class Config:
 
     latent: int = option(128, "model", "dimension of the latent z ~ N(0, 1)", low=1, high=65536)
     generator: str = option("conv", "model", "generator family", choices=("conv", "mlp"))
-    generator_layers: str = option("/ 128 64k4x2 32k4x2 / k3", "model", "generator layers, see docs/networks.md")
+    generator_layers: str = option("/ 256 128k3 64k4x2 / k4x2", "model", "generator layers, see docs/networks.md")
     generator_norm: str = option(
         "batch", "model", "generator normalisation", choices=("none", "batch", "layer", "instance")
     )
@@ -146,17 +146,17 @@ class Config:
         choices=("rmsprop", "rmsprop-keras", "adam"),
     )
     lr: float = option(5e-4, "optim", "learning rate of the generator", low=0, high=10)
-    critic_lr: float = option(0.0, "optim", "learning rate of the critic; 0 = lr", low=0, high=10)
+    critic_lr: float = option(1e-3, "optim", "learning rate of the critic; 0 = lr", low=0, high=10)
     beta1: float = option(0.0, "optim", "Adam's decay of the mean gradient", low=0, high=0.9999)
-    beta2: float = option(0.9, "optim", "Adam's decay of the mean squared gradient", low=0, high=0.999999)
+    beta2: float = option(0.99, "optim", "Adam's decay of the mean squared gradient", low=0, high=0.999999)
     lr_decay: str = option(
-        "none",
+        "linear",
         "optim",
         "learning rate over the run: constant, or falling to 0 at the last step",
         choices=("none", "linear", "cosine"),
     )
     ema: float = option(0.999, "optim", "decay of the averaged generator for each step; 0 = off", low=0, high=0.999999)
-    n_critic: int = option(2, "optim", "critic updates for each generator update", low=1, high=1000)
+    n_critic: int = option(1, "optim", "critic updates for each generator update", low=1, high=1000)
     critic_schedule: str = option(
         "constant",
         "optim",
@@ -182,7 +182,7 @@ class Config:
         choices=("joint", "separate"),
     )
 
-    steps: int = option(4000, "run", "generator updates in the whole run", low=1, high=100_000_000)
+    steps: int = option(5000, "run", "generator updates in the whole run", low=1, high=100_000_000)
     seed: int = option(0, "run", "seed of everything random", low=0, high=2**63 - 1)
     device: str = option(
         "auto", "run", "where to compute; auto = cuda, mps or cpu", choices=("auto", "cpu", "cuda", "mps")

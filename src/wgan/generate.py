@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wgan import checkpoint
+from wgan import checkpoint as saved
+from wgan.checkpoint import part
 from wgan.engine import Engine, generator, make_engine, thread_count
 from wgan.errors import WganError, nearest
 from wgan.models import Generator, build
@@ -165,36 +166,49 @@ def _walk_labels(model: Model, stops: int, frames: int, rows: int, label: int | 
     return None if per_leg is None else per_leg.repeat_interleave(frames * rows)
 
 
-def load(run: str | Path | Run, step: int | None = None, raw: bool = False, device: str = "cpu") -> Model:
-    """Load the generator of a run: the newest checkpoint or that of `step`; the averaged weights unless `raw`.
+def load(run: str | Path | Run, checkpoint: str | int = "last", raw: bool = False, device: str = "cpu") -> Model:
+    """Load the generator of a run at a checkpoint, 'last', 'best' or a step; the averaged weights unless `raw`.
 
     Raises WganError when the folder is no run, has no such checkpoint, or its files are damaged.
     """
     opened = run if isinstance(run, Run) else open_run(run)
-    found, notes = _checkpoint(opened, step)
+    found, notes = _checkpoint(opened, wanted_step(opened, checkpoint))
     config, facts = opened.config, opened.facts
     engine = make_engine(device, facts["precision"], facts["threads"])
     network = build(config, tuple(facts["shape"]), facts["classes"])[0]
     name = "generator" if raw or not config.ema else "average"
-    _fill(network, checkpoint.part(found.tensors, name), opened)
+    _fill(network, part(found.tensors, name), opened)
     network.to(engine.device, engine.dtype).requires_grad_(False).eval()
     return Model(opened, found.step, network, engine, notes)
 
 
-def _checkpoint(run: Run, step: int | None) -> tuple[checkpoint.Checkpoint, list[str]]:
+def wanted_step(run: Run, which: str | int) -> int | None:
+    """Return the step that 'last' (None: whatever is newest and whole), 'best' or a number means for `run`."""
+    if which == "last":
+        return None
+    if which == "best":
+        if run.best is None:
+            raise WganError(f"{run.path} was never evaluated: it has no best checkpoint; use last")
+        return run.best
+    if not str(which).isdecimal():
+        raise WganError(f"checkpoint '{which}' is not last, best or a step")
+    return int(which)
+
+
+def _checkpoint(run: Run, step: int | None) -> tuple[saved.Checkpoint, list[str]]:
     """Return the checkpoint of `step` (None: the newest whole one), and a sentence for each damaged one passed over."""
-    there = checkpoint.steps(run.checkpoints)
+    there = saved.steps(run.checkpoints)
     if not there:
         raise WganError(f"{run.path} has no checkpoint yet: train it further first")
     if step is not None and step not in there:
         raise WganError(f"{run.path} has no checkpoint of step {step}: it has {', '.join(map(str, there))}")
     if step is not None:
-        return checkpoint.load(run.checkpoints, step), []
+        return saved.load(run.checkpoints, step), []
     notes: list[str] = []
     for newest in reversed(there):
         try:
-            return checkpoint.load(run.checkpoints, newest), notes
-        except checkpoint.NewerFormat:
+            return saved.load(run.checkpoints, newest), notes
+        except saved.NewerFormat:
             raise
         except WganError as error:
             notes.append(f"{error}; using the one before")

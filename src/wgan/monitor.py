@@ -25,11 +25,11 @@ from wgan.metrics.coverage import mode_report
 from wgan.metrics.distances import exact_w1, scaled_fid, sliced_w1
 from wgan.metrics.features import classify, features
 from wgan.pictures import to_uint8
+from wgan.run import SELECTION
 from wgan.sheets import generate
 from wgan.updates import Players, judge, pack
 
 SAMPLES = 2000  # of each side, at most
-SELECTION = "evaluate/selection"  # the tag by which the best step is chosen: lower is better
 
 ALARMS = {
     "negative": "critic lost: the W estimate on held-out images is below 0",

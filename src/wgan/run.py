@@ -14,6 +14,8 @@ from wgan import checkpoint
 from wgan.config import FORMAT, Config, differences, from_json
 from wgan.errors import WganError
 
+SELECTION = "evaluate/selection"  # the tag by which the best step is chosen: lower is better
+
 
 @dataclass(frozen=True)
 class Run:
@@ -40,6 +42,12 @@ class Run:
     def samples(self) -> Path:
         """The folder of sample sheets."""
         return self.path / "samples"
+
+    @property
+    def best(self) -> int | None:
+        """Return the step with the lowest selection figure of the log; None before the first evaluation."""
+        scored = [(r[SELECTION], r["step"]) for r in self.log() if SELECTION in r]
+        return min(scored)[1] if scored else None
 
     def log(self) -> list[dict[str, Any]]:
         """Return the lines of log.jsonl: one dictionary for each logged step."""

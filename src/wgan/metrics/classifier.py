@@ -1,0 +1,76 @@
+"""Classification accuracy score: can a classifier learn from the fakes what it needs to know about the reals?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from wgan.errors import WganError
+
+BATCH = 128
+UPDATES = 800  # of every fit, however many samples there are: the budget is part of the figure
+
+
+def small_classifier(channels: int, classes: int) -> nn.Module:
+    """Return a small convolutional classifier for images of any side from 8: [B, C, H, W] -> [B, classes]."""
+    return nn.Sequential(
+        nn.Conv2d(channels, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.AdaptiveMaxPool2d(4),
+        nn.Flatten(), nn.Linear(64 * 16, 128), nn.ReLU(), nn.Linear(128, classes),
+    )  # fmt: skip
+
+
+def classification_accuracy(
+    images: Any, labels: Any, real_images: Any, real_labels: Any, classes: int, updates: int = UPDATES, seed: int = 0
+) -> float:
+    """Return CAS: the accuracy on real images of a classifier that was trained on `images` and `labels` alone.
+
+    images uint8 [N, C, H, W], labels int [N]: what the classifier learns from; real_images uint8 [M, C, H, W],
+    real_labels [M]: what it is tested on -> share in 0..1. `updates` batches of 128, Adam with a falling rate, `seed`.
+    Source: Ravuri & Vinyals 2019, section 3. Errors: WganError for no image, other shapes, labels out of range.
+    Not an accuracy to compare with published classifiers: read it beside the same figure trained on as many reals.
+    """
+    x, y = _check(images, labels, classes, "images")
+    test, truth = _check(real_images, real_labels, classes, "real_images")
+    if x.shape[1:] != test.shape[1:]:
+        raise WganError(f"images are {list(x.shape[1:])} and real_images {list(test.shape[1:])}: they must match")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = small_classifier(x.shape[1], classes)
+    _fit(model, x, y, updates, torch.Generator().manual_seed(seed))
+    return _accuracy(model, test, truth)
+
+
+def _check(images: Any, labels: Any, classes: int, name: str) -> tuple[Tensor, Tensor]:
+    x, y = torch.as_tensor(images), torch.as_tensor(labels).long()
+    if x.dtype != torch.uint8 or x.ndim != 4 or len(x) == 0 or min(x.shape[2:]) < 8:
+        raise WganError(f"{name} must be uint8 [N, C, H, W] with sides from 8, not {x.dtype} {list(x.shape)}")
+    if y.shape != (len(x),) or int(y.min()) < 0 or int(y.max()) >= classes:
+        raise WganError(f"the labels of {name} must be {len(x)} whole numbers in 0..{classes - 1}")
+    return x, y
+
+
+def _fit(model: nn.Module, x: Tensor, y: Tensor, updates: int, rng: torch.Generator) -> None:
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
+    model.train()
+    for _ in range(updates):
+        pick = torch.randint(len(x), (BATCH,), generator=rng)
+        loss = F.cross_entropy(model(x[pick].float() / 127.5 - 1), y[pick])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+
+
+@torch.no_grad()
+def _accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:
+    model.eval()
+    right = sum(
+        int((model(a.float() / 127.5 - 1).argmax(1) == b).sum())
+        for a, b in zip(x.split(500), y.split(500), strict=True)
+    )
+    return right / len(y)

@@ -1,0 +1,139 @@
+"""What is evaluated: the fakes of a run or of a file, and the reals they are held against, in the data's own units."""
+
+from __future__ import annotations
+
+import functools
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wgan.data import Source, open_source
+from wgan.data.source import report_indices
+from wgan.engine import generator
+from wgan.errors import WganError
+from wgan.generate import Model
+
+LARGEST_FILE = 8 << 30  # bytes that a samples file may unpack to
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """n fakes: images uint8 [N, C, H, W] or vectors float32 [N, D], their labels int64 [N] or None, and where they come from."""
+
+    fakes: Tensor
+    labels: Tensor | None
+    about: dict[str, Any]
+    critic: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Reals:
+    """The reals of one data set: the held-out part that is reported on, and the training split.
+
+    floor: n training samples, which stand in for fakes in the real-against-real floor.
+    """
+
+    train: Source
+    test: Source
+    n: int
+    seed: int = 0
+    cache: dict[str, Any] = field(default_factory=dict)
+
+    @functools.cached_property
+    def held_out(self) -> tuple[Tensor, Tensor | None]:
+        """Up to n held-out samples, none of which chose a checkpoint."""
+        return self.test.batch(report_indices(len(self.test))[: self.n])
+
+    @functools.cached_property
+    def floor(self) -> tuple[Tensor, Tensor | None]:
+        """n training samples, drawn without replacement where there are enough."""
+        return self._train("floor")
+
+    @functools.cached_property
+    def fitting(self) -> tuple[Tensor, Tensor | None]:
+        """n other training samples, from which an evaluation critic may learn."""
+        return self._train("fitting")
+
+    def _train(self, purpose: str) -> tuple[Tensor, Tensor | None]:
+        order = torch.randperm(len(self.train), generator=generator(self.seed, 0, "evaluation"))
+        start = 0 if purpose == "floor" else self.n
+        return self.train.batch(order[torch.arange(start, start + min(self.n, len(order))) % len(order)])
+
+
+def open_reals(spec: str, n: int, seed: int = 0) -> Reals:
+    """Open both splits of the data `spec`."""
+    return Reals(open_source(spec, "train"), open_source(spec, "test"), n, seed)
+
+
+def from_model(model: Model, n: int, seed: int, raw: bool, labels: Tensor | None) -> Subject:
+    """Make n fakes with a loaded model; a conditional one gets `labels` (the frequencies of the data)."""
+    from wgan.generate import latents
+
+    z = latents(seed, n, model.network.latent)
+    samples = model.decode(z, labels if model.network.classes else None)
+    fakes = to_bytes(samples.as_subclass(Tensor)) if samples.dim() == 4 else samples.as_subclass(Tensor)
+    kind = "raw" if raw or not model.run.config.ema else "average"
+    about = {"run": str(model.run.path), "step": model.step, "generator": kind, "seed": seed, "n_fake": n}
+    return Subject(fakes, samples.labels, about)
+
+
+def to_bytes(x: Tensor) -> Tensor:
+    """Return images in [-1, 1] as the uint8 [N, C, H, W] a viewer would show: evaluation sees what users see."""
+    return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def from_file(path: Path, n: int, shape: tuple[int, ...]) -> Subject:
+    """Read up to n samples of an .npz (or .npy) that any program made; WganError for what does not fit samples of `shape`.
+
+    npz: `images` uint8 [N, H, W] or [N, H, W, 3], or `samples` float [N, D]; `labels` [N] beside them. Never unpickles.
+    """
+    arrays = read_arrays(path)
+    name = next((k for k in ("images", "samples", "arr_0") if k in arrays), None)
+    if name is None:
+        raise WganError(f"{path} holds {', '.join(arrays) or 'nothing'}: expected an array named images or samples")
+    fakes = as_samples(arrays[name], shape, f"{path} ({name})")
+    labels = arrays.get("labels")
+    if labels is not None and (labels.shape != (len(fakes),) or labels.dtype.kind not in "iu"):
+        raise WganError(f"{path}: labels must be {len(fakes)} whole numbers, not {labels.dtype} {list(labels.shape)}")
+    about = {"file": str(path), "n_fake": min(n, len(fakes))}
+    return Subject(fakes[:n], None if labels is None else torch.from_numpy(labels.astype(np.int64))[:n], about)
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an .npz or .npy file; WganError for anything else, or one that unpacks to too much."""
+    try:
+        if path.suffix == ".npz":
+            with zipfile.ZipFile(path) as packed:
+                size = sum(entry.file_size for entry in packed.infolist())
+            if size > LARGEST_FILE:
+                raise WganError(f"{path} unpacks to {size:,} bytes, more than {LARGEST_FILE:,}: split it")
+            with np.load(path, allow_pickle=False) as found:
+                return {name: found[name] for name in found.files}
+        if path.suffix == ".npy":
+            return {"samples": np.load(path, allow_pickle=False, mmap_mode="r")}
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
+        raise WganError(f"{path} cannot be read as arrays: {error}") from None
+    raise WganError(f"{path} is neither a run folder nor an .npz or .npy file")
+
+
+def as_samples(array: NDArray[Any], shape: tuple[int, ...], where: str) -> Tensor:
+    """Return the array as uint8 [N, C, H, W] or float32 [N, D]; WganError when it does not fit samples of `shape`."""
+    if len(shape) == 1:
+        if array.ndim != 2 or array.shape[1:] != shape or array.dtype.kind not in "fiu":
+            raise WganError(f"{where} is {array.dtype} {list(array.shape)}: expected numbers [N, {shape[0]}]")
+        if not np.isfinite(array).all():
+            raise WganError(f"{where} holds NaN or infinite values")
+        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    c, h, w = shape
+    wanted = (h, w) if c == 1 else (h, w, c)
+    if array.dtype != np.uint8 or array.shape[1:] != wanted:
+        layout = ", ".join(map(str, ("N", *wanted)))
+        raise WganError(f"{where} is {array.dtype} {list(array.shape)}: expected uint8 [{layout}]")
+    images = torch.from_numpy(np.ascontiguousarray(array))
+    return images[:, None] if c == 1 else images.permute(0, 3, 1, 2).contiguous()
