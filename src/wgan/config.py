@@ -31,7 +31,7 @@ def option(
 
 @dataclass(frozen=True)
 class Config:
-    """All options of one run; the defaults are the `mnist` recipe.
+    """All options of one run; the defaults are nearly the `mnist` recipe.
 
     Raises WganError for a value outside its range, naming the field and what would be right.
     """
@@ -146,11 +146,11 @@ class Config:
         choices=("rmsprop", "rmsprop-keras", "adam"),
     )
     lr: float = option(5e-4, "optim", "learning rate of the generator", low=0, high=10)
-    critic_lr: float = option(1e-3, "optim", "learning rate of the critic; 0 = lr", low=0, high=10)
+    critic_lr: float = option(0.0, "optim", "learning rate of the critic; 0 = lr", low=0, high=10)
     beta1: float = option(0.0, "optim", "Adam's decay of the mean gradient", low=0, high=0.9999)
     beta2: float = option(0.99, "optim", "Adam's decay of the mean squared gradient", low=0, high=0.999999)
     lr_decay: str = option(
-        "linear",
+        "none",
         "optim",
         "learning rate over the run: constant, or falling to 0 at the last step",
         choices=("none", "linear", "cosine"),

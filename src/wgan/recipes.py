@@ -21,14 +21,13 @@ class Recipe:
     changes: Mapping[str, Any]
 
 
+_OWN = {"critic_lr": 1e-3, "lr_decay": "linear"}
 _UNCONDITIONAL = {"conditioning": "none", "critic_conditioning": "none"}
 _CLIP = {
     **_UNCONDITIONAL,
     "objective": "wgan-clip",
     "optimizer": "rmsprop",
     "lr": 5e-5,
-    "critic_lr": 0.0,
-    "lr_decay": "none",
     "clip": 0.01,
     "n_critic": 5,
     "ema": 0.0,
@@ -64,6 +63,7 @@ _S1 = {
     "generator_latents": "last",
     "steps": 9380,
     "sample_every": 500,
+    "evaluate_every": 2000,
 }
 _S2 = {
     **_KERAS,
@@ -113,6 +113,7 @@ _S4 = {
     "real_batches": "shared",
     "steps": 9380,
     "sample_every": 500,
+    "evaluate_every": 2000,
 }
 _GULRAJANI_MNIST = {
     **_UNCONDITIONAL,
@@ -124,8 +125,6 @@ _GULRAJANI_MNIST = {
     "objective": "wgan-gp",
     "penalty_weight": 10.0,
     "lr": 1e-4,
-    "critic_lr": 0.0,
-    "lr_decay": "none",
     "beta1": 0.5,
     "beta2": 0.9,
     "n_critic": 5,
@@ -145,8 +144,6 @@ _TOY = {
     "objective": "wgan-gp",
     "penalty_weight": 0.1,
     "lr": 1e-4,
-    "critic_lr": 0.0,
-    "lr_decay": "none",
     "beta1": 0.5,
     "beta2": 0.9,
     "n_critic": 5,
@@ -168,7 +165,7 @@ _ARJOVSKY = {
 }
 
 RECIPES: dict[str, Recipe] = {
-    "mnist": Recipe("wgan's own default", "conditional digits, gradient penalty, averaged generator", "10", "", {}),
+    "mnist": Recipe("wgan's own default", "conditional digits, gradient penalty, averaged generator", "10", "", _OWN),
     "conv-clip-five": Recipe("WGANs Convergence and Optimization (GeeksforGeeks 2024)", "fives, clipping", "", "", _S0),
     "mlp-clip": Recipe("Deep Learning with PyTorch, GAN, WGAN", "digits, MLPs, clipping", "", "", _S1),
     "ac-clip": Recipe(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -37,7 +39,7 @@ class EvaluationCritic(NamedTuple):
 
 
 def maxmin(x: Tensor) -> Tensor:
-    """Return pairs of features sorted: [B, 2K] -> [B, 2K]; gradient norms pass unchanged. Source: Anil et al. 2019, §4.1."""
+    """Return pairs of features sorted: [B, 2K] -> [B, 2K]; gradient norms pass unchanged. Source: Anil et al. 2019."""
     first, second = x.chunk(2, dim=1)
     return torch.cat([torch.maximum(first, second), torch.minimum(first, second)], 1)
 
@@ -54,7 +56,7 @@ def orthonormal(w: Tensor, iterations: int) -> Tensor:
 
     W <- W (3 I − WᵀW) / 2, iterated on the smaller Gram matrix only: with P = (3 I − G) / 2, G <- P G P, and the product of
     all P times W at the end. Needs singular values in (0, √3). Its derivative at an orthonormal W projects on the tangent
-    space, so one iteration makes gradient descent Riemannian. Source: Björck & Bowie 1971; Anil et al. 2019, equation 5.
+    space, so one iteration makes gradient descent Riemannian. Source: Björck & Bowie 1971; Anil et al. 2019, section 4.
     """
     wide = w.shape[0] <= w.shape[1]
     gram = w @ w.T if wide else w.T @ w
@@ -84,15 +86,22 @@ def fit_critic(real: Any, fake: Any, steps: int = STEPS, seed: int = 0) -> Evalu
 
     real [N, ...], fake [M, ...] -> critic with orthonormal weights, so f has slope <= 1 everywhere. Batches of 512 of each
     with replacement, Adam with a cosine rate, one Björck iteration in each forward pass, a retraction after each step.
-    Source: Anil et al. 2019. Errors: WganError for NaN or unequal widths. Deterministic for one seed and thread count.
-    Not the supremum over all 1-Lipschitz functions: a finite network after finitely many steps.
+    Source: Anil et al. 2019. Errors: WganError for NaN or unequal widths. One seed gives one critic, on any number of
+    threads: it uses one, which is also fastest for matrices this small. Not the supremum over all 1-Lipschitz functions: a finite network after finitely many steps.
     """
     x, y = pair(real, fake, names=("real", "fake"))
     centre = (x.mean(0) + y.mean(0)) / 2
     scale = math.sqrt(float(((x - centre) ** 2).sum(1).mean() + ((y - centre) ** 2).sum(1).mean()) / 2) or 1.0
     a, b = (torch.from_numpy((s - centre) / scale).float() for s in (x, y))
-    rng = torch.Generator().manual_seed(seed)
-    weights, biases, optimizer = _start(x.shape[1], rng)
+    with one_thread():
+        weights, biases = _climb(a, b, steps, torch.Generator().manual_seed(seed))
+    exact = [polar(w.double()) for w in weights]
+    return EvaluationCritic(exact, [v.double() for v in biases], centre, scale)
+
+
+def _climb(a: Tensor, b: Tensor, steps: int, rng: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
+    """Return weights and biases after `steps` steps up the gap of batches from a and b, in float32."""
+    weights, biases, optimizer = _start(a.shape[1], rng)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))
     for _ in range(steps):
         picks = [s[torch.randint(len(s), (BATCH,), generator=rng)] for s in (a, b)]
@@ -104,8 +113,18 @@ def fit_critic(real: Any, fake: Any, steps: int = STEPS, seed: int = 0) -> Evalu
         with torch.no_grad():
             for w in weights:
                 w.copy_(retract(w))
-    exact = [polar(w.detach().double()) for w in weights]
-    return EvaluationCritic(exact, [v.detach().double() for v in biases], centre, scale)
+    return [w.detach() for w in weights], [v.detach() for v in biases]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread inside the block: sums are then the same on every machine setting of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _start(width: int, rng: torch.Generator) -> tuple[list[Tensor], list[Tensor], torch.optim.Optimizer]:

@@ -32,7 +32,7 @@ def prdc(fake: Any, real: Any, k: int = 5) -> Prdc:
     precision = mean_j [some i: ‖x_i − y_j‖ < r_i], recall = mean_i [some j: ‖x_i − y_j‖ < s_j],
     density = Σ_ij [‖x_i − y_j‖ < r_i] / (k M), coverage = mean_i [some j: ‖x_i − y_j‖ < r_i]
     fake [M, D], real [N, D], both above k. Memory: one chunk of distances (about 300 MB) whatever N and M.
-    Source: Kynkäänniemi et al. 2019, equations 1 and 2; Naeem et al. 2020, equations 3 and 4.
+    Source: Kynkäänniemi et al. 2019, equations 1 and 2; Naeem et al. 2020, section 3.
     Errors: WganError for k or fewer samples, NaN, unequal widths. More than k equal samples have radius 0, and a ball of
     radius 0 holds nothing: a constant set scores 0. Precision and recall are not robust to outliers, and all four depend
     on N and M: compare at equal numbers, beside real against real.

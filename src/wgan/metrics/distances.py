@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from wgan.errors import WganError
-from wgan.metrics.rows import Rows, pair
+from wgan.metrics.rows import Rows, pair, rows
 
 MOST_CELLS = 10_000**2  # of the cost matrix of exact W1: 0.8 GB
 
@@ -41,7 +41,7 @@ def _factor(x: Rows) -> Rows:
 
 def total_variance(real: Any) -> float:
     """Return the trace of the covariance, the scale of a feature space; WganError if all samples are equal."""
-    b, _ = pair(real, real, least=2, names=("real", "real"))
+    b = rows(real, "real", least=2)
     trace = float(b.var(0, ddof=1).sum())
     if trace <= 1e-24 * float((b**2).sum(1).mean()):  # what rounding leaves of a constant
         raise WganError("all real samples are equal: they set no scale to measure a distance by")
@@ -79,7 +79,7 @@ def mmd2(a: Any, b: Any) -> float:
 
     mean_{i≠j} k(a_i, a_j) + mean_{i≠j} k(b_i, b_j) − 2 mean_{ij} k(a_i, b_j)
     a [N, D], b [M, D], N and M >= 2 -> about 0 for equal laws, also below 0.
-    Source: Bińkowski et al. 2018, section 4.1; Gretton et al. 2012, equation 3. Errors: WganError as `fid`.
+    Source: Bińkowski et al. 2018 (the kernel inception distance); Gretton et al. 2012, equation 3. Errors: WganError as `fid`.
     """
     x, y = pair(a, b, least=2)
     return _within(x) + _within(y) - 2 * float(_kernel(x, y).mean())
@@ -102,7 +102,7 @@ def kid(fake: Any, real: Any, subsets: int = 100, size: int = 1000, seed: int = 
     fake [N, D], real [M, D], N and M >= 4 -> (value, spread), no unit, value about 0 for equal laws and below 0 by chance.
     Subsets have min(size, N/2, M/2) samples drawn without replacement, so that the spread is never 0 by construction; it is
     the spread of one subset's estimate, an upper bound on the error of the mean.
-    Source: Bińkowski et al. 2018, section 4.1, on features scaled as `scale_features` does: the cubic kernel is not
+    Source: Bińkowski et al. 2018, on features scaled as `scale_features` does: the cubic kernel is not
     invariant to scale, so raw features would make the figure arbitrary. Errors: WganError as `relative_fid`.
     """
     a, b = pair(fake, real, least=4)
@@ -121,7 +121,7 @@ def w1_1d(a: Any, b: Any) -> float:
 
     ∫ |F_a(t) − F_b(t)| dt, which for equal sizes is the mean of |a_(i) − b_(i)|
     a [N], b [M] (or [N, 1], [M, 1]) -> >= 0, in the unit of the numbers.
-    Source: Villani 2003, theorem 2.18. Errors: WganError for NaN, no sample, or more than one number a sample.
+    Source: Villani 2003, theorem 2.18 and remark 2.19. Errors: WganError for NaN, no sample, or more than one number a sample.
     """
     x, y = pair(np.asarray(a)[:, None] if np.ndim(a) == 1 else a, np.asarray(b)[:, None] if np.ndim(b) == 1 else b)
     if x.shape[1] != 1:
@@ -143,8 +143,8 @@ def sliced_w1(fake: Any, real: Any, projections: int = 256, seed: int = 0) -> fl
     """Return the mean Wasserstein-1 distance over random directions: E_θ W1(θ·fake, θ·real), ‖θ‖ = 1.
 
     fake [N, ...], real [M, ...] -> >= 0, in data units, at most W1 itself; directions from `seed`.
-    Source: Bonneel et al. 2015, definition 1 with p = 1. Errors: WganError for NaN or unequal widths.
-    Not W1: in D dimensions it is smaller by a factor up to about sqrt(πD/2).
+    Source: Bonneel et al. 2015, with p = 1. Errors: WganError for NaN or unequal widths.
+    Not W1: in D dimensions a translation reads smaller by a factor of about sqrt(πD/2).
     """
     a, b = pair(fake, real)
     directions = np.random.default_rng(seed).normal(size=(a.shape[1], projections))
@@ -171,7 +171,7 @@ def exact_w1(fake: Any, real: Any) -> float:
     min_π Σ_ij π_ij ‖x_i − y_j‖, π with uniform marginals
     fake [N, ...], real [M, ...], N·M <= 10^8 -> >= 0, in data units, accurate to about 1e-7 of the data's size.
     Seconds in 784 dimensions on 2 cores: n = 1000 0.4, 2000 2, 5000 20.
-    Source: Villani 2003, equation 1.4; Bonneel et al. 2011 for the solver. Errors: WganError for NaN, unequal widths, too
+    Source: Villani 2003, chapter 1 (Kantorovich's problem); Bonneel et al. 2011 for the solver. Errors: WganError for NaN, unequal widths, too
     many samples. Not the populations' W1, which it overestimates by far in high dimension: two samples of one law in pixel
     space are further apart than a sample and its blurred copy. Only beside its real-real floor.
     """

@@ -29,7 +29,7 @@ def memorisation(fake: Any, held_out: Any, training: Any, pairs: int = 16) -> Me
 
     d(x) = min_i ‖x − t_i‖ over training samples t; closer = P(d(fake) < d(real)) + ½ P(equal) (Mann-Whitney's U / nm)
     fake [N, ...], held_out [M, ...], training [T, ...] of one width, pixels or features, in one scale; pairs <= N kept.
-    Source: Lopez-Paz & Oquab 2017 (nearest neighbours as a two-sample test); Alaa et al. 2022, section 4 (authenticity).
+    Source: Lopez-Paz & Oquab 2017 (nearest neighbours as a two-sample test); Alaa et al. 2022 (authenticity).
     Errors: WganError for NaN, no sample, unequal widths. Blurred fakes lie nearer to everything in pixel space: `closer`
     above 0.5 is a reason to look at the pairs, not a proof. Shifted copies escape it.
     """
