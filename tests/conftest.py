@@ -1,0 +1,93 @@
+"""What several test files share: the command run in-process, and tiny runs trained once for the whole session."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded: tiny tensors, a second thread only costs
+
+import shlex
+import shutil
+from typing import NamedTuple
+
+import pytest
+from children import make_cheap
+
+from wgan import cli
+
+TINY = ("--steps", "2", "--batch", "8", "--threads", "1")
+CONDITIONAL = shlex.split("mnist --generator mlp --generator-layers 16 --critic mlp --critic-layers 16 --latent 8")
+
+
+class Result(NamedTuple):
+    """What one command gave."""
+
+    code: int
+    out: str
+    err: str
+
+    def sentence(self):
+        """Return the one line on standard error of a refused command; fail for anything else."""
+        assert self.code == 2, self
+        assert "Traceback" not in self.err + self.out
+        assert self.err.startswith("wgan: ") and self.err.count("\n") == 1 and self.err.endswith("\n"), self.err
+        assert len(self.err) < 500, self.err
+        return self.err[len("wgan: ") : -1]
+
+
+@pytest.fixture
+def command(capsys):
+    """Return a function that runs one `wgan` command in this process."""
+
+    def run(*words):
+        capsys.readouterr()
+        try:
+            code = cli.main([str(word) for word in words])
+        except SystemExit as stop:  # --help and --version
+            code = stop.code
+        return Result(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def cheap(monkeypatch):
+    """Train without the evaluation and without redrawing the curves: for tests that are not about them."""
+    make_cheap(monkeypatch.setattr)
+    monkeypatch.setattr("wgan.loop.finish_pictures", lambda run: None)
+
+
+def trained(folder, *words):
+    with pytest.MonkeyPatch.context() as patch:
+        make_cheap(patch.setattr)
+        assert cli.main(["train", *words, *TINY, "--run", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory):
+    """A finished run of 2 steps: unconditional digits."""
+    return trained(tmp_path_factory.mktemp("digits") / "run", "small-mlp-clip")
+
+
+@pytest.fixture(scope="session")
+def conditional_run(tmp_path_factory):
+    """A finished run of 2 steps: digits by class, with an averaged generator."""
+    return trained(tmp_path_factory.mktemp("conditional") / "run", *CONDITIONAL)
+
+
+@pytest.fixture(scope="session")
+def ring_run(tmp_path_factory):
+    """A finished run of 2 steps: points of the plane, checkpoints at steps 1 and 2."""
+    words = shlex.split("gulrajani-ring --generator-layers 16 --critic-layers 16 --checkpoint-every 1")
+    return trained(tmp_path_factory.mktemp("ring") / "run", *words)
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """Return a function that copies a session's run, for tests that damage it."""
+
+    def make(run):
+        return shutil.copytree(run, tmp_path / "copy")
+
+    return make
