@@ -14,7 +14,7 @@ from torch import Tensor
 
 from wgan import checkpoint as saved
 from wgan.checkpoint import part
-from wgan.engine import Engine, generator, make_engine, thread_count
+from wgan.engine import Engine, generator, make_engine, seeded, thread_count
 from wgan.errors import WganError, nearest
 from wgan.models import Generator, build
 from wgan.pictures import to_uint8
@@ -175,10 +175,12 @@ def load(run: str | Path | Run, checkpoint: str | int = "last", raw: bool = Fals
     found, notes = _checkpoint(opened, wanted_step(opened, checkpoint))
     config, facts = opened.config, opened.facts
     engine = make_engine(device, facts["precision"], facts["threads"])
-    network = build(config, tuple(facts["shape"]), facts["classes"])[0]
+    with seeded(0, 0, "load"):  # the random start is overwritten, and torch's own stream stays where it was
+        network = build(config, tuple(facts["shape"]), facts["classes"])[0]
+    network.to(engine.device, engine.dtype)  # before the weights: fp64 ones would be rounded
     name = "generator" if raw or not config.ema else "average"
     _fill(network, part(found.tensors, name), opened)
-    network.to(engine.device, engine.dtype).requires_grad_(False).eval()
+    network.requires_grad_(False).eval()
     return Model(opened, found.step, network, engine, notes)
 
 

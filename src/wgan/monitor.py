@@ -202,7 +202,8 @@ def frozen_copy(critic: nn.Module) -> Any:
 def scores_of(p: Players, x: Tensor, y: Tensor | None) -> Tensor:
     """Return the critic's scores [N / pack] of stored or generated samples, in batches of the run's size."""
     size = p.config.batch
-    whole = range(0, len(x) - len(x) % p.config.pack, size)
+    x = x[: len(x) - len(x) % p.config.pack]  # what fills no whole pack is left out
+    whole = range(0, len(x), size)
     parts = [
         judge(
             p,
