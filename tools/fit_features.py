@@ -7,7 +7,6 @@ epochs; what ships is the running average of the weights at the end. The test sp
 from __future__ import annotations
 
 import argparse
-import gzip
 import hashlib
 import json
 import math
@@ -15,23 +14,23 @@ import platform
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save
 from torch import Tensor
 
+from wgan.data import open_source
 from wgan.metrics.features import WEIGHTS, LeNet
 
-MNIST = Path(__file__).parents[1] / "src/wgan/data/mnist"
 BATCH = 256
 
 
-def read_idx(name: str) -> Tensor:
-    """Read one gzipped IDX file: magic 00 00 08 ndim, big-endian sizes, bytes."""
-    raw = gzip.decompress((MNIST / name).read_bytes())
-    sizes = np.frombuffer(raw, ">i4", count=raw[3], offset=4)
-    return torch.tensor(np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(sizes))
+def mnist(split: str) -> tuple[Tensor, Tensor]:
+    """Return all images uint8 [N, 28, 28] and labels int64 [N] of a split."""
+    source = open_source("mnist", split)
+    x, y = source.batch(torch.arange(len(source)))
+    assert y is not None
+    return x[:, 0], y
 
 
 def augment(x: Tensor, rng: torch.Generator) -> Tensor:
@@ -76,7 +75,8 @@ def fit(x: Tensor, y: Tensor, epochs: int, seed: int) -> LeNet:
             average.update_parameters(model)
             total += loss.item()
         print(f"epoch {epoch + 1}/{epochs}  loss {total / steps:.4f}  {time.perf_counter() - began:.0f} s", flush=True)
-    averaged: LeNet = average.module
+    averaged = average.module
+    assert isinstance(averaged, LeNet)
     return averaged.eval()
 
 
@@ -98,11 +98,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    x, y = read_idx("train-images-idx3-ubyte.gz"), read_idx("train-labels-idx1-ubyte.gz").long()
+    x, y = mnist("train")
     began = time.perf_counter()
     model = fit(x, y, args.epochs, args.seed)
     seconds = time.perf_counter() - began
-    score = accuracy(model, read_idx("t10k-images-idx3-ubyte.gz"), read_idx("t10k-labels-idx1-ubyte.gz").long())
+    score = accuracy(model, *mnist("test"))
     data = save({name: value.contiguous() for name, value in model.state_dict().items()})
     card = {
         "name": "lenet-mnist",

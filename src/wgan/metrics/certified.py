@@ -81,20 +81,32 @@ def retract(w: Tensor) -> Tensor:
     return orthonormal(w, 3) if close else polar(w)
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread inside the block: sums are then the same on every machine setting of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@one_thread()
 def fit_critic(real: Any, fake: Any, steps: int = STEPS, seed: int = 0) -> EvaluationCritic:
     """Fit the evaluation critic: maximise mean f(real) − mean f(fake) over 1-Lipschitz f of one fixed architecture.
 
     real [N, ...], fake [M, ...] -> critic with orthonormal weights, so f has slope <= 1 everywhere. Batches of 512 of each
     with replacement, Adam with a cosine rate, one Björck iteration in each forward pass, a retraction after each step.
-    Source: Anil et al. 2019. Errors: WganError for NaN or unequal widths. One seed gives one critic, on any number of
-    threads: it uses one, which is also fastest for matrices this small. Not the supremum over all 1-Lipschitz functions: a finite network after finitely many steps.
+    Source: Anil et al. 2019. Errors: WganError for NaN or unequal widths. One seed gives one critic, whatever number of
+    threads is set: it uses one, which is also fastest for matrices this small.
+    Not the supremum over all 1-Lipschitz functions: a finite network after finitely many steps.
     """
     x, y = pair(real, fake, names=("real", "fake"))
     centre = (x.mean(0) + y.mean(0)) / 2
     scale = math.sqrt(float(((x - centre) ** 2).sum(1).mean() + ((y - centre) ** 2).sum(1).mean()) / 2) or 1.0
     a, b = (torch.from_numpy((s - centre) / scale).float() for s in (x, y))
-    with one_thread():
-        weights, biases = _climb(a, b, steps, torch.Generator().manual_seed(seed))
+    weights, biases = _climb(a, b, steps, torch.Generator().manual_seed(seed))
     exact = [polar(w.double()) for w in weights]
     return EvaluationCritic(exact, [v.double() for v in biases], centre, scale)
 
@@ -114,17 +126,6 @@ def _climb(a: Tensor, b: Tensor, steps: int, rng: torch.Generator) -> tuple[list
             for w in weights:
                 w.copy_(retract(w))
     return [w.detach() for w in weights], [v.detach() for v in biases]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread inside the block: sums are then the same on every machine setting of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _start(width: int, rng: torch.Generator) -> tuple[list[Tensor], list[Tensor], torch.optim.Optimizer]:
@@ -148,6 +149,7 @@ class Certified(NamedTuple):
     fitted: float  # the same gap on the data the critic was fitted to: its excess over `gap` is overfitting
 
 
+@one_thread()
 def certified_w1(real: Any, fake: Any, held_real: Any, held_fake: Any, steps: int = STEPS, seed: int = 0) -> Certified:
     """Return a lower bound on the Wasserstein-1 distance of two populations that holds with 95 % confidence.
 

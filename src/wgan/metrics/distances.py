@@ -51,8 +51,8 @@ def total_variance(real: Any) -> float:
 def relative_fid(fake: Any, real: Any) -> float:
     """Return `fid` as a share of the reference's total variance: fid / tr C_real.
 
-    Same arguments as `fid` -> >= 0, no unit: 0 = equal, 1 = about what one constant image scores. It does not change when
-    all features are multiplied by a number, which raw ReLU features leave open.
+    Same arguments as `fid` -> >= 0, no unit: 0 = equal, 1 = what a set collapsed to the reference's mean scores. It does
+    not change when all features are multiplied by a number, which raw ReLU features leave open.
     Errors: as `fid`, and WganError when all reals are equal. Not comparable between extractors.
     """
     return fid(fake, real) / total_variance(real)
@@ -171,9 +171,10 @@ def exact_w1(fake: Any, real: Any) -> float:
     min_π Σ_ij π_ij ‖x_i − y_j‖, π with uniform marginals
     fake [N, ...], real [M, ...], N·M <= 10^8 -> >= 0, in data units, accurate to about 1e-7 of the data's size.
     Seconds in 784 dimensions on 2 cores: n = 1000 0.4, 2000 2, 5000 20.
-    Source: Villani 2003, chapter 1 (Kantorovich's problem); Bonneel et al. 2011 for the solver. Errors: WganError for NaN, unequal widths, too
-    many samples. Not the populations' W1, which it overestimates by far in high dimension: two samples of one law in pixel
-    space are further apart than a sample and its blurred copy. Only beside its real-real floor.
+    Source: Villani 2003, chapter 1 (Kantorovich's problem); Bonneel et al. 2011 for the solver.
+    Errors: WganError for NaN, unequal widths, too many samples. Not the populations' W1, which it overestimates by far in
+    high dimension: two samples of one law in pixel space are further apart than a sample and its blurred copy. Only beside
+    its real-real floor.
     """
     import ot
 
