@@ -75,8 +75,8 @@ def by_hand(critic: nn.Module, generator: nn.Module | None = None, rate: float =
 
 
 def points_config(**options: Any) -> Config:
-    """A config of two small MLPs for points of the plane."""
-    small = {
+    """A config of two small MLPs for points of the plane, without labels."""
+    networks = {
         "data": "line",
         "batch": 8,
         "latent": 3,
@@ -88,24 +88,63 @@ def points_config(**options: Any) -> Config:
         "critic_layers": "16 16",
         "critic_conditioning": "none",
         "ema": 0.0,
-        **RUN,
     }
-    return Config().replace(**{**small, **options})
+    return Config().replace(**{**TRAINING, **networks, **RUN, **options})
 
 
 def images_config(**options: Any) -> Config:
-    """A config of two small convolutional networks for 8 x 8 images; the rest are the defaults."""
-    small = {
+    """A config of two small convolutional networks for 8 x 8 images with labels."""
+    networks = {
         "data": "tiny",
         "batch": 6,
         "latent": 5,
+        "generator": "conv",
         "generator_layers": "/ 8 6k4x2 / k3x2",
+        "generator_norm": "batch",
+        "conditioning": "norm",
+        "critic": "conv",
         "critic_layers": "6k4x2 8k3x2 /",
-        **RUN,
+        "critic_conditioning": "projection",
+        "ema": 0.999,
     }
-    return Config().replace(**{**small, **options})
+    return Config().replace(**{**TRAINING, **networks, **RUN, **options})
 
 
+# what the defaults of Config decide otherwise: they are the main recipe, and may be tuned without a test noticing
+TRAINING = {
+    "sampling": "epoch",
+    "generator_batch": 0,
+    "generator_activation": "relu",
+    "generator_init": 0.0,
+    "upsample": "transpose",
+    "output": "auto",
+    "critic_norm": "none",
+    "critic_activation": "lrelu:0.2",
+    "critic_init": 0.0,
+    "dropout": 0.0,
+    "norm_momentum": 0.1,
+    "norm_eps": 1e-5,
+    "pack": 1,
+    "objective": "wgan-gp",
+    "penalty_weight": 10.0,
+    "clip": 0.01,
+    "clip_scope": "all",
+    "class_critic": 0.0,
+    "class_generator": 0.0,
+    "class_on": "real+fake",
+    "optimizer": "adam",
+    "lr": 5e-4,
+    "critic_lr": 0.0,
+    "beta1": 0.0,
+    "beta2": 0.9,
+    "lr_decay": "none",
+    "n_critic": 2,
+    "critic_schedule": "constant",
+    "real_batches": "fresh",
+    "generator_latents": "fresh",
+    "critic_update": "joint",
+    "seed": 0,
+}
 # six steps, a line of the log for each, a sheet, an evaluation and a checkpoint after every third
 RUN = {
     "steps": 6,

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 import wgan
 from wgan import config as config_file
 from wgan import loop, losses
-from wgan.config import FIELDS, Config
+from wgan.config import FIELDS
 from wgan.engine import Draws
 from wgan.errors import WganError
 from wgan.losses import OBJECTIVES, POINTS, Objective, class_loss, clip_weights, clippable, gradient_norms, safe_norms
@@ -393,7 +393,7 @@ def test_after_a_critic_update_the_clipped_weights_keep_their_bound(scope: str, 
 
 def test_clipping_a_spectrally_normalised_critic_is_refused_because_it_would_bound_nothing() -> None:
     with pytest.raises(WganError, match="spectral"):
-        Config().replace(objective="wgan-clip", critic_norm="spectral")
+        points_config(objective="wgan-clip", critic_norm="spectral")
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------
@@ -426,9 +426,9 @@ def test_every_objective_is_whole() -> None:
 def test_batch_norm_in_the_critic_is_refused_exactly_where_there_is_a_penalty(name: str) -> None:
     if name in PENALISED:
         with pytest.raises(WganError, match="depend on the whole batch"):
-            Config().replace(objective=name, critic_norm="batch")
+            points_config(objective=name, critic_norm="batch")
     else:
-        Config().replace(objective=name, critic_norm="batch")
+        points_config(objective=name, critic_norm="batch")
 
 
 def test_a_new_objective_is_one_entry(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:

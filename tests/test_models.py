@@ -10,7 +10,7 @@ import torch
 from problems import images_config, normal, points_config
 from torch import Tensor, nn
 
-from wgan.config import FIELDS, Config
+from wgan.config import FIELDS
 from wgan.errors import WganError
 from wgan.models import build, parameter_count
 from wgan.models.layers import (
@@ -542,6 +542,6 @@ def test_spectral_norm_makes_the_largest_singular_value_1(family: str) -> None:
 @pytest.mark.parametrize("objective", ["wgan-gp", "wgan-lp", "dragan", "wgan-div", "r3gan"])
 def test_batch_norm_in_a_penalised_critic_is_refused_with_the_reason_and_the_way_out(objective: str) -> None:
     with pytest.raises(WganError, match=r"defined for each sample.*use critic_norm layer or none"):
-        Config().replace(objective=objective, critic_norm="batch")
-    Config().replace(objective=objective, critic_norm="layer")
-    Config().replace(objective=objective, critic_norm="batch", penalty_weight=0)
+        points_config(objective=objective, critic_norm="batch")
+    points_config(objective=objective, critic_norm="layer")
+    points_config(objective=objective, critic_norm="batch", penalty_weight=0)
