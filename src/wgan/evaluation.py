@@ -72,7 +72,7 @@ def evaluate(
     if data is None:
         raise WganError(f"{path} needs --data: the data its samples imitate, for example --data mnist")
     reals = open_reals(data, n)
-    subject = from_file(path, n, reals.test.shape)
+    subject = from_file(path, n, reals.test)
     return Report(data, [_measure(subject, reals, names, watch)], notes(reals))
 
 

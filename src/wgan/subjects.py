@@ -88,21 +88,35 @@ def to_bytes(x: Tensor) -> Tensor:
     return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def from_file(path: Path, n: int, shape: tuple[int, ...]) -> Subject:
-    """Read up to n samples of an .npz (or .npy) that any program made; WganError for what does not fit samples of `shape`.
+def from_file(path: Path, n: int, like: Source) -> Subject:
+    """Read up to n samples of an .npz (or .npy) that any program made; WganError for what does not fit the data `like`.
 
-    npz: `images` uint8 [N, H, W] or [N, H, W, 3], or `samples` float [N, D]; `labels` [N] beside them. Never unpickles.
+    npz: `images` uint8 [N, H, W] or [N, H, W, 3], or `samples` float [N, D]; `labels` [N], class names, beside them.
+    Never unpickles.
     """
     arrays = read_arrays(path)
     name = next((k for k in ("images", "samples", "arr_0") if k in arrays), None)
     if name is None:
         raise WganError(f"{path} holds {', '.join(arrays) or 'nothing'}: expected an array named images or samples")
-    fakes = as_samples(arrays[name], shape, f"{path} ({name})")
+    fakes = as_samples(arrays[name], like.shape, f"{path} ({name})")
     labels = arrays.get("labels")
-    if labels is not None and (labels.shape != (len(fakes),) or labels.dtype.kind not in "iu"):
-        raise WganError(f"{path}: labels must be {len(fakes)} whole numbers, not {labels.dtype} {list(labels.shape)}")
+    if labels is not None and (labels.shape != (len(fakes),) or labels.dtype.kind not in "iuU"):
+        raise WganError(
+            f"{path}: labels must be {len(fakes)} whole numbers or texts, not {labels.dtype} {list(labels.shape)}"
+        )
     about = {"file": str(path), "n_fake": min(n, len(fakes))}
-    return Subject(fakes[:n], None if labels is None else torch.from_numpy(labels.astype(np.int64))[:n], about)
+    numbers = label_numbers(labels[:n], like, str(path)) if labels is not None and like.classes else None
+    return Subject(fakes[:n], numbers, about)
+
+
+def label_numbers(labels: NDArray[Any], like: Source, where: str) -> Tensor:
+    """Return class names [N], as `wgan sample` writes them, as label numbers of the data `like`; WganError for another."""
+    numbers = {name: i for i, name in enumerate(like.class_names)}
+    texts = [str(label) for label in labels.tolist()]
+    strange = sorted(set(texts) - set(numbers))
+    if strange:
+        raise WganError(f"{where} holds the label {strange[0][:40]}, and {like.name} has {', '.join(numbers)}")
+    return torch.tensor([numbers[text] for text in texts])
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:

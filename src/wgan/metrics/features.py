@@ -74,7 +74,8 @@ def load_lenet(folder: Path = WEIGHTS) -> LeNet:
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != lenet_card(folder)["sha256"]:
         raise WganError(f"{path} is not the file its card describes (sha256 differs): reinstall wgan")
-    model = LeNet()
+    with torch.random.fork_rng():  # the initial values are thrown away: the caller's random stream must not notice
+        model = LeNet()
     model.load_state_dict(load(data))
     return model.eval().requires_grad_(False)
 

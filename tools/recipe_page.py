@@ -1,0 +1,133 @@
+"""Write a recipe's results into its page: figures of `wgan evaluate`, the last sheet, the tags it logs, the command.
+
+Usage: python tools/recipe_page.py RUN [--minutes M]   (after `wgan train NAME --run RUN` and `wgan evaluate RUN`)
+Also keeps the figures in benchmarks/results/recipes/NAME.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from wgan.recipes import RECIPES, configure
+from wgan.run import Run, open_run
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"<!-- results.*?<!-- end of results -->", re.DOTALL)
+
+
+def command(run: Run) -> str:
+    """Return the command that repeats the run: the recipe and every option that differs from it."""
+    recipe = run.config.recipe
+    base = configure(recipe)
+    flags = [
+        f"--{k.replace('_', '-')} {v}" for k, v in vars(run.config).items() if v != getattr(base, k) and k != "recipe"
+    ]
+    return " ".join(["wgan train", recipe, *flags])
+
+
+def processor() -> str:
+    """Return the processor's model and what it multiplies bf16 with."""
+    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    model = re.search(r"model name\s*: (.*)", text)
+    extras = [flag for flag in ("avx512_bf16", "amx_bf16") if flag in text]
+    return f"{model[1] if model else platform.processor()}, {os.cpu_count()} cores, {' '.join(extras) or 'no bf16'}"
+
+
+def figures(metrics: dict[str, Any]) -> list[str]:
+    """Return the table of figures: a row each, a column for last, best and floor."""
+    results = {r.get("checkpoint", "last"): r for r in metrics["results"]}
+    heads = [f"{name} (step {r['step']})" for name, r in results.items()]
+    lines = [f"| figure | {' | '.join(heads)} | real against real |", "|---|" + "---|" * (len(heads) + 1)]
+    by_name = [{f["name"]: f for f in r["figures"]} for r in results.values()]
+    for name, f in by_name[0].items():
+        values = [f"{b[name]['value']:.4g}" + spread(b[name]) for b in by_name]
+        floor = "" if f["floor"] is None else f"{f['floor']:.4g}"
+        lines.append(f"| {name} | {' | '.join(values)} | {floor} |")
+    first = next(iter(results.values()))
+    about = f"{first['n_fake']} fakes of the {first['generator']} generator, seed {first['seed']}, {metrics['n_real']} reals"
+    shares = next((f["note"] for f in first["figures"] if f["name"] == "class-kl"), "")
+    return [*lines, "", f"{about} ({metrics['split']})." + (f" Share of each digit: {shares}." if shares else "")]
+
+
+def spread(figure: dict[str, Any]) -> str:
+    """Return ' ± s' where the figure has a spread."""
+    return "" if figure["spread"] is None else f" ± {figure['spread']:.2g}"
+
+
+def tags(run: Run) -> list[str]:
+    """Return the tags the run logged, with their formulas from docs/logged.md."""
+    seen = {tag for record in run.log() for tag in record}
+    rows = [line for line in (ROOT / "docs/logged.md").read_text().splitlines() if line.startswith("| `")]
+    kept = [row for row in rows if any(f"`{tag}`" in row.split("|")[1] for tag in seen)]
+    return ["| tag | formula |", "|---|---|", *kept]
+
+
+def losses(run: Run) -> str:
+    """Return the first and last logged losses in one sentence."""
+    records = [r for r in run.log() if "critic/loss" in r]
+    parts = [
+        f"step {r['step']}: critic {r['critic/loss']:.4g}, generator {r['generator/loss']:.4g}"
+        for r in (records[0], records[-1])
+    ]
+    return "Losses: " + "; ".join(parts) + "."
+
+
+def page(run: Run, minutes: str) -> str:
+    """Return the results block."""
+    metrics = json.loads((run.path / "metrics.json").read_text())
+    facts, today = run.facts, datetime.date.today().isoformat()
+    tracks = metrics.get("loss_tracks_quality_spearman")
+    sentence = "" if tracks is None else f" Spearman correlation of W estimate and quality over the run: {tracks:.2f}."
+    where = f"{today}, {processor()}, {facts['threads']} thread(s), {facts['precision']}, torch {facts['versions']['torch']}"
+    took = f" About {minutes} minutes." if minutes else ""
+    return "\n".join(
+        [
+            "<!-- results: written by tools/recipe_page.py -->",
+            f"![samples after {run.step} steps](../pictures/{run.config.recipe}.png)",
+            "",
+            f"`{command(run)}`, then `wgan evaluate`: {where}. One seed ({run.config.seed}).{took}",
+            "",
+            *figures(metrics),
+            "",
+            losses(run) + sentence,
+            "",
+            "## What it logs",
+            "",
+            *tags(run),
+            "<!-- end of results -->",
+        ]
+    )
+
+
+def main() -> None:
+    """Write picture, page and figures of one run."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--minutes", default="")
+    found = parser.parse_args()
+    run = open_run(found.run)
+    name = run.config.recipe
+    assert name in RECIPES
+    (ROOT / "docs/pictures").mkdir(exist_ok=True)
+    shutil.copy(run.samples / f"step-{run.step:08d}.png", ROOT / f"docs/pictures/{name}.png")
+    target = ROOT / f"docs/recipes/{name}.md"
+    target.write_text(BLOCK.sub(lambda _: page(run, found.minutes), target.read_text()))
+    kept = ROOT / f"benchmarks/results/recipes/{name}.json"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    about = {"date": datetime.date.today().isoformat(), "machine": processor(), "command": command(run), **run.facts}
+    kept.write_text(
+        json.dumps({**about, "metrics": json.loads((run.path / "metrics.json").read_text())}, indent=1) + "\n"
+    )
+    print(f"{target}, {kept}")
+
+
+if __name__ == "__main__":
+    main()
