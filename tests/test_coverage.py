@@ -101,6 +101,15 @@ def test_nearest_is_what_a_full_distance_matrix_says(monkeypatch, d):
     np.testing.assert_allclose(distance, full.min(1), rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_squared_distances_are_exact_zeros_for_equal_rows_and_right_elsewhere(dtype):
+    x = torch.from_numpy(normal(0, 150, 60, shift=3.0)).to(dtype)
+    d2 = neighbours.squared_distances(x, x.flip(0))
+    assert (d2.flip(1).diagonal() == 0).all()
+    expected = torch.cdist(x.double(), x.flip(0).double(), compute_mode="donot_use_mm_for_euclid_dist") ** 2
+    assert torch.allclose(d2.double(), expected, rtol=1e-3 if dtype == torch.float32 else 1e-11)
+
+
 def test_a_copy_is_at_distance_exactly_zero_and_a_row_can_be_kept_from_finding_itself():
     base = np.random.default_rng(0).integers(0, 256, (200, 784)).astype(float)
     distance, index = nearest(base[50:60], base)
