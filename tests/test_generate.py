@@ -254,7 +254,7 @@ def test_the_newest_checkpoint_is_loaded_or_the_one_asked_for(ring_run):
 
 
 def test_best_is_the_evaluated_step_with_the_lowest_figure(ring_run, copy):
-    # the session's runs evaluate by (7 step) mod 11 at their last step only: step 2
+    # the session's runs evaluate by (3 step) mod 11 at their last step only: step 2
     assert load(ring_run, "best").step == 2
     run = copy(ring_run)
     (run / "log.jsonl").write_text('{"step": 1, "evaluate/selection": 0.5}\n{"step": 2, "evaluate/selection": 0.7}\n')
