@@ -38,9 +38,29 @@ class Config:
 
     recipe: str = option("mnist", "data", "name of the recipe the options started from")
     data: str = option(
-        "mnist", "data", "what to train on: mnist, mnist:5, mnist:0-4, stacked-mnist, ring, grid, swissroll"
+        "mnist", "data", "what to train on: mnist, mnist:0-4, stacked-mnist, ring, grid, swissroll, or a PATH of your own"
     )
     split: str = option("train", "data", "part of the data", choices=("train", "test", "all"))
+    size: int = option(
+        0, "data", "side of your own images in pixels, a multiple of 4; 0 = as they are where all are alike", low=0, high=256
+    )
+    crop: str = option(
+        "center",
+        "data",
+        "how your own images get that size: the centre, all of it with repeated edges, or scaled as they are",
+        choices=("center", "fit", "none"),
+    )
+    channels: int = option(0, "data", "1 = grey, 3 = colour; 0 = as your own images are", low=0, high=3)
+    labels: str = option("auto", "data", "classes of your own data: auto, none, or the column of a table that holds them")
+    flip: int = option(0, "data", "1 = mirror half of the real images, drawn anew each time", low=0, high=1)
+    augment: float = option(
+        0.0,
+        "data",
+        "share of real and fake images whose colour or place is changed, or a part cut out, before the critic sees them "
+        "(for small data, Zhao 2020)",
+        low=0,
+        high=1,
+    )
     sampling: str = option(
         "epoch",
         "data",
@@ -215,6 +235,7 @@ class Config:
 
 
 FIELDS = {f.name: f for f in fields(Config)}
+LATER = ("size", "crop", "channels", "labels", "flip", "augment")  # younger than format 1: missing means the default
 LENGTH_FIELDS = ("steps",)  # what may differ when a run is continued
 
 
@@ -259,6 +280,10 @@ def _check_range(name: str, value: Any) -> Any:
 
 def check_combinations(c: Config) -> None:
     """Raise WganError for two options that exclude each other, with the reason and the way out."""
+    if c.size % 4 or 0 < c.size < 8:
+        raise WganError(f"size must be a multiple of 4 from 8 to 256 (or 0 = as the images are), not {c.size}")
+    if c.channels == 2:
+        raise WganError("channels must be 1 (grey), 3 (colour) or 0 (as the images are), not 2")
     penalised = c.objective in ("wgan-gp", "wgan-lp", "dragan", "wgan-div", "r3gan")
     if penalised and c.critic_norm == "batch" and c.penalty_weight > 0:
         raise WganError(
@@ -289,7 +314,7 @@ def from_dict(values: Mapping[str, Any], where: str) -> Config:
     if number > FORMAT:
         raise WganError(f"{where} has format {number}, this wgan reads up to {FORMAT}: install a newer wgan")
     check_names(known, where=f"option in {where}")
-    missing = [name for name in FIELDS if name not in known]
+    missing = [name for name in FIELDS if name not in known and name not in LATER]
     if missing:
         raise WganError(f"{where} lacks {', '.join(missing)}")
     return Config(**known)

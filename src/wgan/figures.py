@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wgan.metrics.certified import certified_w1, fit_critic, sample_bracket
+from wgan.metrics.certified import EvaluationCritic, certified_w1, certify, fit_critic, sample_bracket
 from wgan.metrics.classifier import classification_accuracy
 from wgan.metrics.coverage import class_histogram, label_accuracy, mode_report, prdc, stacked_modes
 from wgan.metrics.distances import exact_w1, kid, relative_fid, scaled_fid, sliced_w1
@@ -73,6 +73,11 @@ class Measured:
     def predicted(self) -> NDArray[np.int64]:
         """The digit the classifier sees in each fake."""
         return classify(self.fakes)
+
+    @functools.cached_property
+    def evaluation_critic(self) -> EvaluationCritic:
+        """A 1-Lipschitz critic fitted to training reals and the first half of the fakes; the second half is held out."""
+        return fit_critic(flat(self.reals.fitting[0]), flat(self.fakes[: len(self.fakes) // 2]))
 
     @functools.cached_property
     def memorised(self) -> Memorisation:
@@ -161,9 +166,8 @@ def w1_figures(m: Measured) -> Iterator[Figure]:
     """The certified population bound, and the sample bracket with the same evaluation critic."""
     fake, floor = flat(m.fakes), flat(m.reals.floor[0])
     held, fitting = flat(m.reals.held_out[0]), flat(m.reals.fitting[0])
-    half = len(fake) // 2
-    found = certified_w1(fitting, fake[:half], held, fake[half:])
-    h = len(floor) // 2
+    half, h = len(fake) // 2, len(floor) // 2
+    found = certify(m.evaluation_critic, fitting, fake[:half], held, fake[half:])
     base = m.of_reals("floor certified", lambda: certified_w1(fitting, floor[:h], held, floor[h:]))
     note = f"95 % interval {found.low:.3g} to {found.high:.3g}; L = {found.lipschitz:.6f}"
     yield Figure(
@@ -178,8 +182,8 @@ def w1_figures(m: Measured) -> Iterator[Figure]:
 def bracket_figures(m: Measured) -> Iterator[Figure]:
     """What an evaluation critic's scores prove about two finite samples, and their exact distance."""
     n = min(SMALL, len(m.fakes), len(m.reals.held_out[0]))
-    fake, real, floor = flat(m.fakes[:n]), flat(m.reals.held_out[0][:n]), flat(m.reals.floor[0][:n])
-    critic = fit_critic(flat(m.reals.fitting[0]), flat(m.fakes[n:] if len(m.fakes) > 2 * n else m.fakes))
+    fake, real, floor = flat(m.fakes[-n:]), flat(m.reals.held_out[0][:n]), flat(m.reals.floor[0][:n])
+    critic = m.evaluation_critic
     found = sample_bracket(real, fake, critic(real), critic(fake))
     exact = m.of_reals(f"floor exact {n}", lambda: exact_w1(floor, real))
     yield Figure(
