@@ -10,11 +10,11 @@ from wgan import monitor as module
 from wgan.data import open_source
 from wgan.data.source import report_indices, selection_indices
 from wgan.engine import make_engine
-from wgan.loop import state
 from wgan.metrics.distances import scaled_fid
 from wgan.metrics.features import features
 from wgan.monitor import ALARMS, SELECTION, Monitor, frozen_copy, loss_tracks_quality, scores_of
 from wgan.recipes import configure
+from wgan.state import state
 from wgan.updates import Players, make_players
 
 TINY = {"generator_layers": "16", "critic_layers": "16", "batch": 20, "threads": 1}

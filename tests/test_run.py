@@ -14,7 +14,7 @@ import pytest
 import torch
 from children import CADENCE, RING, Child, finished_bytes, logged, make_cheap, wait_for
 
-from wgan import checkpoint, cli, loop
+from wgan import checkpoint, cli, loop, state
 from wgan.config import Config
 from wgan.errors import WganError
 from wgan.log import read_log
@@ -191,7 +191,7 @@ def test_a_continued_run_keeps_the_facts_it_was_begun_with(tmp_path):
     start_or_continue(tmp_path, Config(), FACTS)
     other = {**FACTS, "precision": "bf16", "threads": 7}
     assert start_or_continue(tmp_path, Config(), other).facts["threads"] == 1
-    engine = loop.resume_engine(Config(), tmp_path)
+    engine = state.resume_engine(Config(), tmp_path)
     assert (engine.precision, engine.threads) == ("fp32", 1)
 
 

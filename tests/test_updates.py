@@ -30,7 +30,7 @@ from problems import (
 from torch import Tensor, nn
 
 import wgan
-from wgan import checkpoint, loop
+from wgan import checkpoint, loop, state
 from wgan.config import FIELDS, Config
 from wgan.engine import Draws, order
 from wgan.errors import WganError
@@ -600,11 +600,13 @@ def test_a_reloaded_optimizer_goes_on_as_if_never_stopped(name: str) -> None:
 
     step_on(p, 0)
     q = make_players(config, SINGLE, source)
-    saved = {key: tensor.clone() for key, tensor in checkpoint.flatten(loop.state(p)).items()}  # as if read from a file
+    saved = {
+        key: tensor.clone() for key, tensor in checkpoint.flatten(state.state(p)).items()
+    }  # as if read from a file
     for network, part in ((q.generator, "generator"), (q.critic, "critic"), (q.average, "average")):
         network.load_state_dict(checkpoint.part(saved, part))
-    loop.load_optimizer(q.generator_optimizer, checkpoint.part(saved, "generator_optimizer"))
-    loop.load_optimizer(q.critic_optimizer, checkpoint.part(saved, "critic_optimizer"))
+    state.load_optimizer(q.generator_optimizer, checkpoint.part(saved, "generator_optimizer"))
+    state.load_optimizer(q.critic_optimizer, checkpoint.part(saved, "critic_optimizer"))
     assert same(step_on(p, 1), step_on(q, 1))
 
 

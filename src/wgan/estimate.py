@@ -8,12 +8,13 @@ from dataclasses import asdict
 
 from wgan.checkpoint import flatten
 from wgan.config import Config
-from wgan.data import Source, open_source
+from wgan.data import Source, data_options, open_source
 from wgan.engine import make_engine, thread_count
-from wgan.loop import critic_phase, generator_phase, numbers, state
+from wgan.loop import critic_phase, generator_phase, numbers
 from wgan.models import parameter_count
 from wgan.progress import clock_text
 from wgan.schedule import updates_before
+from wgan.state import state
 from wgan.updates import Players, make_players
 
 PROBE = 3  # timed steps, after one that warms up
@@ -23,7 +24,7 @@ def estimate(config: Config) -> Iterator[str]:
     """Yield the lines of a dry run; everything is built and a few steps are taken in memory, nothing is written."""
     for name, value in asdict(config).items():
         yield f"{name:20} {value}"
-    source = open_source(config.data, config.split)
+    source = open_source(config.data, config.split, options=data_options(config))
     engine = make_engine(config.device, config.precision, config.threads, "conv" in (config.generator, config.critic))
     with thread_count(engine.threads):
         players = make_players(config, engine, source)

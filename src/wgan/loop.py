@@ -8,23 +8,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import torch
 from torch import Tensor
 
-from wgan import checkpoint
 from wgan.config import Config
-from wgan.data import Source, open_source
-from wgan.engine import Engine, make_engine, order, seeded, thread_count
-from wgan.errors import WganError
+from wgan.data import Source, data_options, open_source
+from wgan.engine import order, seeded, thread_count
 from wgan.log import Log
 from wgan.monitor import Monitor
 from wgan.optim import set_rate
 from wgan.progress import Progress
-from wgan.run import Run, check_folder, has_run, lock, open_run, start_or_continue, versions
+from wgan.run import Run, check_folder, lock, open_run, start_or_continue
 from wgan.schedule import CRITIC_SCHEDULES, rate_factor, updates_before
 from wgan.sheets import draw_sheet, finish_pictures
+from wgan.state import facts, restore, resume_engine, save
 from wgan.updates import (
     Players,
     Stats,
@@ -60,19 +57,19 @@ def train(config: Config, path: Path, tty: bool | None = None) -> Outcome:
     Raises WganError for anything the user can mend; the folder is then as it was before, or holds its last checkpoint.
     """
     check_folder(path)
-    source = open_source(config.data, config.split)
+    source = open_source(config.data, config.split, options=data_options(config))
     with ExitStack() as stack:
         engine = resume_engine(config, path)
         stack.enter_context(thread_count(engine.threads))
         players = make_players(config, engine, source)  # before the folder: what cannot be built leaves no trace
         stack.callback(lock(path).release)
-        run = start_or_continue(path, config, facts(engine, source))
+        run = start_or_continue(path, config, facts(engine, source) | source.facts())
         start, notes = restore(players, run)
         log = stack.enter_context(Log(path, start))
         progress = stack.enter_context(Progress(config.steps, start, tty))
         stop = stack.enter_context(stop_on_signal())
         monitor = Monitor.resumed(config, source, run.log())
-        for note in notes:
+        for note in [*source.notes, *notes]:
             progress.message(note)
         if start == 0:
             draw_sheet(players, source, run, log, 0)
@@ -118,7 +115,8 @@ def critic_phase(p: Players, source: Source, step: int) -> Stats:
         real, y = real_batch(p, source, step, k)
         z = p.engine.draws(c.seed, step, f"critic latent {k}", c.batch).normal(c.latent)
         with randomness(p, step, f"critic dropout {k}"):
-            fake = make_fakes(p, z, y)
+            fake = p.augment(make_fakes(p, z, y), step, f"augment fake {k}")
+            real = p.augment(real, step, f"augment real {k}")
             draws = p.engine.draws(c.seed, step, f"critic points {k}", c.batch // c.pack)
             stats = critic_update(p, real, fake, y, draws)
     stats["critic/wasserstein"] = stats["critic/real"] - stats["critic/fake"]
@@ -135,7 +133,7 @@ def generator_phase(p: Players, source: Source, step: int) -> Stats:
     else:
         z = p.engine.draws(c.seed, step, "generator latent", rows).normal(c.latent)
         y = drawn_labels(p, source, step, rows)
-    real = real_batch(p, source, step, last)[0] if p.objective.relativistic else None
+    real = p.augment(real_batch(p, source, step, last)[0], step, "augment real") if p.objective.relativistic else None
     with randomness(p, step, "generator dropout"):
         return generator_update(p, z, y, real, step)
 
@@ -148,7 +146,7 @@ def real_batch(p: Players, source: Source, step: int, k: int) -> tuple[Tensor, T
     world = c.batch * p.engine.world
     mine = order(c.seed, c.sampling, len(source), position * world, world)[p.engine.rank * c.batch :][: c.batch]
     x, y = source.batch(mine)
-    return p.engine.to_float(x), None if y is None else y.to(p.engine.device)
+    return p.mirror(p.engine.to_float(x), position), None if y is None else y.to(p.engine.device)
 
 
 def drawn_labels(p: Players, source: Source, step: int, rows: int) -> Tensor | None:
@@ -184,88 +182,6 @@ def shown(stats: Stats) -> dict[str, float]:
     """Return what the progress line shows."""
     wanted = ("critic/wasserstein", "generator/loss", "generator/gradient_norm")
     return {name: float(stats[name]) for name in wanted if name in stats}
-
-
-# --- state: a dictionary of named things ------------------------------------------------------------------------------
-
-
-def state(p: Players) -> dict[str, dict[str, Any]]:
-    """Return everything that a resumed run needs, by name; the step and the randomness need no state."""
-    average = {} if p.average is None else {"average": p.average.state_dict()}
-    return {
-        "generator": p.generator.state_dict(),
-        "critic": p.critic.state_dict(),
-        **average,
-        "generator_optimizer": optimizer_state(p.generator_optimizer),
-        "critic_optimizer": optimizer_state(p.critic_optimizer),
-    }
-
-
-def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return the optimizer's tensors by parameter number; its rates come from the config."""
-    return {str(number): values for number, values in optimizer.state_dict()["state"].items()}
-
-
-def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put the tensors {'0/exp_avg': ...} back into the optimizer."""
-    slots: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
-        number, _, name = key.partition("/")
-        slots.setdefault(int(number), {})[name] = tensor
-    optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
-    for weight, slot in optimizer.state.items():
-        for name, tensor in slot.items():
-            if tensor.shape == weight.shape:  # fused Adam walks memory: a layout unlike the weight's gives wrong steps
-                slot[name] = torch.empty_like(weight, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
-
-
-def save(p: Players, run: Run, step: int, best: int | None) -> None:
-    """Write the checkpoint of `step`, then drop all but the last three and the best."""
-    about = {"config": p.config.recipe, "versions": versions(), "parts": sorted(state(p))}
-    checkpoint.save(run.checkpoints, step, checkpoint.flatten(state(p)), about)
-    checkpoint.retain(run.checkpoints, keep=[] if best is None else [best])
-
-
-def restore(p: Players, run: Run) -> tuple[int, list[str]]:
-    """Load the newest whole checkpoint into the players; return its step (0 without one) and what there is to say."""
-    found, notes = checkpoint.load_newest(run.checkpoints)
-    if found is None:
-        return 0, [*notes, f"{run.path} has no whole checkpoint left: starting again at step 0"] if notes else []
-    networks = {"generator": p.generator, "critic": p.critic, "average": p.average}
-    try:
-        for name, network in networks.items():
-            if network is not None:
-                network.load_state_dict(checkpoint.part(found.tensors, name))
-        load_optimizer(p.generator_optimizer, checkpoint.part(found.tensors, "generator_optimizer"))
-        load_optimizer(p.critic_optimizer, checkpoint.part(found.tensors, "critic_optimizer"))
-    except (RuntimeError, ValueError, KeyError):
-        raise WganError(f"the checkpoint of step {found.step} in {run.path} does not fit the networks of its config: "
-                        "one of them was changed, or written by another wgan") from None  # fmt: skip
-    word = "finished already" if found.step == run.config.steps else "continuing"
-    return found.step, [*notes, f"{word}: {run.path} at step {found.step}"]
-
-
-def resume_engine(config: Config, path: Path) -> Engine:
-    """Return the engine; a run that is continued keeps the precision and threads it was begun with, for equal bits."""
-    convolutional = "conv" in (config.generator, config.critic)
-    engine = make_engine(config.device, config.precision, config.threads, convolutional)
-    if not has_run(path):
-        return engine
-    known = open_run(path).facts
-    return Engine(engine.device, known["precision"], known["threads"])
-
-
-def facts(engine: Engine, source: Source) -> dict[str, Any]:
-    """Return what run.json records beside the config: the data's shape and how 'auto' was resolved."""
-    return {
-        "shape": list(source.shape),
-        "classes": source.classes,
-        "class_names": list(source.class_names),
-        "device": engine.device.type,
-        "precision": engine.precision,
-        "threads": engine.threads,
-        "versions": versions(),
-    }
 
 
 @contextmanager

@@ -1,0 +1,100 @@
+"""The state of a run: what a checkpoint holds, how it is put back, and the facts that decide a run's bits.
+
+State is a dictionary of named things with a state_dict. The step is the only counter, and randomness needs no state at
+all: every draw is a function of (seed, step, purpose).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wgan import checkpoint
+from wgan.config import Config
+from wgan.data import Source
+from wgan.engine import Engine, make_engine
+from wgan.errors import WganError
+from wgan.run import Run, has_run, open_run, versions
+from wgan.updates import Players
+
+
+def state(p: Players) -> dict[str, dict[str, Any]]:
+    """Return everything that a resumed run needs, by name; the step and the randomness need no state."""
+    average = {} if p.average is None else {"average": p.average.state_dict()}
+    return {
+        "generator": p.generator.state_dict(),
+        "critic": p.critic.state_dict(),
+        **average,
+        "generator_optimizer": optimizer_state(p.generator_optimizer),
+        "critic_optimizer": optimizer_state(p.critic_optimizer),
+    }
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Return the optimizer's tensors by parameter number; its rates come from the config."""
+    return {str(number): values for number, values in optimizer.state_dict()["state"].items()}
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put the tensors {'0/exp_avg': ...} back into the optimizer."""
+    slots: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        number, _, name = key.partition("/")
+        slots.setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+    for weight, slot in optimizer.state.items():
+        for name, tensor in slot.items():
+            if tensor.shape == weight.shape:  # fused Adam walks memory: a layout unlike the weight's gives wrong steps
+                slot[name] = torch.empty_like(weight, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
+
+
+def save(p: Players, run: Run, step: int, best: int | None) -> None:
+    """Write the checkpoint of `step`, then drop all but the last three and the best."""
+    about = {"config": p.config.recipe, "versions": versions(), "parts": sorted(state(p))}
+    checkpoint.save(run.checkpoints, step, checkpoint.flatten(state(p)), about)
+    checkpoint.retain(run.checkpoints, keep=[] if best is None else [best])
+
+
+def restore(p: Players, run: Run) -> tuple[int, list[str]]:
+    """Load the newest whole checkpoint into the players; return its step (0 without one) and what there is to say."""
+    found, notes = checkpoint.load_newest(run.checkpoints)
+    if found is None:
+        return 0, [*notes, f"{run.path} has no whole checkpoint left: starting again at step 0"] if notes else []
+    networks = {"generator": p.generator, "critic": p.critic, "average": p.average}
+    try:
+        for name, network in networks.items():
+            if network is not None:
+                network.load_state_dict(checkpoint.part(found.tensors, name))
+        load_optimizer(p.generator_optimizer, checkpoint.part(found.tensors, "generator_optimizer"))
+        load_optimizer(p.critic_optimizer, checkpoint.part(found.tensors, "critic_optimizer"))
+    except (RuntimeError, ValueError, KeyError):
+        raise WganError(f"the checkpoint of step {found.step} in {run.path} does not fit the networks of its config: "
+                        "one of them was changed, or written by another wgan") from None  # fmt: skip
+    word = "finished already" if found.step == run.config.steps else "continuing"
+    return found.step, [*notes, f"{word}: {run.path} at step {found.step}"]
+
+
+def resume_engine(config: Config, path: Path) -> Engine:
+    """Return the engine; a run that is continued keeps the precision and threads it was begun with, for equal bits."""
+    convolutional = "conv" in (config.generator, config.critic)
+    engine = make_engine(config.device, config.precision, config.threads, convolutional)
+    if not has_run(path):
+        return engine
+    known = open_run(path).facts
+    return Engine(engine.device, known["precision"], known["threads"])
+
+
+def facts(engine: Engine, source: Source) -> dict[str, Any]:
+    """Return what run.json records beside the config: the data's shape and how 'auto' was resolved."""
+    return {
+        "shape": list(source.shape),
+        "classes": source.classes,
+        "class_names": list(source.class_names),
+        "device": engine.device.type,
+        "precision": engine.precision,
+        "threads": engine.threads,
+        "versions": versions(),
+    }
