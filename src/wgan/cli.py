@@ -142,6 +142,16 @@ def add_evaluate(commands: Any) -> None:
     p.set_defaults(function="evaluate")
 
 
+def add_report(commands: Any) -> None:
+    """Declare `wgan report`."""
+    p = commands.add_parser("report", help="show runs as one HTML page that needs nothing else")
+    p.add_argument("paths", nargs="+", metavar="RUN", help="run folders; several are shown side by side")
+    p.add_argument(
+        "--out", metavar="FILE.html", help="default: report.html in the run; in the current folder for several"
+    )
+    p.set_defaults(function="report")
+
+
 def add_recipes(commands: Any) -> None:
     """Declare `wgan recipes`."""
     p = commands.add_parser("recipes", help="list the recipes")
@@ -154,16 +164,20 @@ def parser() -> Parser:
                formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)  # fmt: skip
     p.add_argument("--version", action="version", version=f"wgan {__version__}")
     commands = p.add_subparsers(metavar="COMMAND", parser_class=Parser)
-    for add in (add_train, add_sample, add_interpolate, add_evaluate, add_recipes):
+    for add in (add_train, add_sample, add_interpolate, add_evaluate, add_report, add_recipes):
         add(commands)
     return p
 
 
-def functions() -> dict[str, Callable[[argparse.Namespace], int]]:
-    """Return command name -> function; imported late, because they load torch."""
+def function(name: str) -> Callable[[argparse.Namespace], int]:
+    """Return the function of a command; imported late, because all but the report load torch."""
+    if name == "report":
+        from wgan import report
+
+        return report.command
     from wgan import commands
 
-    return commands.COMMANDS
+    return commands.COMMANDS[name]
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -189,7 +203,7 @@ def main(words: Sequence[str] | None = None) -> int:
         if "function" not in found:
             parser().print_help()
             return 0
-        return functions()[found.function](found)
+        return function(found.function)(found)
     except WganError as error:
         print(f"wgan: {error}", file=sys.stderr)
         return 2

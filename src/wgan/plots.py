@@ -141,21 +141,21 @@ def draw_curve(axes: Axes, label: str, steps: np.ndarray, values: np.ndarray, co
     axes.plot(*smooth(steps, values), color=colour, linewidth=1.9, label=f"{label}, smoothed")
 
 
-def stretches_of(count: int) -> list[np.ndarray]:
-    """Return the indices 0 to count - 1 in at most POINTS / 2 stretches of equal length."""
-    return np.array_split(np.arange(count), min(count, POINTS // 2))
+def stretches_of(count: int, most: int = POINTS) -> list[np.ndarray]:
+    """Return the indices 0 to count - 1 in at most `most` / 2 stretches of equal length."""
+    return np.array_split(np.arange(count), min(count, most // 2))
 
 
-def extremes(steps: np.ndarray, values: np.ndarray) -> Curve:
+def extremes(steps: np.ndarray, values: np.ndarray, most: int = POINTS) -> Curve:
     """Return the least and the greatest value of each stretch, so that no spike is thinned away."""
-    ends = [(s[values[s].argmin()], s[values[s].argmax()]) for s in stretches_of(len(values))]
+    ends = [(s[values[s].argmin()], s[values[s].argmax()]) for s in stretches_of(len(values), most)]
     pick = np.unique(ends)
     return steps[pick], values[pick]
 
 
-def smooth(steps: np.ndarray, values: np.ndarray) -> Curve:
+def smooth(steps: np.ndarray, values: np.ndarray, most: int = POINTS) -> Curve:
     """Return the means of the stretches, averaged over a bell about 1/15 of the run wide."""
-    stretches = stretches_of(len(values))
+    stretches = stretches_of(len(values), most)
     means = np.array([values[s].mean() for s in stretches])
     width = 2 * (len(means) // 30) + 3  # odd, and no longer than a curve of three
     bell = np.hanning(width + 2)[1:-1]
