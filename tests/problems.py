@@ -177,7 +177,7 @@ def points(count: int = 26) -> Source:
 def train_on(monkeypatch: pytest.MonkeyPatch, source: Source) -> None:
     """Make every run train on, and be evaluated with, `source`, whatever its config names."""
     for module in (loop, monitor):
-        monkeypatch.setattr(module, "open_source", lambda spec, split="train", seed=0: source)
+        monkeypatch.setattr(module, "open_source", lambda spec, split="train", seed=0, options=None: source)
 
 
 def options_of(config: Config) -> dict[str, Any]:

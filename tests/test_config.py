@@ -219,7 +219,8 @@ def test_json_that_is_no_object_is_refused(text):
 def test_a_difference_in_any_field_but_the_length_is_named_with_both_values(name):
     old = getattr(NEUTRAL, name)
     others = [c for c in FIELDS[name].metadata["choices"] if c != old]
-    new = others[0] if others else old + "x" if isinstance(old, str) else 4 if isinstance(old, int) else old / 2 or 0.25
+    whole = {"size": 8, "channels": 3, "flip": 1}.get(name, 4)
+    new = others[0] if others else old + "x" if isinstance(old, str) else whole if isinstance(old, int) else old / 2 or 0.25
     found = differences(NEUTRAL, NEUTRAL.replace(**{name: new}))
     assert found == [f"{name}: {old} -> {new}"]
 

@@ -38,11 +38,17 @@ class Config:
 
     recipe: str = option("mnist", "data", "name of the recipe the options started from")
     data: str = option(
-        "mnist", "data", "what to train on: mnist, mnist:0-4, stacked-mnist, ring, grid, swissroll, or a PATH of your own"
+        "mnist",
+        "data",
+        "what to train on: mnist, mnist:0-4, stacked-mnist, ring, grid, swissroll, or a PATH of your own",
     )
     split: str = option("train", "data", "part of the data", choices=("train", "test", "all"))
     size: int = option(
-        0, "data", "side of your own images in pixels, a multiple of 4; 0 = as they are where all are alike", low=0, high=256
+        0,
+        "data",
+        "side of your own images in pixels, a multiple of 4; 0 = as they are where all are alike",
+        low=0,
+        high=256,
     )
     crop: str = option(
         "center",
@@ -51,7 +57,9 @@ class Config:
         choices=("center", "fit", "none"),
     )
     channels: int = option(0, "data", "1 = grey, 3 = colour; 0 = as your own images are", low=0, high=3)
-    labels: str = option("auto", "data", "classes of your own data: auto, none, or the column of a table that holds them")
+    labels: str = option(
+        "auto", "data", "classes of your own data: auto, none, or the column of a table that holds them"
+    )
     flip: int = option(0, "data", "1 = mirror half of the real images, drawn anew each time", low=0, high=1)
     augment: float = option(
         0.0,

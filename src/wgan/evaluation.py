@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from wgan import checkpoint, generate
+from wgan.data import data_options, is_own
 from wgan.errors import WganError, unknown
 from wgan.figures import MEASURES, Figure, Measured
 from wgan.monitor import loss_tracks_quality
@@ -94,7 +95,8 @@ def _evaluate_run(
     seed: int,
     watch: Callable[[str], None],
 ) -> Report:
-    reals = open_reals(data or run.config.data, n)
+    own = data is None or is_own(data)  # bundled data are read in one way only
+    reals = open_reals(data or run.config.data, n, options=data_options(run.config) if own else None)
     if tuple(run.facts["shape"]) != reals.test.shape:
         raise WganError(
             f"{run.path} makes samples of shape {run.facts['shape']}, {reals.test.name} has {reals.test.shape}"

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan.config import Config
-from wgan.data import Source, open_source
+from wgan.data import Source, data_options, open_source
 from wgan.data.source import selection_indices
 from wgan.engine import generator
 from wgan.losses import safe_norms
@@ -67,7 +67,7 @@ class Monitor:
     @functools.cached_property
     def held_out(self) -> Source:
         """The test split of the run's data."""
-        return open_source(self.config.data, "test")
+        return open_source(self.config.data, "test", options=data_options(self.config))
 
     @functools.cached_property
     def reals(self) -> tuple[Tensor, Tensor | None]:

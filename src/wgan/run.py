@@ -97,7 +97,7 @@ def start_or_continue(path: Path, config: Config, facts: dict[str, Any]) -> Run:
     """
     check_folder(path)
     if has_run(path):
-        return _continue(path, config)
+        return _continue(path, config, facts.get("data", ""))
     for folder in (path / "checkpoints", path / "samples"):
         make_folder(folder)
     checkpoint.write_atomically(path / "run.json", (json.dumps({"format": FORMAT, **facts}, indent=2) + "\n").encode())
@@ -134,13 +134,17 @@ def make_folder(path: Path) -> None:
         raise WganError(f"cannot create {path}: {error.strerror}; give a folder you can write to") from None
 
 
-def _continue(path: Path, config: Config) -> Run:
+def _continue(path: Path, config: Config, content: str) -> Run:
     run = open_run(path)
     changed = differences(run.config, config)
     if changed:
         raise WganError(
             f"{path} holds a run with another config ({'; '.join(changed)}): "
             "repeat its options to continue it, or give --run DIR for a new run"
+        )
+    if run.facts.get("data", "") != content:
+        raise WganError(
+            f"{config.data} is not what {path} was begun with (its content changed): give --run DIR for a new run"
         )
     if config.steps < run.step:
         raise WganError(

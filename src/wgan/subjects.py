@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wgan.data import Source, open_source
+from wgan.data import Options, Source, open_source
 from wgan.data.source import report_indices
 from wgan.engine import generator
 from wgan.errors import WganError
@@ -66,9 +66,10 @@ class Reals:
         return self.train.batch(order[torch.arange(start, start + min(self.n, len(order))) % len(order)])
 
 
-def open_reals(spec: str, n: int, seed: int = 0) -> Reals:
-    """Open both splits of the data `spec`."""
-    return Reals(open_source(spec, "train"), open_source(spec, "test"), n, seed)
+def open_reals(spec: str, n: int, seed: int = 0, options: Options | None = None) -> Reals:
+    """Open both splits of the data `spec`, read as `options` say where they are the user's own."""
+    train, test = (open_source(spec, split, options=options) for split in ("train", "test"))
+    return Reals(train, test, n, seed)
 
 
 def from_model(model: Model, n: int, seed: int, raw: bool, labels: Tensor | None) -> Subject:

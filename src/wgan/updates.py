@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from wgan.augment import augment
 from wgan.config import Config
 from wgan.data import Source
 from wgan.engine import Draws, Engine, seeded
@@ -50,9 +51,24 @@ class Players:
         """The averaged generator where there is one, else the raw one."""
         return self.average or self.generator
 
+    def augment(self, x: Tensor, step: int, purpose: str) -> Tensor:
+        """Return x [B, C, H, W], real or fake, as the critic sees it: changed when `augment` is on, by draws of its own."""
+        c = self.config
+        return augment(x, c.augment, self.engine.draws(c.seed, step, purpose, len(x))) if c.augment else x
+
+    def mirror(self, x: Tensor, position: int) -> Tensor:
+        """Return real images x [B, C, H, W], half of them mirrored when `flip` is on: a mirrored one counts as data."""
+        c = self.config
+        if not c.flip:
+            return x
+        turn = self.engine.draws(c.seed, position, "flip", len(x)).uniform() < 0.5
+        return torch.where(turn[:, None, None, None], x.flip(3), x)
+
 
 def make_players(config: Config, engine: Engine, source: Source) -> Players:
     """Build both networks (weights a function of the seed alone), the average and the optimizers on the device."""
+    if (config.flip or config.augment) and not source.is_image:
+        raise WganError(f"flip and augment are for images, and {source.name} holds vectors: leave them out")
     with seeded(config.seed, 0, "initial weights"):
         generator, critic = build(config, source.shape, source.classes)
         average = build(config, source.shape, source.classes)[0] if config.ema else None
@@ -176,7 +192,8 @@ def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Tensor | Non
     p.generator.train()
     with p.engine.autocast():
         fake = p.generator(z, y)
-    scores, logits = judge(p, pack(fake, p.config.pack), y)
+    seen = p.augment(fake, step, "augment generator")
+    scores, logits = judge(p, pack(seen, p.config.pack), y)
     real_scores = None if real is None else judge(p, pack(real, p.config.pack), y)[0]
     loss = p.objective.generator(scores, real_scores)
     stats: Stats = {"generator/score": scores.mean().detach()}

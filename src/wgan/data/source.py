@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from wgan.data.units import Units
 from wgan.errors import WganError
 
 SPLITS = ("train", "test", "all")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a user's own data are read; the bundled data take none of these."""
+
+    size: int = 0  # pixels of the shorter side; 0 = as they are where all are alike and small enough
+    crop: str = "center"  # center | fit | none
+    channels: int = 0  # 1 grey, 3 colour, 0 = as the data are
+    labels: str = "auto"  # auto | none | the column of a table
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +42,9 @@ class Source:
     sigma: float = 0.0  # standard deviation of a toy's noise in each coordinate, in the units of the samples
     mode_count: int = 0  # K; 0 = the modes are not known
     mode_index: Tensor | None = field(default=None, repr=False)  # int64 [N] in 0..mode_count-1
+    units: Units | None = field(default=None, repr=False)  # of vectors that were standardised
+    fingerprint: str = ""  # of the content of a user's own data; "" = bundled
+    notes: tuple[str, ...] = ()  # what the user should know about how the data were read
 
     def __len__(self) -> int:
         return self.size
@@ -51,6 +66,11 @@ class Source:
         """
         y = None if self.labels is None else self.labels.index_select(0, indices)
         return self.gather(indices), y
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a run records about a user's own data: a hash of their content, the units of vectors."""
+        units = None if self.units is None else self.units.to_json()
+        return {"data": self.fingerprint, "units": units} if self.fingerprint else {}
 
     def mode_labels(self, indices: Tensor) -> Tensor:
         """Return the true mode, int64 [B] in 0..mode_count-1, of the samples at `indices` int64 [B].

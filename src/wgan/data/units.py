@@ -1,0 +1,86 @@
+"""Units: how the columns of a table become numbers of mean 0 and deviation 1, and how samples become such rows again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wgan.errors import WganError
+
+
+@dataclass(frozen=True)
+class Units:
+    """Everything that brings a sample [D] back into the user's units; a row there has one number for each of C columns.
+
+    Columns whose training values are all alike teach nothing: they are left out (D < C) and written back as they are.
+    """
+
+    names: tuple[str, ...]  # of the C columns; empty = they have none
+    kinds: tuple[str, ...]  # NumPy dtype of each column, such as int64 or float32
+    decimals: tuple[int, ...]  # digits after the point that a text file had; -1 = not rounded
+    mean: tuple[float, ...]  # of the training rows, C numbers
+    scale: tuple[float, ...]  # their standard deviation; 0 = a constant column
+    label: str = ""  # name of the column that holds the class; "" = none
+    label_at: int = -1  # its place among all columns of the file
+
+    @property
+    def kept(self) -> list[int]:
+        """The columns that are learned."""
+        return [i for i, s in enumerate(self.scale) if s > 0]
+
+    def standardise(self, rows: NDArray[Any]) -> NDArray[np.float32]:
+        """Return (row - mean) / scale of the kept columns: [N, C] -> float32 [N, D]."""
+        kept = self.kept
+        mean, scale = np.array(self.mean)[kept], np.array(self.scale)[kept]
+        standard: NDArray[np.float32] = ((rows[:, kept].astype(np.float64) - mean) / scale).astype(np.float32)
+        return standard
+
+    def restore(self, samples: NDArray[Any]) -> NDArray[np.float64]:
+        """Return samples [N, D] as rows [N, C] in the user's units, whole numbers rounded and within their type."""
+        rows = np.tile(np.array(self.mean, dtype=np.float64), (len(samples), 1))
+        kept = self.kept
+        rows[:, kept] += samples.astype(np.float64) * np.array(self.scale)[kept]
+        for i, (kind, digits) in enumerate(zip(self.kinds, self.decimals, strict=True)):
+            dtype = np.dtype(kind)
+            if dtype.kind in "iu":
+                info = np.iinfo(dtype)
+                rows[:, i] = np.rint(rows[:, i]).clip(float(info.min), float(info.max))
+            elif digits >= 0:
+                rows[:, i] = rows[:, i].round(digits)
+        return rows
+
+    def column(self, rows: NDArray[np.float64], i: int) -> NDArray[Any]:
+        """Return column i of restored rows in its own type."""
+        dtype = np.dtype(self.kinds[i])
+        if dtype.kind not in "iu":
+            return rows[:, i].astype(dtype)
+        info = np.iinfo(dtype)  # float64 cannot hold the largest int64: clip again on the side of the integers
+        return np.array([min(max(int(v), info.min), info.max) for v in rows[:, i]], dtype=dtype)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a dictionary for JSON."""
+        return asdict(self)
+
+
+def from_json(values: dict[str, Any] | None) -> Units | None:
+    """Return the Units that to_json() wrote, or None."""
+    if values is None:
+        return None
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return Units(**fields)
+
+
+def fit(rows: NDArray[Any], names: Sequence[str], kinds: Sequence[str], decimals: Sequence[int], where: str) -> Units:
+    """Return the Units of training rows [N, C]; WganError when no column varies."""
+    mean = rows.mean(0, dtype=np.float64)
+    scale = rows.std(0, dtype=np.float64)
+    constant = rows.min(0) == rows.max(0)
+    mean[constant], scale[constant] = rows[0][constant], 0.0  # the exact value, free of rounding
+    if constant.all():
+        raise WganError(f"{where} holds nothing to learn: every column is constant")
+    means, scales = (tuple(float(v) for v in x) for x in (mean, scale))
+    return Units(tuple(names), tuple(kinds), tuple(decimals), means, scales)
