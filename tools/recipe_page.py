@@ -107,6 +107,35 @@ def page(run: Run, minutes: str) -> str:
     )
 
 
+def index() -> str:
+    """Return docs/recipes/README.md: every recipe with its headline figure, from the committed results."""
+    lines = [
+        "# Recipes",
+        "",
+        "A recipe is only its differences from the defaults (`src/wgan/recipes.py`). Each page has the command, the",
+        "networks, every difference from the source, and the results measured here. `relative-fid`: 0 = equal to real",
+        "data, 1 = about one constant image, see [figures](../evaluation.md). Written by `tools/recipe_page.py`.",
+        "",
+        "| recipe | source | trains | steps | figure | real against real | sheet |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return "\n".join([*lines, *(row(name) for name in RECIPES)]) + "\n"
+
+
+def row(name: str) -> str:
+    """Return the line of one recipe; its figure is empty before it was measured."""
+    r, kept = RECIPES[name], ROOT / f"benchmarks/results/recipes/{name}.json"
+    family = name if (ROOT / f"docs/recipes/{name}.md").exists() else "gulrajani-ring"
+    cells = [f"[{name}]({family}.md)", r.source, r.trains]
+    if not kept.exists():
+        return f"| {' | '.join(cells)} | | | | |"
+    result = json.loads(kept.read_text())["metrics"]["results"][0]
+    by_name = {f["name"]: f for f in result["figures"]}
+    f = by_name.get("relative-fid") or by_name.get("modes-reached") or by_name["exact-w1"]
+    sheet = f"[picture](../pictures/{name}.png)"
+    return f"| {' | '.join(cells)} | {result['step']} | {f['name']} {f['value']:.3g} | {f['floor']:.3g} | {sheet} |"
+
+
 def main() -> None:
     """Write picture, page and figures of one run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -119,13 +148,19 @@ def main() -> None:
     (ROOT / "docs/pictures").mkdir(exist_ok=True)
     shutil.copy(run.samples / f"step-{run.step:08d}.png", ROOT / f"docs/pictures/{name}.png")
     target = ROOT / f"docs/recipes/{name}.md"
-    target.write_text(BLOCK.sub(lambda _: page(run, found.minutes), target.read_text()))
+    if (
+        not target.exists()
+    ):  # one page for the three toys: the first has the results block, the others their picture and figures
+        target = ROOT / "docs/recipes/gulrajani-ring.md"
+    else:
+        target.write_text(BLOCK.sub(lambda _: page(run, found.minutes), target.read_text()))
     kept = ROOT / f"benchmarks/results/recipes/{name}.json"
     kept.parent.mkdir(parents=True, exist_ok=True)
     about = {"date": datetime.date.today().isoformat(), "machine": processor(), "command": command(run), **run.facts}
     kept.write_text(
         json.dumps({**about, "metrics": json.loads((run.path / "metrics.json").read_text())}, indent=1) + "\n"
     )
+    (ROOT / "docs/recipes/README.md").write_text(index())
     print(f"{target}, {kept}")
 
 

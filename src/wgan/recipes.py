@@ -51,6 +51,7 @@ _S0 = {
     "norm_eps": 1e-3,
     "steps": 840,
     "sample_every": 84,
+    "evaluate_every": 84,
 }
 _S1 = {
     **_CLIP,
@@ -164,8 +165,29 @@ _ARJOVSKY = {
     "sample_every": 250,
 }
 
+_FOLLOW = {"generator_layers": "auto", "critic_layers": "auto", "lr_decay": "linear"}
+_IMAGES = {**_FOLLOW, "critic_lr": 1e-3}
+_VECTORS = {
+    **_FOLLOW,
+    "data": "ring",
+    "generator": "mlp",
+    "generator_norm": "none",
+    "conditioning": "concat",
+    "critic": "mlp",
+    "latent": 32,
+    "batch": 128,
+    "penalty_weight": 1.0,
+    "lr": 2e-4,
+    "beta1": 0.5,
+    "beta2": 0.9,
+    "n_critic": 5,
+    "steps": 6000,
+}
+
 RECIPES: dict[str, Recipe] = {
     "mnist": Recipe("wgan's own default", "conditional digits, gradient penalty, averaged generator", "10", "", _OWN),
+    "images": Recipe("wgan's own", "your own images: networks that follow their size", "", "", _IMAGES),
+    "vectors": Recipe("wgan's own", "your own vectors and tables: MLPs, gradient penalty", "", "", _VECTORS),
     "conv-clip-five": Recipe("WGANs Convergence and Optimization (GeeksforGeeks 2024)", "fives, clipping", "", "", _S0),
     "mlp-clip": Recipe("Deep Learning with PyTorch, GAN, WGAN", "digits, MLPs, clipping", "", "", _S1),
     "ac-clip": Recipe(

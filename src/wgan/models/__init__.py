@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from wgan.config import Config
 from wgan.errors import WganError, unknown
-from wgan.models import conv, mlp
+from wgan.models import auto, conv, mlp
 from wgan.models.layers import Chain, Style, initialise, spectral
 
 MODELS = {
@@ -86,7 +86,8 @@ def _generator(c: Config, shape: tuple[int, ...], classes: int, conditioning: st
     norm_classes = classes if conditioning == "norm" else 0
     style = Style(c.generator_norm, c.generator_activation, c.norm_momentum, c.norm_eps, norm_classes, 0.0, c.upsample)
     inputs = c.latent + (classes if conditioning == "concat" else 0)
-    body = MODELS[c.generator][0](c.generator_layers, inputs, shape, style)
+    layers = auto.line("generator", c.generator, shape) if c.generator_layers == "auto" else c.generator_layers
+    body = MODELS[c.generator][0](layers, inputs, shape, style)
     initialise(body, c.generator_init)
     tanh = c.output == "tanh" or (c.output == "auto" and len(shape) == 3)
     network = Generator(body, c.latent, conditioning, classes if conditioning != "none" else 0, tanh)
@@ -98,7 +99,8 @@ def _critic(c: Config, shape: tuple[int, ...], classes: int) -> Critic:
         raise unknown("critic family", c.critic, MODELS)
     style = Style(c.critic_norm, c.critic_activation, c.norm_momentum, c.norm_eps, 0, c.dropout)
     packed = (shape[0] * c.pack, *shape[1:])
-    trunk, width = MODELS[c.critic][1](c.critic_layers, packed, style)
+    layers = auto.line("critic", c.critic, shape) if c.critic_layers == "auto" else c.critic_layers
+    trunk, width = MODELS[c.critic][1](layers, packed, style)
     projection = classes if c.critic_conditioning == "projection" else 0
     head = classes if c.class_critic or c.class_generator else 0
     network = Critic(trunk, width, projection, head)
