@@ -228,7 +228,7 @@ def slopes(p: Players, real: Tensor, fake: Tensor, y: Tensor | None) -> Tensor:
 
 
 def loss_tracks_quality(records: Sequence[Mapping[str, Any]]) -> float | None:
-    """Return Spearman's correlation of the W estimate (on 2,000 training reals) and the selection figure over a run's evaluations.
+    """Return Spearman's correlation of W estimate (2,000 training reals) and selection figure over a run's evaluations.
 
     Near 1: the loss falls when the samples get better, the claim of Arjovsky 2017, figure 3. None below 4 evaluations.
     """
