@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,10 +69,13 @@ def draw_sheet(p: Players, source: Source, run: Run, log: Log, step: int) -> Non
 def portray(samples: Tensor, source: Source | None) -> Image.Image:
     """Return images as a grid, points of the plane as a scatter plot over the real ones."""
     if samples.dim() == 4:
-        return sheet(to_uint8(samples), COLUMNS)
+        return sheet(to_uint8(samples), COLUMNS * math.ceil(math.sqrt(len(samples)) / COLUMNS))  # about square
+    if samples.shape[1] == 1:
+        samples = torch.cat([samples, torch.zeros_like(samples)], 1)
     if source is None:
         return scatter(samples[:, :2].numpy())
     real = source.batch(torch.arange(0, len(source), max(len(source) // 2000, 1)))[0][:, :2].numpy()
+    real = real if real.shape[1] == 2 else np.concatenate([real, np.zeros_like(real)], 1)
     return scatter(samples[:, :2].numpy(), real, limits_of(real))
 
 
