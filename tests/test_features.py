@@ -52,6 +52,12 @@ def test_features_have_their_shape_and_are_no_constant(digits):
     assert (f >= 0).all() and np.isfinite(f).all() and f.std(0).max() > 0
 
 
+def test_features_are_those_of_pixels_between_0_and_1(digits):
+    images = digits[0][:20]
+    expected = load_lenet().features(torch.from_numpy(images).float() / 255)
+    np.testing.assert_allclose(features(images), expected.numpy(), atol=1e-4)
+
+
 @pytest.mark.parametrize("cut", [1, 100, 255, 256, 257])
 def test_a_feature_does_not_depend_on_its_batch(digits, cut):
     images = digits[0][:300]

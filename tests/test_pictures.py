@@ -50,7 +50,7 @@ def test_colours_come_last_and_grey_has_none():
     assert to_uint8(x[:, :1]).shape == (2, 4, 5)
 
 
-@pytest.mark.parametrize("x", [np.zeros((2, 2, 4, 4)), np.zeros((4, 4)), np.full((1, 1, 2, 2), np.nan)])
+@pytest.mark.parametrize("x", [np.zeros((2, 0, 4, 4)), np.zeros((4, 4)), np.full((1, 1, 2, 2), np.nan)])
 def test_what_is_no_image_is_refused(x):
     with pytest.raises(WganError):
         to_uint8(x)

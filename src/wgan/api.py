@@ -2,24 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wgan.config import Config
 from wgan.recipes import configure
 from wgan.run import Run
 
 
-def train(recipe: str = "mnist", *, run: str | Path | None = None, **overrides: Any) -> Run:
-    """Train `recipe` with `overrides` (any field of Config) into the folder `run` (default runs/<recipe>); return its Run.
+def train(recipe: str | None = None, *, data: Any = None, run: str | Path | None = None, **overrides: Any) -> Run:
+    """Train `recipe` with `overrides` (any field of Config) into the folder `run` (default runs/NAME); return its Run.
 
+    data: a name or path as on the command line, or an array, tensor, (samples, labels), Dataset or iterable of arrays.
+    recipe: None = what fits the data, mnist without any.
     Calling it again with the same options continues the run exactly where it stopped. Raises WganError for an unknown
     recipe or option, a value out of range, or a folder that holds something else. Ctrl-C saves, then raises
     KeyboardInterrupt as usual, so that a script that trains several runs stops too; SIGTERM likewise SystemExit.
     """
     from wgan.loop import train as loop
 
-    config = configure(recipe, overrides)
-    outcome = loop(config, Path(run) if run is not None else Path("runs") / recipe)
+    if data is not None:
+        overrides["data"] = str(data) if isinstance(data, (str, Path)) else given(data)
+    config = plan(recipe, overrides)
+    outcome = loop(config, Path(run) if run is not None else Path("runs") / run_name(config, recipe))
     if outcome.code:
         raise KeyboardInterrupt if outcome.code == 130 else SystemExit(outcome.code)
     return outcome.run
+
+
+def given(data: Any) -> str:
+    """Return the data spec that stands for an array, tensor, Dataset or iterable; see wgan.data.given."""
+    from wgan.data.given import spec_of
+
+    return spec_of(data)
+
+
+def plan(recipe: str | None, overrides: Mapping[str, Any]) -> Config:
+    """Return the Config of `recipe`, or of the one that fits the data where it is None; paths become absolute.
+
+    Raises WganError for a mistake in the options, and, when the recipe must be chosen, for data that cannot be read.
+    """
+    changes = dict(overrides)
+    if "data" in changes:
+        from wgan.data.own import absolute
+
+        changes["data"] = absolute(str(changes["data"]))
+    return configure(recipe or fitting(changes), changes)
+
+
+def fitting(changes: Mapping[str, Any]) -> str:
+    """Return the recipe for the data that `changes` names: mnist, or images or vectors for the user's own."""
+    config = configure("images", changes)
+    if "data" not in changes:
+        return "mnist"
+    from wgan.data import data_options, is_own, open_source
+
+    name = config.data.partition(":")[0]
+    if name in ("ring", "grid", "swissroll"):
+        return "vectors"
+    if not is_own(config.data):
+        return "mnist"
+    return "images" if open_source(config.data, options=data_options(config)).is_image else "vectors"
+
+
+def run_name(config: Config, recipe: str | None) -> str:
+    """Return the name of the run folder when none is given: the recipe, or what the user's own data are called."""
+    if recipe or config.recipe == "mnist":
+        return recipe or "mnist"
+    name = Path(config.data.replace(":", "-")).name
+    return name.partition(".")[0] or config.recipe

@@ -45,7 +45,7 @@ def add_train(commands: Any) -> None:
         description="Every option below is a field of config.json; defaults are those of the recipe mnist.",
         formatter_class=argparse.RawTextHelpFormatter,
     )
-    p.add_argument("name", nargs="?", default="mnist", metavar="RECIPE", help="see `wgan recipes` (default: mnist)")
+    p.add_argument("name", nargs="?", metavar="RECIPE", help="see `wgan recipes` (default: mnist, or what fits --data)")
     p.add_argument("--run", metavar="DIR", help="run folder (default: runs/RECIPE)")
     p.add_argument("--dry-run", action="store_true", help="print config, sizes and a time estimate; write nothing")
     groups: dict[str, Any] = {}

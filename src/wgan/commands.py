@@ -3,47 +3,42 @@
 from __future__ import annotations
 
 import argparse
-import io
 import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from wgan.api import plan, run_name
 from wgan.checkpoint import write_atomically
 from wgan.config import Config
 from wgan.errors import WganError
 from wgan.evaluation import Report
 from wgan.figures import Measured
-from wgan.generate import Model, Samples
 from wgan.pictures import save_png, sheet
-from wgan.recipes import RECIPES, configure
+from wgan.recipes import RECIPES
 from wgan.monitor import bytes_last
-from wgan.run import make_folder
-from wgan.sheets import portray, save_gif
-
-SHEET = 10_000  # samples on one sheet; more would be a picture that nothing opens
-
+from wgan.sheets import save_gif
+from wgan.writers import SHEET, WRITERS, write_folder
 
 def train(found: argparse.Namespace) -> int:
     """`wgan train`: train or continue, then say where the pictures are and what to type next."""
     prefix = "option_"
     given = {k[len(prefix) :]: v for k, v in vars(found).items() if k.startswith(prefix) and v is not None}
-    config = configure(found.name, given)
+    config = plan(found.name, given)
     if found.dry_run:
         return dry_run(config)
     from wgan.loop import train as loop
 
-    folder = Path(found.run) if found.run else Path("runs") / found.name
+    folder = Path(found.run) if found.run else Path("runs") / run_name(config, found.name)
     outcome = loop(config, folder)
     kept = {"run": found.run, **given} if found.run else given
     flags = [f"--{k.replace('_', '-')} {shlex.quote(v)}" for k, v in kept.items() if k != "steps"]
-    again = " ".join(["wgan train", found.name, *flags])
+    again = " ".join(["wgan train", *([found.name] if found.name else []), *flags])
     if outcome.code:
         print(f"stopped at step {outcome.run.step}, saved in {folder}; the same command goes on from there")
         return outcome.code
@@ -73,15 +68,15 @@ def sample(found: argparse.Namespace) -> int:
     path = Path(found.out)
     kind = path.suffix.lower()
     folder = found.out.endswith("/") or path.is_dir() or not kind
-    if not folder and kind not in (".png", ".npz"):
-        raise WganError(f"--out {found.out}: give a .png, a .npz or a folder/")
+    if not folder and kind not in WRITERS:
+        raise WganError(f"--out {found.out}: give a .png, a .npz or a folder/ (a table: .csv, .npy, .parquet)")
     if not folder and kind == ".png" and found.n > SHEET:
         raise WganError(f"a sheet shows at most {SHEET} samples, not {found.n}: give a .npz or a folder/ to --out")
     out = output_path(found.out, found.force)
     model = load(found.path, found.checkpoint, found.raw)
     say(model.notes)
     samples = model.sample(found.n, labels, found.seed, found.truncation)
-    write = write_folder if folder else write_npz if kind == ".npz" else write_sheet
+    write = write_folder if folder else WRITERS[kind]
     write(samples, out, model)
     print(f"{found.n} samples in {out}")
     return 0
@@ -102,37 +97,6 @@ def say(notes: list[str]) -> None:
     """Print what the user should know beside the result, on standard error."""
     for note in notes:
         print(f"wgan: {note}", file=sys.stderr)
-
-
-def write_sheet(samples: Samples, out: Path, model: Model) -> None:
-    """Write one PNG: a grid of images, or a scatter plot of points."""
-    save_png(portray(samples, None), out)
-
-
-def write_npz(samples: Samples, out: Path, model: Model) -> None:
-    """Write `images` uint8 (or `samples` float32 for vectors), and `labels` (class names) where conditional."""
-    arrays = {"images": samples.to_images()} if samples.dim() == 4 else {"samples": samples.numpy()}
-    if samples.labels is not None:
-        arrays["labels"] = named_labels(samples, model)
-    packed = io.BytesIO()
-    np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
-    write_atomically(out, packed.getvalue())
-
-
-def named_labels(samples: Samples, model: Model) -> np.ndarray:
-    """Return the labels [N] as the data names them: int64 where every name is a whole number, else text."""
-    assert samples.labels is not None
-    names = [model.class_names[i] for i in samples.labels.tolist()]
-    return np.array([int(n) for n in names]) if all(n.isdecimal() for n in names) else np.array(names)
-
-
-def write_folder(samples: Samples, out: Path, model: Model) -> None:
-    """Write one PNG for each image, below a folder for each class where conditional."""
-    names = None if samples.labels is None else named_labels(samples, model)
-    for i, image in enumerate(samples.to_images()):
-        folder = out if names is None else out / str(names[i])
-        make_folder(folder)
-        save_png(Image.fromarray(image), folder / f"{i:06d}.png")
 
 
 def interpolate(found: argparse.Namespace) -> int:

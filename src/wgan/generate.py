@@ -14,6 +14,7 @@ from torch import Tensor
 
 from wgan import checkpoint as saved
 from wgan.checkpoint import part
+from wgan.data.units import Units, from_json
 from wgan.engine import Engine, generator, make_engine, seeded, thread_count
 from wgan.errors import WganError, nearest
 from wgan.models import Generator, build
@@ -56,6 +57,11 @@ class Model:
         """The names of the labels; empty for an unconditional model."""
         return list(self.run.facts["class_names"]) if self.network.classes else []
 
+    @property
+    def units(self) -> Units | None:
+        """The columns of vectors that were standardised for training; None for images and bundled points."""
+        return from_json(self.run.facts.get("units"))
+
     def sample(
         self,
         n: int = 64,
@@ -63,7 +69,7 @@ class Model:
         seed: int = 0,
         truncation: float = 0.0,
     ) -> Samples:
-        """Return n samples [n, *shape], images in [-1, 1]; the i-th of a seed is the same for every n.
+        """Return n samples [n, *shape], images in [-1, 1], vectors in the user's units; the i-th is the same for every n.
 
         label: one class name, or several that take turns; None = all classes in turn. truncation T > 0 draws latents
         from the normal cut to [-T, T]; 0 = not cut. Raises WganError for a label that the model does not know.
@@ -71,7 +77,8 @@ class Model:
         self.require_room(n)
         labels = self.labels(n, label)
         z = truncated(latents(seed, n, self.network.latent), truncation)
-        return self.decode(z, labels)
+        samples, units = self.decode(z, labels), self.units
+        return samples if units is None else rows_in_units(samples, units)
 
     def require_room(self, n: int) -> None:
         """Raise WganError for a number of samples below 1, or of more than LIMIT numbers in all."""
@@ -112,6 +119,13 @@ class Model:
         if name not in self.class_names:
             raise WganError(f"unknown label '{name}': {nearest(name, self.class_names)}")
         return self.class_names.index(name)
+
+
+def rows_in_units(samples: Samples, units: Units) -> Samples:
+    """Return standardised vectors [N, D] as float64 rows [N, C] in the user's units, with their labels."""
+    rows = torch.from_numpy(units.restore(samples.numpy())).as_subclass(Samples)
+    rows.labels = samples.labels
+    return rows
 
 
 def latents(seed: int, n: int, latent: int) -> Tensor:

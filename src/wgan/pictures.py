@@ -24,23 +24,30 @@ NAME = re.compile(r"step-(\d+)\.png", re.ASCII)
 
 
 def to_uint8(x: Any) -> np.ndarray:
-    """Return bytes [N, H, W] (grey) or [N, H, W, 3] of images x [N, C, H, W] in [-1, 1]: round((x + 1) * 127.5).
+    """Return bytes [N, H, W] (grey) or [N, H, W, C] of images x [N, C, H, W] in [-1, 1]: round((x + 1) * 127.5).
 
     The exact inverse of x = (byte - 127.5) / 127.5; values beyond [-1, 1] are clipped.
     Raises WganError for numbers that are not finite: they have no colour.
     """
     # in double precision, whatever x is: bfloat16 has too few digits for the product
     array = x if isinstance(x, np.ndarray) else x.detach().cpu().double().numpy()
-    if array.ndim != 4 or array.shape[1] not in (1, 3):
-        raise WganError(f"images must be [N, 1 or 3, H, W], not {list(array.shape)}")
+    if array.ndim != 4 or not array.shape[1]:
+        raise WganError(f"images must be [N, C, H, W], not {list(array.shape)}")
     if not np.isfinite(array).all():
         raise WganError("images hold numbers that are not finite: the generator has diverged")
     pixels = np.rint((array.astype(np.float64) + 1) * 127.5).clip(0, 255).astype(np.uint8)
-    return pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)  # [N, H, W] or [N, H, W, 3]
+    return pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)  # [N, H, W] or [N, H, W, C]
+
+
+def visible(images: np.ndarray) -> np.ndarray:
+    """Return what a picture can show of uint8 images [N, H, W, C]: the first three channels, of two the first."""
+    if images.ndim != 4 or images.shape[3] == 3:
+        return images
+    return images[..., :3] if images.shape[3] > 3 else images[..., 0]
 
 
 def sheet(images: np.ndarray, columns: int = 10, scale: int | None = None, caption: str = "") -> Image:
-    """Return uint8 images [N, H, W] or [N, H, W, 3] row by row on one sheet.
+    """Return uint8 images [N, H, W] or [N, H, W, C] row by row on one sheet; of other than three channels what is visible.
 
     Each pixel becomes scale x scale equal ones (None: about WIDTH in all), so that what is seen is what was made.
     """
@@ -50,6 +57,7 @@ def sheet(images: np.ndarray, columns: int = 10, scale: int | None = None, capti
         raise WganError(
             f"a sheet needs uint8 images [N, H, W] or [N, H, W, 3], not {images.dtype} {list(images.shape)}"
         )
+    images = visible(images)
     columns = max(1, min(columns, len(images)))
     scale = scale or max(1, round(WIDTH / (columns * images.shape[2])))
     images = images.repeat(scale, axis=1).repeat(scale, axis=2)

@@ -60,7 +60,8 @@ def draw_sheet(p: Players, source: Source, run: Run, log: Log, step: int) -> Non
     if source.is_image:
         z, y = fixed_latents(p.config.seed, network.latent, network.classes)
     else:
-        z, y = torch.randn(many, network.latent, generator=generator(p.config.seed, 0, "sheet")), None
+        z = torch.randn(many, network.latent, generator=generator(p.config.seed, 0, "sheet"))
+        y = torch.arange(many) % network.classes if network.classes else None
     picture = portray(generate(network, z, y, p.engine), source)
     save_png(picture, run.samples / f"step-{step:08d}.png")
     log.image(step, "samples", np.asarray(picture.convert("RGB")))

@@ -99,7 +99,11 @@ def from_file(path: Path, n: int, like: Source) -> Subject:
     name = next((k for k in ("images", "samples", "arr_0") if k in arrays), None)
     if name is None:
         raise WganError(f"{path} holds {', '.join(arrays) or 'nothing'}: expected an array named images or samples")
-    fakes = as_samples(arrays[name], like.shape, f"{path} ({name})")
+    if like.units is None:
+        fakes = as_samples(arrays[name], like.shape, f"{path} ({name})")
+    else:  # as `wgan sample` writes them: all columns, in the user's units
+        rows = as_samples(arrays[name], (len(like.units.mean),), f"{path} ({name})", np.float64)
+        fakes = torch.from_numpy(like.units.standardise(rows.numpy()))
     labels = arrays.get("labels")
     if labels is not None and (labels.shape != (len(fakes),) or labels.dtype.kind not in "iuU"):
         raise WganError(
@@ -137,14 +141,14 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     raise WganError(f"{path} is neither a run folder nor an .npz or .npy file")
 
 
-def as_samples(array: NDArray[Any], shape: tuple[int, ...], where: str) -> Tensor:
+def as_samples(array: NDArray[Any], shape: tuple[int, ...], where: str, kind: Any = np.float32) -> Tensor:
     """Return the array as uint8 [N, C, H, W] or float32 [N, D]; WganError when it does not fit samples of `shape`."""
     if len(shape) == 1:
         if array.ndim != 2 or array.shape[1:] != shape or array.dtype.kind not in "fiu":
             raise WganError(f"{where} is {array.dtype} {list(array.shape)}: expected numbers [N, {shape[0]}]")
         if not np.isfinite(array).all():
             raise WganError(f"{where} holds NaN or infinite values")
-        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+        return torch.from_numpy(np.ascontiguousarray(array, dtype=kind))
     c, h, w = shape
     wanted = (h, w) if c == 1 else (h, w, c)
     if array.dtype != np.uint8 or array.shape[1:] != wanted:

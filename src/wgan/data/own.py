@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tarfile
 import zipfile
 from pathlib import Path
@@ -15,16 +14,17 @@ from torch import Tensor
 from wgan.data import split as splits
 from wgan.data.arrays import Arrays, find_idx, looks_like_idx, read_file, read_idx_folder
 from wgan.data.convert import prepare_arrays
+from wgan.data.given import GIVEN, given_path
 from wgan.data.hub import open_hub
 from wgan.data.members import shown
 from wgan.data.pictures import prepare_pictures, stamp
 from wgan.data.source import Options, Source
-from wgan.data.store import Prepared, cache_home, key_of, load, locked
+from wgan.data.store import Prepared, key_of, load, locked
 from wgan.data.tables import read_csv, read_parquet
 from wgan.data.units import from_json
 from wgan.errors import WganError
 
-HUB, GIVEN = "hf:", "given:"
+HUB = "hf:"
 TABLES = {".csv": read_csv, ".tsv": read_csv, ".parquet": read_parquet, ".pq": read_parquet}
 ARRAYS = (".npy", ".npz", ".safetensors")
 KINDS = "a folder of images, a zip or tar of one, .npy, .npz, .safetensors, .csv, .parquet or IDX files"
@@ -143,35 +143,3 @@ def as_source(data: Prepared, spec: str, split: str) -> Source:
         fingerprint=about["fingerprint"],
         notes=tuple(about["notes"]),
     )
-
-
-# --- data that Python gives ---------------------------------------------------------------------------------------------
-
-
-def given_path(spec: str) -> Path:
-    """Return the file that holds an array given in Python; WganError when the cache was emptied."""
-    name = spec[len(GIVEN) :]
-    path = cache_home() / "given" / f"{name}.npz"
-    if not name.isalnum() or not path.is_file():
-        raise WganError(
-            f"data {spec} came from an array in Python and is no longer in {shown(path.parent)}: give it again"
-        )
-    return path
-
-
-def keep(values: np.ndarray, labels: np.ndarray | None) -> str:
-    """Keep an array and its labels in the cache folder; return the spec that stands for them, a hash of their content."""
-    digest = hashlib.sha256()
-    arrays = {"samples": values} if labels is None else {"samples": values, "labels": labels}
-    for name, array in arrays.items():
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    name = digest.hexdigest()[:24]
-    path = cache_home() / "given" / f"{name}.npz"
-    if not path.is_file():
-        from wgan.data.store import disk_errors, write_whole
-
-        with disk_errors(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, lambda f: np.savez(f, **arrays))  # type: ignore[arg-type]
-    return GIVEN + name

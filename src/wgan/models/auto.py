@@ -1,0 +1,62 @@
+"""The layer line that `auto` stands for: a width rule that follows the samples (docs/networks.md)."""
+
+from __future__ import annotations
+
+import math
+
+from wgan.errors import WganError
+
+SMALLEST = 4  # side of the smallest feature map
+WIDEST = 256  # channels
+
+
+def line(player: str, family: str, shape: tuple[int, ...]) -> str:
+    """Return the layers of `player` (generator or critic) for samples of `shape`, as the user could have written them.
+
+    Raises WganError for image sides that are no multiples of 4 in a family that grows feature maps.
+    """
+    if family == "mlp":
+        return mlp_line(shape)
+    if len(shape) != 3:
+        return "1"  # never built: the family itself says that it needs images
+    growths = doublings(shape)
+    return generator_line(growths) if player == "generator" else critic_line(shape)
+
+
+def mlp_line(shape: tuple[int, ...]) -> str:
+    """Three hidden layers of 4 D numbers, rounded up to a power of 2, from 128 to 512."""
+    width = 2 ** math.ceil(math.log2(4 * math.prod(shape)))
+    return " ".join([str(min(max(width, 128), 512))] * 3)
+
+
+def doublings(shape: tuple[int, ...]) -> int:
+    """Return how often a feature map doubles to reach the image: from 4 to 7 pixels where the sides allow it."""
+    _, height, width = shape
+    if height % 4 or width % 4:
+        wanted = tuple(max(8, round(n / 4) * 4) for n in (height, width))
+        raise WganError(
+            f"layers auto cannot make {height}x{width} images: the sides must be multiples of 4, for example "
+            f"{wanted[0]}x{wanted[1]}; give --size {min(wanted)}, or --generator mlp --critic mlp"
+        )
+    count = 0
+    while height % 2 == width % 2 == 0 and min(height, width) >= 2 * SMALLEST:
+        height, width, count = height // 2, width // 2, count + 1
+    return count
+
+
+def generator_line(growths: int) -> str:
+    """Channels double with each halving of the side, from 64 (32 above 64 pixels) to at most 256; the last layer grows too."""
+    top = 64 if growths <= 4 else 32
+    widths = [min(top * 2**i, WIDEST) for i in reversed(range(growths - 1))]
+    base = min(2 * widths[0], WIDEST) if widths else WIDEST // 2
+    stages = [f"{base}", *(f"{w}k4x2" for w in widths)]
+    return f"/ {' '.join(stages)} / k4x2"
+
+
+def critic_line(shape: tuple[int, ...]) -> str:
+    """Channels double with each halving, from 32 to at most 256, until the side is at most 4."""
+    side, widths = min(shape[1:]), []
+    while side > SMALLEST:
+        widths.append(min(32 * 2 ** len(widths), WIDEST))
+        side = -(-side // 2)
+    return f"{' '.join(f'{w}k4x2' for w in widths)} /"
