@@ -217,7 +217,7 @@ def read_metrics(found: Evidence) -> None:
         if not isinstance(result, dict) or not isinstance(result.get("figures"), list):
             continue
         figures = [figure for f in result["figures"][:100] if (figure := figure_of(f))]
-        label = " ".join(text_of(result[k]) for k in ("checkpoint", "generator") if k in result)
+        label = text_of(result.get("checkpoint", ""))
         if figures:
             found.results.append({"label": label, "step": number(result.get("step")), "figures": figures})
     found.about = {k: text_of(values[k]) for k in ("data", "split", "floor", "n_real", "trained_on") if k in values}
