@@ -55,7 +55,8 @@ def generator_line(growths: int) -> str:
 
 def critic_line(shape: tuple[int, ...]) -> str:
     """Channels double with each halving, from 32 to at most 256, until the side is at most 4."""
-    side, widths = min(shape[1:]), []
+    side = min(shape[1:])
+    widths: list[int] = []
     while side > SMALLEST:
         widths.append(min(32 * 2 ** len(widths), WIDEST))
         side = -(-side // 2)
