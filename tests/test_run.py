@@ -447,8 +447,8 @@ def test_a_loss_that_is_not_finite_stops_there_named_and_the_last_checkpoint_is_
 ):
     phase = getattr(loop, f"{player}_phase")
 
-    def poisoned(players, source, step):
-        stats = phase(players, source, step)
+    def poisoned(players, source, step, *rest):
+        stats = phase(players, source, step, *rest)
         return {**stats, f"{player}/loss": torch.tensor(float("nan"))} if step == 13 else stats
 
     monkeypatch.setattr(loop, f"{player}_phase", poisoned)

@@ -1,6 +1,8 @@
 """Checkpoints that survive a kill: atomic save, verified load, retention. Safetensors and JSON only, never a pickle.
 
 A checkpoint is two files, `step-00000500.safetensors` and its manifest `step-00000500.json`; it exists when the manifest does.
+One taken within a step, after 37 critic updates of the one that follows step 500, is called `step-00000500-0037`: only a
+run that goes on uses it.
 """
 
 from __future__ import annotations
@@ -20,10 +22,10 @@ from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
-from wgan.errors import WganError
+from wgan.errors import NotFinite, WganError
 
 FORMAT = 1
-_NAME = re.compile(r"step-(\d{8,12})\.json")
+_NAME = re.compile(r"step-(\d{8,12})(?:-(\d{4}))?\.json")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class Checkpoint:
     step: int
     tensors: dict[str, Tensor]
     manifest: dict[str, Any]
+
+    @property
+    def updates(self) -> int:
+        """Critic updates of the next step that are done."""
+        return int(self.manifest.get("updates", 0))
 
 
 def flatten(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Tensor]:
@@ -82,29 +89,54 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def save(folder: Path, step: int, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> Path:
-    """Write the checkpoint of `step` and return its manifest's path; a kill at any moment leaves the older ones whole."""
+def stem(step: int, updates: int = 0) -> str:
+    """Return the name, without suffix, of the checkpoint of `step`."""
+    return f"step-{step:08d}" + (f"-{updates:04d}" if updates else "")
+
+
+def save(folder: Path, step: int, tensors: Mapping[str, Tensor], about: Mapping[str, Any], updates: int = 0) -> Path:
+    """Write the checkpoint of `step` and return its manifest's path; a kill at any moment leaves the older ones whole.
+
+    Raises NotFinite, and writes nothing, for tensors that hold NaN or infinity.
+    """
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise WganError(f"{name} is not finite at step {step}: not saved, the last checkpoint is kept")
+            raise NotFinite(name, step)
     data = tensor_bytes(dict(tensors))
-    stem = folder / f"step-{step:08d}"
-    manifest = {"format": FORMAT, "step": step, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), **about}
-    write_atomically(stem.with_suffix(".safetensors"), data)
-    write_atomically(stem.with_suffix(".json"), (json.dumps(manifest, indent=2) + "\n").encode())
-    return stem.with_suffix(".json")
+    path = folder / f"{stem(step, updates)}.json"
+    sha256 = hashlib.sha256(data).hexdigest()
+    manifest = {"format": FORMAT, "step": step, "updates": updates, "sha256": sha256, "bytes": len(data), **about}
+    write_atomically(path.with_suffix(".safetensors"), data)
+    write_atomically(path, manifest_bytes(manifest))
+    return path
+
+
+def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
+    """Return the text of a manifest."""
+    return (json.dumps(manifest, indent=2) + "\n").encode()
+
+
+def annotate(folder: Path, found: Checkpoint, **changes: Any) -> None:
+    """Rewrite the manifest of a checkpoint with `changes`, whole or not at all; its tensors stay."""
+    path = folder / f"{stem(found.step, found.updates)}.json"
+    write_atomically(path, manifest_bytes({**found.manifest, **changes}))
+
+
+def moments(folder: Path) -> list[tuple[int, int]]:
+    """Return (step, critic updates of the next one) of everything that has a manifest, ascending."""
+    if not folder.is_dir():
+        return []
+    return sorted((int(m[1]), int(m[2] or 0)) for p in folder.iterdir() if (m := _NAME.fullmatch(p.name)))
 
 
 def steps(folder: Path) -> list[int]:
-    """Return the steps that have a manifest, ascending."""
-    if not folder.is_dir():
-        return []
-    return sorted(int(m[1]) for p in folder.iterdir() if (m := _NAME.fullmatch(p.name)))
+    """Return the whole steps that have a manifest, ascending."""
+    return [step for step, updates in moments(folder) if not updates]
 
 
-def load(folder: Path, step: int) -> Checkpoint:
+def load(folder: Path, step: int, updates: int = 0) -> Checkpoint:
     """Read and verify one checkpoint; WganError naming the file when anything in it is not as it was written."""
-    path = folder / f"step-{step:08d}.json"
+    path = folder / f"{stem(step, updates)}.json"
     manifest = _manifest(path)
     try:
         data = path.with_suffix(".safetensors").read_bytes()
@@ -134,9 +166,23 @@ def _manifest(path: Path) -> dict[str, Any]:
     wanted = {"step": int, "sha256": str, "bytes": int}
     if any(not isinstance(manifest.get(key), kind) for key, kind in wanted.items()):
         raise WganError(f"checkpoint manifest {path.name} lacks one of {', '.join(wanted)}")
-    if f"step-{manifest['step']:08d}" != path.stem:
+    if not _is_resumable(manifest):
+        raise WganError(f"checkpoint manifest {path.name} is damaged: what it says of a stopped run makes no sense")
+    if stem(manifest["step"], manifest.get("updates", 0)) != path.stem:
         raise WganError(f"checkpoint manifest {path.name} is of another step, {manifest['step']}")
     return manifest
+
+
+def _is_resumable(manifest: Mapping[str, Any]) -> bool:
+    """Return whether the fields that only a stopped or failed run has are of their kinds."""
+    numbers = [manifest.get(key, 0) for key in ("updates", "retries")]
+    measured = manifest.get("measured", {})
+    return (
+        all(type(n) is int and 0 <= n < 10_000 for n in numbers)
+        and isinstance(manifest.get("event", ""), str)
+        and isinstance(measured, dict)
+        and all(isinstance(value, float) for value in measured.values())
+    )
 
 
 class NewerFormat(WganError):
@@ -146,37 +192,40 @@ class NewerFormat(WganError):
 def load_newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     """Return the newest whole checkpoint (None when there is none) and a sentence for each damaged one set aside."""
     notes: list[str] = []
-    for step in reversed(steps(folder)):
+    for moment in reversed(moments(folder)):
         try:
-            return load(folder, step), notes
+            return load(folder, *moment), notes
         except NewerFormat:
             raise
         except WganError as error:
             notes.append(f"{error}; set aside as *.damaged")
-            set_aside(folder, step)
+            set_aside(folder, *moment)
     return None, notes
 
 
-def set_aside(folder: Path, step: int) -> None:
+def set_aside(folder: Path, step: int, updates: int = 0) -> None:
     """Rename the two files of a damaged checkpoint so that nothing takes them for a whole one."""
     for suffix in (".json", ".safetensors"):
-        path = folder / f"step-{step:08d}{suffix}"
+        path = folder / f"{stem(step, updates)}{suffix}"
         if path.exists():
             os.replace(path, path.with_name(path.name + ".damaged"))
 
 
-def remove(folder: Path, step: int) -> None:
+def remove(folder: Path, step: int, updates: int = 0) -> None:
     """Delete one checkpoint, manifest first, so that a kill in between leaves no manifest without tensors."""
     for suffix in (".json", ".safetensors"):
-        (folder / f"step-{step:08d}{suffix}").unlink(missing_ok=True)
+        (folder / f"{stem(step, updates)}{suffix}").unlink(missing_ok=True)
 
 
 def retain(folder: Path, last: int = 3, keep: Iterable[int] = ()) -> None:
-    """Delete all but the `last` newest checkpoints and those whose step is in `keep`; sweep what a kill left half written."""
-    kept = set(steps(folder)[-last:]) | set(keep)
-    for step in steps(folder):
-        if step not in kept:
-            remove(folder, step)
-    whole = {f"step-{step:08d}.safetensors" for step in steps(folder)}
+    """Delete all but the `last` newest checkpoints and those whose step is in `keep`; sweep what a kill left half written.
+
+    One within a step is kept only while it is the newest of all.
+    """
+    kept = {(step, 0) for step in [*steps(folder)[-last:], *keep]} | set(moments(folder)[-1:])
+    for moment in moments(folder):
+        if moment not in kept:
+            remove(folder, *moment)
+    whole = {f"{stem(*moment)}.safetensors" for moment in moments(folder)}
     for orphan in [*folder.glob(".*.tmp"), *(p for p in folder.glob("step-*.safetensors") if p.name not in whole)]:
         orphan.unlink(missing_ok=True)

@@ -226,6 +226,13 @@ class Config:
     sample_every: int = option(200, "run", "steps between sample sheets; 0 = only at the end", low=0)
     evaluate_every: int = option(500, "run", "steps between evaluations; 0 = only at the end", low=0)
     checkpoint_every: int = option(500, "run", "steps between checkpoints; 0 = only at the end", low=0)
+    on_nan: str = option(
+        "stop",
+        "run",
+        "when a number is not finite: stop, or rollback = to the last checkpoint, with new noise and half the rates",
+        choices=("stop", "rollback"),
+    )
+    nan_retries: int = option(3, "run", "how often on_nan rollback may go back in one run", low=0, high=100)
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -243,8 +250,9 @@ class Config:
 
 
 FIELDS = {f.name: f for f in fields(Config)}
-LATER = ("size", "crop", "channels", "labels", "flip", "augment")  # younger than format 1: missing means the default
-LENGTH_FIELDS = ("steps",)  # what may differ when a run is continued
+# younger than format 1: missing means the default, which is what was done before
+LATER = ("size", "crop", "channels", "labels", "flip", "augment", "on_nan", "nan_retries")
+FREE_FIELDS = ("steps", "on_nan", "nan_retries")  # what may differ when a run is continued
 
 
 def check_names(values: Mapping[str, Any], where: str = "option") -> None:
@@ -340,9 +348,9 @@ def from_json(text: str, where: str) -> Config:
 
 
 def differences(old: Config, new: Config) -> list[str]:
-    """Return 'name: old -> new' for every field but the length in which two configs differ."""
+    """Return 'name: old -> new' for every field in which two configs differ."""
     return [
         f"{name}: {getattr(old, name)} -> {getattr(new, name)}"
         for name in FIELDS
-        if name not in LENGTH_FIELDS and getattr(old, name) != getattr(new, name)
+        if name not in FREE_FIELDS and getattr(old, name) != getattr(new, name)
     ]

@@ -26,6 +26,7 @@ class Engine:
     threads: int
     rank: int = 0
     world: int = 1
+    stream: int = 0  # which noise: a run that goes back because a number was not finite takes the next
 
     @property
     def dtype(self) -> torch.dtype:
@@ -40,7 +41,11 @@ class Engine:
 
     def draws(self, seed: int, step: int, purpose: str, rows: int) -> Draws:
         """Return the stream of draws for one purpose at one step, `rows` rows for this process."""
-        return Draws(generator(seed, step, purpose), rows, self)
+        return Draws(generator(seed, step, self.purpose(purpose)), rows, self)
+
+    def purpose(self, text: str) -> str:
+        """Return the purpose `text` of this engine's noise stream."""
+        return f"{text}, stream {self.stream}" if self.stream else text
 
     def to_float(self, x: Tensor) -> Tensor:
         """Bytes [0, 255] to (x - 127.5) / 127.5 in [-1, 1] on the device; floats only change their dtype."""

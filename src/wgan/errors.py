@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class WganError(ValueError):
@@ -11,6 +11,14 @@ class WganError(ValueError):
 
     The command line prints the sentence and exits with code 2; it never shows a traceback for it.
     """
+
+
+class NotFinite(WganError):
+    """A loss or a weight became NaN or infinite at `step`; `stats` is what was measured at that step."""
+
+    def __init__(self, what: str, step: int, stats: Mapping[str, float] | None = None) -> None:
+        super().__init__(f"{what} is not finite at step {step}")
+        self.what, self.step, self.stats = what, step, dict(stats or {})
 
 
 MANY = 24  # options; a longer list would hide the hint, so only the nearest are named

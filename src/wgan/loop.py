@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +20,8 @@ from wgan.run import Run, check_folder, lock, open_run, start_or_continue
 from wgan.schedule import CRITIC_SCHEDULES, rate_factor, updates_before
 from wgan.sheets import draw_sheet, finish_pictures
 from wgan.state import facts, restore, resume_engine, save
+from wgan.stop import Interrupted, Stop, stop_on_signal
+from wgan.trouble import WentBack, on_not_finite
 from wgan.updates import (
     Players,
     Stats,
@@ -30,16 +30,9 @@ from wgan.updates import (
     make_fakes,
     make_players,
     require_finite,
+    require_finite_weights,
     watch,
 )
-
-
-@dataclass
-class Stop:
-    """Set by Ctrl-C or SIGTERM: the loop leaves after the step that is under way."""
-
-    reason: str = ""
-    code: int = 0
 
 
 @dataclass
@@ -56,6 +49,13 @@ def train(config: Config, path: Path, tty: bool | None = None) -> Outcome:
 
     Raises WganError for anything the user can mend; the folder is then as it was before, or holds its last checkpoint.
     """
+    while True:
+        with suppress(WentBack):  # the checkpoint says how to go on: as after a kill
+            return train_on(config, path, tty)
+
+
+def train_on(config: Config, path: Path, tty: bool | None) -> Outcome:
+    """Train until the end, a signal, or a number that is not finite (WganError, or WentBack to be called again)."""
     check_folder(path)
     source = open_source(config.data, config.split, options=data_options(config))
     with ExitStack() as stack:
@@ -64,26 +64,43 @@ def train(config: Config, path: Path, tty: bool | None = None) -> Outcome:
         players = make_players(config, engine, source)  # before the folder: what cannot be built leaves no trace
         stack.callback(lock(path).release)
         run = start_or_continue(path, config, facts(engine, source) | source.facts())
-        start, notes = restore(players, run)
-        log = stack.enter_context(Log(path, start))
-        progress = stack.enter_context(Progress(config.steps, start, tty))
+        restored = restore(players, run)
+        log = stack.enter_context(Log(path, restored.start))
+        progress = stack.enter_context(Progress(config.steps, restored.start, tty))
         stop = stack.enter_context(stop_on_signal())
+        stack.enter_context(on_not_finite(players, source, run))
         monitor = Monitor.resumed(config, source, run.log())
-        for note in [*source.notes, *notes]:
+        for note in [*source.notes, *restored.notes]:
             progress.message(note)
-        if start == 0:
+        if restored.fresh:
             draw_sheet(players, source, run, log, 0)
-        for step in range(start, config.steps):
-            set_rates(players, step)
-            stats = critic_phase(players, source, step) | generator_phase(players, source, step)
-            if stop.reason:
-                progress.message(f"{stop.reason}: saving step {step + 1}, then leaving (once more: at once)")
-            require_finite(stats, step + 1)
+        if restored.event:
+            log.event(
+                restored.start + 1, restored.event
+            )  # with the next step's line: this checkpoint may be read again
+            progress.message(restored.event)
+        for step in range(restored.start, config.steps):
             done, last = step + 1, step + 1 == config.steps
             evaluating = due(config.evaluate_every, done, last)
-            if due(config.log_every, done, last) or evaluating:
-                stats |= watch(players)
-                stats |= monitor.measure(players, done) if evaluating else {}
+            logging = due(config.log_every, done, last) or evaluating
+            stats = take_step(players, source, step, stop, logging)
+            if not stats:
+                progress.message(f"{stop.reason}: saving step {step} and {players.updates} critic updates of the next")
+                log.flush()
+                save(players, run, step, monitor.best)
+                break
+            if stop.reason:
+                progress.message(f"{stop.reason}: saving step {done}, then leaving (once more: at once)")
+            if evaluating:
+                try:
+                    with stop.leaving_at_once():
+                        stats |= monitor.measure(players, done)
+                except Interrupted:
+                    players.measured = numbers(stats)
+                    log.flush()
+                    save(players, run, done, monitor.best)
+                    break
+            if logging:
                 log.scalars(done, numbers(stats))
             if evaluating:
                 for text in monitor.alarms(done, numbers(stats)):
@@ -97,8 +114,28 @@ def train(config: Config, path: Path, tty: bool | None = None) -> Outcome:
             progress.update(done, shown(stats))
             if stop.reason:
                 break
-        finish_pictures(run)
-        return Outcome(open_run(path), stop.code, notes)
+        if not stop.overdue():
+            finish_pictures(run)
+        return Outcome(open_run(path), stop.code, list(restored.notes))
+
+
+def take_step(p: Players, source: Source, step: int, stop: Stop, logging: bool) -> Stats:
+    """Update both players and return the statistics; nothing when a signal cut a long critic phase.
+
+    A step whose evaluation a signal cut was taken before: its statistics come from the checkpoint.
+    """
+    if p.measured:
+        stats: Stats = {**p.measured}
+        p.measured = {}
+        return stats
+    set_rates(p, step)
+    stats = critic_phase(p, source, step, stop.overdue)
+    if p.updates:
+        return {}
+    stats |= generator_phase(p, source, step)
+    require_finite(stats, step + 1)
+    require_finite_weights(p, step + 1)
+    return stats | watch(p) if logging else stats
 
 
 def due(every: int, done: int, last: bool) -> bool:
@@ -106,12 +143,15 @@ def due(every: int, done: int, last: bool) -> bool:
     return last or (every > 0 and done % every == 0)
 
 
-def critic_phase(p: Players, source: Source, step: int) -> Stats:
-    """Update the critic as often as the schedule says at `step`; return the last update's statistics."""
+def critic_phase(p: Players, source: Source, step: int, overdue: Callable[[], bool] = lambda: False) -> Stats:
+    """Update the critic as often as the schedule says at `step`; return the last update's statistics.
+
+    It begins where a stopped run left off, p.updates, and leaves that above 0 when `overdue` cuts it between two updates.
+    """
     c = p.config
     count = CRITIC_SCHEDULES[c.critic_schedule](step, c.n_critic)
     stats: Stats = {}
-    for k in range(count):
+    for k in range(p.updates, count):
         real, y = real_batch(p, source, step, k)
         z = p.engine.draws(c.seed, step, f"critic latent {k}", c.batch).normal(c.latent)
         with randomness(p, step, f"critic dropout {k}"):
@@ -119,6 +159,9 @@ def critic_phase(p: Players, source: Source, step: int) -> Stats:
             real = p.augment(real, step, f"augment real {k}")
             draws = p.engine.draws(c.seed, step, f"critic points {k}", c.batch // c.pack)
             stats = critic_update(p, real, fake, y, draws)
+        p.updates = (k + 1) % count
+        if p.updates and overdue():
+            break
     stats["critic/wasserstein"] = stats["critic/real"] - stats["critic/fake"]
     return stats
 
@@ -162,13 +205,13 @@ def randomness(p: Players, step: int, purpose: str) -> Iterator[None]:
     """Seed torch's default generator, which only dropout reads; nothing to do without dropout."""
     with ExitStack() as stack:
         if p.config.dropout:
-            stack.enter_context(seeded(p.config.seed, step, purpose))
+            stack.enter_context(seeded(p.config.seed, step, p.engine.purpose(purpose)))
         yield
 
 
 def set_rates(p: Players, step: int) -> None:
-    """Set both learning rates for `step`."""
-    factor = rate_factor(p.config.lr_decay, step, p.config.steps)
+    """Set both learning rates for `step`; each time that the run went back has halved them."""
+    factor = rate_factor(p.config.lr_decay, step, p.config.steps) * 0.5**p.engine.stream
     set_rate(p.generator_optimizer, p.config.lr * factor)
     set_rate(p.critic_optimizer, (p.config.critic_lr or p.config.lr) * factor)
 
@@ -182,24 +225,3 @@ def shown(stats: Stats) -> dict[str, float]:
     """Return what the progress line shows."""
     wanted = ("critic/wasserstein", "generator/loss", "generator/gradient_norm")
     return {name: float(stats[name]) for name in wanted if name in stats}
-
-
-@contextmanager
-def stop_on_signal() -> Iterator[Stop]:
-    """Within the block the first Ctrl-C or SIGTERM asks the loop to stop after its step; the second leaves at once."""
-    stop = Stop()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop  # signals reach the main thread only
-        return
-
-    def ask(number: int, frame: object) -> None:
-        if stop.reason:
-            raise KeyboardInterrupt
-        stop.reason, stop.code = signal.Signals(number).name, 128 + number
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -31,7 +31,7 @@ class Run:
     @property
     def step(self) -> int:
         """Return the step of the newest checkpoint; 0 before the first."""
-        return max(checkpoint.steps(self.checkpoints), default=0)
+        return max(checkpoint.moments(self.checkpoints), default=(0, 0))[0]
 
     @property
     def checkpoints(self) -> Path:

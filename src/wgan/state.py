@@ -6,6 +6,7 @@ all: every draw is a function of (seed, step, purpose).
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +52,34 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor])
                 slot[name] = torch.empty_like(weight, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
 
 
-def save(p: Players, run: Run, step: int, best: int | None) -> None:
-    """Write the checkpoint of `step`, then drop all but the last three and the best."""
-    about = {"config": p.config.recipe, "versions": versions(), "parts": sorted(state(p))}
-    checkpoint.save(run.checkpoints, step, checkpoint.flatten(state(p)), about)
+def save(p: Players, run: Run, step: int, best: int | None, **about: Any) -> None:
+    """Write the checkpoint of `step`, then drop all but the last three and the best.
+
+    The manifest says what the step alone does not: critic updates done of the next one, statistics whose evaluation
+    was cut short, how often the run went back, and what else `about` names.
+    """
+    left = {"measured": p.measured} if p.measured else {}
+    more = {"config": p.config.recipe, "versions": versions(), "parts": sorted(state(p)), "retries": p.engine.stream}
+    checkpoint.save(run.checkpoints, step, checkpoint.flatten(state(p)), {**more, **left, **about}, p.updates)
     checkpoint.retain(run.checkpoints, keep=[] if best is None else [best])
 
 
-def restore(p: Players, run: Run) -> tuple[int, list[str]]:
-    """Load the newest whole checkpoint into the players; return its step (0 without one) and what there is to say."""
+@dataclass(frozen=True)
+class Restored:
+    """Where a run goes on: the first step to take, what there is to say, and an event that its log must tell."""
+
+    start: int = 0
+    fresh: bool = True  # nothing was done before
+    notes: tuple[str, ...] = ()
+    event: str = ""
+
+
+def restore(p: Players, run: Run) -> Restored:
+    """Load the newest whole checkpoint into the players; return where the run goes on."""
     found, notes = checkpoint.load_newest(run.checkpoints)
     if found is None:
-        return 0, [*notes, f"{run.path} has no whole checkpoint left: starting again at step 0"] if notes else []
+        lost = f"{run.path} has no whole checkpoint left: starting again at step 0"
+        return Restored(notes=(*notes, lost) if notes else ())
     networks = {"generator": p.generator, "critic": p.critic, "average": p.average}
     try:
         for name, network in networks.items():
@@ -73,8 +90,14 @@ def restore(p: Players, run: Run) -> tuple[int, list[str]]:
     except (RuntimeError, ValueError, KeyError):
         raise WganError(f"the checkpoint of step {found.step} in {run.path} does not fit the networks of its config: "
                         "one of them was changed, or written by another wgan") from None  # fmt: skip
-    word = "finished already" if found.step == run.config.steps else "continuing"
-    return found.step, [*notes, f"{word}: {run.path} at step {found.step}"]
+    m = found.manifest
+    p.updates, p.measured = found.updates, m.get("measured", {})
+    p.engine = replace(p.engine, stream=m.get("retries", 0))
+    done = found.step == run.config.steps and not p.measured
+    inside = f" and {p.updates} critic updates of the next" if p.updates else ""
+    note = f"{'finished already' if done else 'continuing'}: {run.path} at step {found.step}{inside}"
+    start = found.step - bool(p.measured)  # the step whose evaluation was cut: its duties are done again
+    return Restored(start, found.step + p.updates == 0, (*notes, note), m.get("event", ""))
 
 
 def resume_engine(config: Config, path: Path) -> Engine:

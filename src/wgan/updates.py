@@ -5,7 +5,8 @@ Each update is one scalar, one backward, one optimizer step (`critic_update sepa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from wgan.augment import augment
 from wgan.config import Config
 from wgan.data import Source
 from wgan.engine import Draws, Engine, seeded
-from wgan.errors import WganError
+from wgan.errors import NotFinite, WganError
 from wgan.losses import (
     POINTS,
     Objective,
@@ -45,6 +46,8 @@ class Players:
     generator_optimizer: torch.optim.Optimizer
     critic_optimizer: torch.optim.Optimizer
     clipped: list[Tensor]  # what weight clipping bounds; empty when it is off
+    updates: int = 0  # critic updates of the step under way that are done: above 0 where a signal cut a long phase
+    measured: dict[str, float] = field(default_factory=dict)  # statistics of a step whose evaluation a signal cut
 
     @property
     def best_generator(self) -> Generator:
@@ -237,10 +240,23 @@ def watch(p: Players) -> Stats:
 
 
 def require_finite(stats: Stats, step: int) -> None:
-    """Raise WganError naming the first loss that is not a finite number."""
+    """Raise NotFinite naming the first loss that is not a finite number."""
     for name in ("critic/loss", "generator/loss"):
         if name in stats and not torch.isfinite(torch.as_tensor(stats[name])):
-            raise WganError(
-                f"{name} is not finite at step {step}: stopped, the last checkpoint is kept; "
-                "try a smaller lr, or precision fp32"
-            )
+            raise NotFinite(name, step, {k: float(v) for k, v in stats.items()})
+
+
+def require_finite_weights(p: Players, step: int) -> None:
+    """Raise NotFinite naming the first weight, or moment of its gradient, that is not finite after a finite loss.
+
+    An infinite second moment would otherwise freeze its weight without a word: every update is divided by it.
+    """
+    sides = (("critic", p.critic, p.critic_optimizer), ("generator", p.generator, p.generator_optimizer))
+    for player, network, optimizer in sides:
+        named = {f"{player}/{key}": weight for key, weight in network.named_parameters()}
+        for key, weight in [*named.items()]:
+            slots = optimizer.state.get(weight, {})
+            named |= {f"{key} ({slot})": t for slot, t in slots.items() if t.shape == weight.shape}
+        largest = torch.stack(torch._foreach_norm(list(named.values()), math.inf))  # one pass; NaN stays NaN
+        if not torch.isfinite(largest).all():
+            raise NotFinite(list(named)[int(largest.isfinite().int().argmin())], step)
