@@ -93,6 +93,22 @@ def flag_help(f: Field[Any]) -> str:
     return f"{f.metadata['help']}{choices} (default: {f.default})".replace("%", "%%")
 
 
+def add_data(commands: Any) -> None:
+    """Declare `wgan data`."""
+    p = commands.add_parser("data", help="show what would be trained on, before anything runs")
+    p.add_argument("spec", metavar="SPEC", help="a name such as mnist, or the path of your own data")
+    for name in ("size", "crop", "channels", "labels"):
+        p.add_argument(f"--{name}", metavar=metavar(FIELDS[name]), help=flag_help(FIELDS[name]))
+    p.add_argument("--out", metavar="FILE.png", help="write a contact sheet")
+    p.add_argument(
+        "--strict", action="store_true", help="refuse data with any unreadable file (training skips up to 1 %%)"
+    )
+    p.add_argument(
+        "--no-measure", dest="measure", action="store_false", help="do not take a few steps to estimate the time"
+    )
+    p.set_defaults(function="data")
+
+
 def add_sample(commands: Any) -> None:
     """Declare `wgan sample`."""
     p = commands.add_parser("sample", help="make samples with a trained run")
@@ -164,7 +180,7 @@ def parser() -> Parser:
                formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)  # fmt: skip
     p.add_argument("--version", action="version", version=f"wgan {__version__}")
     commands = p.add_subparsers(metavar="COMMAND", parser_class=Parser)
-    for add in (add_train, add_sample, add_interpolate, add_evaluate, add_report, add_recipes):
+    for add in (add_train, add_data, add_sample, add_interpolate, add_evaluate, add_report, add_recipes):
         add(commands)
     return p
 

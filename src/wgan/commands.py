@@ -13,17 +13,19 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from wgan import inspection
 from wgan.api import plan, run_name
 from wgan.checkpoint import write_atomically
 from wgan.config import Config
 from wgan.errors import WganError
 from wgan.evaluation import Report
 from wgan.figures import Measured
+from wgan.monitor import bytes_last
 from wgan.pictures import save_png, sheet
 from wgan.recipes import RECIPES
-from wgan.monitor import bytes_last
 from wgan.sheets import save_gif
 from wgan.writers import SHEET, WRITERS, write_folder
+
 
 def train(found: argparse.Namespace) -> int:
     """`wgan train`: train or continue, then say where the pictures are and what to type next."""
@@ -201,6 +203,7 @@ def recipes(found: argparse.Namespace) -> int:
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "data": inspection.command,
     "train": train,
     "sample": sample,
     "interpolate": interpolate,

@@ -156,7 +156,7 @@ def prdc_figures(m: Measured) -> Iterator[Figure]:
     n = min(PRDC, len(fake), len(real), len(floor))
     found = prdc(fake[:n], real[:n])
     best = m.of_reals(f"floor prdc {n}", lambda: prdc(floor[:n], real[:n]))
-    space = lenet_name() if m.is_digits else "pixels"
+    space = lenet_name() if m.is_digits else "pixels" if m.is_image else "columns"
     for name in found._fields:
         value, floor_value = getattr(found, name), getattr(best, name)
         yield Figure(name, value, None, floor_value, None, n, n, space, "higher", "k = 5")

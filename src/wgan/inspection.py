@@ -1,0 +1,160 @@
+"""`wgan data`: what would be trained on, before anything is: counts, classes, duplicates, unreadable files, advice."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wgan.api import fitting
+from wgan.config import Config
+from wgan.data import Options, Source, data_options, is_own, open_source
+from wgan.data.own import absolute, prepared
+from wgan.data.store import Prepared
+from wgan.engine import make_engine, thread_count
+from wgan.errors import WganError
+from wgan.estimate import measure
+from wgan.monitor import bytes_last
+from wgan.pictures import save_png, sheet
+from wgan.plots import scatter
+from wgan.progress import clock_text
+from wgan.recipes import configure
+from wgan.updates import make_players
+
+FEW, VERY_FEW = 5000, 500  # images
+LISTED = 10  # of anything
+ON_SHEET = 100
+
+
+def command(found: argparse.Namespace) -> int:
+    """`wgan data`: print what is found and write the contact sheet."""
+    names = ("size", "crop", "channels", "labels")
+    given = {k: getattr(found, k) for k in names if getattr(found, k) is not None}
+    spec = absolute(found.spec)
+    options = data_options(Config().replace(**given))
+    if found.out and not Path(found.out).parent.is_dir():
+        raise WganError(f"the folder {Path(found.out).parent} does not exist: create it or give another --out")
+    for line in describe(spec, options, found.strict):
+        print(line)
+    source = open_source(spec, "train", options=options)
+    for line in advice(spec, source, given, found.measure):
+        print(line)
+    if found.out:
+        save_png(contact_sheet(source), Path(found.out))
+        print(f"{'contact sheet':14} {found.out}")
+    return 0
+
+
+def describe(spec: str, options: Options, strict: bool) -> Iterator[str]:
+    """Yield lines on the data as they are; WganError with `strict` when a file cannot be read."""
+    parts = {split: open_source(spec, split, options=options) for split in ("train", "test")}
+    train, test = parts["train"], parts["test"]
+    yield f"{'data':14} {spec}"
+    kind = "images, channels x height x width =" if train.is_image else "vectors of numbers,"
+    yield f"{'samples':14} {kind} {'x'.join(map(str, train.shape))}; {len(train)} to train on, {len(test)} held out"
+    yield f"{'classes':14} {class_text(train, test)}"
+    if is_own(spec):
+        yield from describe_own(prepared(spec, options), strict)
+    for note in train.notes:
+        yield f"{'note':14} {note}"
+
+
+def class_text(train: Source, test: Source) -> str:
+    """Return how many samples each class has, both splits together."""
+    if train.labels is None or test.labels is None or not train.classes:
+        return "none: the samples are unlabelled"
+    counts = np.bincount(torch.cat([train.labels, test.labels]).numpy(), minlength=train.classes)
+    order = np.argsort(-counts, kind="stable")
+    shown = ", ".join(f"{train.class_names[i]}: {counts[i]}" for i in order[: 2 * LISTED])
+    rest = f" ... {train.class_names[order[-1]]}: {counts[order[-1]]}" if train.classes > 2 * LISTED else ""
+    return f"{train.classes} ({shown}{rest})"
+
+
+def describe_own(data: Prepared, strict: bool) -> Iterator[str]:
+    """Yield lines on files, their sizes, duplicates and what cannot be read."""
+    facts, bad = data.about["facts"], data.about["bad"]
+    if "sizes" in facts:
+        sizes = ", ".join(f"{w}x{h}: {n}" for w, h, n in facts["sizes"])
+        more = " ..." if facts["different_sizes"] > len(facts["sizes"]) else ""
+        yield f"{'files':14} {facts['files']} images, {facts['grey']} of them grey; {facts['others']} other files left alone"
+        yield f"{'sizes':14} {facts['different_sizes']} (width x height): {sizes}{more}"
+    copies = duplicates(data)
+    yield f"{'duplicates':14} {copies} of {len(data)} samples are exact copies of another, as prepared"
+    yield f"{'unreadable':14} {len(bad)} files" + "".join(
+        f"\n{'':14} {name}: {reason}" for name, reason in bad[:LISTED]
+    )
+    if bad and strict:
+        raise WganError(f"{len(bad)} files cannot be read, the first is {bad[0][0]} ({bad[0][1]}): remove or mend them")
+    yield f"{'prepared in':14} {data.folder}"
+
+
+def duplicates(data: Prepared) -> int:
+    """Return how many samples equal an earlier one byte for byte; the checksums of the preparation say where to look."""
+    with np.load(data.folder / "rows.npz", allow_pickle=False) as arrays:
+        sums = arrays["sums"]
+    values, copies = data.values(), 0
+    order = np.argsort(sums, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(sums[order]) != 0])
+    for members in np.split(order, starts[1:]):
+        if len(members) > 1:
+            copies += len(members) - len({values[data.rows[i]].tobytes() for i in members})
+    return copies
+
+
+def contact_sheet(source: Source):  # type: ignore[no-untyped-def]
+    """Return a picture of up to 100 training samples: images class by class, vectors as points of their first two columns."""
+    index = torch.linspace(0, len(source) - 1, min(ON_SHEET if source.is_image else 2000, len(source))).long()
+    if source.labels is not None and source.is_image:
+        index = torch.argsort(source.labels, stable=True)[index]
+    x = source.batch(index)[0]
+    if source.is_image:
+        return sheet(bytes_last(x))
+    points = x[:, :2].numpy()
+    return scatter(points if points.shape[1] == 2 else np.concatenate([points, 0 * points], 1))
+
+
+def advice(spec: str, source: Source, given: dict[str, str], measured: bool) -> Iterator[str]:
+    """Yield warnings, then a command that fits the data and this machine."""
+    changes: dict[str, object] = {**given, "data": spec}
+    if source.is_image:
+        yield from warnings(source)
+        changes["steps"] = steps_for(max(source.shape[1:]))
+        if len(source) < FEW:
+            changes["augment"] = 1.0 if len(source) < VERY_FEW else 0.5
+    recipe = fitting(changes)
+    config = configure(recipe, changes)
+    words = " ".join(f"--{k} {shlex.quote(str(v))}" for k, v in changes.items())
+    yield f"{'suggestion':14} wgan train {recipe} {words}"
+    families = f"{config.generator} generator, {config.critic} critic, batch {config.batch}, {config.steps} steps"
+    time = f", about {clock_text(seconds(config, source))} on this machine" if measured else ""
+    yield f"{'':14} {families}{time}"
+
+
+def warnings(source: Source) -> Iterator[str]:
+    """Yield what is to be feared of few images."""
+    n = len(source)
+    if n < VERY_FEW:
+        yield (f"{'warning':14} {n} training images are very few: expect near copies of them; --augment 1 helps, "
+               "more images help more")  # fmt: skip
+    elif n < FEW:
+        yield f"{'warning':14} {n} training images are few: the critic may learn them by heart; --augment and --flip 1 help"
+    if source.labels is not None and source.classes:
+        least = int(torch.bincount(source.labels, minlength=source.classes).min())
+        if least < 50:
+            yield f"{'warning':14} the smallest class has {least} training images: --labels none learns them as one"
+
+
+def steps_for(side: int) -> int:
+    """Return a number of steps for images of `side` pixels: larger ones are learned more slowly."""
+    return 5000 if side <= 32 else 10_000 if side <= 64 else 20_000
+
+
+def seconds(config: Config, source: Source) -> float:
+    """Return the measured seconds of a whole run."""
+    engine = make_engine(config.device, config.precision, config.threads, "conv" in (config.generator, config.critic))
+    with thread_count(engine.threads):
+        return measure(make_players(config, engine, source), source)
