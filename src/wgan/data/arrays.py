@@ -93,7 +93,7 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
 def plain(error: Exception) -> str:
     """Return the first line of an error without what only a programmer understands."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return "it holds Python objects, which are never unpickled" if "pickle" in text else text
+    return "it holds Python objects, which are never unpickled" if "pickle" in text or "Python objects" in text else text
 
 
 def from_mapping(arrays: Mapping[str, NDArray[Any]], where: str) -> Arrays:

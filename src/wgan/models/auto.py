@@ -57,7 +57,7 @@ def critic_line(shape: tuple[int, ...]) -> str:
     """Channels double with each halving, from 32 to at most 256, until the side is at most 4."""
     side = min(shape[1:])
     widths: list[int] = []
-    while side > SMALLEST:
+    while side > SMALLEST or not widths:
         widths.append(min(32 * 2 ** len(widths), WIDEST))
         side = -(-side // 2)
     return f"{' '.join(f'{w}k4x2' for w in widths)} /"

@@ -1,0 +1,359 @@
+"""A user's own arrays and tables: every layout and range, labels beside, units that come back, refusals in one sentence."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import struct
+
+import numpy as np
+import pytest
+import torch
+
+import wgan
+from wgan.data import Options, open_source
+from wgan.data.given import spec_of
+from wgan.data.units import Units, fit, from_json
+from wgan.errors import WganError
+
+N = 60
+TINY = {"steps": 2, "batch": 8, "threads": 1, "n_critic": 1}
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path_factory):
+    """Prepared data go to a folder of this test's own."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("WGAN_CACHE", str(folder))
+    return folder
+
+
+def refusal(spec, **options):
+    with pytest.raises(WganError) as caught:
+        open_source(str(spec), options=Options(**options))
+    text = str(caught.value)
+    assert "\n" not in text and len(text) < 500
+    return text
+
+
+def everything(source):
+    return source.batch(torch.arange(len(source)))[0]
+
+
+def by_first(x):
+    """Samples in the order of their first pixel: the split has an order of its own."""
+    return x[torch.argsort(x.flatten(1)[:, 0].long(), stable=True)]
+
+
+def coloured():
+    """uint8 [N, 8, 12, 3]; image i begins with the byte i."""
+    images = np.random.default_rng(0).integers(0, 256, (N, 8, 12, 3), dtype=np.uint8)
+    images[:, 0, 0, 0] = np.arange(N)
+    images[0, 1, 1], images[1, 1, 1] = 0, 255  # the whole range is there
+    return images
+
+
+def save(path, array):
+    np.save(path, array)
+    return path
+
+
+# --- images in arrays -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        (lambda x: x, ""),
+        (lambda x: x.transpose(0, 3, 1, 2), ""),
+        (lambda x: x / np.float32(255), "0 to 1 are read as 0 (black) to 1 (white)"),
+        (lambda x: x / 127.5 - 1, "-1 to 1 are read as -1 (black) to 1 (white)"),
+        (lambda x: x.astype(np.float64), "read as 0 (black) to 255 (white)"),
+        (lambda x: x.astype(np.int64), "read as 0 (black) to 255 (white)"),
+        (lambda x: x.astype(np.uint16) * 257, "0 to 65535 are stretched"),
+        (lambda x: x / 16.0 - 3, "are stretched"),
+    ],
+)
+def test_every_layout_and_range_is_the_same_image(tmp_path, change, note):
+    source = open_source(str(save(tmp_path / "x.npy", change(coloured()))), "all")
+    assert source.shape == (3, 8, 12) and note in "".join(source.notes) and bool(note) == bool(source.notes)
+    assert np.array_equal(by_first(everything(source)).numpy(), coloured().transpose(0, 3, 1, 2))
+
+
+def test_grey_images_and_bits(tmp_path):
+    grey = coloured()[..., 0]
+    assert np.array_equal(by_first(everything(open_source(str(save(tmp_path / "x.npy", grey)), "all")))[:, 0], grey)
+    bits = open_source(str(save(tmp_path / "b.npy", grey > 99)))
+    assert set(everything(bits).unique().tolist()) == {0, 255}
+
+
+def test_any_number_of_channels_is_kept_and_three_can_be_asked_for(tmp_path):
+    five = np.random.default_rng(0).integers(0, 256, (N, 5, 8, 8), dtype=np.uint8)
+    path = save(tmp_path / "x.npy", five)
+    assert open_source(str(path)).shape == (5, 8, 8)
+    assert "5 channels, which cannot become 3" in refusal(path, channels=3)
+    grey = save(tmp_path / "g.npy", coloured())
+    assert open_source(str(grey), options=Options(channels=1, size=16)).shape == (1, 16, 16)
+
+
+@pytest.mark.parametrize("names", [("images", "labels"), ("x", "y"), ("data", "target")])
+def test_an_npz_has_labels_of_any_kind_beside(tmp_path, names):
+    words = np.array(["b", "a", "c"])[np.arange(N) % 3]
+    np.savez(tmp_path / "x.npz", **dict(zip(names, (coloured(), words), strict=True)))
+    source = open_source(str(tmp_path / "x.npz"), "all")
+    x, y = source.batch(torch.arange(N))
+    assert source.class_names == ("a", "b", "c")
+    assert [source.class_names[k] for k in y] == [words[i] for i in x[:, 0, 0, 0].tolist()]
+
+
+def test_labels_lie_beside_an_npy(tmp_path):
+    save(tmp_path / "x.labels.npy", np.arange(N) % 4 + 5)
+    assert open_source(str(save(tmp_path / "x.npy", coloured()))).class_names == ("5", "6", "7", "8")
+
+
+def test_train_and_test_arrays_are_the_split(tmp_path):
+    x, y = coloured(), np.arange(N) % 2
+    np.savez(tmp_path / "x.npz", x_train=x[:45], y_train=y[:45], x_test=x[45:], y_test=y[45:])
+    source = open_source(str(tmp_path / "x.npz"), "test")
+    assert everything(source)[:, 0, 0, 0].tolist() == list(range(45, N))
+
+
+def test_safetensors(tmp_path):
+    from safetensors.numpy import save_file
+
+    save_file({"images": coloured(), "labels": np.arange(N) % 2}, str(tmp_path / "x.safetensors"))
+    assert open_source(str(tmp_path / "x.safetensors")).classes == 2
+
+
+def idx(array):
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_idx_files_find_their_labels_and_their_test_part(tmp_path, packed):
+    pack, end = (gzip.compress, ".gz") if packed else (bytes, "")
+    x = coloured()[..., 0]
+    for part, start, stop in (("train", 0, 45), ("t10k", 45, N)):
+        (tmp_path / f"{part}-images-idx3-ubyte{end}").write_bytes(pack(idx(x[start:stop])))
+        (tmp_path / f"{part}-labels-idx1-ubyte{end}").write_bytes(pack(idx(np.arange(start, stop, dtype=np.uint8) % 3)))
+    for spec, split, count in ((tmp_path, "train", 45), (tmp_path, "test", 15)):
+        source = open_source(str(spec), split)
+        images, labels = source.batch(torch.arange(count))
+        assert len(source) == count and source.shape == (1, 8, 12) and source.class_names == ("0", "1", "2")
+        assert (images[:, 0, 0, 0] % 3).tolist() == labels.tolist()
+    alone = open_source(str(tmp_path / f"train-images-idx3-ubyte{end}"), "all")
+    assert len(alone) == 45 and alone.classes == 3
+
+
+# --- tables ---------------------------------------------------------------------------------------------------------------
+
+
+def rows():
+    """[N, 4]: whole numbers, prices, tiny numbers, a constant."""
+    rng = np.random.default_rng(1)
+    return [
+        [int(rng.integers(-5, 90)), f"{rng.normal(100, 30):.2f}", f"{rng.normal():.3e}", 7, "red" if i % 2 else "blue"]
+        for i in range(N)
+    ]
+
+
+NAMES = ["age", "price", "tiny", "always", "colour"]
+
+
+def table(path, lines, names=NAMES, delimiter=","):
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter)
+        writer.writerows([names, *lines] if names else lines)
+    return path
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_table_is_standardised_by_its_training_rows(tmp_path, delimiter):
+    path = table(tmp_path / "x.csv", rows(), delimiter=delimiter)
+    train, test = (open_source(str(path), s, options=Options(labels="colour")) for s in ("train", "test"))
+    x = everything(train)
+    assert train.shape == (3,) and x.dtype == torch.float32 and train.class_names == ("blue", "red")
+    assert torch.allclose(x.mean(0), torch.zeros(3), atol=1e-5)
+    assert torch.allclose(x.std(0, correction=0), torch.ones(3), atol=1e-5)
+    assert not torch.allclose(everything(test).mean(0), torch.zeros(3), atol=1e-3)  # held out: took no part in it
+    assert "always" in train.notes[0]
+
+
+def test_units_bring_every_row_back(tmp_path):
+    source = open_source(str(table(tmp_path / "x.csv", rows())), "all", options=Options(labels="colour"))
+    back = source.units.restore(everything(source).numpy())
+    wanted = {tuple(float(v) for v in row[:4]) for row in rows()}
+    assert all(any(np.allclose(row, want, rtol=1e-5, atol=1e-6) for want in wanted) for row in back)
+    assert [source.units.column(back, i).dtype.kind for i in range(4)] == ["i", "f", "f", "i"]
+    assert from_json(json.loads(json.dumps(source.units.to_json()))) == source.units
+
+
+def test_whole_numbers_stay_within_their_type():
+    units = Units(("a",), ("uint8",), (0,), (100.0,), (50.0,))
+    assert units.restore(np.array([[9.0], [-9.0], [0.013]])).tolist() == [[255], [0], [101]]
+
+
+def test_large_whole_numbers_keep_their_last_digit():
+    values = 1_700_000_000 + np.arange(50)[:, None]
+    units = fit(values, ["t"], ["int64"], [0], "x")
+    assert np.array_equal(units.column(units.restore(units.standardise(values)), 0), values[:, 0])
+
+
+def test_a_table_without_names_and_labels(tmp_path):
+    source = open_source(str(table(tmp_path / "x.csv", [r[:2] for r in rows()], names=None)))
+    assert source.shape == (2,) and source.classes == 0 and source.units.names == ()
+
+
+def test_whole_numbers_are_never_guessed_to_be_labels(tmp_path):
+    assert (
+        open_source(str(table(tmp_path / "x.csv", [[*r[:2], i % 2] for i, r in enumerate(rows())], NAMES[:3]))).classes
+        == 0
+    )
+
+
+def test_samples_of_a_table_have_its_columns_types_and_order(tmp_path, command, cheap):
+    path = table(tmp_path / "x.csv", [[r[4], *r[:4]] for r in rows()], [NAMES[4], *NAMES[:4]])
+    run = tmp_path / "run"
+    words = ("--steps", 2, "--batch", 8, "--threads", 1, "--n-critic", 1, "--generator-layers", 8, "--critic-layers", 8)
+    assert command("train", "--data", path, "--labels", "colour", "--run", run, *words).code == 0
+    for name in ("s.csv", "s.npz", "s.npy"):
+        assert command("sample", run, "-n", 6, "--out", tmp_path / name).code == 0
+    lines = list(csv.reader((tmp_path / "s.csv").open()))
+    assert lines[0] == [NAMES[4], *NAMES[:4]] and len(lines) == 7
+    assert [line[0] for line in lines[1:]] == ["blue", "red"] * 3
+    assert all(
+        line[4] == "7" and int(line[1]) is not None and len(line[2].partition(".")[2]) == 2 for line in lines[1:]
+    )
+    arrays = np.load(tmp_path / "s.npz")
+    assert arrays["columns"].tolist() == NAMES[:4] and arrays["labels"].tolist() == ["blue", "red"] * 3
+    assert np.array_equal(arrays["samples"], np.load(tmp_path / "s.npy"))
+    assert np.allclose(arrays["samples"], [[float(v) for v in line[1:]] for line in lines[1:]])
+    model = wgan.load(run)
+    assert np.array_equal(model.sample(6).numpy(), arrays["samples"])
+    assert abs(np.median(arrays["samples"][:, 1]) - 100) < 60  # in the user's units
+
+
+def test_samples_in_the_users_units_are_measured_in_those_of_training(tmp_path):
+    from wgan.subjects import from_file
+
+    source = open_source(str(table(tmp_path / "x.csv", [r[:4] for r in rows()], NAMES[:4])), "all")
+    np.savez(tmp_path / "s.npz", samples=np.array([r[:4] for r in rows()], dtype=np.float64))
+    fakes = from_file(tmp_path / "s.npz", 100, source).fakes
+    assert torch.allclose(fakes.sort(0).values, everything(source).sort(0).values, atol=1e-5)
+
+
+def test_parquet_needs_its_library(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    (tmp_path / "x.parquet").write_bytes(b"PAR1")
+    assert "pip install 'wgan[parquet]'" in refusal(tmp_path / "x.parquet")
+
+
+def test_the_hub_needs_its_library(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "datasets", None)
+    assert "pip install 'wgan[hf]'" in refusal("hf:fashion_mnist")
+
+
+def test_parquet_keeps_types(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rng = np.random.default_rng(0)
+    columns = {
+        "a": pa.array(rng.integers(0, 9, N).astype(np.int16)),
+        "b": pa.array(rng.normal(size=N).astype(np.float32)),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "x.parquet")
+    source = open_source(str(tmp_path / "x.parquet"))
+    assert source.units.kinds == ("int16", "float32") and source.units.names == ("a", "b")
+
+
+# --- bad input ------------------------------------------------------------------------------------------------------------
+
+
+def array_with(value, shape=(N, 3)):
+    x = np.random.default_rng(0).normal(size=shape)
+    x[3, 1] = value
+    return x
+
+
+def labelled(path, labels):
+    np.savez(path, images=coloured(), labels=labels)
+
+
+BAD = [
+    ("x.npy", lambda p: save(p, array_with(np.nan)), "1 NaN or infinite values, the first in row 4, column 1", {}),
+    ("x.npy", lambda p: save(p, array_with(np.inf, (N, 8, 8))), "NaN or infinite", {}),
+    ("x.npy", lambda p: save(p, np.ones((N, 3))), "every column is constant", {}),
+    ("x.npy", lambda p: save(p, np.ones((N, 8, 8))), "every value is 1", {}),
+    ("x.npy", lambda p: save(p, np.zeros((0, 8, 8))), "no samples", {}),
+    ("x.npy", lambda p: save(p, np.zeros(99)), "expected images [N, H, W]", {}),
+    ("x.npy", lambda p: save(p, np.zeros((9, 3))), "has 9 samples: at least 40", {}),
+    ("x.npy", lambda p: save(p, np.array(["a"] * N)), "expected numbers", {}),
+    ("x.npy", lambda p: np.save(p, np.array([{}] * N), allow_pickle=True), "never unpickled", {}),
+    ("x.npy", lambda p: p.write_bytes(b"\x93NUMPY"), "cannot be read", {}),
+    ("x.npz", lambda p: p.write_bytes(b"PK"), "cannot be read", {}),
+    ("x.safetensors", lambda p: p.write_bytes(b"PK"), "cannot be read", {}),
+    ("x.npz", lambda p: np.savez(p, a=[1], b=[2]), "expected an array named images", {}),
+    ("x.npz", lambda p: labelled(p, np.arange(9)), "60 samples and labels of shape [9]", {}),
+    ("x.npz", lambda p: labelled(p, np.full(N, np.nan)), "labels must be whole numbers or texts", {}),
+    ("x.npz", lambda p: labelled(p, np.arange(N)), "60 classes for 60 samples", {}),
+    ("x.csv", lambda p: p.write_text("a,b\n"), "no rows", {}),
+    ("x.csv", lambda p: p.write_bytes(b"\xff\xfe\x00"), "cannot be read as CSV", {}),
+    ("x.csv", lambda p: table(p, rows()), "column colour of", {}),
+    ("x.csv", lambda p: table(p, [[*r[:3], ""] for r in rows()], NAMES[:4]), "column always of", {}),
+    ("x.csv", lambda p: table(p, [*rows(), [1]]), "1 cells in row 62", {"labels": "colour"}),
+    ("x.csv", lambda p: table(p, rows()), "no column 'color': did you mean colour", {"labels": "color"}),
+    ("x.csv", lambda p: table(p, [[*r[:4], ""] for r in rows()]), "no label in row 1", {"labels": "colour"}),
+    ("x.csv", lambda p: table(p, [r[:2] for r in rows()], ["a", "a"]), "two columns called 'a'", {}),
+    ("x.csv", lambda p: table(p, [r[:2] for r in rows()], NAMES[:2]), "are for images", {"size": 32}),
+    ("x-images-idx3-ubyte", lambda p: p.write_bytes(idx(coloured()[..., 0])[:-9]), "truncated", {}),
+]
+
+
+@pytest.mark.parametrize(("name", "make", "said", "options"), BAD, ids=[b[2] for b in BAD])
+def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path, cache, name, make, said, options):
+    make(tmp_path / name)
+    assert said in refusal(tmp_path / name, **options)
+    assert [p for p in cache.rglob("*") if p.is_file()] == []
+
+
+# --- data from Python -------------------------------------------------------------------------------------------------------
+
+
+class Pairs(torch.utils.data.Dataset):
+    def __len__(self):
+        return N
+
+    def __getitem__(self, i):
+        return torch.from_numpy(coloured()[i]).permute(2, 0, 1), i % 3
+
+
+def test_an_array_a_tensor_a_dataset_and_an_iterable_are_the_same_data():
+    images = coloured().transpose(0, 3, 1, 2)
+    specs = {spec_of(images), spec_of(torch.from_numpy(images.copy())), spec_of(iter(images))}
+    assert len(specs) == 1
+    plain = open_source(specs.pop(), "all")
+    pairs = open_source(spec_of(Pairs()), "all")
+    both = open_source(spec_of((images, np.arange(N) % 3)), "all")
+    assert (
+        torch.equal(everything(plain), everything(pairs)) and plain.classes == 0 and pairs.classes == both.classes == 3
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(3, "cannot be a int"), ({}, "cannot be a dict"), ([], "no samples"), ([np.zeros(2), np.zeros(3)], "2 shapes")],
+)
+def test_other_things_are_refused(data, said):
+    with pytest.raises(WganError, match=said):
+        spec_of(data)
+
+
+def test_training_on_an_array(tmp_path, cheap):
+    x = np.random.default_rng(0).normal(5, 2, (N, 3))
+    small = {"generator_layers": "8", "critic_layers": "8", **TINY}
+    run = wgan.train(data=x, run=tmp_path / "run", **small)
+    assert run.config.recipe == "vectors" and run.facts["shape"] == [3]
+    again = wgan.train(data=x, run=tmp_path / "run", **{**small, "steps": 3})
+    assert again.step == 3
+    with pytest.raises(WganError, match="data: given"):
+        wgan.train(data=x + 1, run=tmp_path / "run", **small)
