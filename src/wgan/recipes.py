@@ -21,7 +21,7 @@ class Recipe:
     changes: Mapping[str, Any]
 
 
-_OWN = {"critic_lr": 1e-3, "lr_decay": "linear", "class_critic": 1.0, "class_generator": 0.2, "class_on": "real"}
+_OWN = {"lr": 1e-3, "critic_lr": 2e-3, "lr_decay": "linear", "class_critic": 1.0, "class_generator": 0.2, "class_on": "real"}
 _UNCONDITIONAL = {"conditioning": "none", "critic_conditioning": "none"}
 _CLIP = {
     **_UNCONDITIONAL,
