@@ -111,6 +111,7 @@ def test_equal_and_nearly_equal_ends_give_finite_points():
     a = latents(0, 1, 16)[0]
     assert torch.allclose(slerp(a, a, T), a.expand(9, 16), atol=1e-6)
     assert torch.isfinite(slerp(a, a * (1 + 1e-7), T)).all()
+    assert torch.allclose(slerp(a, 2 * a, T), a * (1 + T)[:, None], atol=1e-5)
     assert torch.isfinite(slerp(a, -a, T)).all()
 
 

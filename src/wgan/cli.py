@@ -42,7 +42,7 @@ def add_train(commands: Any) -> None:
         "train",
         help="train a recipe, or continue a run",
         usage="wgan train [RECIPE] [--run DIR] [--dry-run] [--OPTION VALUE ...]",
-        description="Every option below is a field of config.json; defaults are those of the recipe mnist.",
+        description="Every option below is a field of config.json. A recipe changes some defaults: see --dry-run.",
         formatter_class=argparse.RawTextHelpFormatter,
     )
     p.add_argument("name", nargs="?", metavar="RECIPE", help="see `wgan recipes` (default: mnist, or what fits --data)")

@@ -87,8 +87,9 @@ def decode(file: BinaryIO, frame: Frame) -> NDArray[np.uint8]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             picture.load()
-            upright = ImageOps.exif_transpose(picture)
-            plain = flatten(upright).convert("L" if frame.channels == 1 else "RGB")
+            ImageOps.exif_transpose(picture, in_place=True)
+            plain, mode = flatten(picture), "L" if frame.channels == 1 else "RGB"
+            plain = plain if plain.mode == mode else plain.convert(mode)  # converting to itself would copy
     except Unreadable:
         raise
     except Exception as error:
@@ -138,5 +139,4 @@ def resize(picture: Image.Image, frame: Frame) -> Image.Image:
 
 def as_planes(picture: Image.Image) -> NDArray[np.uint8]:
     """Return a grey or RGB picture as uint8 [C, H, W]."""
-    pixels = np.asarray(picture)
-    return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    return np.stack([np.asarray(band) for band in picture.split()])  # split() is much faster than NumPy's transpose

@@ -170,7 +170,7 @@ class Writer:
             self.commit()
 
     def _write(self, i: int, row: NDArray[Any]) -> None:
-        data = np.ascontiguousarray(row, dtype=self.dtype).tobytes()
+        data = np.ascontiguousarray(row, dtype=self.dtype).data.cast("B")
         assert len(data) == self.row_bytes, (row.shape, self.shape)
         self.file.seek(i * self.row_bytes)
         self.file.write(data)
