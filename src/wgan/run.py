@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,24 @@ def _facts(path: Path) -> dict[str, Any]:
         raise WganError(f"{path} lacks one of {', '.join(kinds)}: the run folder is damaged")
     if facts["format"] > FORMAT:
         raise WganError(f"{path} has format {facts['format']}, this wgan reads up to {FORMAT}: install a newer wgan")
+    if not _plausible(facts):
+        raise WganError(f"{path} says what no run can be: the run folder is damaged")
     return facts
+
+
+def _plausible(facts: dict[str, Any]) -> bool:
+    """Return whether facts read from a file can be a run's: sizes that exist, a name for each class."""
+    shape, names = facts["shape"], facts["class_names"]
+    return (
+        len(shape) in (1, 3)
+        and all(type(n) is int and 0 < n <= 65536 for n in shape)
+        and math.prod(shape) <= 2**24
+        and all(isinstance(name, str) for name in names)
+        and 0 <= facts["classes"] <= 65536
+        and len(names) in (0, facts["classes"])
+        and facts["precision"] in ("fp32", "bf16", "fp64")
+        and 1 <= facts["threads"] <= 1024
+    )
 
 
 def start_or_continue(path: Path, config: Config, facts: dict[str, Any]) -> Run:
@@ -114,6 +132,7 @@ def check_folder(path: Path) -> None:
     """Raise WganError unless the folder is a run, empty, or not there yet; call it before anything is written."""
     if path.exists() and not path.is_dir():
         raise WganError(f"{path} is a file: give a folder with --run")
+    refuse_links(path)
     if has_run(path) or not path.exists():
         return
     # a start-up that was killed leaves at most its own empty folders, its lock and run.json, which is written first
@@ -124,6 +143,13 @@ def check_folder(path: Path) -> None:
         raise WganError(f"{path} is half written: it holds no {lost.pop()}; give another folder with --run")
     if strange:
         raise WganError(f"{path} is not a run folder: it holds {min(strange)}; give another folder with --run")
+
+
+def refuse_links(path: Path) -> None:
+    """Raise WganError for a link where a run writes: it would lead out of the run folder."""
+    for name in (".lock", "checkpoints", "samples", "events"):
+        if (path / name).is_symlink():
+            raise WganError(f"{path / name} is a symbolic link, and a run writes inside its own folder only: remove it")
 
 
 def make_folder(path: Path) -> None:

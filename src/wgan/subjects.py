@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wgan.data import Options, Source, open_source
+from wgan.data.arrays import load_npy, read_npz
 from wgan.data.source import report_indices
 from wgan.engine import generator
 from wgan.errors import WganError
 from wgan.generate import Model
-
-LARGEST_FILE = 8 << 30  # bytes that a samples file may unpack to
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,18 +124,10 @@ def label_numbers(labels: NDArray[Any], like: Source, where: str) -> Tensor:
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Return the arrays of an .npz or .npy file; WganError for anything else, or one that unpacks to too much."""
-    try:
-        if path.suffix == ".npz":
-            with zipfile.ZipFile(path) as packed:
-                size = sum(entry.file_size for entry in packed.infolist())
-            if size > LARGEST_FILE:
-                raise WganError(f"{path} unpacks to {size:,} bytes, more than {LARGEST_FILE:,}: split it")
-            with np.load(path, allow_pickle=False) as found:
-                return {name: found[name] for name in found.files}
-        if path.suffix == ".npy":
-            return {"samples": np.load(path, allow_pickle=False, mmap_mode="r")}
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
-        raise WganError(f"{path} cannot be read as arrays: {error}") from None
+    if path.suffix == ".npz":
+        return read_npz(path)
+    if path.suffix == ".npy":
+        return {"samples": load_npy(path)}
     raise WganError(f"{path} is neither a run folder nor an .npz or .npy file")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,9 @@ def rows_of(samples: Samples, model: Model) -> NDArray[Any]:
 def columns_of(samples: Samples, model: Model) -> dict[str, NDArray[Any]]:
     """Return the user's columns by name, in their order and types, the class among them; WganError for images."""
     if samples.dim() != 2:
-        raise WganError("a table holds vectors, and these samples are images: give a .png, a .npz or a folder/ to --out")
+        raise WganError(
+            "a table holds vectors, and these samples are images: give a .png, a .npz or a folder/ to --out"
+        )
     units, rows = model.units, samples.numpy()
     names = [f"x{i}" for i in range(rows.shape[1])] if units is None or not units.names else list(units.names)
     values = [rows[:, i] if units is None else units.column(rows, i) for i in range(len(names))]
@@ -74,7 +77,9 @@ def columns_of(samples: Samples, model: Model) -> dict[str, NDArray[Any]]:
 def write_csv(samples: Samples, out: Path, model: Model) -> None:
     """Write a CSV file with the user's column names; whole numbers as such, others with as many digits as they had."""
     columns, text = columns_of(samples, model), io.StringIO()
-    digits = dict(zip(model.units.names, model.units.decimals, strict=True)) if model.units and model.units.names else {}
+    digits = (
+        dict(zip(model.units.names, model.units.decimals, strict=True)) if model.units and model.units.names else {}
+    )
     cells = [as_text(values, digits.get(name, -1)) for name, values in columns.items()]
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -104,14 +109,20 @@ def named_labels(samples: Samples, model: Model) -> NDArray[Any]:
     """Return the labels [N] as the data names them: int64 where every name is a whole number, else text."""
     assert samples.labels is not None
     names = [model.class_names[i] for i in samples.labels.tolist()]
-    return np.array([int(n) for n in names]) if all(n.isdecimal() for n in names) else np.array(names)
+    return np.array([int(n) for n in names]) if all(n.isdecimal() and len(n) < 19 for n in names) else np.array(names)
+
+
+def folder_name(label: str) -> str:
+    """Return a class name as the name of one folder, which cannot lead to another place: N/A becomes N_A."""
+    name = re.sub(r"[/\\:\x00-\x1f\ud800-\udfff]", "_", label)[:60]  # 60 characters are at most 240 of the 255 bytes
+    return name if name.strip(". ") else "_"
 
 
 def write_folder(samples: Samples, out: Path, model: Model) -> None:
     """Write one PNG for each image, below a folder for each class where conditional."""
     names = None if samples.labels is None else named_labels(samples, model)
     for i, image in enumerate(visible(samples.to_images())):
-        folder = out if names is None else out / str(names[i])
+        folder = out if names is None else out / folder_name(str(names[i]))
         make_folder(folder)
         save_png(Image.fromarray(image), folder / f"{i:06d}.png")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from wgan.data.idx import read_idx
 from wgan.data.members import shown
 from wgan.errors import WganError
 
+ROOM = 1 << 30  # bytes that any packed file may unpack to
 SAMPLE_NAMES = ("images", "samples", "image", "x", "X", "data", "arr_0")
 LABEL_NAMES = ("labels", "label", "y", "Y", "target", "targets")
 TRAIN_NAMES, TEST_NAMES = ("x_train", "X_train", "train_images"), ("x_test", "X_test", "test_images")
@@ -59,22 +62,35 @@ def read_npy(path: Path) -> Arrays:
     return Arrays(values, None if found is None else load_npy(found))
 
 
+REFUSED = (OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, SyntaxError, MemoryError, OverflowError,
+           NotImplementedError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)  # fmt: skip
+
+
 def load_npy(path: Path) -> NDArray[Any]:
     """Return a .npy file mapped into memory; WganError for a damaged or pickled one."""
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return array
-    except (OSError, ValueError, EOFError) as error:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except REFUSED as error:
         raise WganError(f"{shown(path)} cannot be read as an array: {plain(error)}") from None
+    if not isinstance(array, np.ndarray):  # NumPy goes by the first bytes, not by the name
+        raise WganError(f"{shown(path)} is not an array but an .npz: call it so")
+    return array
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an .npz; WganError for a damaged or pickled one."""
+    """Return the arrays of an .npz; WganError for a damaged or pickled one, or one that unpacks to far too much."""
     try:
+        with zipfile.ZipFile(path) as packed:
+            size = sum(entry.file_size for entry in packed.infolist())
+        if size > max(ROOM, 200 * path.stat().st_size):  # a thousandfold is what zeros give, and a bomb
+            raise WganError(f"{shown(path)} would unpack to {size:,} bytes, far more than samples do: nothing is read")
         with np.load(path, allow_pickle=False) as found:
-            return {name: found[name] for name in found.files}
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, NotImplementedError) as error:
+            arrays = {name: found[name] for name in found.files}
+    except WganError:
+        raise
+    except REFUSED as error:
         raise WganError(f"{shown(path)} cannot be read as arrays: {plain(error)}") from None
+    return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
 
 
 def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
@@ -93,7 +109,9 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
 def plain(error: Exception) -> str:
     """Return the first line of an error without what only a programmer understands."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return "it holds Python objects, which are never unpickled" if "pickle" in text or "Python objects" in text else text
+    return (
+        "it holds Python objects, which are never unpickled" if "pickle" in text or "Python objects" in text else text
+    )
 
 
 def from_mapping(arrays: Mapping[str, NDArray[Any]], where: str) -> Arrays:

@@ -67,11 +67,33 @@ class Units:
 
 
 def from_json(values: dict[str, Any] | None) -> Units | None:
-    """Return the Units that to_json() wrote, or None."""
+    """Return the Units that to_json() wrote, or None; WganError for what it cannot have written."""
     if values is None:
         return None
-    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    return Units(**fields)
+    try:
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        units = Units(**fields)
+        sound = is_sound(units)
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        sound = False
+    if not sound:
+        raise WganError("the units of the data, in run.json, are damaged: what they say of the columns makes no sense")
+    return units
+
+
+def is_sound(units: Units) -> bool:
+    """Return whether every column has a type, digits, a mean and a scale, and each of these is one."""
+    count = len(units.mean)
+    return (
+        len(units.kinds) == len(units.decimals) == len(units.scale) == count
+        and len(units.names) in (0, count)
+        and all(isinstance(name, str) for name in (*units.names, units.label))
+        and all(np.dtype(kind).kind in "iuf" for kind in units.kinds)
+        and all(type(n) is int and -1 <= n <= 400 for n in units.decimals)
+        and bool(np.isfinite(np.array([units.mean, units.scale], dtype=np.float64)).all())
+        and type(units.label_at) is int
+        and -1 <= units.label_at <= count
+    )
 
 
 def fit(rows: NDArray[Any], names: Sequence[str], kinds: Sequence[str], decimals: Sequence[int], where: str) -> Units:
