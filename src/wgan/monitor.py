@@ -207,7 +207,9 @@ def scores_of(p: Players, x: Tensor, y: Tensor | None) -> Tensor:
     parts = [
         judge(
             p,
-            pack(p.engine.to_float(x[i : i + size]), p.config.pack),
+            pack(
+                p.augment(p.engine.to_float(x[i : i + size]), i, "monitor"), p.config.pack
+            ),  # as it was trained to see
             None if y is None else y[i : i + size].to(p.engine.device),
         )
         for i in whole
