@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from dataclasses import field as dataclass_field
 from typing import Any
 
 from wgan.errors import WganError, nearest
+from wgan.options import fitted, option
 
 FORMAT = 1  # of config.json; raised when a field changes its meaning
-
-
-def option(
-    default: Any,
-    group: str,
-    text: str,
-    *,
-    choices: tuple[str, ...] = (),
-    low: float = -math.inf,
-    high: float = math.inf,
-) -> Any:
-    """Declare one option: its default, its group, its help (unit, meaning of 0), and what values are allowed."""
-    return dataclass_field(
-        default=default, metadata={"group": group, "help": text, "choices": choices, "low": low, "high": high}
-    )
 
 
 @dataclass(frozen=True)
@@ -264,34 +248,7 @@ def check_names(values: Mapping[str, Any], where: str = "option") -> None:
 
 def check_value(name: str, value: Any) -> Any:
     """Return `value` as the type of field `name`, or raise WganError saying what it must be."""
-    f = FIELDS[name]
-    kind: Any = type(f.default)
-    wanted = {int: "a whole number", float: "a number", str: "a text"}[kind]
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise WganError(f"{name} must be {wanted}, not {value!r}")
-    if isinstance(value, str) and kind is not str:
-        try:
-            value = kind(value)
-        except ValueError:
-            raise WganError(f"{name} must be {wanted}, not '{value}'") from None
-    if kind is int and isinstance(value, float):
-        if not value.is_integer():
-            raise WganError(f"{name} must be {wanted}, not {value}")
-        value = int(value)
-    if kind is str and not isinstance(value, str):
-        raise WganError(f"{name} must be {wanted}, not {value!r}")
-    if kind is float:
-        value = float(value)
-    return _check_range(name, value)
-
-
-def _check_range(name: str, value: Any) -> Any:
-    meta = FIELDS[name].metadata
-    if meta["choices"] and value not in meta["choices"]:
-        raise WganError(f"{name} '{value}' is not known: {nearest(str(value), meta['choices'])}")
-    if isinstance(value, (int, float)) and not meta["low"] <= value <= meta["high"]:
-        raise WganError(f"{name} must be between {meta['low']:g} and {meta['high']:g}, not {value!r}")
-    return value
+    return fitted(FIELDS[name], value)
 
 
 def check_combinations(c: Config) -> None:
