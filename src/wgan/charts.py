@@ -14,6 +14,7 @@ from wgan.plots import extremes, smooth
 WIDTH, HEIGHT = 400, 232  # units of the viewBox, about the pixels of a card: text keeps its size
 LEFT, RIGHT, TOP, BOTTOM = 48, 10, 10, 26  # margins
 POINTS = 360  # of the thin curve; a card is as many pixels wide
+AXES = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
 FEW = 40  # values that are drawn one by one, with a dot each
 
 
@@ -25,6 +26,7 @@ class Kind:
     tags: Mapping[str, str]
     about: str = ""
     reference: float | None = None
+    across: str = "step"  # what the horizontal axis counts
 
 
 SLOPE, NORM = "Slope of the critic", "Norm of the weights' gradients"
@@ -123,8 +125,8 @@ def panels(runs: Mapping[str, Mapping[str, Curve]]) -> list[Panel]:
     return [panel for kind in KINDS if (panel := panel_of(kind, runs))]
 
 
-def panel_of(kind: Kind, runs: Mapping[str, Mapping[str, Curve]]) -> Panel | None:
-    """Return one chart, None when there is nothing to draw."""
+def panel_of(kind: Kind, runs: Mapping[str, Mapping[str, Curve]], joined: bool = True) -> Panel | None:
+    """Return one chart, None when there is nothing to draw; not joined: a scatter of dots."""
     several = len(runs) > 1
     tags = [tag for tag in kind.tags if any(tag in curves for curves in runs.values())]
     tags = tags[:1] if len(runs) > 3 else tags
@@ -137,8 +139,14 @@ def panel_of(kind: Kind, runs: Mapping[str, Mapping[str, Curve]]) -> Panel | Non
     if not chosen or all(not curve[1].any() for *_, curve in chosen):
         return None
     scale, beyond = scale_of([curve for *_, curve in chosen], kind.reference)
-    lines = [line_of(name, colour, dashed, curve, scale) for name, colour, dashed, curve in chosen]
-    hover = {"x": scale.x, "y": scale.y, "lines": [{"name": n.name, "points": n.points} for n in lines]}
+    draw = line_of if joined else dots_of
+    lines = [draw(name, colour, dashed, curve, scale) for name, colour, dashed, curve in chosen]
+    hover = {
+        "across": kind.across,
+        "x": scale.x,
+        "y": scale.y,
+        "lines": [{"name": n.name, "points": n.points} for n in lines],
+    }
     label = f"{kind.title}: " + "; ".join(f"{n.name} ends at {n.last}" for n in lines)
     mark = kind.reference
     reference = scale.at(0, mark)[1] if mark is not None and scale.y[0] <= mark <= scale.y[1] else None
@@ -168,7 +176,7 @@ def scale_of(curves: Sequence[Curve], reference: float | None) -> tuple[Scale, s
         low, high = min(low, reference), max(high, reference)
     room = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
     low, high = (low - room if low < 0 or low > 4 * room else min(0.0, low)), high + room
-    first, last = float(min(steps.min(), 0)), float(steps.max())
+    first, last = float(min(steps.min(), 0)), float(steps.max())  # a scatter may lie left of 0 altogether
     return Scale((first, last if last > first else first + 1), (low, high)), beyond
 
 
@@ -182,6 +190,15 @@ def line_of(name: str, colour: int, dashed: bool, curve: Curve, scale: Scale) ->
     average = smooth(steps, values, POINTS)
     thin, thick = scale.path(extremes(steps, values, POINTS)), scale.path(average)
     return Line(name, colour, dashed, thin, thick, (), rounded(average), last)
+
+
+def dots_of(name: str, colour: int, dashed: bool, curve: Curve, scale: Scale) -> Line:
+    """Return a curve as dots alone, in the order of its first numbers."""
+    order = np.argsort(curve[0], kind="stable")
+    across, up = curve[0][order], curve[1][order]
+    dots = [scale.at(a, u) for a, u in zip(across, up, strict=True)]
+    points = [(float(f"{a:.4g}"), float(f"{u:.4g}")) for a, u in zip(across, up, strict=True)]
+    return Line(name, colour, dashed, "", "", dots, points, short(float(up[-1])))
 
 
 def rounded(curve: Curve) -> list[tuple[float, float]]:

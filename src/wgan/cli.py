@@ -168,6 +168,22 @@ def add_report(commands: Any) -> None:
     p.set_defaults(function="report")
 
 
+def add_compare(commands: Any) -> None:
+    """Declare `wgan compare`."""
+    p = commands.add_parser("compare", help="measure objectives against each other at an equal budget")
+    p.add_argument("objectives", nargs="*", metavar="OBJECTIVE", help="default: gan wgan-clip wgan-gp wgan-lp")
+    p.add_argument("--data", default="grid", metavar="SPEC", help="mnist, grid, stacked-mnist, ... (default: grid)")
+    p.add_argument("--seeds", type=whole, help="runs of each kind (default: 3; with --quick 1)")
+    p.add_argument(
+        "--steps", type=whole, help="budget: generator updates of each run (default: 4000; with --quick 500)"
+    )
+    p.add_argument("--budget", metavar="10m", help="budget: time of each run, as 90s, 10m or 1.5h, measured beforehand")
+    p.add_argument("--critic-forwards", type=whole, metavar="N", help="budget: batches through the critic in each run")
+    p.add_argument("--quick", action="store_true", help="fewer steps, one seed, one architecture")
+    p.add_argument("--out", metavar="DIR", help="default: comparison")
+    p.set_defaults(function="compare")
+
+
 def add_recipes(commands: Any) -> None:
     """Declare `wgan recipes`."""
     p = commands.add_parser("recipes", help="list the recipes")
@@ -180,7 +196,7 @@ def parser() -> Parser:
                formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)  # fmt: skip
     p.add_argument("--version", action="version", version=f"wgan {__version__}")
     commands = p.add_subparsers(metavar="COMMAND", parser_class=Parser)
-    for add in (add_train, add_data, add_sample, add_interpolate, add_evaluate, add_report, add_recipes):
+    for add in (add_train, add_data, add_sample, add_interpolate, add_evaluate, add_report, add_compare, add_recipes):
         add(commands)
     return p
 
@@ -191,6 +207,10 @@ def function(name: str) -> Callable[[argparse.Namespace], int]:
         from wgan import report
 
         return report.command
+    if name == "compare":
+        from wgan import compare
+
+        return compare.command
     from wgan import commands
 
     return commands.COMMANDS[name]

@@ -9,15 +9,18 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from wgan.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, panels, short
+from wgan.charts import AXES, panels, short
 from wgan.config import FIELDS, Config
 from wgan.errors import WganError
 from wgan.evidence import Evidence, changed, gather, names_of, repeat_command
 from wgan.exhibits import BUDGET, Exhibits, exhibit
 from wgan.pictures import replace_file
 from wgan.recipes import RECIPES
+
+if TYPE_CHECKING:  # imported where a page is made: importing this file costs nothing
+    from jinja2 import Environment
 
 MANY = 24  # runs on one page; more would be seen by nobody
 PENALISED = ("wgan-gp", "wgan-lp", "dragan", "wgan-div", "r3gan")
@@ -94,20 +97,26 @@ def show(path: Path, name: str, budget: float) -> Shown:
     return Shown(found, pictures, repeat_command(found.config, name.rpartition("/")[2]), " ".join(resolved))
 
 
-def render(runs: Sequence[Shown]) -> str:
-    """Return the page. Every text is escaped by the template, and the page's own policy forbids all but its own script."""
+def environment_of() -> tuple[Environment, str, str]:
+    """Return the templates, which escape every text, and the script and the style that go into a page as they are."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
+    loader = PackageLoader("wgan")
     environment = Environment(
-        loader=PackageLoader("wgan"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(short=short, figure=figure_text, clock=clock)
-    source, _, _ = environment.loader.get_source(environment, "report.js")  # type: ignore[union-attr]
-    script = hashlib.sha256(source.encode()).digest()
+    script, style = (loader.get_source(environment, f"report.{kind}")[0] for kind in ("js", "css"))
+    return environment, script, style
+
+
+def render(runs: Sequence[Shown]) -> str:
+    """Return the page. Every text is escaped by the template, and the page's own policy forbids all but its own script."""
+    environment, script, style = environment_of()
     return environment.get_template("report.html").render(
         runs=runs,
         panels=panels({run.found.name: run.found.curves for run in runs}),
-        axes={"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM},
+        axes=AXES,
         facts=facts_table([run.found for run in runs]),
         options=options_table([run.found for run in runs]),
         results=[(run.found, result) for run in runs for result in run.found.results],
@@ -115,9 +124,9 @@ def render(runs: Sequence[Shown]) -> str:
         tiles=tiles(runs[0].found) if len(runs) == 1 else [],
         machine=machine(runs[0].found.facts),
         explained=FIGURES,
-        script=source,
-        script_hash=base64.b64encode(script).decode(),
-        style=environment.loader.get_source(environment, "report.css")[0],  # type: ignore[union-attr]
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        style=style,
         sheets=[[{"step": p.step, "uri": p.uri} for p in run.pictures.sheets] for run in runs],
         shares=[shares(run.found) for run in runs],
     )

@@ -22,7 +22,7 @@ viewers.forEach((v) => {
   });
   v.range.addEventListener("pointerdown", stop);
 });
-const text = (value) => (Math.abs(value) >= 1e-3 || value === 0) && Math.abs(value) < 1e6 ? String(Number(value.toPrecision(4))) : value.toPrecision(3);
+const text = (value) => Number.isInteger(value) ? String(value) : Math.abs(value) >= 1e-3 && Math.abs(value) < 1e6 ? String(Number(value.toPrecision(4))) : value.toPrecision(3);
 document.querySelectorAll("[data-chart]").forEach((box) => {
   const chart = JSON.parse(box.dataset.chart), svg = box.querySelector("svg"), tip = box.querySelector(".tip");
   const cursor = svg.querySelector(".cursor"), dots = [...svg.querySelectorAll(".dot")];
@@ -36,7 +36,7 @@ document.querySelectorAll("[data-chart]").forEach((box) => {
     const found = chart.lines.map((line) => nearest(line.points, step));
     const pin = found.reduce((a, b) => Math.abs(b[0] - step) < Math.abs(a[0] - step) ? b : a);
     const across = (s) => left + (s - chart.x[0]) / (chart.x[1] - chart.x[0]) * (right - left);
-    tip.replaceChildren(...[[`step ${pin[0]}`, ""], ...chart.lines.map((line, i) => [line.name, text(found[i][1])])].map(([name, value]) => {
+    tip.replaceChildren(...[[`${chart.across} ${text(pin[0])}`, ""], ...chart.lines.map((line, i) => [line.name, text(found[i][1])])].map(([name, value]) => {
       const row = document.createElement("span"), bold = document.createElement("b");
       bold.textContent = value; row.append(name + (value === "" ? "" : "  "), bold); return row;
     }));
