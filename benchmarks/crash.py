@@ -230,6 +230,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="kill runs and compare what they come to")
     parser.add_argument("--kills", type=int, default=100, help="kills for each family")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="families whose name holds this text")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "crash.json")
     found = parser.parse_args()
     report: dict[str, Any] = {
@@ -239,7 +240,7 @@ def main() -> int:
         "versions": {**versions(), "numpy": numpy.__version__},
         "families": {},
     }
-    for name, text in FAMILIES.items():
+    for name, text in ((n, t) for n, t in FAMILIES.items() if found.only in n):
         begun = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             result = crash(["train", *shlex.split(text), *shlex.split(CADENCE)], found.kills, Path(folder), found.seed)

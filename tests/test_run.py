@@ -362,6 +362,17 @@ def test_a_finished_run_is_said_to_be_and_changes_in_nothing(tmp_path, command, 
     assert without_events(tmp_path) == before
 
 
+def test_a_kill_after_the_last_checkpoint_leaves_nothing_over(tmp_path, command, cheap, monkeypatch):
+    assert command(*WORDS, "--run", tmp_path).code == 0
+    before = without_events(tmp_path)
+    checkpoints = tmp_path / "checkpoints"
+    (checkpoints / "step-00000010.safetensors").write_bytes(b"its manifest is gone already")
+    for suffix in (".json", ".safetensors"):  # and one that was to go next
+        (checkpoints / f"step-00000005{suffix}").write_bytes((checkpoints / f"step-00000015{suffix}").read_bytes())
+    assert command(*WORDS, "--run", tmp_path).code == 0
+    assert without_events(tmp_path) == before
+
+
 # --- damage -----------------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from wgan.progress import Progress
 from wgan.run import Run, check_folder, lock, open_run, start_or_continue
 from wgan.schedule import CRITIC_SCHEDULES, rate_factor, updates_before
 from wgan.sheets import draw_sheet, finish_pictures
-from wgan.state import facts, restore, resume_engine, save
+from wgan.state import facts, restore, resume_engine, save, tidy
 from wgan.stop import Interrupted, Stop, stop_on_signal
 from wgan.trouble import WentBack, on_not_finite
 from wgan.updates import (
@@ -70,6 +70,7 @@ def train_on(config: Config, path: Path, tty: bool | None) -> Outcome:
         stop = stack.enter_context(stop_on_signal())
         stack.enter_context(on_not_finite(players, source, run))
         monitor = Monitor.resumed(config, source, run.log())
+        tidy(run, monitor.best)  # a kill may have come between the last checkpoint and the dropping of the oldest
         for note in [*source.notes, *restored.notes]:
             progress.message(note)
         if restored.fresh:

@@ -61,6 +61,11 @@ def save(p: Players, run: Run, step: int, best: int | None, **about: Any) -> Non
     left = {"measured": p.measured} if p.measured else {}
     more = {"config": p.config.recipe, "versions": versions(), "parts": sorted(state(p)), "retries": p.engine.stream}
     checkpoint.save(run.checkpoints, step, checkpoint.flatten(state(p)), {**more, **left, **about}, p.updates)
+    tidy(run, best)
+
+
+def tidy(run: Run, best: int | None) -> None:
+    """Drop all checkpoints but the last three and the best, and what a kill left behind."""
     checkpoint.retain(run.checkpoints, keep=[] if best is None else [best])
 
 
