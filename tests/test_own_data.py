@@ -88,7 +88,7 @@ PALETTE = flat((10, 200, 30), (4, 4)).quantize(4)
         (flat((9, 8, 7), (4, 4)), "TIFF", (9, 8, 7)),
         (flat((1, 2, 3, 255), (4, 4), "RGBA"), "PNG", (1, 2, 3)),
         (flat((1, 2, 3, 0), (4, 4), "RGBA"), "PNG", (255, 255, 255)),
-        (sixteen(257 * 40), "PNG", (40, 40, 40)),
+        (sixteen(257 * 200), "PNG", (200, 200, 200)),
         (sixteen(257 * 40), "TIFF", (40, 40, 40)),
         (Image.fromarray(np.full((4, 4), 0.2, np.float32)), "TIFF", (51, 51, 51)),
         (flat((0, 255, 255, 0), (4, 4), "CMYK"), "TIFF", (255, 0, 0)),
@@ -140,6 +140,12 @@ def test_a_large_jpeg_is_decoded_small_and_shows_the_same():
     ramp = np.tile(np.linspace(0, 255, 512).astype(np.uint8), (512, 1))
     small = decoded(Image.fromarray(ramp), 1, "JPEG", size=(8, 8))[0]
     assert np.abs(small.astype(float) - ramp.reshape(8, 64, 8, 64).mean((1, 3))).max() <= 3
+
+
+def test_a_jpeg_is_never_decoded_smaller_than_it_is_wanted():
+    blocks = np.random.default_rng(0).integers(0, 2, (16, 16)).astype(np.uint8) * 255
+    small = decoded(Image.fromarray(blocks.repeat(4, 0).repeat(4, 1)), 1, "JPEG", size=(16, 16), quality=95)[0]
+    assert ((small > 127) == (blocks > 127)).all()
 
 
 def png_header(width, height):
