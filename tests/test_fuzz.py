@@ -363,7 +363,7 @@ def valid_image(kind: str) -> bytes:
 def test_images_of_a_folder(data: st.DataObject, bench: Bench, ring: Path, monkeypatch: Any = None) -> None:
     folder = bench.fresh() / "images"
     folder.mkdir()
-    for i in range(3):
+    for i in range(40):  # as many as training needs
         (folder / f"good{i}.png").write_bytes(valid_image("PNG"))
     kind = data.draw(st.sampled_from(["PNG", "JPEG", "BMP", "GIF"]))
     (folder / f"bad.{kind.lower()}").write_bytes(data.draw(mutations(valid_image(kind)) | st.just(big_png())))
@@ -407,6 +407,12 @@ def test_command_lines(data: st.DataObject, bench: Bench, ring: Path) -> None:
 
     def use() -> None:
         found = cli.parse(words)
+        try:
+            plan_or_open(found)
+        except OSError as error:  # as main() says it
+            raise WganError(f"the system refused {error.filename}: {error.strerror}") from None
+
+    def plan_or_open(found: Any) -> None:
         given = {k[7:]: v for k, v in vars(found).items() if k.startswith("option_") and v is not None}
         if found.function == "train":
             plan(found.name, given)
@@ -417,6 +423,7 @@ def test_command_lines(data: st.DataObject, bench: Bench, ring: Path) -> None:
         bench.judge(use)
     except SystemExit as stop:  # --help
         assert not stop.code
+        bench.counts["worked"] += 1
 
 
 # --- nothing that is read can run -------------------------------------------------------------------------------------

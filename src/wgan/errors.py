@@ -5,12 +5,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
+LONGEST = 900  # characters of a sentence
+
 
 class WganError(ValueError):
     """A mistake the user can mend: one sentence saying what was wrong, where, and what would be right.
 
-    The command line prints the sentence and exits with code 2; it never shows a traceback for it.
+    The command line prints the sentence and exits with code 2; it never shows a traceback for it. Names from a damaged
+    file may hold anything: what is no printable character becomes a question mark, and what is long is cut.
     """
+
+    def __init__(self, sentence: str) -> None:
+        line = "".join(c if c.isprintable() else "?" for c in sentence[: 2 * LONGEST])
+        super().__init__(line if len(line) <= LONGEST else line[: LONGEST - 4] + " ...")
 
 
 class NotFinite(WganError):
