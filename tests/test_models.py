@@ -18,6 +18,7 @@ from wgan.models.layers import (
     Chain,
     ConditionalNorm,
     Repeat,
+    RepeatConv,
     SameConv,
     Style,
     UpConv,
@@ -110,7 +111,7 @@ def test_published_layers_stand_in_the_published_order() -> None:
     assert kinds(d.trunk) == ["sameconv", "lrelu", *["sameconv", "norm", "lrelu"] * 3, "flatten"]
     g, d = build(configure("ac-clip"), (1, 28, 28), 10)
     dense = ["linear", "lrelu", "linear", "map", "lrelu"]
-    assert kinds(g.body) == [*dense, *["repeat", "sameconv", "lrelu"] * 2, "sameconv"]
+    assert kinds(g.body) == [*dense, *["repeatconv", "lrelu"] * 2, "sameconv"]
     pooled, plain = ["sameconv", "lrelu", "pool", "dropout"], ["sameconv", "lrelu", "dropout"]
     assert kinds(d.trunk) == [*pooled, *plain, *pooled, *plain, "flatten"]
     assert [m.negative_slope for m in d.modules() if isinstance(m, nn.LeakyReLU)] == [0.3] * 4
@@ -545,3 +546,18 @@ def test_batch_norm_in_a_penalised_critic_is_refused_with_the_reason_and_the_way
         points_config(objective=objective, critic_norm="batch")
     points_config(objective=objective, critic_norm="layer")
     points_config(objective=objective, critic_norm="batch", penalty_weight=0)
+
+
+@pytest.mark.parametrize("kernel", [3, 5, 7])
+def test_a_folded_upsampling_convolution_is_the_plain_one_with_its_gradients(kernel):
+    """Against nearest upsampling and a 'same' convolution in float64: values, gradients of input, kernel and bias."""
+    conv = torch.nn.Conv2d(3, 4, kernel).double()
+    folded = RepeatConv(conv).double()
+    x = torch.randn(2, 3, 5, 6, dtype=torch.float64, requires_grad=True)
+    up = torch.nn.functional.interpolate(x, scale_factor=2, mode="nearest")
+    plain = torch.nn.functional.conv2d(up, conv.weight, conv.bias, padding=kernel // 2)
+    assert torch.allclose(folded(x), plain, atol=1e-12)
+    seed = torch.randn_like(plain)
+    wanted = torch.autograd.grad(plain, (x, conv.weight, conv.bias), seed)
+    found = torch.autograd.grad(folded(x), (x, conv.weight, conv.bias), seed)
+    assert all(torch.allclose(a, b, atol=1e-11) for a, b in zip(wanted, found, strict=True))

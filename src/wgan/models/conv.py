@@ -7,7 +7,7 @@ import math
 from torch import nn
 
 from wgan.errors import WganError
-from wgan.models.layers import Chain, FeatureMap, Repeat, SameConv, Style, UpConv, finish
+from wgan.models.layers import Chain, FeatureMap, Repeat, RepeatConv, SameConv, Style, UpConv, finish
 from wgan.models.mlp import stack
 from wgan.models.spec import Layer, conv_critic, conv_generator
 
@@ -38,6 +38,8 @@ def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Styl
 def _grow(c_in: int, layer: Layer, side: tuple[int, int], style: Style) -> list[nn.Module]:
     if layer.stride > 1 and style.upsample == "transpose":
         return [UpConv(c_in, layer.width, layer.kernel, layer.stride)]
+    if layer.stride == 2 and layer.kernel % 2 and layer.kernel >= 5:
+        return [RepeatConv(nn.Conv2d(c_in, layer.width, layer.kernel))]
     grown = (side[0] * layer.stride, side[1] * layer.stride)
     conv = SameConv(nn.Conv2d(c_in, layer.width, layer.kernel), grown)
     return [*([Repeat(layer.stride)] if layer.stride > 1 else []), conv]

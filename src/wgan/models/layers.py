@@ -78,6 +78,34 @@ class Repeat(nn.Module):
         return F.interpolate(x, scale_factor=self.growth, mode="nearest")
 
 
+class RepeatConv(nn.Module):
+    """Nearest upsampling by 2 and a 'same' convolution of odd kernel, computed at the low resolution.
+
+    Each of the four output phases reads few low-resolution pixels, so the kernel is folded: 5 x 5 becomes four 3 x 3, 2.8
+    times fewer products, with the same values up to rounding, borders included. `inner` keeps the plain kernel.
+    """
+
+    fold: Tensor
+
+    def __init__(self, inner: nn.Conv2d) -> None:
+        super().__init__()
+        (k, _), self.inner = inner.kernel_size, inner
+        r = k // 2
+        self.reach = (r + 1) // 2  # low-resolution pixels to each side
+        fold = torch.zeros(2, 2 * self.reach + 1, k)  # [phase, low-resolution tap, tap]
+        for phase in (0, 1):
+            for tap in range(k):
+                fold[phase, (phase + tap - r) // 2 + self.reach, tap] = 1
+        self.register_buffer("fold", fold, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [B, C, H, W] -> [B, C', 2 H, 2 W]."""
+        w = torch.einsum("pik,qjl,ockl->opqcij", self.fold, self.fold, self.inner.weight)  # [C', 2, 2, C, taps, taps]
+        bias = None if self.inner.bias is None else self.inner.bias.repeat_interleave(4)
+        y = F.conv2d(x, w.flatten(0, 2).contiguous(memory_format=torch.channels_last), bias, padding=self.reach)
+        return F.pixel_shuffle(y, 2)
+
+
 class FeatureMap(nn.Module):
     """A vector as a feature map that is channels-last from the start: no copy before the first convolution."""
 
