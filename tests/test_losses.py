@@ -453,3 +453,14 @@ def test_a_new_objective_is_one_entry(monkeypatch: pytest.MonkeyPatch, tmp_path)
     assert run.step == 2 and run.config.objective == "least-squares"
     costs = [line["critic/penalty"] for line in run.log() if "critic/penalty" in line]
     assert len(costs) == 2 and all(math.isfinite(cost) for cost in costs)
+
+
+def test_norm_gains_are_clipped_only_when_asked_by_name_and_running_statistics_never():
+    critic = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Linear(2, 1))
+    norm = critic[1]
+    assert all(p is not norm.weight and p is not norm.bias for p in clippable(critic, "all"))
+    everything = clippable(critic, "all+norm")
+    assert any(p is norm.weight for p in everything) and any(p is norm.bias for p in everything)
+    clip_weights(everything, 0.01)
+    assert float(norm.weight.detach().max()) == pytest.approx(0.01)
+    assert norm.running_var.tolist() == [1.0, 1.0]

@@ -127,8 +127,8 @@ class Config:
     clip_scope: str = option(
         "all",
         "objective",
-        "what is clipped: all weights (never normalisation), or conv kernels only",
-        choices=("all", "conv"),
+        "what is clipped: all weights but normalisation's, conv kernels only, or normalisation's gains too (system S3)",
+        choices=("all", "conv", "all+norm"),
     )
     class_critic: float = option(
         0.0,

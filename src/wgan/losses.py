@@ -176,10 +176,13 @@ def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def clippable(critic: nn.Module, scope: str) -> list[Tensor]:
-    """Return the parameters that weight clipping bounds: never those of a normalisation, whose gain starts at 1.
+    """Return the parameters that weight clipping bounds: not those of a normalisation, whose gain starts at 1, unless asked.
 
-    scope: 'all' = every weight and bias, 'conv' = convolution kernels only.
+    scope: 'all' = every weight and bias, 'conv' = convolution kernels only, 'all+norm' = normalisation gains and biases too
+    (as some published programs do). Running statistics are buffers and never clipped.
     """
+    if scope == "all+norm":
+        return list(critic.parameters())
     layers = [m for m in critic.modules() if isinstance(m, (nn.Linear, nn.Conv2d, nn.Embedding))]
     if scope == "conv":
         kernels = [m.weight for m in layers if isinstance(m, nn.Conv2d)]

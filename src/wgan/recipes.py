@@ -21,7 +21,14 @@ class Recipe:
     changes: Mapping[str, Any]
 
 
-_OWN = {"lr": 1e-3, "critic_lr": 2e-3, "lr_decay": "linear", "class_critic": 1.0, "class_generator": 0.2, "class_on": "real"}
+_OWN = {
+    "lr": 1e-3,
+    "critic_lr": 2e-3,
+    "lr_decay": "linear",
+    "class_critic": 1.0,
+    "class_generator": 0.2,
+    "class_on": "real",
+}
 _UNCONDITIONAL = {"conditioning": "none", "critic_conditioning": "none"}
 _CLIP = {
     **_UNCONDITIONAL,
@@ -102,6 +109,7 @@ _S3 = {
     "generator_latents": "last",
     "steps": 93800,
     "sample_every": 938,
+    "clip_scope": "all+norm",
 }
 _S4 = {
     **_CLIP,
