@@ -214,7 +214,11 @@ def test_every_recipe_has_a_page_that_says_how_to_train_it(name):
 
 
 # what makes a command of the README take a second instead of minutes; later flags win
-SHORT = {"train": "--steps 2 --batch 8 --threads 1", "evaluate": "-n 100 --metrics fid-lenet"}
+SHORT = {
+    "train": "--steps 2 --batch 8 --threads 1",
+    "evaluate": "-n 100 --metrics fid-lenet",
+    "compare": "--steps 2",
+}
 
 
 @pytest.fixture
