@@ -529,3 +529,11 @@ def test_ctrl_c_in_a_real_process_saves_and_says_how_to_go_on(tmp_path):
     assert process.returncode == 130 and err == ""
     step = open_run(tmp_path / "run").step
     assert step >= 3 and f"stopped at step {step}" in out and "SIGINT: saving" in out
+
+
+def test_a_run_on_one_selected_class_is_read_sampled_and_continued(tmp_path, cheap, command):
+    words = ("train", "small-mlp-clip", "--data", "mnist:5", "--run", tmp_path / "fives", "--batch", 8, "--threads", 1)
+    assert command(*words, "--steps", 1).code == 0
+    assert open_run(tmp_path / "fives").facts["class_names"] == ["5"]
+    assert command("sample", tmp_path / "fives", "-n", 2, "--out", tmp_path / "fives.npz").code == 0
+    assert command(*words, "--steps", 2).code == 0 and open_run(tmp_path / "fives").step == 2

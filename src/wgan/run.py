@@ -102,7 +102,7 @@ def _plausible(facts: dict[str, Any]) -> bool:
         and math.prod(shape) <= 2**24
         and all(isinstance(name, str) for name in names)
         and 0 <= facts["classes"] <= 65536
-        and len(names) in (0, facts["classes"])
+        and len(names) in (0, facts["classes"] or 1)  # one selected class, mnist:5, is unlabelled and keeps its name
         and facts["precision"] in ("fp32", "bf16", "fp64")
         and 1 <= facts["threads"] <= 1024
     )
