@@ -13,6 +13,7 @@ import time
 import pytest
 import torch
 from children import CADENCE, RING, Child, finished_bytes, logged, make_cheap, wait_for
+from conftest import CONDITIONAL
 
 from wgan import checkpoint, cli, loop, state
 from wgan.config import Config
@@ -142,6 +143,8 @@ def test_a_folder_with_other_things_is_refused_and_left_as_it_is(tmp_path, name)
     with pytest.raises(WganError) as caught:
         loop.train(configure("gulrajani-ring", {"threads": 1}), tmp_path)
     assert name.split("/")[0] in str(caught.value) or "run.json" in str(caught.value)
+    with pytest.raises(WganError):
+        start_or_continue(tmp_path, Config(), FACTS)  # and once more when the lock is held
     assert everything(tmp_path) == {name: b"mine"}
 
 
@@ -345,6 +348,13 @@ def test_how_often_is_logged_sampled_evaluated_or_saved_changes_no_weight(tmp_pa
     assert command(*WORDS, "--run", tmp_path, flag).code == 0
     name = f"checkpoints/step-{LAST:08d}.safetensors"
     assert (tmp_path / name).read_bytes() == whole[name]
+
+
+def test_drawing_sheets_leaves_the_statistics_of_batch_norm_alone(tmp_path, command, cheap):
+    words = ["train", *CONDITIONAL, "--ema", "0", "--steps", "3", "--batch", "8", "--threads", "1"]
+    assert all(command(*words, f"--sample-every={k}", "--run", tmp_path / str(k)).code == 0 for k in (0, 1))
+    one, two = (tmp_path / k / "checkpoints" / "step-00000003.safetensors" for k in "01")
+    assert one.read_bytes() == two.read_bytes()
 
 
 def test_the_evaluation_changes_no_weight(tmp_path, command, whole, monkeypatch):
