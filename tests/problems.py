@@ -113,6 +113,8 @@ def images_config(**options: Any) -> Config:
 # what the defaults of Config decide otherwise: they are the main recipe, and may be tuned without a test noticing
 TRAINING = {
     "sampling": "epoch",
+    "flip": 0,
+    "augment": 0.0,
     "generator_batch": 0,
     "generator_activation": "relu",
     "generator_init": 0.0,

@@ -154,7 +154,7 @@ def test_images_end_in_tanh_and_vectors_in_nothing_unless_asked() -> None:
         x = build(images_config(generator_init=1.0, **options), IMAGE, 3)[0](
             50 * torch.randn(6, 5), torch.arange(6) % 3
         )
-        assert (x.abs().max() <= 1) == tanh
+        assert (x.abs().max() <= 1) == tanh and x.min() < -0.5  # from -1, where a sigmoid begins at 0
     for options, tanh in (({}, False), ({"output": "linear"}, False), ({"output": "tanh"}, True)):
         x = build(points_config(generator_init=1.0, **options), (2,), 0)[0](50 * torch.randn(6, 3))
         assert (x.abs().max() <= 1) == tanh

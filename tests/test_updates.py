@@ -342,6 +342,16 @@ def test_generator_latents_last_are_those_of_the_last_critic_update_with_its_lab
         assert torch.equal(y, spy.fake_labels[3 * step + 2])
 
 
+def test_everything_the_updates_are_given_follows_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+    for seed in (0, 1, 1):
+        spy = Spy(monkeypatch).run(images_config(seed=seed, n_critic=1), images(), range(6))
+        z, y = zip(*spy.generator, strict=True)
+        given.append([torch.cat(list(t)) for t in (spy.reals, spy.labels, spy.latents, spy.points, z, y)])
+    assert not any(torch.equal(a, b) for a, b in zip(given[0], given[1], strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(given[1], given[2], strict=True))
+
+
 def test_a_generator_batch_of_its_own_size_is_kept(spy: Spy) -> None:
     spy.run(images_config(generator_batch=10), images(), range(2))
     assert [(len(z), len(y)) for z, y in spy.generator] == [(10, 10)] * 2
