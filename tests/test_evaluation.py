@@ -138,7 +138,7 @@ def test_mistakes_are_refused_before_anything_is_computed(tmp_path, conditional_
     np.savez(tmp_path / "x.npz", images=np.zeros((200, 28, 28), np.uint8))
     with pytest.raises(WganError, match="needs --data"):
         evaluate(tmp_path / "x.npz")
-    with pytest.raises(WganError, match="unknown metric 'fid-lente'.*fid-lenet"):
+    with pytest.raises(WganError, match=r"unknown metric 'fid-lente'.*fid-lenet"):
         evaluate(conditional_run, metrics=["fid-lente"])
     with pytest.raises(WganError, match="n must be at least 100"):
         evaluate(conditional_run, n=5)

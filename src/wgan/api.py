@@ -48,7 +48,7 @@ def plan(recipe: str | None, overrides: Mapping[str, Any]) -> Config:
         from wgan.data.own import absolute
 
         changes["data"] = absolute(str(changes["data"]))
-    return configure(recipe or fitting(changes), changes)
+    return configure(fitting(changes) if recipe is None else recipe, changes)
 
 
 def fitting(changes: Mapping[str, Any]) -> str:

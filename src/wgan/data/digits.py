@@ -67,7 +67,7 @@ def open_stacked(spec: str, argument: str, split: str, seed: int) -> Source:
     Raises WganError when `argument` is no seed.
     """
     if argument and not re.fullmatch("[0-9]{1,18}", argument):
-        raise WganError(f"{spec}: '{argument}' is no seed, write a whole number such as stacked-mnist:7")
+        raise WganError(f"{spec[:40]}: '{argument[:40]}' is no seed, write a whole number such as stacked-mnist:7")
     images, labels = load_mnist(split)
     triples = _triples(split, int(argument or seed))
     digits = labels[triples]  # [N, 3]
