@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -73,9 +74,9 @@ def critic_weights(run: Run) -> dict[str, Any]:
     if found is None:
         return {}
     weights = [t.double().flatten() for t in checkpoint.part(found.tensors, "critic").values() if t.is_floating_point()]
-    values = torch.cat(weights).numpy()
+    values = torch.cat(weights).numpy()  # fsum below: numpy's sum depends on where in memory they happen to lie
     edge = float(np.quantile(np.abs(values), 0.999)) or 1.0
     counts, edges = np.histogram(values, BINS, (-edge * 1.02, edge * 1.02))
     shares = counts / len(values)
     return {"edges": edges.tolist(), "shares": shares.tolist(), "largest": float(np.abs(values).max()),
-            "rms": float(np.sqrt((values**2).mean()))}  # fmt: skip
+            "rms": math.sqrt(math.fsum(values**2) / len(values))}  # fmt: skip
