@@ -124,6 +124,25 @@ def test_a_run_stopped_by_a_signal_and_continued_equals_an_uninterrupted_one(
     assert differing(whole, kept(train(name, "parts", **options))) == []
 
 
+def test_a_run_that_died_between_two_checkpoints_equals_an_uninterrupted_one(
+    train: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = kept(train(FAST[1], "whole", sample_every=1))
+    phase = loop.generator_phase
+
+    def dying(p: Any, source: Source, at: int) -> Any:
+        if at == 5:
+            raise MemoryError
+        return phase(p, source, at)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "generator_phase", dying)
+        with pytest.raises(MemoryError):
+            train(FAST[1], "parts", sample_every=1)
+    # steps 4 and 5 were logged and drawn after the checkpoint of step 3: they are taken, and written, again
+    assert differing(whole, kept(train(FAST[1], "parts", sample_every=1))) == []
+
+
 def test_a_stop_is_told_by_its_exit_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     config, source = SYSTEMS[FAST[0]]
     train_on(monkeypatch, source)
