@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from wgan.config import FIELDS, FORMAT, FREE_FIELDS, Config, check_value, differences, from_dict, from_json
+from wgan.config import FIELDS, FORMAT, FREE_FIELDS, Config, cautions, check_value, differences, from_dict, from_json
 from wgan.errors import MANY, WganError, nearest
 from wgan.recipes import RECIPES, configure
 
@@ -240,3 +240,9 @@ def test_the_length_is_no_difference():
 def test_several_differences_are_all_named():
     found = differences(Config(), Config(lr=1.0, seed=5, steps=9))
     assert found == [f"lr: {Config().lr} -> 1.0", "seed: 0 -> 5"]
+
+
+def test_dropout_in_a_penalised_critic_is_cautioned_and_elsewhere_not():
+    assert "dropout 0.3" in cautions(Config(objective="wgan-gp", dropout=0.3))[0]
+    assert cautions(Config(objective="wgan-gp", dropout=0.0)) == []
+    assert cautions(Config(objective="wgan-clip", dropout=0.3)) == []

@@ -251,13 +251,25 @@ def check_value(name: str, value: Any) -> Any:
     return fitted(FIELDS[name], value)
 
 
+PENALISED = ("wgan-gp", "wgan-lp", "dragan", "wgan-div", "r3gan")
+
+
+def cautions(c: Config) -> list[str]:
+    """Return a sentence for each choice that is allowed and seldom meant."""
+    if c.objective in PENALISED and c.penalty_weight > 0 and c.dropout > 0:
+        return [
+            f"dropout {c.dropout:g} in a critic with a gradient penalty: the penalty bounds another network at each update"
+        ]
+    return []
+
+
 def check_combinations(c: Config) -> None:
     """Raise WganError for two options that exclude each other, with the reason and the way out."""
     if c.size % 4 or 0 < c.size < 8:
         raise WganError(f"size must be a multiple of 4 from 8 to 256 (or 0 = as the images are), not {c.size}")
     if c.channels == 2:
         raise WganError("channels must be 1 (grey), 3 (colour) or 0 (as the images are), not 2")
-    penalised = c.objective in ("wgan-gp", "wgan-lp", "dragan", "wgan-div", "r3gan")
+    penalised = c.objective in PENALISED
     if penalised and c.critic_norm == "batch" and c.penalty_weight > 0:
         raise WganError(
             f"critic_norm batch with objective {c.objective}: the gradient penalty is defined for each sample, and batch "

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from wgan.config import Config
+from wgan.config import Config, cautions
 from wgan.data import Source, data_options, open_source
 from wgan.engine import order, seeded, thread_count
 from wgan.log import Log
@@ -71,7 +71,7 @@ def train_on(config: Config, path: Path, tty: bool | None) -> Outcome:
         stack.enter_context(on_not_finite(players, source, run))
         monitor = Monitor.resumed(config, source, run.log())
         tidy(run, monitor.best)  # a kill may have come between the last checkpoint and the dropping of the oldest
-        for note in [*source.notes, *restored.notes]:
+        for note in [*cautions(config), *source.notes, *restored.notes]:
             progress.message(note)
         if restored.fresh:
             draw_sheet(players, source, run, log, 0)
