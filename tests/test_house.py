@@ -217,7 +217,7 @@ def test_every_recipe_has_a_page_that_says_how_to_train_it(name):
 SHORT = {
     "train": "--steps 2 --batch 8 --threads 1",
     "evaluate": "-n 100 --metrics fid-lenet",
-    "compare": "--steps 20",
+    "compare": "--steps 20 gan",
 }
 
 

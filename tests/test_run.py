@@ -141,7 +141,7 @@ def test_a_folder_with_other_things_is_refused_and_left_as_it_is(tmp_path, name)
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("mine")
     with pytest.raises(WganError) as caught:
-        loop.train(configure("gulrajani-ring", {"threads": 1}), tmp_path)
+        loop.train(configure("gulrajani-ring", {"threads": 1, "steps": 1}), tmp_path)
     assert name.split("/")[0] in str(caught.value) or "run.json" in str(caught.value)
     with pytest.raises(WganError):
         start_or_continue(tmp_path, Config(), FACTS)  # and once more when the lock is held
@@ -153,7 +153,7 @@ def test_a_run_that_lost_its_config_is_not_begun_anew(ring_run, copy):
     (run / "config.json").unlink()
     before = everything(run)
     with pytest.raises(WganError, match=r"half written: it holds no config\.json"):
-        loop.train(configure("gulrajani-ring", {"threads": 1}), run)
+        loop.train(configure("gulrajani-ring", {"threads": 1, "steps": 1}), run)
     assert everything(run) == before
 
 
