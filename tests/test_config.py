@@ -6,9 +6,10 @@ import math
 
 import pytest
 
-from wgan.config import FIELDS, FORMAT, FREE_FIELDS, Config, cautions, check_value, differences, from_dict, from_json
+from wgan.config import FIELDS, FORMAT, FREE_FIELDS, Config, check_value, differences, from_dict, from_json
 from wgan.errors import MANY, WganError, nearest
 from wgan.recipes import RECIPES, configure
+from wgan.rules import cautions
 
 INTEGERS = [n for n, f in FIELDS.items() if type(f.default) is int]
 NUMBERS = [n for n, f in FIELDS.items() if type(f.default) is float]

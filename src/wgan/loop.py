@@ -9,13 +9,14 @@ from pathlib import Path
 
 from torch import Tensor
 
-from wgan.config import Config, cautions
+from wgan.config import Config
 from wgan.data import Source, data_options, open_source
 from wgan.engine import order, seeded, thread_count
 from wgan.log import Log
 from wgan.monitor import Monitor
 from wgan.optim import set_rate
 from wgan.progress import Progress
+from wgan.rules import cautions
 from wgan.run import Run, check_folder, lock, open_run, start_or_continue
 from wgan.schedule import CRITIC_SCHEDULES, rate_factor, updates_before
 from wgan.sheets import draw_sheet, finish_pictures
@@ -76,9 +77,8 @@ def train_on(config: Config, path: Path, tty: bool | None) -> Outcome:
         if restored.fresh:
             draw_sheet(players, source, run, log, 0)
         if restored.event:
-            log.event(
-                restored.start + 1, restored.event
-            )  # with the next step's line: this checkpoint may be read again
+            # with the next step's line, because this checkpoint may be read again
+            log.event(restored.start + 1, restored.event)
             progress.message(restored.event)
         for step in range(restored.start, config.steps):
             done, last = step + 1, step + 1 == config.steps

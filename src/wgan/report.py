@@ -18,12 +18,12 @@ from wgan.evidence import Evidence, changed, gather, names_of, repeat_command
 from wgan.exhibits import BUDGET, Exhibits, exhibit
 from wgan.pictures import replace_file
 from wgan.recipes import RECIPES
+from wgan.rules import PENALISED
 
 if TYPE_CHECKING:  # imported where a page is made: importing this file costs nothing
     from jinja2 import Environment
 
 MANY = 24  # runs on one page; more would be seen by nobody
-PENALISED = ("wgan-gp", "wgan-lp", "dragan", "wgan-div", "r3gan")
 SELECTED = {"evaluate/fid_lenet": "fid-lenet", "evaluate/w1": "exact W1", "evaluate/sliced_w1": "sliced W1"}
 # figure of `wgan evaluate` -> what it says, in the order in which they are shown large
 FIGURES = {

@@ -1,0 +1,48 @@
+"""Which options of a Config exclude each other, with the reason and the way out, and which are seldom meant together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wgan.errors import WganError
+
+if TYPE_CHECKING:
+    from wgan.config import Config
+
+PENALISED = ("wgan-gp", "wgan-lp", "dragan", "wgan-div", "r3gan")
+
+
+def cautions(c: Config) -> list[str]:
+    """Return a sentence for each choice that is allowed and seldom meant."""
+    if c.objective in PENALISED and c.penalty_weight > 0 and c.dropout > 0:
+        return [
+            f"dropout {c.dropout:g} in a critic with a gradient penalty: the penalty bounds another network at each update"
+        ]
+    return []
+
+
+def check_combinations(c: Config) -> None:
+    """Raise WganError for two options that exclude each other, with the reason and the way out."""
+    if c.size % 4 or 0 < c.size < 8:
+        raise WganError(f"size must be a multiple of 4 from 8 to 256 (or 0 = as the images are), not {c.size}")
+    if c.channels == 2:
+        raise WganError("channels must be 1 (grey), 3 (colour) or 0 (as the images are), not 2")
+    penalised = c.objective in PENALISED
+    if penalised and c.critic_norm == "batch" and c.penalty_weight > 0:
+        raise WganError(
+            f"critic_norm batch with objective {c.objective}: the gradient penalty is defined for each sample, and batch "
+            "norm makes each score depend on the whole batch (Gulrajani 2017, section 4); use critic_norm layer or none"
+        )
+    if c.objective == "wgan-clip" and c.critic_norm == "spectral":
+        raise WganError(
+            "critic_norm spectral with objective wgan-clip: spectral normalisation rescales every kernel, so that clipping "
+            "would bound nothing; use objective hinge, or another critic_norm"
+        )
+    if c.critic_update == "separate" and (penalised or c.objective == "hinge"):
+        raise WganError(f"critic_update separate works with gan and wgan-clip, not with {c.objective}: use joint")
+    if c.batch % c.pack or (c.generator_batch and c.generator_batch % c.pack):
+        raise WganError(f"pack {c.pack} must divide batch {c.batch} (and generator_batch {c.generator_batch})")
+    if c.pack > 1 and (c.critic_conditioning != "none" or c.class_critic or c.class_generator):
+        raise WganError("pack above 1 needs an unconditional critic: set critic_conditioning none and class weights 0")
+    if c.generator_latents == "last" and c.generator_batch not in (0, c.batch):
+        raise WganError("generator_latents last needs generator_batch 0 (the critic's batch)")
