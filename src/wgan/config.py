@@ -100,6 +100,13 @@ class Config:
         "critic normalisation (spectral: of the reshaped kernel, Miyato 2018)",
         choices=("none", "batch", "layer", "instance", "spectral"),
     )
+    critic_statistics: str = option(
+        "batch",
+        "model",
+        "what the critic's batch norm divides by in the generator's update: the fakes' own statistics, or the running ones "
+        "(as Keras does with a frozen critic, system S3)",
+        choices=("batch", "running"),
+    )
     critic_activation: str = option("lrelu:0.2", "model", "relu, lrelu:SLOPE or relu-cap:MAX, in the critic")
     critic_init: float = option(
         0.0, "model", "standard deviation of the critic's initial kernels; 0 = PyTorch's default", low=0, high=1
@@ -155,8 +162,9 @@ class Config:
     optimizer: str = option(
         "adam",
         "optim",
-        "rmsprop (PyTorch: alpha 0.99, eps 1e-8), rmsprop-keras (rho 0.9, eps 1e-7 under the root), adam",
-        choices=("rmsprop", "rmsprop-keras", "adam"),
+        "rmsprop (PyTorch: alpha 0.99, eps 1e-8), rmsprop-keras (Keras 3: rho 0.9, eps 1e-7 under the root), rmsprop-keras2 "
+        "(before 2022: beside the root), adam",
+        choices=("rmsprop", "rmsprop-keras", "rmsprop-keras2", "adam"),
     )
     lr: float = option(5e-4, "optim", "learning rate of the generator", low=0, high=10)
     critic_lr: float = option(0.0, "optim", "learning rate of the critic; 0 = lr", low=0, high=10)
@@ -236,7 +244,9 @@ class Config:
 
 FIELDS = {f.name: f for f in fields(Config)}
 # younger than format 1: missing means the default, which is what was done before
-LATER = ("size", "crop", "channels", "labels", "flip", "augment", "on_nan", "nan_retries")
+LATER = (
+    "size", "crop", "channels", "labels", "flip", "augment", "on_nan", "nan_retries", "critic_statistics",
+)  # fmt: skip
 FREE_FIELDS = ("steps", "on_nan", "nan_retries")  # what may differ when a run is continued
 
 

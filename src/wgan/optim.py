@@ -49,6 +49,12 @@ def _rmsprop_keras(params: list[nn.Parameter], lr: float, config: Config) -> tor
     return KerasRMSprop(params, lr=lr)
 
 
+def _rmsprop_keras2(params: list[nn.Parameter], lr: float, config: Config) -> torch.optim.Optimizer:
+    # Keras 2: w -= lr g / (sqrt(v) + eps). Gradients of a clipped critic are often below 3e-4 = sqrt(1e-7), which
+    # is where Keras 3 stops rescaling them: a generator of that time moves, today's would hardly.
+    return torch.optim.RMSprop(params, lr=lr, alpha=0.9, eps=1e-7, foreach=True)
+
+
 def _adam(params: list[nn.Parameter], lr: float, config: Config) -> torch.optim.Optimizer:
     # float() because some torch releases refuse an int among the betas; fused = one pass over memory
     return torch.optim.Adam(params, lr=lr, betas=(float(config.beta1), float(config.beta2)), eps=1e-8, fused=True)
@@ -57,6 +63,7 @@ def _adam(params: list[nn.Parameter], lr: float, config: Config) -> torch.optim.
 OPTIMIZERS: dict[str, Callable[[list[nn.Parameter], float, Config], torch.optim.Optimizer]] = {
     "rmsprop": _rmsprop,
     "rmsprop-keras": _rmsprop_keras,
+    "rmsprop-keras2": _rmsprop_keras2,
     "adam": _adam,
 }
 

@@ -40,6 +40,7 @@ _CLIP = {
     "ema": 0.0,
 }
 _KERAS = {**_CLIP, "optimizer": "rmsprop-keras", "critic_update": "separate"}
+_KERAS_2 = {**_KERAS, "optimizer": "rmsprop-keras2"}
 
 _S0 = {
     **_KERAS,
@@ -74,7 +75,7 @@ _S1 = {
     "evaluate_every": 2000,
 }
 _S2 = {
-    **_KERAS,
+    **_KERAS_2,
     "split": "all",
     "batch": 100,
     "latent": 100,
@@ -96,7 +97,7 @@ _S2 = {
     "seed": 777,
 }
 _S3 = {
-    **_KERAS,
+    **_KERAS_2,
     "latent": 100,
     "generator_layers": "/ 512n0a0 128k3x2 64k3 / k3x2",
     "generator_activation": "relu-cap:0.2",
@@ -110,6 +111,7 @@ _S3 = {
     "steps": 93800,
     "sample_every": 938,
     "clip_scope": "all+norm",
+    "critic_statistics": "running",
 }
 _S4 = {
     **_CLIP,

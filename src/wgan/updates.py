@@ -192,6 +192,8 @@ def _separate_update(p: Players, real: Tensor, fake: Tensor, y: Tensor | None) -
 def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Tensor | None, step: int) -> Stats:
     """Update the generator on latents z [B, Z] and labels y [B], and its average; the critic is frozen."""
     p.critic.requires_grad_(False)  # spares the critic's weight gradients
+    if p.config.critic_statistics == "running":
+        hold_statistics(p.critic)
     p.generator.train()
     with p.engine.autocast():
         fake = p.generator(z, y)
@@ -210,6 +212,13 @@ def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Tensor | Non
     if p.average is not None:
         update_average(p.average, p.generator, ema_decay(p.config.ema, step))
     return {"generator/loss": loss.detach(), **stats}
+
+
+def hold_statistics(network: nn.Module) -> None:
+    """Let batch norm use its running statistics, and leave them as they are, until the network is set to train again."""
+    for module in network.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            module.eval()
 
 
 @torch.no_grad()
