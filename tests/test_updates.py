@@ -238,6 +238,28 @@ def test_real_scores_never_depend_on_the_fakes_beside_them(norm: str) -> None:
     assert not torch.allclose(f, g)
 
 
+@pytest.mark.parametrize("statistics", ["batch", "running"])
+def test_a_generator_update_judges_by_the_statistics_that_were_asked_for(statistics: str) -> None:
+    config = images_config(
+        objective="wgan-clip", critic_norm="batch", critic_conditioning="none", conditioning="none",
+        critic_statistics=statistics,
+    )  # fmt: skip
+    p = exact_players(config, images())
+    n = config.batch
+    critic_update(p, 3 + 2 * normal(1, n, 1, 8, 8), normal(2, n, 1, 8, 8), None, draws(n))
+    z = normal(3, n, config.latent)
+    judge = copy.deepcopy(p.critic).train(statistics == "batch")
+    with torch.no_grad():
+        expected = -judge(copy.deepcopy(p.generator)(z))[0].mean()
+    before = {k: t.clone() for k, t in p.critic.state_dict().items() if "running" in k}
+    stats = generator_update(p, z, None, None, 0)
+    torch.testing.assert_close(torch.as_tensor(stats["generator/loss"]), expected, rtol=1e-12, atol=0)
+    kept = all(torch.equal(t, p.critic.state_dict()[k]) for k, t in before.items())
+    assert before and kept == (statistics == "running")
+    critic_update(p, normal(4, n, 1, 8, 8), normal(5, n, 1, 8, 8), None, draws(n))
+    assert all(m.training for m in p.critic.modules())  # the critic's own update: by its batch, as ever
+
+
 # --- clipping --------------------------------------------------------------------------------------------------------
 
 
@@ -569,6 +591,14 @@ def test_keras_rmsprop_is_what_its_name_builds() -> None:
         v = 0.9 * v + 0.1 * g**2
         w -= 1e-2 * g / np.sqrt(v + 1e-7)
     np.testing.assert_allclose(first_steps("rmsprop-keras"), w, rtol=1e-12)
+
+
+def test_the_rmsprop_of_keras_2_has_its_epsilon_beside_the_root() -> None:
+    w, v = np.zeros(3), np.zeros(3)
+    for g in TINY:
+        v = 0.9 * v + 0.1 * g**2
+        w -= 1e-2 * g / (np.sqrt(v) + 1e-7)
+    np.testing.assert_allclose(first_steps("rmsprop-keras2"), w, rtol=1e-12)
 
 
 def test_adam_takes_both_betas_from_the_config() -> None:
