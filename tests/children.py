@@ -35,7 +35,7 @@ def make_cheap(set_attribute):
     """Replace the evaluation by a figure that costs nothing and has its minimum midway: the best step is kept too."""
     from wgan.monitor import SELECTION, Monitor
 
-    def measure(self, players, step):
+    def measure(self, players, step, check):
         figure = float((step * 3) % 11)
         self.note(step, figure)
         return {SELECTION: figure}
@@ -49,9 +49,17 @@ def body(words, output, kill_at, pause):
     with open(output, "ab") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    from wgan import cli, loop
+    from wgan import cli, loop, stop
 
     make_cheap(setattr)
+    stop.PATIENCE = stop.PICTURES = 600.0  # how busy the machine is must not decide what a test sees
+    ask = stop.Stop.ask
+
+    def noted(self, number, frame):
+        os.write(1, b"asked\n")
+        ask(self, number, frame)
+
+    stop.Stop.ask = noted
     replace, check = os.replace, loop.require_finite
 
     def fatal(source, target):

@@ -35,7 +35,7 @@ def test_an_old_run_is_loaded_sampled_and_continued(
     fixture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_cheap(monkeypatch.setattr)
-    monkeypatch.setattr(loop, "finish_pictures", lambda run: None)
+    monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
     run = Path(shutil.copytree(fixture, tmp_path / "run"))
     assert not (set(json.loads((run / "config.json").read_text())) & set(config.LATER))
     opened = open_run(run)

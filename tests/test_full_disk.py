@@ -28,7 +28,7 @@ PLACES = ("fsync", "replace", "open", "write", "mkdir")
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out evaluation and plots, and draw sheets of ten points."""
     make_cheap(monkeypatch.setattr)
-    monkeypatch.setattr(loop, "finish_pictures", lambda run: None)
+    monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
     monkeypatch.setattr("wgan.sheets.BLOCK", 10)
 
 

@@ -105,7 +105,7 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("ring") / "run"
     with pytest.MonkeyPatch.context() as patch:
         make_cheap(patch.setattr)
-        patch.setattr(loop, "finish_pictures", lambda run: None)
+        patch.setattr(loop, "finish_pictures", lambda *_, **__: None)
         patch.setattr(loop, "draw_sheet", lambda *_: None)
         patch.setattr("wgan.log.Events", lambda *_, **__: Quiet())
         options = dict(generator_layers="4", critic_layers="4", batch=4, n_critic=1, threads=1)

@@ -162,7 +162,7 @@ def test_a_full_disk_under_the_events_is_an_error_of_the_caller_without_a_traceb
         "try:\n for step in range(1000): log.event(step, 'x' * 100)\n"
         "except WganError as error: log.close(); print(error)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=600)
     assert "events.out.tfevents" in done.stdout and done.stdout.endswith("file too large\n")
     assert done.stderr == "" and done.returncode == 0
 
@@ -215,4 +215,4 @@ def test_each_line_is_on_its_way_at_once(tmp_path):
 
 def test_no_torch_is_needed():
     code = "import sys, tempfile; from wgan.log import Log; Log(tempfile.mkdtemp(), 0).scalars(1, {'a': 1.0})"
-    subprocess.run([sys.executable, "-c", code + "; assert 'torch' not in sys.modules"], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code + "; assert 'torch' not in sys.modules"], check=True, timeout=600)

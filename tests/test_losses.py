@@ -446,7 +446,7 @@ def test_a_new_objective_is_one_entry(monkeypatch: pytest.MonkeyPatch, tmp_path)
     choices = {**known.metadata, "choices": (*known.metadata["choices"], "least-squares")}
     renewed = dataclasses.field(default=known.default, metadata=MappingProxyType(choices))
     monkeypatch.setitem(config_file.FIELDS, "objective", renewed)
-    monkeypatch.setattr(loop, "finish_pictures", lambda run: None)
+    monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
     train_on(monkeypatch, points())
 
     run = wgan.train(run=tmp_path / "run", **options_of(points_config(objective="least-squares", steps=2)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 from problems import images, images_config, points, points_config, train_on
 
-from wgan import checkpoint, loop, monitor
+from wgan import checkpoint, log, loop, monitor, plots, progress, sheets
 from wgan import stop as stopping
 from wgan.generate import load
 from wgan.log import read_log
@@ -45,7 +47,7 @@ POINTS, CONV = "mlp, clipping, halves, shared batches, last latents", "conv, bat
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the plots at a run's end, and measure on few samples."""
-    monkeypatch.setattr(loop, "finish_pictures", lambda run: None)
+    monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
     monkeypatch.setattr(monitor, "SAMPLES", 20)
 
 
@@ -192,11 +194,12 @@ def test_an_evaluation_is_left_at_once_and_made_again(
 ) -> None:
     expected, run, measure = whole(name), tmp_path / "run", monitor.Monitor.measure
 
-    def long(self: Any, players: Any, step: int) -> Any:
+    def long(self: Any, players: Any, step: int, check: Any) -> Any:
         if step == at:
             signal.raise_signal(signal.SIGTERM)
+            check()
             raise AssertionError("the signal did not leave the evaluation")
-        return measure(self, players, step)
+        return measure(self, players, step, check)
 
     with monkeypatch.context() as patch:
         patch.setattr(monitor.Monitor, "measure", long)
@@ -216,7 +219,7 @@ def test_a_signal_before_an_evaluation_leaves_it_out(monkeypatch: pytest.MonkeyP
     with monkeypatch.context() as patch:
         signal_at(patch, 1, 1)
         patch.setattr(stopping, "PATIENCE", 60.0)
-        patch.setattr(monitor.Monitor, "measure", lambda *_: pytest.fail("measured after the signal"))
+        patch.setattr(monitor.Monitor, "fakes", lambda *_: pytest.fail("measured after the signal"))
         train(monkeypatch, CONV, tmp_path)
     assert json.loads((tmp_path / "checkpoints" / "step-00000002.json").read_text())["measured"]
 
@@ -229,19 +232,181 @@ def test_the_first_signal_asks_and_the_second_leaves() -> None:
     with stop_on_signal() as stop:
         assert not stop.overdue() and not stop.reason
         signal.raise_signal(signal.SIGTERM)
-        assert (stop.reason, stop.code) == ("SIGTERM", 143) and not stop.overdue()
-        stop.asked = time.monotonic() - stopping.PATIENCE - 1
-        assert stop.overdue()
+        assert (stop.reason, stop.code) == ("SIGTERM", 143)
+        for late, asked in ((False, time.monotonic() + 60), (True, time.monotonic() - stopping.PATIENCE - 1)):
+            stop.asked = asked
+            assert stop.overdue() == late
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_what_is_done_again_is_left_at_once_only_within_its_block() -> None:
-    with stop_on_signal() as stop:
-        with pytest.raises(Interrupted), stop.leaving_at_once():
-            signal.raise_signal(signal.SIGINT)
-        assert stop.reason == "SIGINT" and not stop.at_once
-        with pytest.raises(Interrupted), stop.leaving_at_once():
-            pytest.fail("asked already: not even begun")
-    assert Stop().reason == ""
+def test_what_is_done_again_is_left_at_once_and_what_can_be_left_out_when_it_is_late() -> None:
+    stop = Stop(asked=-1e9)
+    stop.leave(), stop.hurry()  # nobody asked
+    stop.ask(signal.SIGINT, None)
+    stop.asked = time.monotonic() + 60
+    with pytest.raises(Interrupted):
+        stop.leave()
+    stop.hurry()
+    stop.asked = time.monotonic() - stopping.PICTURES - 1
+    with pytest.raises(Interrupted):
+        stop.hurry()
+
+
+def test_a_signal_is_only_noted_where_an_exception_would_be_lost() -> None:
+    """Raised within a destructor it would be printed and forgotten; the evaluation would go on."""
+
+    class Destructor:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    with stop_on_signal() as stop, pytest.raises(Interrupted):
+        Destructor()
+        stop.leave()
+
+
+# --- where a signal may come ------------------------------------------------------------------------------------------
+
+MOMENTS = {
+    "the step": (loop, "take_step", 3),
+    "a line of the log": (log.Log, "scalars", 3),
+    "a sheet": (loop, "draw_sheet", 2),
+    "a checkpoint": (loop, "save", 1),
+    "the progress line": (progress.Progress, "update", 2),
+    "after the last checkpoint": (loop, "save", 2),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_wherever_a_signal_comes_all_that_is_logged_is_saved_and_said(
+    moment: str, whole: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
+) -> None:
+    expected, run = whole(POINTS), tmp_path / "run"
+    owner, name, count = MOMENTS[moment]
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        patch.setattr(stopping, "PATIENCE", 60.0)
+        signal_after(patch, owner, name, count)
+        outcome = train(monkeypatch, POINTS, run)
+    said = capsys.readouterr().out
+    assert outcome.code == 143 and outcome.run.step == logged(run)[-1]
+    if "last" not in moment:
+        assert f"SIGTERM: saving step {outcome.run.step}, then leaving" in said and outcome.run.step < 4
+    assert train(monkeypatch, POINTS, run).code == 0
+    assert kept(run) == expected
+
+
+def signal_after(patch: pytest.MonkeyPatch, owner: Any, name: str, count: int) -> None:
+    """Send this process SIGTERM right after call `count` of a function."""
+    works, left = getattr(owner, name), [count]
+
+    def then_asked(*arguments: Any, **options: Any) -> Any:
+        result = works(*arguments, **options)
+        left[0] -= 1
+        if left[0] == 0:
+            signal.raise_signal(signal.SIGTERM)
+        return result
+
+    patch.setattr(owner, name, then_asked)
+
+
+@pytest.mark.parametrize("part", ["fakes", "gaps", "scores_of", "quality"])
+def test_each_part_of_an_evaluation_is_left(part: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The signal comes when the part begins; nothing that takes long is begun after it."""
+    owner: Any = monitor if part == "scores_of" else monitor.Monitor
+    works, after = getattr(owner, part), []
+
+    def asked(*arguments: Any) -> Any:
+        signal.raise_signal(signal.SIGTERM)
+        patch.setattr(monitor, "judge", lambda *_: after.append("judge"))
+        patch.setattr(monitor, "exact_w1", lambda *_: after.append("exact_w1"))
+        return works(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stopping, "PATIENCE", 60.0)
+        patch.setattr(owner, part, asked)
+        if part == "quality":  # its one figure is not cut
+            patch.setattr(monitor.Monitor, "quality", works)
+            patch.setattr(monitor, "slopes", lambda *a: (signal.raise_signal(signal.SIGTERM), monitor.torch.ones(2))[1])
+            patch.setattr(monitor, "exact_w1", lambda *_: after.append("exact_w1"))
+        assert train(monkeypatch, POINTS, tmp_path).code == 143
+    assert after == []
+    assert json.loads((tmp_path / "checkpoints" / "step-00000002.json").read_text())["measured"]
+
+
+def test_pictures_are_left_out_when_it_is_late_and_drawn_when_it_is_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(loop, "finish_pictures", sheets.finish_pictures)
+    for late in (True, False):
+        with monkeypatch.context() as patch:
+            patch.setattr(stopping, "PICTURES", -1.0 if late else 600.0)
+            signal_at(patch, 1, 4)
+            train(monkeypatch, POINTS, tmp_path / str(late))
+        drawn = {p.name for p in (tmp_path / str(late)).iterdir()} & {
+            "losses.png",
+            "progress.gif",
+            ".progress.gif.part",
+        }
+        assert drawn == (set() if late else {"losses.png", "progress.gif"})
+
+
+def test_an_animation_is_left_between_two_frames_and_the_one_before_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    train(monkeypatch, POINTS, tmp_path)
+    sheets.finish_pictures(open_run(tmp_path))
+    before, calls = (tmp_path / "progress.gif").read_bytes(), []
+
+    def hurry() -> None:
+        calls.append(1)
+        if len(calls) == 3:  # before all, before the first frame, before the second
+            raise Interrupted
+
+    (tmp_path / "samples" / "step-00000009.png").write_bytes((tmp_path / "samples" / "step-00000004.png").read_bytes())
+    with pytest.raises(Interrupted):
+        sheets.finish_pictures(open_run(tmp_path), hurry)
+    assert (tmp_path / "progress.gif").read_bytes() == before
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_no_plot_waits_for_the_list_of_fonts_after_a_signal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("matplotlib.get_cachedir", lambda: str(tmp_path))
+    assert not plots.fonts_are_listed()
+    (tmp_path / "fontlist-v390.json").write_text("{}")
+    assert plots.fonts_are_listed()
+
+
+# --- the process ------------------------------------------------------------------------------------------------------
+
+
+def test_a_process_says_in_one_line_that_it_was_interrupted_even_in_a_destructor() -> None:
+    for how in ("raise KeyboardInterrupt", "Destructor()"):
+        code = (
+            "import sys, wgan.cli, wgan.__main__ as process\n"
+            "class Destructor:\n"
+            "    def __del__(self): raise KeyboardInterrupt\n"
+            "def command(found):\n"
+            f"    {how}\n"
+            "    print('went on')\n"
+            "wgan.cli.function = lambda name: command\n"
+            "sys.argv = ['wgan', 'recipes']\n"
+            "sys.exit(process.entry())\n"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (130, "", "wgan: interrupted\n")
+
+
+def test_the_end_of_the_process_is_not_interrupted_and_the_list_of_fonts_is_no_news() -> None:
+    code = (
+        "import sys, signal, logging, wgan.__main__ as process\n"
+        "sys.argv = ['wgan', '--version']\n"
+        "code = process.entry()\n"
+        "signal.raise_signal(signal.SIGINT)\n"
+        "logging.getLogger('matplotlib.font_manager').warning('building the font cache')\n"
+        "raise RuntimeError\n"
+    )
+    code = code.replace("code = process.entry()", "try: process.entry()\nexcept SystemExit: pass")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.strip().endswith("RuntimeError") and "font" not in done.stderr

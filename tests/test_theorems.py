@@ -54,7 +54,7 @@ FAST = ["mlp, clipping, RMSProp", "conv, batch norm, average, momentum"]
 @pytest.fixture(autouse=True)
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the plots at a run's end, which take longer than its training."""
-    monkeypatch.setattr(loop, "finish_pictures", lambda run: None)
+    monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ CONFIG = points_config(n_critic=1, steps=STEPS, checkpoint_every=2, evaluate_eve
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out pictures and figures; every run trains on a few points."""
-    monkeypatch.setattr(loop, "finish_pictures", lambda run: None)
+    monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
     monkeypatch.setattr(monitor.Monitor, "measure", lambda *_: {})
     monkeypatch.setattr(monitor.Monitor, "alarms", lambda *_: [])
     train_on(monkeypatch, points())

@@ -674,7 +674,7 @@ def test_both_players_get_their_own_rate_at_every_step(critic_lr: float, expecte
 
 def test_a_run_trains_at_the_decayed_rates(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     train_on(monkeypatch, points())
-    monkeypatch.setattr(loop, "finish_pictures", lambda run: None)
+    monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
     rates: list[float] = []
     step = torch.optim.Adam.step
 

@@ -15,6 +15,7 @@ from wgan.engine import order, seeded, thread_count
 from wgan.log import Log
 from wgan.monitor import Monitor
 from wgan.optim import set_rate
+from wgan.plots import fonts_are_listed
 from wgan.progress import Progress
 from wgan.rules import cautions
 from wgan.run import Run, check_folder, lock, open_run, start_or_continue
@@ -90,13 +91,11 @@ def train_on(config: Config, path: Path, tty: bool | None) -> Outcome:
                 log.flush()
                 save(players, run, step, monitor.best)
                 break
-            if stop.reason:
-                progress.message(f"{stop.reason}: saving step {done}, then leaving (once more: at once)")
             if evaluating:
                 try:
-                    with stop.leaving_at_once():
-                        stats |= monitor.measure(players, done)
+                    stats |= monitor.measure(players, done, stop.leave)
                 except Interrupted:
+                    progress.message(f"{stop.reason}: saving step {done}, to be evaluated when the run goes on")
                     players.measured = numbers(stats)
                     log.flush()
                     save(players, run, done, monitor.best)
@@ -109,14 +108,17 @@ def train_on(config: Config, path: Path, tty: bool | None) -> Outcome:
                     progress.message(f"step {done}: alarm, {text}")
             if due(config.sample_every, done, last):
                 draw_sheet(players, source, run, log, done)
-            if due(config.checkpoint_every, done, last) or monitor.best == done or stop.reason:
+            leaving = stop.reason  # looked at once: a signal that comes from here on is the next step's
+            if leaving:
+                progress.message(f"{leaving}: saving step {done}, then leaving (once more: at once)")
+            if due(config.checkpoint_every, done, last) or monitor.best == done or leaving:
                 log.flush()
                 save(players, run, done, monitor.best)
             progress.update(done, shown(stats))
-            if stop.reason:
+            if leaving:
                 break
-        if not stop.overdue():
-            finish_pictures(run)
+        with suppress(Interrupted):
+            finish_pictures(run, stop.hurry, curves=not stop.reason or fonts_are_listed())
         return Outcome(open_run(path), stop.code, list(restored.notes))
 
 

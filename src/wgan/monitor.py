@@ -26,7 +26,7 @@ from wgan.metrics.distances import exact_w1, scaled_fid, sliced_w1
 from wgan.metrics.features import classify, features
 from wgan.pictures import to_uint8
 from wgan.run import SELECTION
-from wgan.sheets import generate
+from wgan.sheets import Check, generate, go_on
 from wgan.updates import Players, judge, pack
 
 SAMPLES = 2000  # of each side, at most
@@ -84,21 +84,27 @@ class Monitor:
         """Whether the shipped digit classifier applies."""
         return self.config.data.partition(":")[0] == "mnist"
 
-    def measure(self, p: Players, step: int) -> dict[str, float]:
-        """Return the figures of `step` by tag; every draw depends on the run's seed alone."""
+    def measure(self, p: Players, step: int, check: Check = go_on) -> dict[str, float]:
+        """Return the figures of `step` by tag; every draw depends on the run's seed alone.
+
+        `check` is called every now and then: by raising it ends the measurement, which has then changed nothing.
+        """
+        check()
         n = len(self.reals[0])
-        fakes = self.fakes(p, n, self.reals[1])
-        figures = self.gaps(p, fakes) | self.quality(fakes)
+        fakes = self.fakes(p, n, self.reals[1], check)
+        figures = self.gaps(p, fakes, check)
+        check()
+        figures |= self.quality(fakes)
         self.note(step, figures[SELECTION])
         return figures
 
-    def fakes(self, p: Players, n: int, y: Tensor | None) -> Tensor:
+    def fakes(self, p: Players, n: int, y: Tensor | None, check: Check = go_on) -> Tensor:
         """Return n samples [n, *shape] of the averaged generator, with the labels of the held-out reals."""
         network = p.best_generator
         z = torch.randn(n, network.latent, generator=generator(self.config.seed, 0, "monitor"))
-        return generate(network, z, y if network.classes else None, p.engine)
+        return generate(network, z, y if network.classes else None, p.engine, check)
 
-    def gaps(self, p: Players, fakes: Tensor) -> dict[str, float]:
+    def gaps(self, p: Players, fakes: Tensor, check: Check = go_on) -> dict[str, float]:
         """Return the critic's gap on held-out and on training reals, its largest slope, and their quotient.
 
         The critic is a copy in the state it trains in (batch statistics, no dropout), so that this is the training
@@ -109,9 +115,9 @@ class Monitor:
         n, y = len(fakes), self.reals[1]
         index = torch.randint(len(self.source), (n,), generator=generator(self.config.seed, 0, "monitor train"))
         train_x, train_y = self.source.batch(index)
-        held = scores_of(judged, self.reals[0], y)
-        train = scores_of(judged, train_x, train_y)
-        fake = scores_of(judged, fakes, y)
+        held = scores_of(judged, self.reals[0], y, check)
+        train = scores_of(judged, train_x, train_y, check)
+        fake = scores_of(judged, fakes, y, check)
         slope = slopes(judged, self.reals[0], fakes, y)
         error = float((held.var() / len(held) + train.var() / len(train)).sqrt())
         gap = float(held.mean() - fake.mean())
@@ -199,22 +205,17 @@ def frozen_copy(critic: nn.Module) -> Any:
 
 
 @torch.no_grad()
-def scores_of(p: Players, x: Tensor, y: Tensor | None) -> Tensor:
+def scores_of(p: Players, x: Tensor, y: Tensor | None, check: Check = go_on) -> Tensor:
     """Return the critic's scores [N / pack] of stored or generated samples, in batches of the run's size."""
     size = p.config.batch
     x = x[: len(x) - len(x) % p.config.pack]  # what fills no whole pack is left out
-    whole = range(0, len(x), size)
-    parts = [
-        judge(
-            p,
-            pack(
-                p.augment(p.engine.to_float(x[i : i + size]), i, "monitor"), p.config.pack
-            ),  # as it was trained to see
-            None if y is None else y[i : i + size].to(p.engine.device),
-        )
-        for i in whole
-    ]
-    return torch.cat([score.double().cpu() for score, _ in parts])
+    scores = []
+    for i in range(0, len(x), size):
+        check()
+        seen = pack(p.augment(p.engine.to_float(x[i : i + size]), i, "monitor"), p.config.pack)  # as in training
+        score, _ = judge(p, seen, None if y is None else y[i : i + size].to(p.engine.device))
+        scores.append(score.double().cpu())
+    return torch.cat(scores)
 
 
 def slopes(p: Players, real: Tensor, fake: Tensor, y: Tensor | None) -> Tensor:

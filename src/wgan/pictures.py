@@ -98,16 +98,23 @@ def sample_files(folder: Path) -> list[tuple[int, Path]]:
     return sorted((step_of(path), path) for path in files)
 
 
-def animation(frames: Sequence[tuple[int, Path]], path: Path, fps: float = 4, max_frames: int = 120) -> None:
+def animation(
+    frames: Sequence[tuple[int, Path]],
+    path: Path,
+    fps: float = 4,
+    max_frames: int = 120,
+    check: Callable[[], None] = lambda: None,
+) -> None:
     """Write (step, PNG file) frames as a GIF that loops, in the order of the steps, each with its step drawn on it.
 
-    Evenly thinned to `max_frames`, the first and last always among them; the last stays for two seconds.
+    Evenly thinned to `max_frames`, the first and last always among them; the last stays for two seconds. `check` is called
+    before each is drawn: by raising it ends the work, and `path` stays as it was.
     """
     if not frames:
         raise WganError("an animation needs at least one sample picture")
     frames = thinned(sorted(frames), max_frames)
     durations = [round(1000 / fps)] * (len(frames) - 1) + [2000]
-    drawn = drawn_frames(frames)
+    drawn = drawn_frames(frames, check)
     first = next(drawn)
     options: dict[str, Any] = {"save_all": True, "append_images": drawn, "duration": durations, "loop": 0}
     replace_file(path, lambda file: first.save(file, format="GIF", **options))
@@ -119,7 +126,7 @@ def thinned(frames: Sequence[tuple[int, Path]], most: int) -> list[tuple[int, Pa
     return [frames[i] for i in pick[::-1]]
 
 
-def drawn_frames(frames: Sequence[tuple[int, Path]]) -> Iterator[Image]:
+def drawn_frames(frames: Sequence[tuple[int, Path]], check: Callable[[], None]) -> Iterator[Image]:
     """Yield each frame with its step, read one by one: grey ones keep every grey, coloured ones share one palette."""
     from PIL import Image
 
@@ -128,6 +135,7 @@ def drawn_frames(frames: Sequence[tuple[int, Path]]) -> Iterator[Image]:
     few = frames[:: -(-len(frames) // 8)]
     palette = None if blank.mode == "L" else shared_palette([drawn_frame(step, file, blank) for step, file in few])
     for step, file in frames:
+        check()
         frame = drawn_frame(step, file, blank)
         yield frame.quantize(palette=palette, dither=Image.Dither.NONE) if palette else frame
 

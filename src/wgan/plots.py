@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,13 @@ PANELS: dict[str, dict[str, str]] = {
     "class accuracy": {"class/accuracy_real": "real", "class/accuracy_fake": "fake"},
 }
 UNLESS = {NORM_TITLE: SLOPE_TITLE}  # says less: drawn only if the other is missing
+
+
+def fonts_are_listed() -> bool:
+    """Return whether the first plot will not have to wait for matplotlib's list of fonts, made once on each machine."""
+    import matplotlib
+
+    return any(Path(matplotlib.get_cachedir()).glob("fontlist-*.json"))
 
 
 def limits_of(points: np.ndarray) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,16 +24,27 @@ COLUMNS = 10
 BLOCK = 100  # samples are always made in blocks of this size, so that none depends on how many were asked for
 
 
+Check = Callable[[], None]  # called between two parts of long work: raising ends it
+
+
+def go_on() -> None:
+    """Let long work go on: the check of work that nobody ends."""
+
+
 @torch.no_grad()
-def generate(network: Generator, z: Tensor, y: Tensor | None, engine: Engine) -> Tensor:
-    """Return G(z, y) [N, *shape] as fp32 on the CPU, in evaluation mode, in blocks of BLOCK rows (the last one padded)."""
-    training = network.training
+def generate(network: Generator, z: Tensor, y: Tensor | None, engine: Engine, check: Check = go_on) -> Tensor:
+    """Return G(z, y) [N, *shape] as fp32 on the CPU, in evaluation mode, in blocks of BLOCK rows (the last one padded).
+
+    `check` is called before each block.
+    """
+    training, made = network.training, []
     network.eval()
-    made = [
-        _block(network, z[i : i + BLOCK], None if y is None else y[i : i + BLOCK], engine)
-        for i in range(0, len(z), BLOCK)
-    ]
-    network.train(training)
+    try:
+        for i in range(0, len(z), BLOCK):
+            check()
+            made.append(_block(network, z[i : i + BLOCK], None if y is None else y[i : i + BLOCK], engine))
+    finally:
+        network.train(training)
     return torch.cat(made)
 
 
@@ -80,14 +91,16 @@ def portray(samples: Tensor, source: Source | None) -> Image.Image:
     return scatter(samples[:, :2].numpy(), real, limits_of(real))
 
 
-def finish_pictures(run: Run) -> None:
-    """Write losses.png and progress.gif from what the run folder holds."""
-    records = [r for r in run.log() if "critic/loss" in r]
-    if records:
-        save_png(losses_plot(records), run.path / "losses.png")
+def finish_pictures(run: Run, check: Check = go_on, curves: bool = True) -> None:
+    """Write progress.gif and, with `curves`, losses.png from what the run folder holds; `check` is called in between."""
+    check()
     frames = sample_files(run.samples)
     if frames:
-        animation(frames, run.path / "progress.gif")
+        animation(frames, run.path / "progress.gif", check=check)
+    check()
+    records = [r for r in run.log() if "critic/loss" in r] if curves else []
+    if records:
+        save_png(losses_plot(records), run.path / "losses.png")
 
 
 def save_gif(frames: Sequence[Image.Image], path: Path, fps: float = 20) -> None:

@@ -1,4 +1,8 @@
-"""Stop: how Ctrl-C and SIGTERM end a run within five seconds, with everything saved."""
+"""Stop: how Ctrl-C and SIGTERM end a run within five seconds, with everything saved.
+
+The first signal only asks. What takes long looks whether it was asked: an exception raised by the signal itself could
+fall into a destructor, which prints it and goes on.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 PATIENCE = 2.0  # seconds that the step under way is given to end; then it is cut between two critic updates
+PICTURES = 3.5  # seconds after the signal at which the pictures of the end are left out
 
 
 class Interrupted(Exception):
-    """A signal came within a block that is left at once."""
+    """What is under way is left, because a signal asked for it."""
 
 
 @dataclass
@@ -23,30 +28,30 @@ class Stop:
     reason: str = ""
     code: int = 0
     asked: float = 0.0  # when, on the monotonic clock
-    at_once: bool = False  # what runs now will be run again: leave it by raising Interrupted
 
     def overdue(self) -> bool:
         """Return whether the step has had its time since the signal."""
-        return bool(self.reason) and time.monotonic() - self.asked > PATIENCE
+        return self.since(PATIENCE)
 
-    @contextmanager
-    def leaving_at_once(self) -> Iterator[None]:
-        """Within the block a signal raises Interrupted, and one that came before does so at the start."""
-        self.at_once = True
-        try:
-            if self.reason:
-                raise Interrupted
-            yield
-        finally:
-            self.at_once = False
+    def since(self, seconds: float) -> bool:
+        """Return whether a signal came more than so many seconds ago."""
+        return bool(self.reason) and time.monotonic() - self.asked > seconds
+
+    def leave(self) -> None:
+        """Raise Interrupted once a signal came: called within what will be done again."""
+        if self.reason:
+            raise Interrupted
+
+    def hurry(self) -> None:
+        """Raise Interrupted when a signal came too long ago: called within what can be left out."""
+        if self.since(PICTURES):
+            raise Interrupted
 
     def ask(self, number: int, frame: object) -> None:
         """Handle a signal: the first asks, the second leaves at once."""
         if self.reason:
             raise KeyboardInterrupt
         self.reason, self.code, self.asked = signal.Signals(number).name, 128 + number, time.monotonic()
-        if self.at_once:
-            raise Interrupted
 
 
 @contextmanager
