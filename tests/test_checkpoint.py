@@ -247,6 +247,16 @@ def test_the_last_three_are_kept_and_those_that_are_named(tmp_path):
     assert len(names(tmp_path)) == 8
 
 
+def test_one_that_was_not_planned_is_kept_while_it_is_the_newest(tmp_path):
+    for step in range(5, 20, 2):
+        save(tmp_path, step, tensors(step), {})
+    retain(tmp_path, last=2, planned=lambda step: step % 5 == 0)
+    assert steps(tmp_path) == [5, 15, 19]
+    save(tmp_path, 20, tensors(20), {})
+    retain(tmp_path, last=2, planned=lambda step: step % 5 == 0)
+    assert steps(tmp_path) == [15, 20]
+
+
 def test_what_a_kill_left_half_written_is_swept(folder):
     (folder / ".step-00000015.json.tmp").write_bytes(b"half")
     (folder / "step-00000015.safetensors").write_bytes(b"whole, but its manifest was never written")

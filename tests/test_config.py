@@ -234,7 +234,7 @@ def test_a_difference_in_any_field_but_the_length_is_named_with_both_values(name
 
 
 def test_the_length_is_no_difference():
-    assert FREE_FIELDS == ("steps", "on_nan", "nan_retries")
+    assert FREE_FIELDS == ("steps", "keep_every", "on_nan", "nan_retries")
     assert differences(Config(), Config(steps=9)) == [] == differences(Config(), Config())
 
 

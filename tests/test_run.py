@@ -287,6 +287,7 @@ def test_a_signal_saves_and_leaves_and_the_same_command_finishes_with_the_same_b
     assert f"stopped at step {step}" in said and "the same command goes on" in said and "Traceback" not in said
     finish(run, tmp_path, whole)
     assert f"continuing: {run} at step {step}" in (tmp_path / "out").read_text()
+    assert checkpoint.steps(run / "checkpoints") == [12, 15, 20, 24]  # where it was stopped is not to be seen
 
 
 def test_a_second_ctrl_c_leaves_at_once_with_a_valid_folder(tmp_path, whole):
@@ -341,11 +342,20 @@ def test_a_longer_run_is_the_shorter_one_continued(tmp_path, command, cheap):
         assert (short / name).read_bytes() == (long / name).read_bytes()
 
 
-@pytest.mark.parametrize("flag", ["--log-every=3", "--sample-every=5", "--evaluate-every=1", "--checkpoint-every=1"])
+@pytest.mark.parametrize(
+    "flag", ["--log-every=3", "--sample-every=5", "--evaluate-every=1", "--checkpoint-every=1", "--keep-every=4"]
+)
 def test_how_often_is_logged_sampled_evaluated_or_saved_changes_no_weight(tmp_path, command, cheap, flag, whole):
     assert command(*WORDS, "--run", tmp_path, flag).code == 0
     name = f"checkpoints/step-{LAST:08d}.safetensors"
     assert (tmp_path / name).read_bytes() == whole[name]
+
+
+def test_the_checkpoints_of_every_so_many_steps_are_kept_for_good(tmp_path, command, cheap):
+    assert command(*WORDS, "--run", tmp_path, "--keep-every", 7).code == 0
+    assert checkpoint.steps(tmp_path / "checkpoints") == [7, 12, 14, 15, 20, 21, 24]
+    assert command(*WORDS, "--run", tmp_path, "--steps", 25).code == 0  # the option may change; what is there goes
+    assert checkpoint.steps(tmp_path / "checkpoints") == [12, 15, 20, 25]
 
 
 def test_drawing_sheets_leaves_the_statistics_of_batch_norm_alone(tmp_path, command, cheap):

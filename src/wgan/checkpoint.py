@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,12 +220,16 @@ def remove(folder: Path, step: int, updates: int = 0) -> None:
         (folder / f"{stem(step, updates)}{suffix}").unlink(missing_ok=True)
 
 
-def retain(folder: Path, last: int = 3, keep: Iterable[int] = ()) -> None:
+def retain(
+    folder: Path, last: int = 3, keep: Iterable[int] = (), planned: Callable[[int], bool] = lambda step: True
+) -> None:
     """Delete all but the `last` newest checkpoints and those whose step is in `keep`; sweep what a kill left half written.
 
-    One within a step is kept only while it is the newest of all.
+    One that was not `planned`, because a signal ended the run there, is kept only while it is the newest of all: what is
+    there in the end does not tell where a run was stopped.
     """
-    kept = {(step, 0) for step in [*steps(folder)[-last:], *keep]} | set(moments(folder)[-1:])
+    usual = [step for step in steps(folder) if planned(step)]
+    kept = {(step, 0) for step in [*usual[-last:], *keep]} | set(moments(folder)[-1:])
     for moment in moments(folder):
         if moment not in kept:
             remove(folder, *moment)

@@ -219,6 +219,9 @@ class Config:
     sample_every: int = option(200, "run", "steps between sample sheets; 0 = only at the end", low=0)
     evaluate_every: int = option(500, "run", "steps between evaluations; 0 = only at the end", low=0)
     checkpoint_every: int = option(500, "run", "steps between checkpoints; 0 = only at the end", low=0)
+    keep_every: int = option(
+        0, "run", "steps between checkpoints that are kept for good; 0 = only the last three and the best", low=0
+    )
     on_nan: str = option(
         "stop",
         "run",
@@ -245,9 +248,9 @@ class Config:
 FIELDS = {f.name: f for f in fields(Config)}
 # younger than format 1: missing means the default, which is what was done before
 LATER = (
-    "size", "crop", "channels", "labels", "flip", "augment", "on_nan", "nan_retries", "critic_statistics",
+    "size", "crop", "channels", "labels", "flip", "augment", "keep_every", "on_nan", "nan_retries", "critic_statistics",
 )  # fmt: skip
-FREE_FIELDS = ("steps", "on_nan", "nan_retries")  # what may differ when a run is continued
+FREE_FIELDS = ("steps", "keep_every", "on_nan", "nan_retries")  # what may differ when a run is continued
 
 
 def check_names(values: Mapping[str, Any], where: str = "option") -> None:

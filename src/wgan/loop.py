@@ -19,7 +19,7 @@ from wgan.plots import fonts_are_listed
 from wgan.progress import Progress
 from wgan.rules import cautions
 from wgan.run import Run, check_folder, lock, open_run, start_or_continue
-from wgan.schedule import CRITIC_SCHEDULES, rate_factor, updates_before
+from wgan.schedule import CRITIC_SCHEDULES, due, rate_factor, updates_before
 from wgan.sheets import draw_sheet, finish_pictures
 from wgan.state import facts, restore, resume_engine, save, tidy
 from wgan.stop import Interrupted, Stop, stop_on_signal
@@ -111,7 +111,8 @@ def train_on(config: Config, path: Path, tty: bool | None) -> Outcome:
             leaving = stop.reason  # looked at once: a signal that comes from here on is the next step's
             if leaving:
                 progress.message(f"{leaving}: saving step {done}, then leaving (once more: at once)")
-            if due(config.checkpoint_every, done, last) or monitor.best == done or leaving:
+            saving = due(config.checkpoint_every, done, last) or due(config.keep_every, done)
+            if saving or monitor.best == done or leaving:
                 log.flush()
                 save(players, run, done, monitor.best)
             progress.update(done, shown(stats))
@@ -139,11 +140,6 @@ def take_step(p: Players, source: Source, step: int, stop: Stop, logging: bool) 
     require_finite(stats, step + 1)
     require_finite_weights(p, step + 1)
     return stats | watch(p) if logging else stats
-
-
-def due(every: int, done: int, last: bool) -> bool:
-    """Return whether a duty with cadence `every` (0 = only at the end) falls on step `done`."""
-    return last or (every > 0 and done % every == 0)
 
 
 def critic_phase(p: Players, source: Source, step: int, overdue: Callable[[], bool] = lambda: False) -> Stats:

@@ -1,4 +1,4 @@
-"""What changes over a run: critic updates for each step, learning rate, decay of the averaged generator."""
+"""What changes over a run: critic updates for each step, duties, learning rate, decay of the averaged generator."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def updates_before(schedule: str, step: int, n_critic: int) -> int:
     count = CRITIC_SCHEDULES[schedule]
     whole = sum(count(s, n_critic) for s in range(1000)) if thousands else 0
     return thousands * whole + sum(count(s, n_critic) for s in range(rest))
+
+
+def due(every: int, done: int, last: bool = False) -> bool:
+    """Return whether a duty with cadence `every` (0 = only at the end) falls on step `done`."""
+    return last or (every > 0 and done % every == 0)
 
 
 def rate_factor(decay: str, step: int, steps: int) -> float:

@@ -19,6 +19,7 @@ from wgan.data import Source
 from wgan.engine import Engine, make_engine
 from wgan.errors import WganError
 from wgan.run import Run, has_run, open_run, versions
+from wgan.schedule import due
 from wgan.updates import Players
 
 
@@ -53,7 +54,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor])
 
 
 def save(p: Players, run: Run, step: int, best: int | None, **about: Any) -> None:
-    """Write the checkpoint of `step`, then drop all but the last three and the best.
+    """Write the checkpoint of `step`, then drop those that are not kept.
 
     The manifest says what the step alone does not: critic updates done of the next one, statistics whose evaluation
     was cut short, how often the run went back, and what else `about` names.
@@ -65,8 +66,14 @@ def save(p: Players, run: Run, step: int, best: int | None, **about: Any) -> Non
 
 
 def tidy(run: Run, best: int | None) -> None:
-    """Drop all checkpoints but the last three and the best, and what a kill left behind."""
-    checkpoint.retain(run.checkpoints, keep=[] if best is None else [best])
+    """Drop all checkpoints but the last three, the best and those kept for good, and what a kill left behind."""
+    c = run.config
+    for_good = [step for step in checkpoint.steps(run.checkpoints) if due(c.keep_every, step)]
+    checkpoint.retain(
+        run.checkpoints,
+        keep=for_good if best is None else [*for_good, best],
+        planned=lambda step: step == c.steps or due(c.checkpoint_every, step),
+    )
 
 
 @dataclass(frozen=True)
