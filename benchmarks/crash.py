@@ -1,11 +1,11 @@
 """Kill runs with SIGKILL at chosen and random moments, start them again, and compare every byte with a run left alone.
 
-    python benchmarks/crash.py --kills 100
+    python benchmarks/crash.py --runs 20
 
-For each family of small systems: one run that nobody disturbs; then `wgan train` with the same words is started again
-and again and killed, half of the times inside a chosen place (a checkpoint half written, a line of the log half
-written, an evaluation, a sample sheet, the start-up ...) and half of the times at a random moment from outside. Every
-run that gets to its end is compared, file by file, and the next one begins, until there were so many kills.
+For each family of small systems: one run that nobody disturbs; then so many runs of the same words, each killed one to
+five times before it may end: in turn inside a chosen place (a checkpoint half written, a line of the log half written,
+an evaluation, a sample sheet, the start-up ...) and at a random moment from outside, sometimes stopped by SIGTERM
+besides. Each is then compared with the undisturbed one, file by file.
 
 Each process is forked from this one, which has torch loaded and has computed nothing yet: a start costs little.
 What a kill cannot show is a power cut; for that, every file is synced before it is renamed (docs/reliability.md).
@@ -14,6 +14,7 @@ What a kill cannot show is a power cut; for that, every file is synced before it
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -25,6 +26,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -163,15 +165,15 @@ def start(words: list[str], kill: Kill | None, output: Path) -> int:
         os._exit(code)
 
 
-def wait(child: int, kill_after: float | None) -> int:
-    """Wait for a process, killing it after some seconds; return its exit code, -9 for a kill."""
+def wait(child: int, kill_after: float | None = None, number: int = signal.SIGKILL) -> int:
+    """Wait for a process, sending it a signal after some seconds; return its exit code, -9 for a kill."""
     end = None if kill_after is None else time.monotonic() + kill_after
     while True:
         done, status = os.waitpid(child, 0 if end is None else os.WNOHANG)
         if done:
             return os.waitstatus_to_exitcode(status)
         if end is not None and time.monotonic() > end:
-            os.kill(child, signal.SIGKILL)
+            os.kill(child, number)
             end = None
         time.sleep(0.002)
 
@@ -182,45 +184,55 @@ def contents(run: Path) -> dict[str, bytes]:
     return {str(p.relative_to(run)): p.read_bytes() for p in files if p.name not in ("times.jsonl", ".lock")}
 
 
-def choose(rng: random.Random, seconds: float) -> tuple[Kill | None, float | None]:
-    """Return a kill in a place, or none and after how many seconds to kill from outside."""
-    if rng.random() < 0.5:
-        return None, rng.uniform(0, seconds)
-    place = rng.choice(PLACES)
+def place_for(rng: random.Random, place: str) -> Kill:
+    """Return a kill at one of the visits of a place that a run makes."""
     many = {"log line": 24, "critic update": 24, "final pictures": 2}.get(place, 4)
-    return Kill(place, rng.randint(1, many), rng.random() < 0.5, rng.random() < 0.5), None
+    return Kill(place, rng.randint(1, many), rng.random() < 0.5, rng.random() < 0.5)
 
 
-def crash(words: list[str], kills: int, folder: Path, seed: int) -> dict[str, Any]:
-    """Kill runs of one family `kills` times; return how often, where, and what the finished ones were like."""
-    rng, output = random.Random(seed), folder / "output"
+def crash(words: list[str], runs: int, folder: Path, seed: int) -> dict[str, Any]:
+    """Kill each of `runs` runs of one family one to five times; return where, and what they were like in the end."""
+    rng, output, run = random.Random(seed), folder / "output", folder / "run"
     begun = time.monotonic()
-    assert wait(start([*words, "--run", str(folder / "whole")], None, output), None) == 0, output.read_text()
+    assert wait(start([*words, "--run", str(folder / "whole")], None, output)) == 0, output.read_text()
     seconds, whole = time.monotonic() - begun, contents(folder / "whole")
-    places: Counter[str] = Counter()
-    identical, different, failures = 0, [], []
-    run = folder / "run"
-    while (killed := sum(places.values())) < kills or run.exists():
-        kill, after = choose(rng, seconds) if killed < kills else (None, None)
-        code = wait(start([*words, "--run", str(run)], kill, output), after)
-        if code == -signal.SIGKILL:
-            places[kill.place if kill else "anywhere"] += 1
-        elif code:
+    kills: Counter[str] = Counter()
+    identical, finished, failures = 0, 0, []
+    different: set[str] = set()
+    inside = itertools.cycle(rng.sample(PLACES, len(PLACES)))
+    while finished < runs and not failures:
+        hits = 0
+        for _ in range(rng.randint(1, 5)):
+            if rng.random() < 0.5:
+                kill, after, number = place_for(rng, next(inside)), None, signal.SIGKILL
+            else:
+                number = signal.SIGTERM if rng.random() < 0.2 else signal.SIGKILL
+                kill, after = None, rng.uniform(0, seconds)
+            code = wait(start([*words, "--run", str(run)], kill, output), after, number)
+            if code == -signal.SIGKILL:
+                kills[kill.place if kill else "anywhere"] += 1
+                hits += 1
+            elif code in (-signal.SIGTERM, 128 + signal.SIGTERM):
+                kills["SIGTERM"] += 1
+            elif code:
+                failures.append(output.read_text()[-500:])
+        if not hits and not failures:  # it came to its end every time
+            shutil.rmtree(run, ignore_errors=True)
+            continue
+        if wait(start([*words, "--run", str(run)], None, output)):
             failures.append(output.read_text()[-500:])
-            break
-        else:
-            found = contents(run)
-            wrong = sorted(name for name in found.keys() | whole.keys() if found.get(name) != whole.get(name))
-            identical, different = identical + (not wrong), [*different, *wrong]
-            shutil.rmtree(run)
+        found = contents(run)
+        wrong = {name for name in found.keys() | whole.keys() if found.get(name) != whole.get(name)}
+        finished, identical, different = finished + 1, identical + (not wrong), different | wrong
+        shutil.rmtree(run)
     return {
         "command": "wgan " + shlex.join(words),
-        "kills": sum(places.values()),
-        "by_place": dict(places.most_common()),
-        "finished_runs": identical + bool(different),
+        "runs": finished,
         "identical": identical,
+        "kills": sum(kills.values()) - kills["SIGTERM"],
+        "by_place": dict(kills.most_common()),
         "files_compared": len(whole),
-        "different": sorted(set(different)),
+        "different": sorted(different),
         "failures": failures,
     }
 
@@ -228,28 +240,32 @@ def crash(words: list[str], kills: int, folder: Path, seed: int) -> dict[str, An
 def main() -> int:
     """Kill every family, write the results, and fail when one byte differs."""
     parser = argparse.ArgumentParser(description="kill runs and compare what they come to")
-    parser.add_argument("--kills", type=int, default=100, help="kills for each family")
+    parser.add_argument("--runs", type=int, default=20, help="runs of each family, each killed one to five times")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="families whose name holds this text")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "crash.json")
     found = parser.parse_args()
     report: dict[str, Any] = {
         "date": date.today().isoformat(),
-        "command": shlex.join(["python", "benchmarks/crash.py", *sys.argv[1:]]),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "command": f"python benchmarks/crash.py --runs {found.runs} --seed {found.seed}",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, shared with other work",
         "versions": {**versions(), "numpy": numpy.__version__},
         "families": {},
     }
+    with suppress(OSError, ValueError):  # with --only the other families are kept
+        report["families"] = json.loads(found.out.read_text())["families"] if found.only else {}
     for name, text in ((n, t) for n, t in FAMILIES.items() if found.only in n):
         begun = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            result = crash(["train", *shlex.split(text), *shlex.split(CADENCE)], found.kills, Path(folder), found.seed)
+            result = crash(["train", *shlex.split(text), *shlex.split(CADENCE)], found.runs, Path(folder), found.seed)
         report["families"][name] = {**result, "seconds": round(time.monotonic() - begun)}
-        counted = (f"{result[k]} {k.replace('_', ' ')}" for k in ("kills", "finished_runs", "identical"))
+        counted = (f"{result[k]} {k.replace('_', ' ')}" for k in ("kills", "runs", "identical"))
         print(f"{name}: {', '.join(counted)}", *result["different"], *result["failures"], flush=True)
         checkpoint.write_atomically(found.out, (json.dumps(report, indent=1) + "\n").encode())
-    good = all(not f["different"] and not f["failures"] for f in report["families"].values())
-    print("all identical" if good else "NOT identical")
+    families = list(report["families"].values())
+    good = all(not f["different"] and not f["failures"] for f in families)
+    runs, identical, kills = (sum(f[k] for f in families) for k in ("runs", "identical", "kills"))
+    print(f"{identical} of {runs} runs identical after {kills} kills")
     return 0 if good else 1
 
 
