@@ -25,7 +25,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wgan.data import open_source
-from wgan.figures import MEASURES, Measured, flat
+from wgan.figures import MEASURES
+from wgan.measured import Measured, flat
 from wgan.metrics.coverage import prdc
 from wgan.metrics.distances import kid, relative_fid, sliced_w1
 from wgan.metrics.features import features

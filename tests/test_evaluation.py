@@ -11,7 +11,8 @@ import torch
 from wgan.data import open_source
 from wgan.errors import WganError
 from wgan.evaluation import evaluate
-from wgan.figures import MEASURES, Measured
+from wgan.figures import MEASURES
+from wgan.measured import Measured
 from wgan.metrics.classifier import classification_accuracy
 from wgan.subjects import Subject, from_file, label_numbers, open_reals, to_bytes
 

@@ -19,7 +19,7 @@ from wgan.checkpoint import write_atomically
 from wgan.config import Config
 from wgan.errors import WganError
 from wgan.evaluation import Report
-from wgan.figures import Measured
+from wgan.measured import Measured
 from wgan.monitor import bytes_last
 from wgan.pictures import save_png, sheet
 from wgan.recipes import RECIPES

@@ -14,7 +14,8 @@ from torch import Tensor
 from wgan import checkpoint, generate
 from wgan.data import data_options, is_own
 from wgan.errors import WganError, unknown
-from wgan.figures import MEASURES, Figure, Measured
+from wgan.figures import MEASURES
+from wgan.measured import Figure, Measured
 from wgan.monitor import loss_tracks_quality
 from wgan.run import Run, open_run
 from wgan.subjects import Reals, Subject, from_file, from_model, open_reals

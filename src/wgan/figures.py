@@ -2,103 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from wgan.metrics.certified import EvaluationCritic, certified_w1, certify, fit_critic, sample_bracket
+from wgan.measured import SMALL, Figure, Measured, flat
+from wgan.metrics.certified import certified_w1, certify, sample_bracket
 from wgan.metrics.classifier import classification_accuracy
 from wgan.metrics.coverage import class_histogram, label_accuracy, mode_report, prdc, stacked_modes
 from wgan.metrics.distances import exact_w1, kid, relative_fid, scaled_fid, sliced_w1
-from wgan.metrics.features import classify, features, lenet_card, stacked_digits
-from wgan.metrics.memorisation import Memorisation, memorisation
-from wgan.subjects import Reals, Subject
+from wgan.metrics.features import classify, lenet_card, stacked_digits
+from wgan.metrics.random_features import extractor_name, random_features
 
-Computed = TypeVar("Computed")
-SMALL = 2000  # samples of each side for exact optimal transport
+Rows = NDArray[np.float32]
 PRDC = 5000  # samples of each side for neighbour balls
 BOOTSTRAPS = 10
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure: its value, spread (standard deviation, or None), floor (the same figure, real against real), and terms."""
-
-    name: str
-    value: float
-    spread: float | None = None
-    floor: float | None = None
-    floor_spread: float | None = None
-    n_fake: int = 0
-    n_real: int = 0
-    extractor: str = "pixels"
-    better: str = "lower"
-    note: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """Fakes and reals in the spaces that metrics work in, each computed once; those of the reals once for all subjects."""
-
-    subject: Subject
-    reals: Reals
-
-    @property
-    def fakes(self) -> Tensor:
-        """The fakes as stored: uint8 images or float32 vectors."""
-        return self.subject.fakes
-
-    @property
-    def is_image(self) -> bool:
-        """Whether the samples are images."""
-        return self.fakes.dim() == 4
-
-    @property
-    def is_digits(self) -> bool:
-        """Whether the shipped digit classifier applies."""
-        return self.reals.test.name.partition(":")[0] == "mnist" and tuple(self.fakes.shape[1:]) == (1, 28, 28)
-
-    @functools.cached_property
-    def features(self) -> NDArray[np.float32]:
-        """Classifier features of the fakes."""
-        return features(self.fakes)
-
-    @functools.cached_property
-    def predicted(self) -> NDArray[np.int64]:
-        """The digit the classifier sees in each fake."""
-        return classify(self.fakes)
-
-    @functools.cached_property
-    def evaluation_critic(self) -> EvaluationCritic:
-        """A 1-Lipschitz critic fitted to training reals and the first half of the fakes; the second half is held out."""
-        return fit_critic(flat(self.reals.fitting[0]), flat(self.fakes[: len(self.fakes) // 2]))
-
-    @functools.cached_property
-    def memorised(self) -> Memorisation:
-        """Nearest training neighbours of the fakes, beside those of held-out reals."""
-        n = min(SMALL, len(self.fakes), len(self.reals.held_out[0]))
-        train = self.of_reals(
-            "train rows", lambda: flat(self.reals.train.batch(torch.arange(len(self.reals.train)))[0])
-        )
-        return memorisation(flat(self.fakes[:n]), flat(self.reals.held_out[0][:n]), train)
-
-    def of_reals(self, name: str, make: Callable[[], Computed]) -> Computed:
-        """Return what `make` computes from the reals alone, once for all checkpoints."""
-        if name not in self.reals.cache:
-            self.reals.cache[name] = make()
-        found: Computed = self.reals.cache[name]
-        return found
-
-    def real_features(self, part: str) -> NDArray[np.float32]:
-        """Classifier features of the held-out or floor reals."""
-        x = self.reals.held_out[0] if part == "held_out" else self.reals.floor[0]
-        return self.of_reals(f"features {part}", lambda: features(x))
 
 
 @dataclass(frozen=True)
@@ -110,19 +30,12 @@ class Measure:
     default: bool = True
 
 
-def flat(x: Tensor) -> NDArray[np.float32]:
-    """Return samples as rows: pixels in [0, 1], or vectors in their own units."""
-    y = x.float() / 255 if x.dtype == torch.uint8 else x.float()
-    rows: NDArray[np.float32] = y.flatten(1).numpy()
-    return rows
-
-
 def lenet_name() -> str:
     """Return the extractor's name with the head of its hash."""
     return f"lenet-mnist {lenet_card()['sha256'][:12]}"
 
 
-def bootstrap(function: Callable[[NDArray[np.float32]], float], x: NDArray[np.float32]) -> float:
+def bootstrap(function: Callable[[Rows], float], x: Rows) -> float:
     """Return the standard deviation of a figure over resampled fakes (BOOTSTRAPS draws, fixed seed)."""
     rng = np.random.default_rng(0)
     return float(np.std([function(x[rng.integers(len(x), size=len(x))]) for _ in range(BOOTSTRAPS)], ddof=1))
@@ -153,13 +66,26 @@ def prdc_figures(m: Measured) -> Iterator[Figure]:
         fake, real, floor = m.features, m.real_features("held_out"), m.real_features("floor")
     else:
         fake, real, floor = flat(m.fakes), flat(m.reals.held_out[0]), flat(m.reals.floor[0])
+    space = lenet_name() if m.is_digits else "pixels" if m.is_image else "columns"
+    yield from prdc_of(m, fake, real, floor, space)
+
+
+def random_figures(m: Measured) -> Iterator[Figure]:
+    """Precision, recall, density and coverage of images in the features of a network with random weights."""
+    real = m.of_reals("random features held_out", lambda: random_features(m.reals.held_out[0][:PRDC]))
+    floor = m.of_reals("random features floor", lambda: random_features(m.reals.floor[0][:PRDC]))
+    c, h, w = m.fakes.shape[1:]
+    yield from prdc_of(m, random_features(m.fakes[:PRDC]), real, floor, extractor_name(c, h, w), "random-")
+
+
+def prdc_of(m: Measured, fake: Rows, real: Rows, floor: Rows, space: str, prefix: str = "") -> Iterator[Figure]:
+    """The four figures of neighbour balls in one space, at equal numbers, beside those of the floor."""
     n = min(PRDC, len(fake), len(real), len(floor))
     found = prdc(fake[:n], real[:n])
-    best = m.of_reals(f"floor prdc {n}", lambda: prdc(floor[:n], real[:n]))
-    space = lenet_name() if m.is_digits else "pixels" if m.is_image else "columns"
+    best = m.of_reals(f"floor {prefix}prdc {n}", lambda: prdc(floor[:n], real[:n]))
     for name in found._fields:
         value, floor_value = getattr(found, name), getattr(best, name)
-        yield Figure(name, value, None, floor_value, None, n, n, space, "higher", "k = 5")
+        yield Figure(prefix + name, value, None, floor_value, None, n, n, space, "higher", "k = 5")
 
 
 def w1_figures(m: Measured) -> Iterator[Figure]:
@@ -292,6 +218,10 @@ def _modes(m: Measured) -> str:
     return "" if m.reals.test.modes is not None else "the modes of this data are not known"
 
 
+def _images(m: Measured) -> str:
+    return "" if m.is_image else "it is for images"
+
+
 def _always(m: Measured) -> str:
     return ""
 
@@ -304,6 +234,7 @@ MEASURES: dict[str, Measure] = {
     "fid-lenet": Measure(_digits, fid_figures),
     "kid-lenet": Measure(_digits, kid_figures),
     "prdc": Measure(_always, prdc_figures),
+    "prdc-random": Measure(_images, random_figures),
     "certified-w1": Measure(_few, w1_figures),
     "bracket": Measure(_always, bracket_figures),
     "sliced-w1": Measure(_always, sliced_figures),

@@ -1,0 +1,87 @@
+"""Features of a convolutional network with random weights: for images of any kind, without labels or a trained classifier."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from wgan.errors import WganError
+
+SEED = 20_180_522
+WIDTHS = (32, 64, 128, 128, 128, 128)  # channels; the map is halved after each
+SMALLEST = 8  # pixels: the map is halved while it is larger
+GRID = 2  # the last map is averaged over GRID x GRID parts
+FEATURES = 128
+SLOPE = 0.2  # of the leaky ReLU
+CHUNK = 64  # every forward pass has exactly this many rows, so a feature never depends on how images were batched
+
+
+def stages(height: int, width: int) -> int:
+    """Return how many convolutions, each followed by a halving, images of these sides get."""
+    count, side = 1, min(height, width) // 2
+    while side > SMALLEST and count < len(WIDTHS):
+        count, side = count + 1, side // 2
+    return count
+
+
+@functools.cache
+def weights(channels: int, count: int) -> tuple[Tensor, ...]:
+    """Return the kernels for images of `channels`: N(0, 2 / fan-in) draws of a fixed seed, the projection last."""
+    rng = np.random.default_rng([SEED, channels, count])
+    sizes = [channels, *WIDTHS[:count]]
+    shapes = [(b, a, 3, 3) for a, b in itertools.pairwise(sizes)] + [(FEATURES, sizes[-1] * GRID * GRID)]
+    return tuple(torch.from_numpy(_kernel(rng, shape)) for shape in shapes)
+
+
+def _kernel(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    fan_in = int(np.prod(shape[1:]))
+    return (rng.standard_normal(shape) * np.sqrt(2 / fan_in)).astype(np.float32)
+
+
+def extractor_name(channels: int, height: int, width: int) -> str:
+    """Return what the extractor is called in a report, with the head of its weights' sha256."""
+    digest = hashlib.sha256()
+    for kernel in weights(channels, stages(height, width)):
+        digest.update(kernel.numpy().tobytes())
+    return f"random-conv {digest.hexdigest()[:12]}"
+
+
+@torch.no_grad()
+def random_features(images: Any) -> NDArray[np.float32]:
+    """Return features of a random network: h ← halve(lrelu(W * h)) while the map is larger than 8 pixels, then a projection.
+
+    images uint8 [N, C, H, W], any C, sides of at least 4 -> float32 [N, 128], arbitrary unit.
+    Source: random embeddings for precision and recall, Naeem et al. 2020, section 4.2; the network is our own.
+    Errors: WganError for another dtype or shape, or no image. Nothing is learned: the features see colours, edges and
+    where they lie, not what is shown. The weights depend on C and on the number of stages alone: compare figures only
+    where the printed hash is the same.
+    """
+    x = torch.as_tensor(images)
+    if x.dtype != torch.uint8 or x.ndim != 4 or min(x.shape[2:]) < 4:
+        name = str(x.dtype).removeprefix("torch.")
+        raise WganError(
+            f"random features need uint8 images [N, C, H, W] of at least 4 pixels, not {name} {list(x.shape)}"
+        )
+    if len(x) == 0:
+        raise WganError("there is no image to look at: N is 0")
+    *kernels, projection = weights(x.shape[1], stages(*x.shape[2:]))
+    outputs = []
+    for start in range(0, len(x), CHUNK):
+        part = x[start : start + CHUNK].cpu()
+        h = torch.zeros(CHUNK, *x.shape[1:])
+        h[: len(part)] = part.float() / 127.5 - 1
+        h = h.contiguous(memory_format=torch.channels_last)
+        for kernel in kernels:
+            h = F.avg_pool2d(F.leaky_relu(F.conv2d(h, kernel, padding=1), SLOPE), 2)
+        h = F.adaptive_avg_pool2d(h, GRID).flatten(1) @ projection.T
+        outputs.append(h[: len(part)])
+    result: NDArray[np.float32] = torch.cat(outputs).numpy()
+    return result
