@@ -216,7 +216,7 @@ def others(name, old):
     """Return values of the field's type that differ from `old`."""
     if isinstance(old, str):
         return [c for c in FIELDS[name].metadata["choices"] if c != old] or [old + "x"]
-    return [old + 1, old - 1, old / 2, old + 0.25] if isinstance(old, float) else [old + 1, 8, 32, 1, 3]
+    return [old + 1, old - 1, old / 2, old + 0.25] if isinstance(old, float) else [old + 1, 8, 32, 1, 3, 0]
 
 
 def allowed(name, value):

@@ -35,7 +35,7 @@ from wgan.config import FIELDS, Config
 from wgan.engine import Draws, order
 from wgan.errors import WganError
 from wgan.losses import OBJECTIVES, clip_weights
-from wgan.optim import OPTIMIZERS, KerasRMSprop, build_optimizers
+from wgan.optim import OPTIMIZERS, FastAdam, KerasRMSprop, build_optimizers
 from wgan.schedule import CRITIC_SCHEDULES, ema_decay, rate_factor, updates_before
 from wgan.updates import (
     Players,
@@ -676,13 +676,13 @@ def test_a_run_trains_at_the_decayed_rates(monkeypatch: pytest.MonkeyPatch, tmp_
     train_on(monkeypatch, points())
     monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
     rates: list[float] = []
-    step = torch.optim.Adam.step
+    step = FastAdam.step
 
-    def noted(self: torch.optim.Adam, *rest: Any) -> Any:
+    def noted(self: FastAdam, *rest: Any) -> Any:
         rates.append(self.param_groups[0]["lr"])
         return step(self, *rest)
 
-    monkeypatch.setattr(torch.optim.Adam, "step", noted)
+    monkeypatch.setattr(FastAdam, "step", noted)
     config = points_config(lr=0.01, lr_decay="linear", steps=4, n_critic=1)
     wgan.train(run=tmp_path / "run", **options_of(config))
     assert rates == pytest.approx([0.01, 0.01, 0.0075, 0.0075, 0.005, 0.005, 0.0025, 0.0025])

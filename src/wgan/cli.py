@@ -55,6 +55,9 @@ def add_train(commands: Any) -> None:
         title = f.metadata["group"]
         group = groups[title] = groups.get(title) or p.add_argument_group(title)
         group.add_argument(dashed(f"--{name}"), dest=f"option_{name}", metavar=metavar(f), help=flag_help(f))
+    groups["run"].add_argument(
+        "--no-fast", dest="option_fast", action="store_const", const="0", help="the same as --fast 0"
+    )
     p.set_defaults(function="train")
 
 
