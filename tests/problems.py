@@ -115,6 +115,7 @@ TRAINING = {
     "sampling": "epoch",
     "flip": 0,
     "augment": 0.0,
+    "augment_target": 0.0,
     "generator_batch": 0,
     "generator_activation": "relu",
     "generator_init": 0.0,

@@ -54,6 +54,14 @@ class Config:
         low=0,
         high=1,
     )
+    augment_target: float = option(
+        0.0,
+        "data",
+        "overfitting of the critic at which the share of augmented images is held, 0.3 for example; 0 = the share is fixed "
+        "(Karras 2020)",
+        low=0,
+        high=1,
+    )
     sampling: str = option(
         "epoch",
         "data",
@@ -255,8 +263,8 @@ class Config:
 FIELDS = {f.name: f for f in fields(Config)}
 # younger than format 1: missing means the default, which is what was done before
 LATER = (
-    "size", "crop", "channels", "labels", "flip", "augment", "keep_every", "on_nan", "nan_retries", "critic_statistics",
-    "fast",
+    "size", "crop", "channels", "labels", "flip", "augment", "augment_target", "keep_every", "on_nan", "nan_retries",
+    "critic_statistics", "fast",
 )  # fmt: skip
 FREE_FIELDS = ("steps", "keep_every", "on_nan", "nan_retries")  # what may differ when a run is continued
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from wgan.adaptive import follow, require_held_out
 from wgan.config import Config
 from wgan.data import Source, data_options, open_source
 from wgan.engine import order, seeded, thread_count
@@ -64,6 +65,7 @@ def train_on(config: Config, path: Path, tty: bool | None) -> Outcome:
         engine = resume_engine(config, path)
         stack.enter_context(thread_count(engine.threads))
         players = make_players(config, engine, source)  # before the folder: what cannot be built leaves no trace
+        require_held_out(Monitor(config, source))
         stack.callback(lock(path).release)
         run = start_or_continue(path, config, facts(engine, source) | source.facts())
         restored = restore(players, run)
@@ -91,6 +93,7 @@ def train_on(config: Config, path: Path, tty: bool | None) -> Outcome:
                 log.flush()
                 save(players, run, step, monitor.best)
                 break
+            stats = follow(players, monitor, done, stats)
             if evaluating:
                 try:
                     stats |= monitor.measure(players, done, stop.leave)

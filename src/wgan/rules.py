@@ -44,5 +44,7 @@ def check_combinations(c: Config) -> None:
         raise WganError(f"pack {c.pack} must divide batch {c.batch} (and generator_batch {c.generator_batch})")
     if c.pack > 1 and (c.critic_conditioning != "none" or c.class_critic or c.class_generator):
         raise WganError("pack above 1 needs an unconditional critic: set critic_conditioning none and class weights 0")
+    if c.augment_target and c.split != "train":
+        raise WganError(f"augment_target needs held-out images, and split {c.split} trains on them: use split train")
     if c.generator_latents == "last" and c.generator_batch not in (0, c.batch):
         raise WganError("generator_latents last needs generator_batch 0 (the critic's batch)")

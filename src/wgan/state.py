@@ -59,7 +59,8 @@ def save(p: Players, run: Run, step: int, best: int | None, **about: Any) -> Non
     The manifest says what the step alone does not: critic updates done of the next one, statistics whose evaluation
     was cut short, how often the run went back, and what else `about` names.
     """
-    left = {"measured": p.measured} if p.measured else {}
+    left: dict[str, Any] = {"measured": p.measured} if p.measured else {}
+    left |= {"share": p.share} if p.config.augment_target else {}
     more = {"config": p.config.recipe, "versions": versions(), "parts": sorted(state(p)), "retries": p.engine.stream}
     checkpoint.save(run.checkpoints, step, checkpoint.flatten(state(p)), {**more, **left, **about}, p.updates)
     tidy(run, best)
@@ -103,7 +104,7 @@ def restore(p: Players, run: Run) -> Restored:
         raise WganError(f"the checkpoint of step {found.step} in {run.path} does not fit the networks of its config: "
                         "one of them was changed, or written by another wgan") from None  # fmt: skip
     m = found.manifest
-    p.updates, p.measured = found.updates, m.get("measured", {})
+    p.updates, p.measured, p.share = found.updates, m.get("measured", {}), m.get("share", p.share)
     p.engine = replace(p.engine, stream=m.get("retries", 0))
     done = found.step == run.config.steps and not p.measured
     inside = f" and {p.updates} critic updates of the next" if p.updates else ""

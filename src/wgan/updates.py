@@ -47,6 +47,7 @@ class Players:
     clipped: list[Tensor]  # what weight clipping bounds; empty when it is off
     updates: int = 0  # critic updates of the step under way that are done: above 0 where a signal cut a long phase
     measured: dict[str, float] = field(default_factory=dict)  # statistics of a step whose evaluation a signal cut
+    share: float = 0.0  # of augmented images; it moves where `augment_target` is on
 
     @property
     def best_generator(self) -> Generator:
@@ -55,8 +56,7 @@ class Players:
 
     def augment(self, x: Tensor, step: int, purpose: str) -> Tensor:
         """Return x [B, C, H, W], real or fake, as the critic sees it: changed when `augment` is on, by draws of its own."""
-        c = self.config
-        return augment(x, c.augment, self.engine.draws(c.seed, step, purpose, len(x))) if c.augment else x
+        return augment(x, self.share, self.engine.draws(self.config.seed, step, purpose, len(x))) if self.share else x
 
     def mirror(self, x: Tensor, position: int) -> Tensor:
         """Return real images x [B, C, H, W], half of them mirrored when `flip` is on: a mirrored one counts as data."""
@@ -69,7 +69,7 @@ class Players:
 
 def make_players(config: Config, engine: Engine, source: Source) -> Players:
     """Build both networks (weights a function of the seed alone), the average and the optimizers on the device."""
-    if (config.flip or config.augment) and not source.is_image:
+    if (config.flip or config.augment or config.augment_target) and not source.is_image:
         raise WganError(f"flip and augment are for images, and {source.name} holds vectors: leave them out")
     with seeded(config.seed, 0, "initial weights"):
         generator, critic = build(config, source.shape, source.classes)
@@ -83,7 +83,7 @@ def make_players(config: Config, engine: Engine, source: Source) -> Players:
     rules = objective(config.objective)
     clipped = clippable(critic, config.clip_scope) if rules.clip else []
     optimizers = build_optimizers(generator, critic, config)
-    return Players(config, engine, rules, generator, critic, average, *optimizers, clipped)
+    return Players(config, engine, rules, generator, critic, average, *optimizers, clipped, share=config.augment)
 
 
 def pack(x: Tensor, m: int) -> Tensor:
