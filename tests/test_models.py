@@ -93,6 +93,7 @@ def kinds(chain: Chain) -> list[str]:
     names = {
         "BatchNorm2d": "norm",
         "CappedReLU": "relu-cap",
+        "Dense": "linear",
         "LeakyReLU": "lrelu",
         "MaxPool2d": "pool",
         "FeatureMap": "map",

@@ -17,6 +17,7 @@ from conftest import CONDITIONAL
 
 from wgan import checkpoint, cli, loop, state
 from wgan.config import Config
+from wgan.data import open_source
 from wgan.errors import WganError
 from wgan.log import read_log
 from wgan.recipes import configure
@@ -194,7 +195,7 @@ def test_a_continued_run_keeps_the_facts_it_was_begun_with(tmp_path):
     start_or_continue(tmp_path, Config(), FACTS)
     other = {**FACTS, "precision": "bf16", "threads": 7}
     assert start_or_continue(tmp_path, Config(), other).facts["threads"] == 1
-    engine = state.resume_engine(Config(), tmp_path)
+    engine = state.resume_engine(Config(), tmp_path, open_source("ring"))
     assert (engine.precision, engine.threads) == ("fp32", 1)
 
 

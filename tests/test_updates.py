@@ -318,7 +318,7 @@ class Spy:
         monkeypatch.setattr(loop, "generator_update", lambda p, z, y, *rest: self.generator.append((z, y)) or {})
 
     def make_fakes(self, p: Players, z: Tensor, y: Tensor | None) -> Tensor:
-        self.latents.append(z)
+        self.latents += z.split(p.config.batch)  # of all critic updates of a step at once, or of each
         self.fake_labels.append(y)
         return z
 

@@ -73,6 +73,8 @@ def steps() -> Iterator[None]:
     images, labels = mnist("train", "t10k")
     data = scaled(images)
     critic, generator = make_critic(), make_generator()
+    # Keras 3 builds the step at its first call: that must come before the critic is frozen in the other model
+    critic.train_on_batch(data[:BATCH], [-np.ones((BATCH, 1), np.float32), labels[:BATCH, None]])
     critic.trainable = False
     z, label = keras.Input((LATENT,)), keras.Input((1,), dtype="int32")
     both = keras.Model([z, label], critic(generator([z, label])))

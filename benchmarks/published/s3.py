@@ -51,6 +51,8 @@ def make_generator() -> keras.Model:
 def steps() -> Iterator[None]:
     data = scaled(mnist("train")[0])
     critic, generator = make_critic(), make_generator()
+    # Keras 3 builds the step at its first call: that must come before the critic is frozen in the other model
+    critic.train_on_batch(data[:BATCH], -np.ones((BATCH, 1), np.float32))
     critic.trainable = False
     both = keras.Sequential([generator, critic])
     both.compile(loss=wasserstein, optimizer=rmsprop())

@@ -187,6 +187,19 @@ def add_compare(commands: Any) -> None:
     p.set_defaults(function="compare")
 
 
+def add_benchmark(commands: Any) -> None:
+    """Declare `wgan benchmark`."""
+    p = commands.add_parser("benchmark", help="measure what a training step costs on this machine")
+    p.add_argument("names", nargs="*", metavar="RECIPE", help="default: one of each kind")
+    p.add_argument("--steps", type=whole, default=20, help="timed steps of each recipe (default: 20)")
+    p.add_argument("--batch", type=whole, help="another batch size than the recipe's")
+    p.add_argument("--threads", type=whole, default=0, help="CPU threads; 0 = every core (default: 0)")
+    p.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp64 (default: auto)")
+    p.add_argument("--no-fast", dest="fast", action="store_false", help="the plain ways of computing")
+    p.add_argument("--out", metavar="FILE.json", help="write the figures, too")
+    p.set_defaults(function="benchmark")
+
+
 def add_recipes(commands: Any) -> None:
     """Declare `wgan recipes`."""
     p = commands.add_parser("recipes", help="list the recipes")
@@ -199,7 +212,8 @@ def parser() -> Parser:
                formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)  # fmt: skip
     p.add_argument("--version", action="version", version=f"wgan {__version__}")
     commands = p.add_subparsers(metavar="COMMAND", parser_class=Parser)
-    for add in (add_train, add_data, add_sample, add_interpolate, add_evaluate, add_report, add_compare, add_recipes):
+    making = (add_train, add_data, add_sample, add_interpolate)
+    for add in (*making, add_evaluate, add_report, add_compare, add_benchmark, add_recipes):
         add(commands)
     return p
 
@@ -214,6 +228,10 @@ def function(name: str) -> Callable[[argparse.Namespace], int]:
         from wgan import compare
 
         return compare.command
+    if name == "benchmark":
+        from wgan import benchmark
+
+        return benchmark.command
     from wgan import commands
 
     return commands.COMMANDS[name]

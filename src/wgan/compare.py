@@ -14,7 +14,7 @@ from typing import Any
 from wgan.cells import Cell, Request, cells, check_steps, forwards
 from wgan.checkpoint import write_atomically
 from wgan.data import open_source
-from wgan.engine import make_engine, thread_count
+from wgan.engine import thread_count
 from wgan.errors import WganError
 from wgan.estimate import measure
 from wgan.evaluation import evaluate
@@ -22,6 +22,7 @@ from wgan.loop import train
 from wgan.monitor import loss_tracks_quality
 from wgan.probes import critic_weights, vanishing
 from wgan.run import SELECTION, Run, make_folder, open_run
+from wgan.state import engine_for
 from wgan.tally import summary
 from wgan.updates import make_players
 
@@ -159,7 +160,7 @@ def seconds_per_step(cell: Cell, is_image: bool) -> float:
     """Return how long a step of a cell takes, from a few real ones."""
     config = cell.config(is_image)
     source = open_source(config.data, config.split)
-    engine = make_engine(config.device, config.precision, config.threads, "conv" in (config.generator, config.critic))
+    engine = engine_for(config, source)
     with thread_count(engine.threads):
         return measure(make_players(config, engine, source), source) / config.steps
 

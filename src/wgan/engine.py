@@ -141,14 +141,15 @@ def _epoch(seed: int, epoch: int, size: int) -> Tensor:
     return _PERMUTATIONS[key]
 
 
-def make_engine(device: str = "auto", precision: str = "auto", threads: int = 0, convolutional: bool = False) -> Engine:
+def make_engine(device: str = "auto", precision: str = "auto", threads: int = 0, images: bool = False) -> Engine:
     """Resolve 'auto' and return the Engine; WganError for a device that is not there.
 
-    precision auto: bf16 for convolutional networks where the hardware multiplies it natively, else fp32.
+    precision auto: bf16 for images where the hardware multiplies it natively, else fp32 (a coordinate of a vector needs
+    more than 8 bits).
     """
     where = _device(device)
     count = threads or _cores()
-    chosen = precision if precision != "auto" else ("bf16" if convolutional and has_bf16(where) else "fp32")
+    chosen = precision if precision != "auto" else ("bf16" if images and has_bf16(where) else "fp32")
     if chosen == "fp64" and where.type == "mps":
         raise WganError("precision fp64 is not available on mps: use cpu")
     return Engine(where, chosen, count)

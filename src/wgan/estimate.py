@@ -9,12 +9,12 @@ from dataclasses import asdict
 from wgan.checkpoint import flatten
 from wgan.config import Config
 from wgan.data import Source, data_options, open_source
-from wgan.engine import make_engine, thread_count
+from wgan.engine import thread_count
 from wgan.loop import critic_phase, generator_phase, numbers
 from wgan.models import parameter_count
 from wgan.progress import clock_text
 from wgan.schedule import updates_before
-from wgan.state import state
+from wgan.state import engine_for, state
 from wgan.updates import Players, make_players
 
 PROBE = 3  # timed steps, after one that warms up
@@ -25,7 +25,7 @@ def estimate(config: Config) -> Iterator[str]:
     for name, value in asdict(config).items():
         yield f"{name:20} {value}"
     source = open_source(config.data, config.split, options=data_options(config))
-    engine = make_engine(config.device, config.precision, config.threads, "conv" in (config.generator, config.critic))
+    engine = engine_for(config, source)
     with thread_count(engine.threads):
         players = make_players(config, engine, source)
         yield ""

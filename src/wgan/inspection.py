@@ -15,7 +15,7 @@ from wgan.config import Config
 from wgan.data import Options, Source, data_options, is_own, open_source
 from wgan.data.own import absolute, prepared
 from wgan.data.store import Prepared
-from wgan.engine import make_engine, thread_count
+from wgan.engine import thread_count
 from wgan.errors import WganError
 from wgan.estimate import measure
 from wgan.monitor import bytes_last
@@ -23,6 +23,7 @@ from wgan.pictures import save_png, sheet
 from wgan.plots import scatter
 from wgan.progress import clock_text
 from wgan.recipes import configure
+from wgan.state import engine_for
 from wgan.updates import make_players
 
 FEW, VERY_FEW = 5000, 500  # images
@@ -155,6 +156,6 @@ def steps_for(side: int) -> int:
 
 def seconds(config: Config, source: Source) -> float:
     """Return the measured seconds of a whole run."""
-    engine = make_engine(config.device, config.precision, config.threads, "conv" in (config.generator, config.critic))
+    engine = engine_for(config, source)
     with thread_count(engine.threads):
         return measure(make_players(config, engine, source), source)

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from wgan.adaptive import follow, require_held_out
@@ -62,7 +63,7 @@ def train_on(config: Config, path: Path, tty: bool | None) -> Outcome:
     check_folder(path)
     source = open_source(config.data, config.split, options=data_options(config))
     with ExitStack() as stack:
-        engine = resume_engine(config, path)
+        engine = resume_engine(config, path, source)
         stack.enter_context(thread_count(engine.threads))
         players = make_players(config, engine, source)  # before the folder: what cannot be built leaves no trace
         require_held_out(Monitor(config, source))
@@ -153,11 +154,13 @@ def critic_phase(p: Players, source: Source, step: int, overdue: Callable[[], bo
     c = p.config
     count = CRITIC_SCHEDULES[c.critic_schedule](step, c.n_critic)
     stats: Stats = {}
+    together = fakes_together(p, step, count)
+    shared = real_batch(p, source, step, 0) if c.real_batches == "shared" else None
     for k in range(p.updates, count):
-        real, y = real_batch(p, source, step, k)
-        z = p.engine.draws(c.seed, step, f"critic latent {k}", c.batch).normal(c.latent)
+        real, y = shared or real_batch(p, source, step, k)
         with randomness(p, step, f"critic dropout {k}"):
-            fake = p.augment(make_fakes(p, z, y), step, f"augment fake {k}")
+            fake = together[k] if together else make_fakes(p, critic_latents(p, step, k), y)
+            fake = p.augment(fake, step, f"augment fake {k}")
             real = p.augment(real, step, f"augment real {k}")
             draws = p.engine.draws(c.seed, step, f"critic points {k}", c.batch // c.pack)
             stats = critic_update(p, real, fake, y, draws)
@@ -168,12 +171,31 @@ def critic_phase(p: Players, source: Source, step: int, overdue: Callable[[], bo
     return stats
 
 
+def critic_latents(p: Players, step: int, k: int) -> Tensor:
+    """Return the latents [B, Z] of critic update k at `step`."""
+    c = p.config
+    return p.engine.draws(c.seed, step, f"critic latent {k}", c.batch).normal(c.latent)
+
+
+def fakes_together(p: Players, step: int, count: int) -> list[Tensor]:
+    """Return the fakes of all critic updates of `step`, made in one pass; none where that gains nothing or changes them.
+
+    A small MLP gains: a pass costs more in calls than in products. Batch norm makes a fake depend on its batch. All are
+    made also where a stopped run goes on within the phase: another number of rows might round differently.
+    """
+    c = p.config
+    if not c.fast or c.generator != "mlp" or c.generator_norm == "batch" or p.generator.classes or not 1 < count <= 16:
+        return []
+    latents = torch.cat([critic_latents(p, step, k) for k in range(count)])
+    return [*make_fakes(p, latents, None).split(c.batch)]
+
+
 def generator_phase(p: Players, source: Source, step: int) -> Stats:
     """Update the generator once; labels follow the data's own frequencies."""
     c, rows = p.config, p.config.generator_batch or p.config.batch
     last = CRITIC_SCHEDULES[c.critic_schedule](step, c.n_critic) - 1
     if c.generator_latents == "last":
-        z = p.engine.draws(c.seed, step, f"critic latent {last}", rows).normal(c.latent)
+        z = critic_latents(p, step, last)
         _, y = real_batch(p, source, step, last)
     else:
         z = p.engine.draws(c.seed, step, "generator latent", rows).normal(c.latent)

@@ -113,10 +113,14 @@ def restore(p: Players, run: Run) -> Restored:
     return Restored(start, found.step + p.updates == 0, (*notes, note), m.get("event", ""))
 
 
-def resume_engine(config: Config, path: Path) -> Engine:
+def engine_for(config: Config, source: Source) -> Engine:
+    """Return the engine of a new run: precision auto is bf16 for images, where the hardware has it, and fp32 for vectors."""
+    return make_engine(config.device, config.precision, config.threads, source.is_image)
+
+
+def resume_engine(config: Config, path: Path, source: Source) -> Engine:
     """Return the engine; a run that is continued keeps the precision and threads it was begun with, for equal bits."""
-    convolutional = "conv" in (config.generator, config.critic)
-    engine = make_engine(config.device, config.precision, config.threads, convolutional)
+    engine = engine_for(config, source)
     if not has_run(path):
         return engine
     known = open_run(path).facts

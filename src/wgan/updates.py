@@ -26,6 +26,7 @@ from wgan.losses import (
     share_at_bound,
 )
 from wgan.models import Critic, Generator, build
+from wgan.models.products import inputs_only
 from wgan.optim import build_optimizers
 from wgan.schedule import ema_decay
 
@@ -119,12 +120,19 @@ def judge_both(
 def critic_update(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draws: Draws) -> Stats:
     """Update the critic on real and fake [B, *shape] that share labels y [B]; return its statistics."""
     real, fake = pack(real, p.config.pack), pack(fake, p.config.pack)
-    p.critic.requires_grad_(True).train()
+    thaw(p)
     if p.config.critic_update == "separate":
         return _separate_update(p, real, fake, y)
     loss, stats = critic_loss(p, real, fake, y, draws)
     _critic_step(p, loss)
     return stats
+
+
+def thaw(p: Players) -> None:
+    """Let the critic learn again after a generator's update; to ask first is cheaper than to walk over every module."""
+    held = p.config.critic_statistics == "running"  # its batch norms were set apart, one by one
+    if held or not p.critic.training or not all(w.requires_grad for w in p.critic.parameters()):
+        p.critic.requires_grad_(True).train()
 
 
 def critic_loss(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draws: Draws) -> tuple[Tensor, Stats]:
@@ -147,7 +155,8 @@ def penalty_term(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draws
     assert p.objective.penalty is not None
     points = POINTS[p.objective.points](real, fake, draws)
     labels = y if y is None or len(points) == len(y) else torch.cat([y, y])
-    norms = gradient_norms(lambda x: judge(p, x, labels)[0], points)
+    with inputs_only():
+        norms = gradient_norms(lambda x: judge(p, x, labels)[0], points)
     return p.objective.penalty(norms, p.config.penalty_weight).mean(), norms
 
 
@@ -260,15 +269,20 @@ def require_finite_weights(p: Players, step: int) -> None:
     An infinite second moment would otherwise freeze its weight without a word: every update is divided by it.
     """
     sides = (("critic", p.critic, p.critic_optimizer), ("generator", p.generator, p.generator_optimizer))
+    if all(_sums_are_finite(network, optimizer) for _, network, optimizer in sides):
+        return
     for player, network, optimizer in sides:
         named = {f"{player}/{key}": weight for key, weight in network.named_parameters()}
         for key, weight in [*named.items()]:
             slots = optimizer.state.get(weight, {})
             named |= {f"{key} ({slot})": t for slot, t in slots.items() if t.shape == weight.shape}
-        sums = torch.stack(
-            [t.sum() for t in named.values()]
-        )  # one pass; a sum of finite numbers is nearly always finite
-        if not torch.isfinite(sums.sum()):
-            bad = [key for key, t in named.items() if not torch.isfinite(t).all()]
-            if bad:
-                raise NotFinite(bad[0], step)
+        bad = [key for key, t in named.items() if not torch.isfinite(t).all()]
+        if bad:
+            raise NotFinite(bad[0], step)
+
+
+def _sums_are_finite(network: nn.Module, optimizer: torch.optim.Optimizer) -> bool:
+    """Return False wherever a number is not finite, in one pass over memory (and, rarely, where a sum overflows)."""
+    weights = list(network.parameters())
+    slots = [t for w in weights for t in optimizer.state.get(w, {}).values() if t.shape == w.shape]
+    return bool(torch.isfinite(torch.stack([t.sum() for t in [*weights, *slots]]).sum()))

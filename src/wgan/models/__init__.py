@@ -23,8 +23,11 @@ class Generator(nn.Module):
     conditioning: none, product (z times an embedding of y), concat (the one-hot of y beside z), norm (in the body).
     """
 
-    def __init__(self, body: Chain, latent: int, conditioning: str, classes: int, tanh: bool) -> None:
+    def __init__(
+        self, body: Chain, latent: int, conditioning: str, classes: int, tanh: bool, fast: bool = True
+    ) -> None:
         super().__init__()
+        self.fast = fast
         self.latent, self.classes, self.conditioning, self.tanh = latent, classes, conditioning, tanh
         self.embedding = nn.Embedding(classes, latent) if conditioning == "product" else None
         if self.embedding is not None:
@@ -40,7 +43,9 @@ class Generator(nn.Module):
             z = torch.cat([z, F.one_hot(y, self.classes).to(z.dtype)], 1)
         x = self.body(z, y)
         x = x.float() if x.dtype == torch.bfloat16 else x  # bf16 is too coarse near -1 and 1
-        return torch.tanh(x) if self.tanh else x
+        if not self.tanh:
+            return x
+        return 2 * torch.sigmoid(2 * x) - 1 if self.fast and x.device.type == "cpu" else torch.tanh(x)  # 4 times faster
 
 
 class Critic(nn.Module):
@@ -84,20 +89,23 @@ def _generator(c: Config, shape: tuple[int, ...], classes: int, conditioning: st
     if c.generator not in MODELS:
         raise unknown("generator family", c.generator, MODELS)
     norm_classes = classes if conditioning == "norm" else 0
-    style = Style(c.generator_norm, c.generator_activation, c.norm_momentum, c.norm_eps, norm_classes, 0.0, c.upsample)
+    fast = bool(c.fast)
+    style = Style(
+        c.generator_norm, c.generator_activation, c.norm_momentum, c.norm_eps, norm_classes, 0.0, c.upsample, fast
+    )
     inputs = c.latent + (classes if conditioning == "concat" else 0)
     layers = auto.line("generator", c.generator, shape) if c.generator_layers == "auto" else c.generator_layers
     body = MODELS[c.generator][0](layers, inputs, shape, style)
     initialise(body, c.generator_init)
     tanh = c.output == "tanh" or (c.output == "auto" and len(shape) == 3)
-    network = Generator(body, c.latent, conditioning, classes if conditioning != "none" else 0, tanh)
+    network = Generator(body, c.latent, conditioning, classes if conditioning != "none" else 0, tanh, fast)
     return network.to(memory_format=torch.channels_last) if c.generator == "conv" else network  # type: ignore[call-overload]
 
 
 def _critic(c: Config, shape: tuple[int, ...], classes: int) -> Critic:
     if c.critic not in MODELS:
         raise unknown("critic family", c.critic, MODELS)
-    style = Style(c.critic_norm, c.critic_activation, c.norm_momentum, c.norm_eps, 0, c.dropout)
+    style = Style(c.critic_norm, c.critic_activation, c.norm_momentum, c.norm_eps, 0, c.dropout, fast=bool(c.fast))
     packed = (shape[0] * c.pack, *shape[1:])
     layers = auto.line("critic", c.critic, shape) if c.critic_layers == "auto" else c.critic_layers
     trunk, width = MODELS[c.critic][1](layers, packed, style)

@@ -7,7 +7,18 @@ import math
 from torch import nn
 
 from wgan.errors import WganError
-from wgan.models.layers import Chain, FeatureMap, Repeat, RepeatConv, SameConv, Style, UpConv, finish
+from wgan.models.layers import (
+    Chain,
+    FeatureMap,
+    Repeat,
+    RepeatConv,
+    SameConv,
+    Style,
+    UpConv,
+    finish,
+    make_dense,
+    make_dropout,
+)
 from wgan.models.mlp import stack
 from wgan.models.spec import Layer, conv_critic, conv_generator
 
@@ -25,7 +36,7 @@ def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Styl
         )
     side = (height // growth, width // growth)
     dense, n = stack(spec.dense, inputs, style)
-    modules = [*dense, nn.Linear(n, side[0] * side[1] * spec.base.width), FeatureMap(spec.base.width, side)]
+    modules = [*dense, make_dense(n, side[0] * side[1] * spec.base.width, style), FeatureMap(spec.base.width, side)]
     modules += finish(style, spec.base.width, True, spec.base.norm, spec.base.activation)
     c = spec.base.width
     for layer in spec.stages:
@@ -37,11 +48,11 @@ def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Styl
 
 def _grow(c_in: int, layer: Layer, side: tuple[int, int], style: Style) -> list[nn.Module]:
     if layer.stride > 1 and style.upsample == "transpose":
-        return [UpConv(c_in, layer.width, layer.kernel, layer.stride)]
+        return [UpConv(c_in, layer.width, layer.kernel, layer.stride, style.fast)]
     if layer.stride == 2 and layer.kernel % 2 and layer.kernel >= 5:
-        return [RepeatConv(nn.Conv2d(c_in, layer.width, layer.kernel))]
+        return [RepeatConv(nn.Conv2d(c_in, layer.width, layer.kernel), style.fast)]
     grown = (side[0] * layer.stride, side[1] * layer.stride)
-    conv = SameConv(nn.Conv2d(c_in, layer.width, layer.kernel), grown)
+    conv = SameConv(nn.Conv2d(c_in, layer.width, layer.kernel), grown, style.fast)
     return [*([Repeat(layer.stride)] if layer.stride > 1 else []), conv]
 
 
@@ -59,10 +70,10 @@ def critic_trunk(layers: str, shape: tuple[int, ...], style: Style) -> tuple[Cha
 
 
 def _shrink(c_in: int, layer: Layer, side: tuple[int, int], style: Style) -> list[nn.Module]:
-    conv = SameConv(nn.Conv2d(c_in, layer.width, layer.kernel, layer.stride), side)
+    conv = SameConv(nn.Conv2d(c_in, layer.width, layer.kernel, layer.stride), side, style.fast)
     modules: list[nn.Module] = [conv, *finish(style, layer.width, True, layer.norm, layer.activation)]
     modules += [nn.MaxPool2d(layer.pool)] if layer.pool > 1 else []
-    return modules + ([nn.Dropout(style.dropout)] if style.dropout else [])
+    return modules + ([make_dropout(style)] if style.dropout else [])
 
 
 def _side_after(layer: Layer, side: tuple[int, int]) -> tuple[int, int]:

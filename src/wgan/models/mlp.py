@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from wgan.models.layers import Chain, Style, finish
+from wgan.models.layers import Chain, Style, finish, make_dense, make_dropout
 from wgan.models.spec import Layer, mlp
 
 
@@ -14,7 +14,7 @@ def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Styl
     size = 1
     for n in shape:
         size *= n
-    return Chain([*hidden, nn.Linear(width, size), nn.Unflatten(1, shape)])
+    return Chain([*hidden, make_dense(width, size, style), nn.Unflatten(1, shape)])
 
 
 def critic_trunk(layers: str, shape: tuple[int, ...], style: Style) -> tuple[Chain, int]:
@@ -30,7 +30,10 @@ def stack(layers: list[Layer], inputs: int, style: Style) -> tuple[list[nn.Modul
     """Return the modules of fully connected `layers` and the width they end with."""
     modules: list[nn.Module] = []
     for layer in layers:
-        modules += [nn.Linear(inputs, layer.width), *finish(style, layer.width, False, layer.norm, layer.activation)]
-        modules += [nn.Dropout(style.dropout)] if style.dropout else []
+        modules += [
+            make_dense(inputs, layer.width, style),
+            *finish(style, layer.width, False, layer.norm, layer.activation),
+        ]
+        modules += [make_dropout(style)] if style.dropout else []
         inputs = layer.width
     return modules, inputs
