@@ -266,6 +266,51 @@ def test_parquet_keeps_types(tmp_path):
     assert source.units.kinds == ("int16", "float32") and source.units.names == ("a", "b")
 
 
+def test_samples_of_a_parquet_file_have_its_columns_types_and_order(tmp_path, command, cheap):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rng = np.random.default_rng(0)
+    columns = {
+        "a": pa.array(rng.integers(-9, 9, N).astype(np.int16)),
+        "kind": pa.array(["x", "y"] * (N // 2)),
+        "b": pa.array(rng.normal(1e-3, 1e-4, size=N).astype(np.float32)),
+        "c": pa.array(rng.integers(0, 255, N).astype(np.uint8)),
+        "d": pa.array(rng.normal(1e6, 1, size=N)),
+        "always": pa.array(np.full(N, 7)),
+    }
+    real = pa.table(columns)
+    pq.write_table(real, tmp_path / "x.parquet")
+    words = ("--steps", 2, "--batch", 8, "--threads", 1, "--generator-layers", 8, "--critic-layers", 8)
+    run = tmp_path / "run"
+    assert command("train", "--data", tmp_path / "x.parquet", "--labels", "kind", "--run", run, *words).code == 0
+    assert command("sample", run, "-n", 7, "--out", tmp_path / "s.parquet").code == 0
+    made = pq.read_table(tmp_path / "s.parquet")
+    assert made.schema.equals(real.schema) and made.num_rows == 7
+    assert made.column("kind").to_pylist() == ["x", "y"] * 3 + ["x"]
+    assert all(0 < v < 0.01 for v in made.column("b").to_pylist()) and abs(made.column("d")[0].as_py() - 1e6) < 100
+    assert command("sample", run, "-n", 7, "--out", tmp_path / "s.csv").code == 0  # the same samples
+    lines = list(csv.DictReader((tmp_path / "s.csv").open()))
+    assert [int(line["a"]) for line in lines] == made.column("a").to_pylist()
+    again = command("train", "--data", tmp_path / "s.parquet", "--run", tmp_path / "again", *words)
+    assert "has 7 samples: at least 40" in again.sentence()  # it reads what it writes
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        (["a", "b"] * 30, "column q of"),
+        ([1.0, None] * 30, "it holds 30 empty cells"),
+        ([True, False] * 30, "it holds bool"),
+        ([1.0, float("nan")] * 30, "30 NaN or infinite values"),
+    ],
+)
+def test_a_parquet_column_that_is_no_number_is_refused_by_name(tmp_path, column, said):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pq.write_table(pa.table({"p": list(range(60)), "q": column}), tmp_path / "x.parquet")
+    assert said in refusal(tmp_path / "x.parquet")
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 and no more")
+    assert "cannot be read as Parquet" in refusal(tmp_path / "x.parquet")
+
+
 # --- bad input ------------------------------------------------------------------------------------------------------------
 
 

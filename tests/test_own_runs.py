@@ -183,9 +183,22 @@ def test_a_folder_trains_samples_and_is_measured(photos, command, monkeypatch, t
     assert result.code == 0 and "runs/photos" in result.out
     run = wgan.open_run("runs/photos")
     assert run.config.recipe == "images" and run.config.data == str(photos) and run.facts["class_names"] == ["a", "b"]
+    assert "copies: " in result.out and "% of 12 samples are nearer to a training sample than 99 % of 12" in result.out
+    assert (tmp_path / "runs/photos/neighbours.png").is_file()
+    (tmp_path / "runs/photos/neighbours.png").unlink()
     assert command("sample", "runs/photos", "-n", 4, "--label", "b", "--out", "b.png").code == 0
     measured = command("evaluate", "runs/photos", "-n", 100, "--metrics", "prdc,sliced-w1,memorisation")
     assert measured.code == 0 and "pixels" in measured.out and (tmp_path / "runs/photos/neighbours.png").is_file()
+
+
+def test_copies_are_counted_for_few_samples_of_the_users_own_only(tmp_path, command, cheap, monkeypatch):
+    x = np.random.default_rng(0).normal(size=(100, 2))
+    np.save(tmp_path / "x.npy", x)
+    said = command("train", "--data", tmp_path / "x.npy", "--run", tmp_path / "run", *SMALL).out
+    assert "copies: " in said and "neighbours" not in said
+    monkeypatch.setattr(inspection, "FEW", 75)  # as many as are trained on: no longer few
+    assert "copies: " not in command("train", "--data", tmp_path / "x.npy", "--run", tmp_path / "run", *SMALL).out
+    assert "copies: " not in command("train", "vectors", "--data", "ring", "--run", tmp_path / "ring", *SMALL).out
 
 
 def test_five_channels_train_and_sample(tmp_path, command, cheap):

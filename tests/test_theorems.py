@@ -46,6 +46,16 @@ SYSTEMS: dict[str, tuple[Config, Source]] = {
     "conv, spectral norm, iid": (images_config(objective="hinge", critic_norm="spectral", sampling="iid"), images()),
     "conv, augmented and mirrored": (images_config(augment=0.5, flip=1, n_critic=1), images()),
     "conv, adaptive augmentation": (images_config(augment_target=0.3, augment=0.2), images(120)),
+    "resnet, conditional norm, layer norm": (
+        images_config(
+            generator="resnet",
+            generator_layers="/ 8 6x2 / k3",
+            critic="resnet",
+            critic_layers="6x2 8x2 /",
+            critic_norm="layer",
+        ),
+        images(),
+    ),
     "conv, bf16": (images_config(precision="bf16"), images()),
     "mlp, packed relativistic pairs": (points_config(objective="r3gan", pack=2, beta1=0.5, ema=0.5), points()),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from wgan import inspection
 from wgan.api import plan, run_name
 from wgan.checkpoint import write_atomically
 from wgan.config import Config
+from wgan.data import data_options, is_own, open_source
 from wgan.errors import WganError
 from wgan.evaluation import Report
 from wgan.measured import Measured
@@ -46,9 +47,31 @@ def train(found: argparse.Namespace) -> int:
         return outcome.code
     print(f"finished step {outcome.run.step} of {config.steps}: pictures in {folder}/samples, {folder}/progress.gif, "
           f"{folder}/losses.png")  # fmt: skip
+    for line in copying(config, folder):
+        print(line)
     print(f"next: wgan sample {shlex.quote(str(folder))} -n 100 --out samples.png")
     print(f"or train longer: {again} --steps {2 * config.steps}")
     return 0
+
+
+def copying(config: Config, folder: Path) -> Iterator[str]:
+    """Yield what the evaluation says of copies of the training samples, for few samples of the user's own."""
+    from wgan.evaluation import evaluate as measure
+
+    if not is_own(config.data):
+        return
+    if len(open_source(config.data, config.split, options=data_options(config))) >= inspection.FEW:
+        return
+    report = measure(folder, n=1000, metrics=["memorisation"], checkpoint="last")
+    near, copies = report.figure("nearest-train"), report.figure("copies")
+    yield (
+        f"copies: {100 * copies.value:.1f} % of {copies.n_fake} samples are nearer to a training sample than 99 % of "
+        f"{copies.n_real} held-out ones are; median distance {near.value:.3g}, of held-out ones {near.floor:.3g}"
+    )
+    measured = report.results[0]["measured"]
+    if measured.is_image:
+        save_png(closest_pairs(measured), folder / "neighbours.png")
+        yield f"copies: the closest, each beside its training image, in {folder}/neighbours.png"
 
 
 def dry_run(config: Config) -> int:

@@ -72,7 +72,7 @@ class Config:
     generator_batch: int = option(0, "data", "latents in one generator update; 0 = batch", low=0, high=65536)
 
     latent: int = option(128, "model", "dimension of the latent z ~ N(0, 1)", low=1, high=65536)
-    generator: str = option("conv", "model", "generator family", choices=("conv", "mlp"))
+    generator: str = option("conv", "model", "generator family", choices=("conv", "resnet", "mlp"))
     generator_layers: str = option("/ 256 128k3 64k4x2 / k4x2", "model", "generator layers, see docs/networks.md")
     generator_norm: str = option(
         "batch", "model", "generator normalisation", choices=("none", "batch", "layer", "instance")
@@ -100,7 +100,7 @@ class Config:
         "norm (a gain and bias for each class)",
         choices=("none", "product", "concat", "norm"),
     )
-    critic: str = option("conv", "model", "critic family", choices=("conv", "mlp"))
+    critic: str = option("conv", "model", "critic family", choices=("conv", "resnet", "mlp"))
     critic_layers: str = option("32k4x2 64k4x2 128k3x2 /", "model", "critic layers, see docs/networks.md")
     critic_norm: str = option(
         "none",

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 PENALISED = ("wgan-gp", "wgan-lp", "dragan", "wgan-div", "r3gan")
 
 
+CONVOLUTIONAL = ("conv", "resnet")  # families of networks
+
+
 def cautions(c: Config) -> list[str]:
     """Return a sentence for each choice that is allowed and seldom meant."""
     if c.objective in PENALISED and c.penalty_weight > 0 and c.dropout > 0:

@@ -8,11 +8,13 @@ from torch.nn import functional as F
 
 from wgan.config import Config
 from wgan.errors import WganError, unknown
-from wgan.models import auto, conv, mlp
+from wgan.models import auto, conv, mlp, resnet
 from wgan.models.layers import Chain, Style, initialise, spectral
+from wgan.rules import CONVOLUTIONAL
 
 MODELS = {
     "conv": (conv.generator_body, conv.critic_trunk),
+    "resnet": (resnet.generator_body, resnet.critic_trunk),
     "mlp": (mlp.generator_body, mlp.critic_trunk),
 }
 
@@ -99,7 +101,7 @@ def _generator(c: Config, shape: tuple[int, ...], classes: int, conditioning: st
     initialise(body, c.generator_init)
     tanh = c.output == "tanh" or (c.output == "auto" and len(shape) == 3)
     network = Generator(body, c.latent, conditioning, classes if conditioning != "none" else 0, tanh, fast)
-    return network.to(memory_format=torch.channels_last) if c.generator == "conv" else network  # type: ignore[call-overload]
+    return network.to(memory_format=torch.channels_last) if c.generator in CONVOLUTIONAL else network  # type: ignore[call-overload]
 
 
 def _critic(c: Config, shape: tuple[int, ...], classes: int) -> Critic:
@@ -115,7 +117,7 @@ def _critic(c: Config, shape: tuple[int, ...], classes: int) -> Critic:
     initialise(network, c.critic_init)
     if c.critic_norm == "spectral":
         spectral(network)
-    return network.to(memory_format=torch.channels_last) if c.critic == "conv" else network  # type: ignore[call-overload]
+    return network.to(memory_format=torch.channels_last) if c.critic in CONVOLUTIONAL else network  # type: ignore[call-overload]
 
 
 def parameter_count(network: nn.Module) -> int:

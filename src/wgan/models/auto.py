@@ -20,6 +20,8 @@ def line(player: str, family: str, shape: tuple[int, ...]) -> str:
     if len(shape) != 3:
         return "1"  # never built: the family itself says that it needs images
     growths = doublings(shape)
+    if family == "resnet":
+        return resnet_line(growths, shape) if player == "generator" else critic_line(shape, "x2")
     return generator_line(growths) if player == "generator" else critic_line(shape)
 
 
@@ -53,11 +55,18 @@ def generator_line(growths: int) -> str:
     return f"/ {' '.join(stages)} / k4x2"
 
 
-def critic_line(shape: tuple[int, ...]) -> str:
+def resnet_line(growths: int, shape: tuple[int, ...]) -> str:
+    """A block for each doubling, channels as in conv, but from 32 already above 32 pixels: a block has two convolutions."""
+    top = 64 if max(shape[1:]) <= 32 else 32
+    widths = [min(top * 2**i, WIDEST) for i in reversed(range(growths))] or [WIDEST // 2]
+    return f"/ {' '.join([str(widths[0]), *(f'{w}x2' for w in widths[:growths])])} / k3"
+
+
+def critic_line(shape: tuple[int, ...], suffix: str = "k4x2") -> str:
     """Channels double with each halving, from 32 to at most 256, until the side is at most 4."""
     side = min(shape[1:])
     widths: list[int] = []
     while side > SMALLEST or not widths:
         widths.append(min(32 * 2 ** len(widths), WIDEST))
         side = -(-side // 2)
-    return f"{' '.join(f'{w}k4x2' for w in widths)} /"
+    return f"{' '.join(f'{w}{suffix}' for w in widths)} /"

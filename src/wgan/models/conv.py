@@ -27,14 +27,7 @@ def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Styl
     """z [B, inputs] -> x [B, C, H, W] before the output activation. WganError for sides that the growth does not divide."""
     spec = conv_generator(layers)
     channels, height, width = image_shape(shape, "generator conv")
-    growth = math.prod(layer.stride for layer in [*spec.stages, spec.out])
-    if height % growth or width % growth:
-        below = (height // growth * growth, width // growth * growth)
-        raise WganError(
-            f"a generator that grows {growth} times cannot make {height}x{width} images: "
-            f"the sides must be multiples of {growth}, for example {max(below[0], growth)}x{max(below[1], growth)}"
-        )
-    side = (height // growth, width // growth)
+    side = first_map(height, width, math.prod(layer.stride for layer in [*spec.stages, spec.out]))
     dense, n = stack(spec.dense, inputs, style)
     modules = [*dense, make_dense(n, side[0] * side[1] * spec.base.width, style), FeatureMap(spec.base.width, side)]
     modules += finish(style, spec.base.width, True, spec.base.norm, spec.base.activation)
@@ -44,6 +37,17 @@ def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Styl
         c, side = layer.width, (side[0] * layer.stride, side[1] * layer.stride)
     last = Layer(channels, spec.out.kernel, spec.out.stride)
     return Chain([*modules, *_grow(c, last, side, style)])
+
+
+def first_map(height: int, width: int, growth: int) -> tuple[int, int]:
+    """Return the sides of the first feature map; WganError for an image whose sides the growth does not divide."""
+    if height % growth or width % growth:
+        near = tuple(max(round(n / growth), 1) * growth for n in (height, width))
+        raise WganError(
+            f"a generator that grows {growth} times cannot make {height}x{width} images: "
+            f"the sides must be multiples of {growth}, for example {near[0]}x{near[1]}"
+        )
+    return height // growth, width // growth
 
 
 def _grow(c_in: int, layer: Layer, side: tuple[int, int], style: Style) -> list[nn.Module]:

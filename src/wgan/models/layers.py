@@ -206,7 +206,11 @@ def activation(name: str) -> nn.Module:
     raise WganError(f"activation '{name}' is not known: use relu, lrelu:SLOPE or relu-cap:MAX, for example lrelu:0.2")
 
 
-class ConditionalNorm(nn.Module):
+class Labelled(nn.Module):
+    """A layer that takes the label beside x."""
+
+
+class ConditionalNorm(Labelled):
     """A normalisation whose gain and bias are looked up by the label (Dumoulin 2017; gain starts at 1, bias at 0)."""
 
     def __init__(self, norm: nn.Module, channels: int, classes: int) -> None:
@@ -257,7 +261,7 @@ class Chain(nn.Module):
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """x [B, ...] -> [B, ...]."""
         for layer in self.layers:
-            x = layer(x, y) if isinstance(layer, ConditionalNorm) else layer(x)
+            x = layer(x, y) if isinstance(layer, Labelled) else layer(x)
         return x
 
 
