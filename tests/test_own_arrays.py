@@ -290,7 +290,7 @@ def test_samples_of_a_parquet_file_have_its_columns_types_and_order(tmp_path, co
     assert command("sample", run, "-n", 7, "--out", tmp_path / "s.csv").code == 0  # the same samples
     lines = list(csv.DictReader((tmp_path / "s.csv").open()))
     assert [int(line["a"]) for line in lines] == made.column("a").to_pylist()
-    again = command("train", "--data", tmp_path / "s.parquet", "--run", tmp_path / "again", *words)
+    again = command("train", "--data", tmp_path / "s.parquet", "--labels", "kind", "--run", tmp_path / "again", *words)
     assert "has 7 samples: at least 40" in again.sentence()  # it reads what it writes
 
 
