@@ -162,7 +162,7 @@ def test_a_comparison_goes_on_where_it_was_and_gives_the_same_figures(tmp_path, 
     monkeypatch.setattr("wgan.monitor.Monitor.measure", lambda self, players, step: dict(figures))
     monkeypatch.setattr("wgan.monitor.Monitor.alarms", lambda self, step, figures: [])
     monkeypatch.setattr("wgan.loop.finish_pictures", lambda *_, **__: None)
-    monkeypatch.setattr("wgan.loop.draw_sheet", lambda *about: None)
+    monkeypatch.setattr("wgan.desk.draw_sheet", lambda *about: None)
     monkeypatch.setattr(compare, "vanishing", lambda config: {config.objective: [(0, 1.0), (1, 0.5)]})
     asked = request(objectives=("gan",), seeds=1, amount=20, quick=True, data="ring")
     whole = compare.compare(asked, tmp_path / "whole")

@@ -27,7 +27,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from wgan import checkpoint, cli, loop
+from wgan import checkpoint, cli, desk, loop
 from wgan.api import plan
 from wgan.config import FIELDS, Config, from_json
 from wgan.data import open_source
@@ -106,7 +106,7 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         make_cheap(patch.setattr)
         patch.setattr(loop, "finish_pictures", lambda *_, **__: None)
-        patch.setattr(loop, "draw_sheet", lambda *_: None)
+        patch.setattr(desk, "draw_sheet", lambda *_: None)
         patch.setattr("wgan.log.Events", lambda *_, **__: Quiet())
         options = dict(generator_layers="4", critic_layers="4", batch=4, n_critic=1, threads=1)
         loop.train(configure("gulrajani-ring", {**options, "steps": 2, "checkpoint_every": 1}), folder, tty=False)

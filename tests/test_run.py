@@ -15,7 +15,7 @@ import torch
 from children import CADENCE, RING, Child, finished_bytes, logged, make_cheap, wait_for
 from conftest import CONDITIONAL
 
-from wgan import checkpoint, cli, loop, state
+from wgan import checkpoint, cli, desk, loop, state
 from wgan.config import Config
 from wgan.data import open_source
 from wgan.errors import WganError
@@ -226,7 +226,7 @@ def test_a_second_process_is_refused_in_one_sentence_and_changes_nothing(tmp_pat
 def test_a_training_that_ends_or_fails_lets_go_of_the_lock(tmp_path, command, cheap, monkeypatch):
     assert command(*WORDS, "--run", tmp_path / "run").code == 0
     lock(tmp_path / "run").release()
-    monkeypatch.setattr(loop, "draw_sheet", lambda *_: (_ for _ in ()).throw(WganError("full")))
+    monkeypatch.setattr(desk, "draw_sheet", lambda *_: (_ for _ in ()).throw(WganError("full")))
     assert command(*WORDS, "--run", tmp_path / "other").sentence() == "full"
     lock(tmp_path / "other").release()
 

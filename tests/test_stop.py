@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from problems import images, images_config, points, points_config, train_on
 
-from wgan import checkpoint, log, loop, monitor, plots, progress, sheets
+from wgan import checkpoint, desk, log, loop, monitor, plots, progress, sheets
 from wgan import stop as stopping
 from wgan.generate import load
 from wgan.log import read_log
@@ -271,10 +271,10 @@ def test_a_signal_is_only_noted_where_an_exception_would_be_lost() -> None:
 MOMENTS = {
     "the step": (loop, "take_step", 3),
     "a line of the log": (log.Log, "scalars", 3),
-    "a sheet": (loop, "draw_sheet", 2),
-    "a checkpoint": (loop, "save", 1),
+    "a sheet": (desk, "draw_sheet", 2),
+    "a checkpoint": (desk, "save", 1),
     "the progress line": (progress.Progress, "update", 2),
-    "after the last checkpoint": (loop, "save", 2),
+    "after the last checkpoint": (desk, "save", 2),
 }
 
 

@@ -36,6 +36,7 @@ from wgan.engine import Draws, order
 from wgan.errors import WganError
 from wgan.losses import OBJECTIVES, clip_weights
 from wgan.optim import OPTIMIZERS, FastAdam, KerasRMSprop, build_optimizers
+from wgan.place import Place
 from wgan.schedule import CRITIC_SCHEDULES, ema_decay, rate_factor, updates_before
 from wgan.updates import (
     Players,
@@ -737,7 +738,7 @@ def test_draws_of_every_purpose_step_and_seed_are_their_own() -> None:
 
 def test_two_processes_draw_the_halves_of_one() -> None:
     whole = EXACT.draws(0, 0, "a", 8).normal(3)
-    halves = [replace(EXACT, rank=rank, world=2).draws(0, 0, "a", 4).normal(3) for rank in (0, 1)]
+    halves = [replace(EXACT, place=Place(rank, 2)).draws(0, 0, "a", 4).normal(3) for rank in (0, 1)]
     assert torch.equal(torch.cat(halves), whole)
 
 

@@ -29,9 +29,10 @@ def entry() -> int:
     sys.unraisablehook = in_destructor
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # that it lists the machine's fonts is no news to the user
     try:
+        from wgan import launch
         from wgan.cli import main
 
-        return main()
+        return 0 if launch.is_over() else launch.settled(main())
     except KeyboardInterrupt:
         return interrupted()
     finally:

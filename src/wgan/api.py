@@ -20,12 +20,15 @@ def train(recipe: str | None = None, *, data: Any = None, run: str | Path | None
     recipe or option, a value out of range, or a folder that holds something else. Ctrl-C saves, then raises
     KeyboardInterrupt as usual, so that a script that trains several runs stops too; SIGTERM likewise SystemExit.
     """
+    from wgan.joining import formed
     from wgan.loop import train as loop
 
     if data is not None:
         overrides["data"] = str(data) if isinstance(data, (str, Path)) else given(data)
-    config = plan(recipe, overrides)
-    outcome = loop(config, Path(run) if run is not None else Path("runs") / run_name(config, recipe))
+    with formed() as group:  # of a script that torchrun started; alone otherwise
+        config = group.agree(lambda: plan(recipe, overrides), patient=True)
+        folder = Path(run) if run is not None else Path("runs") / run_name(config, recipe)
+        outcome = loop(config, folder, group=group)
     if outcome.code:
         raise KeyboardInterrupt if outcome.code == 130 else SystemExit(outcome.code)
     return outcome.run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Any, NoReturn
 
 from wgan import __version__
 from wgan.config import FIELDS
-from wgan.errors import WganError, nearest
+from wgan.errors import LostContact, SaidElsewhere, WganError, nearest
 
 EXAMPLES = """\
 examples:
@@ -46,8 +47,12 @@ def add_train(commands: Any) -> None:
         formatter_class=argparse.RawTextHelpFormatter,
     )
     p.add_argument("name", nargs="?", metavar="RECIPE", help="see `wgan recipes` (default: mnist, or what fits --data)")
-    p.add_argument("--run", metavar="DIR", help="run folder (default: runs/RECIPE)")
+    # torchrun takes a bare --run for an abbreviation of one of its own flags, wherever it stands
+    p.add_argument(
+        "--run", "--run-dir", metavar="DIR", help="run folder (default: runs/RECIPE); after torchrun: --run-dir"
+    )
     p.add_argument("--dry-run", action="store_true", help="print config, sizes and a time estimate; write nothing")
+    add_processes(p)
     groups: dict[str, Any] = {}
     for name, f in FIELDS.items():
         if name == "recipe":
@@ -59,6 +64,23 @@ def add_train(commands: Any) -> None:
         "--no-fast", dest="option_fast", action="store_const", const="0", help="the same as --fast 0"
     )
     p.set_defaults(function="train")
+
+
+def add_processes(p: Any) -> None:
+    """Declare the flags of a command whose work many processes can share."""
+    p.add_argument(
+        "--restarts", type=whole, default=3, metavar="N", help="starts of all anew when one of them dies (default: 3)"
+    )
+    p.add_argument(
+        "--processes",
+        type=whole,
+        metavar="N",
+        help="share the work among N processes, see docs/scaling.md",
+    )
+    p.add_argument(
+        "--timeout", type=number, default=600.0, metavar="S",
+        help="seconds without an answer after which a process counts as stuck (default: 600)",
+    )  # fmt: skip
 
 
 def dashed(word: str) -> str:
@@ -127,6 +149,7 @@ def add_sample(commands: Any) -> None:
         "--out", default="sheet.png", metavar="FILE", help="sheet.png, samples.npz or folder/ (default: sheet.png)"
     )
     p.add_argument("--force", action="store_true", help="replace what is there")
+    add_processes(p)
     p.set_defaults(function="sample")
 
 
@@ -158,6 +181,7 @@ def add_evaluate(commands: Any) -> None:
     p.add_argument(
         "--out", metavar="FILE.json", help="default: metrics.json in the run, FILE.metrics.json beside a file"
     )
+    add_processes(p)
     p.set_defaults(function="evaluate")
 
 
@@ -252,17 +276,45 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     return found
 
 
+def in_group() -> bool:
+    """Return whether the environment says that there are other processes."""
+    return os.environ.get("WORLD_SIZE", "") not in ("", "1")
+
+
+def rank() -> int:
+    """Return this process's number in its group; 0 when it is alone."""
+    text = os.environ.get("RANK", "0")
+    return int(text) if in_group() and text.isdecimal() else 0
+
+
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code: 0, 2 for a user's mistake (one sentence on stderr), 130 for Ctrl-C."""
+    """Run one command; return its exit code: 0, 2 for a user's mistake (one sentence on stderr), 130 for Ctrl-C.
+
+    In a group of processes rank 0 speaks for all; 3 = another process was lost.
+    """
     words = list(sys.argv[1:] if words is None else words)
     try:
         found = parse(words)
         if "function" not in found:
             parser().print_help()
             return 0
-        return function(found.function)(found)
+        if in_group() and "processes" not in found:
+            raise WganError(f"wgan {found.function} runs in one process: start it without torchrun")
     except WganError as error:
-        print(f"wgan: {error}", file=sys.stderr)
+        if rank() == 0:  # every process of a group makes the same mistake here
+            print(f"wgan: {error}", file=sys.stderr)
+        return 2
+    found.words = words
+    try:
+        return function(found.function)(found)
+    except SaidElsewhere:
+        return 2
+    except LostContact as error:
+        if error.speaks:
+            print(f"wgan: {error}", file=sys.stderr)
+        return 3
+    except WganError as error:
+        print(f"wgan: {f'process {rank()}: ' if rank() else ''}{error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("wgan: interrupted", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -20,9 +21,12 @@ from wgan.config import Config
 from wgan.data import data_options, is_own, open_source
 from wgan.errors import WganError
 from wgan.evaluation import Report
+from wgan.joining import formed, world_size
+from wgan.launch import launch
 from wgan.measured import Measured
 from wgan.monitor import bytes_last
 from wgan.pictures import save_png, sheet
+from wgan.processes import Group
 from wgan.recipes import RECIPES
 from wgan.sheets import save_gif
 from wgan.writers import SHEET, WRITERS, write_folder
@@ -30,16 +34,39 @@ from wgan.writers import SHEET, WRITERS, write_folder
 
 def train(found: argparse.Namespace) -> int:
     """`wgan train`: train or continue, then say where the pictures are and what to type next."""
+    if to_launch(found) and not found.dry_run:
+        return launch(found.words, found.processes, found.restarts)
+    with formed(found.timeout) as group:
+        return train_with(found, group)
+
+
+def to_launch(found: argparse.Namespace) -> bool:
+    """Return whether --processes asks for a group that is not here yet; WganError for another than the one that is."""
+    here = world_size()
+    if here > 1 and found.processes not in (None, here):
+        raise WganError(f"--processes {found.processes} in a group of {here}: leave it out")
+    if not found.timeout > 0:
+        raise WganError(f"timeout must be above 0, not {found.timeout:g}")
+    return here == 1 and found.processes not in (None, 1)
+
+
+def train_with(found: argparse.Namespace, group: Group) -> int:
+    """Train as one of the processes of `group`."""
     prefix = "option_"
     given = {k[len(prefix) :]: v for k, v in vars(found).items() if k.startswith(prefix) and v is not None}
-    config = plan(found.name, given)
+    config = group.agree(lambda: plan(found.name, given), patient=True)
     if found.dry_run:
-        return dry_run(config)
+        return group.lead(lambda: dry_run(config, found.processes or group.world))
     from wgan.loop import train as loop
 
     folder = Path(found.run) if found.run else Path("runs") / run_name(config, found.name)
-    outcome = loop(config, folder)
+    if group.leads and (again := os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) != "0":
+        print(f"a process was lost: all were started again ({again} of at most {found.restarts} times)", flush=True)
+    outcome = loop(config, folder, group=group)
+    if not group.leads:
+        return outcome.code
     kept = {"run": found.run, **given} if found.run else given
+    kept |= {"processes": str(found.processes)} if found.processes else {}
     flags = [f"--{k.replace('_', '-')} {shlex.quote(v)}" for k, v in kept.items() if k != "steps"]
     again = " ".join(["wgan train", *([found.name] if found.name else []), *flags])
     if outcome.code:
@@ -74,10 +101,16 @@ def copying(config: Config, folder: Path) -> Iterator[str]:
         yield f"copies: the closest, each beside its training image, in {folder}/neighbours.png"
 
 
-def dry_run(config: Config) -> int:
+def dry_run(config: Config, processes: int) -> int:
     """Print the resolved config, parameter counts, memory and a measured time estimate; write nothing."""
     from wgan.estimate import estimate
+    from wgan.state import require_divides
 
+    require_divides(config, Group(world=processes))
+    if processes > 1:
+        print(
+            f"{'processes':20} {processes}, {config.batch // processes} samples of a batch each; the time is of one alone"
+        )
     for line in estimate(config):
         print(line)
     return 0
@@ -85,6 +118,19 @@ def dry_run(config: Config) -> int:
 
 def sample(found: argparse.Namespace) -> int:
     """`wgan sample`: write a sheet, an npz file or a folder of images."""
+    return shared(found, sample_with)
+
+
+def shared(found: argparse.Namespace, work: Callable[[argparse.Namespace, Group], int]) -> int:
+    """Do the work of a command, alone or as one process of a group, which --processes starts."""
+    if to_launch(found):
+        return launch(found.words, found.processes, found.restarts)
+    with formed(found.timeout) as group:
+        return work(found, group)
+
+
+def sample_with(found: argparse.Namespace, group: Group) -> int:
+    """Make a share of the samples; rank 0 writes them all."""
     from wgan.generate import load
 
     if found.label is not None and found.labels is not None:
@@ -97,13 +143,16 @@ def sample(found: argparse.Namespace) -> int:
         raise WganError(f"--out {found.out}: give a .png, a .npz or a folder/ (a table: .csv, .npy, .parquet)")
     if not folder and kind == ".png" and found.n > SHEET:
         raise WganError(f"a sheet shows at most {SHEET} samples, not {found.n}: give a .npz or a folder/ to --out")
-    out = output_path(found.out, found.force)
-    model = load(found.path, found.checkpoint, found.raw)
-    say(model.notes)
-    samples = model.sample(found.n, labels, found.seed, found.truncation)
-    write = write_folder if folder else WRITERS[kind]
-    write(samples, out, model)
-    print(f"{found.n} samples in {out}")
+    group.lead(lambda: str(output_path(found.out, found.force)))
+    model = group.agree(lambda: load(found.path, found.checkpoint, found.raw, group=group))
+    samples = group.agree(lambda: model.sample(found.n, labels, found.seed, found.truncation))
+
+    def write() -> None:
+        say(model.notes)
+        (write_folder if folder else WRITERS[kind])(samples, path, model)
+        print(f"{found.n} samples in {path}")
+
+    group.lead(write)
     return 0
 
 
@@ -148,6 +197,11 @@ def interpolate(found: argparse.Namespace) -> int:
 
 def evaluate(found: argparse.Namespace) -> int:
     """`wgan evaluate`: measure, print one table, write JSON (and the closest training neighbours of a run)."""
+    return shared(found, evaluate_with)
+
+
+def evaluate_with(found: argparse.Namespace, group: Group) -> int:
+    """Measure a share of the figures; rank 0 tells and writes them all."""
     from wgan.evaluation import evaluate as measure
 
     target = Path(found.target)
@@ -155,7 +209,7 @@ def evaluate(found: argparse.Namespace) -> int:
     if not out.parent.is_dir():
         raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")
     names = found.metrics.split(",") if found.metrics else None
-    console = Console()
+    console = Console(quiet=not group.leads)
     with console.status("measuring") as status:
         report = measure(
             target,
@@ -165,14 +219,19 @@ def evaluate(found: argparse.Namespace) -> int:
             checkpoint=found.checkpoint,
             raw=found.raw,
             watch=lambda name: status.update(f"measuring {name}"),
+            group=group,
         )
-    print_report(report, console)
-    write_atomically(out, report.to_json().encode())
-    print(f"figures in {out}")
-    if target.is_dir() and report.results[0]["measured"].is_image:
-        picture = target / "neighbours.png"
-        save_png(closest_pairs(report.results[0]["measured"]), picture)
-        print(f"the fakes closest to a training image, each beside it, in {picture}")
+
+    def tell() -> None:
+        print_report(report, console)
+        write_atomically(out, report.to_json().encode())
+        print(f"figures in {out}")
+        if target.is_dir() and report.results[0]["measured"].is_image:
+            picture = target / "neighbours.png"
+            save_png(closest_pairs(report.results[0]["measured"]), picture)
+            print(f"the fakes closest to a training image, each beside it, in {picture}")
+
+    group.lead(tell)
     return 0
 
 

@@ -71,6 +71,8 @@ class Config:
     batch: int = option(64, "data", "real images in one critic update (and as many fakes)", low=1, high=65536)
     generator_batch: int = option(0, "data", "latents in one generator update; 0 = batch", low=0, high=65536)
 
+    microbatch: int = option(0, "data", "samples in one pass, gradients added up; 0 = all", low=0, high=65536)
+
     latent: int = option(128, "model", "dimension of the latent z ~ N(0, 1)", low=1, high=65536)
     generator: str = option("conv", "model", "generator family", choices=("conv", "resnet", "mlp"))
     generator_layers: str = option("/ 256 128k3 64k4x2 / k4x2", "model", "generator layers, see docs/networks.md")
@@ -264,7 +266,7 @@ FIELDS = {f.name: f for f in fields(Config)}
 # younger than format 1: missing means the default, which is what was done before
 LATER = (
     "size", "crop", "channels", "labels", "flip", "augment", "augment_target", "keep_every", "on_nan", "nan_retries",
-    "critic_statistics", "fast",
+    "critic_statistics", "fast", "microbatch",
 )  # fmt: skip
 FREE_FIELDS = ("steps", "keep_every", "on_nan", "nan_retries")  # what may differ when a run is continued
 
@@ -308,9 +310,11 @@ def from_json(text: str, where: str) -> Config:
 
 
 def differences(old: Config, new: Config) -> list[str]:
-    """Return 'name: old -> new' for every field in which two configs differ."""
+    """Return 'name: old -> new' for every field in which two configs differ, but those that may."""
+    alone = "batch" not in (old.generator_norm, old.critic_norm)  # no sample depends on which others are in its pass
+    free = (*FREE_FIELDS, *(["microbatch"] if alone else []))
     return [
         f"{name}: {getattr(old, name)} -> {getattr(new, name)}"
         for name in FIELDS
-        if name not in FREE_FIELDS and getattr(old, name) != getattr(new, name)
+        if name not in free and getattr(old, name) != getattr(new, name)
     ]

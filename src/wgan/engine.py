@@ -1,6 +1,7 @@
-"""Device, precision, threads and processes, and every random draw as a function of (seed, step, purpose), never of history.
+"""Device, precision and threads, and every random draw as a function of (seed, step, purpose), never of history.
 
-This is the only file that knows how many processes there are: draws are made for the whole world's batch and sliced.
+Draws are made for the whole world's batch and cut to the rows at hand, so that no result depends on how many processes
+there are. Who they are and how they talk is in processes.py.
 """
 
 from __future__ import annotations
@@ -8,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from wgan.errors import WganError
+from wgan.place import Place
+from wgan.processes import Group
 
 
 @dataclass(frozen=True)
@@ -24,9 +27,9 @@ class Engine:
     device: torch.device
     precision: str  # fp32 | bf16 | fp64
     threads: int
-    rank: int = 0
-    world: int = 1
     stream: int = 0  # which noise: a run that goes back because a number was not finite takes the next
+    group: Group = field(default_factory=Group)
+    place: Place = field(default_factory=Place)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -40,8 +43,23 @@ class Engine:
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     def draws(self, seed: int, step: int, purpose: str, rows: int) -> Draws:
-        """Return the stream of draws for one purpose at one step, `rows` rows for this process."""
-        return Draws(generator(seed, step, self.purpose(purpose)), rows, self)
+        """Return the stream of draws for one purpose at one step, `rows` rows for the place at hand."""
+        return Draws(generator(seed, step, self.purpose(purpose)), rows * self.place.count, self)
+
+    def rows(self, batch: int) -> int:
+        """Return how many of a whole batch's rows are at hand."""
+        return batch // self.place.count
+
+    def std(self, x: Tensor) -> Tensor:
+        """Return the standard deviation of all numbers of the world's batch, of which x is this process's part."""
+        if self.group.world == 1:
+            return x.std()
+        count = x.numel() * self.group.world
+        total = x.sum()
+        self.group.add_up(total)
+        squares = (x - total / count).square().sum()
+        self.group.add_up(squares)
+        return (squares / (count - 1)).sqrt()
 
     def purpose(self, text: str) -> str:
         """Return the purpose `text` of this engine's noise stream."""
@@ -49,6 +67,7 @@ class Engine:
 
     def to_float(self, x: Tensor) -> Tensor:
         """Bytes [0, 255] to (x - 127.5) / 127.5 in [-1, 1] on the device; floats only change their dtype."""
+        x = x.pin_memory() if self.device.type == "cuda" and not x.is_pinned() else x  # or non_blocking would block
         moved = x.to(self.device, non_blocking=True)
         if moved.dtype != torch.uint8:
             return moved.to(self.dtype)
@@ -56,10 +75,16 @@ class Engine:
 
 
 class Draws:
-    """Random numbers of one (seed, step, purpose), drawn on the CPU for the whole world and cut to this process's rows."""
+    """Random numbers of one (seed, step, purpose), drawn on the CPU for the whole world and cut to the rows at hand."""
 
-    def __init__(self, source: torch.Generator, rows: int, engine: Engine) -> None:
-        self.source, self.rows, self.engine = source, rows, engine
+    def __init__(self, source: torch.Generator, whole: int, engine: Engine) -> None:
+        self.source, self.whole, self.engine = source, whole, engine
+        self.begun = source.get_state()
+
+    def again(self) -> Draws:
+        """Return the same stream from its start: the next part of the same batch."""
+        self.source.set_state(self.begun)
+        return self
 
     def __call__(self, kind: str, shape: tuple[int, ...]) -> Tensor:
         """Return 'normal' or 'uniform' draws [rows, *shape] on the device."""
@@ -67,24 +92,22 @@ class Draws:
 
     def normal(self, *shape: int) -> Tensor:
         """N(0, 1) draws [rows, *shape]."""
-        return self._mine(torch.randn(self._all(), *shape, generator=self.source, dtype=self.engine.dtype))
+        return self._mine(torch.randn(self.whole, *shape, generator=self.source, dtype=self.engine.dtype))
 
     def uniform(self, *shape: int) -> Tensor:
         """U[0, 1) draws [rows, *shape]."""
-        return self._mine(torch.rand(self._all(), *shape, generator=self.source, dtype=self.engine.dtype))
+        return self._mine(torch.rand(self.whole, *shape, generator=self.source, dtype=self.engine.dtype))
 
     def integers(self, high: int) -> Tensor:
         """Whole numbers in [0, high), int64 [rows], left on the CPU: they index data."""
-        return self._cut(torch.randint(high, (self._all(),), generator=self.source))
+        return self.engine.place.cut(torch.randint(high, (self.whole,), generator=self.source))
 
-    def _all(self) -> int:
-        return self.rows * self.engine.world
-
-    def _cut(self, whole: Tensor) -> Tensor:
-        return whole[self.engine.rank * self.rows : (self.engine.rank + 1) * self.rows]
+    def std(self, x: Tensor) -> Tensor:
+        """Return the standard deviation over the world's batch, of which x is at hand."""
+        return self.engine.std(x)
 
     def _mine(self, whole: Tensor) -> Tensor:
-        return self._cut(whole).to(self.engine.device, non_blocking=True)
+        return self.engine.place.cut(whole).to(self.engine.device, non_blocking=True)
 
 
 def derived_seed(seed: int, step: int, purpose: str) -> int:
@@ -141,18 +164,32 @@ def _epoch(seed: int, epoch: int, size: int) -> Tensor:
     return _PERMUTATIONS[key]
 
 
-def make_engine(device: str = "auto", precision: str = "auto", threads: int = 0, images: bool = False) -> Engine:
-    """Resolve 'auto' and return the Engine; WganError for a device that is not there.
+def make_engine(
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int = 0,
+    images: bool = False,
+    group: Group | None = None,
+) -> Engine:
+    """Resolve 'auto' and return the Engine of this process; WganError for a device that is not there.
 
     precision auto: bf16 for images where the hardware multiplies it natively, else fp32 (a coordinate of a vector needs
-    more than 8 bits).
+    more than 8 bits). threads 0: the cores of this machine, shared by its processes.
     """
+    group = group or Group()
     where = _device(device)
-    count = threads or _cores()
+    if where.type == "cuda" and group.world > 1:  # reviewed, not yet run on a GPU
+        there = torch.cuda.device_count()
+        if group.beside > there:
+            raise WganError(
+                f"{group.beside} processes on a machine with {there} GPUs: start {there}, or use device cpu"
+            )
+        where = torch.device("cuda", group.local)
+    count = threads or max(1, _cores() // group.beside)
     chosen = precision if precision != "auto" else ("bf16" if images and has_bf16(where) else "fp32")
     if chosen == "fp64" and where.type == "mps":
         raise WganError("precision fp64 is not available on mps: use cpu")
-    return Engine(where, chosen, count)
+    return Engine(where, chosen, count, group=group, place=Place(group.rank, group.world))
 
 
 def _device(name: str) -> torch.device:

@@ -28,6 +28,18 @@ class NotFinite(WganError):
         self.what, self.step, self.stats = what, step, dict(stats or {})
 
 
+class SaidElsewhere(WganError):
+    """A mistake that ends every process of a group, on one that leaves the saying to rank 0."""
+
+
+class LostContact(WganError):
+    """Another process of the group ended or gave no answer; `speaks` on the one process that says so. Exit code 3."""
+
+    def __init__(self, sentence: str, speaks: bool = True) -> None:
+        super().__init__(sentence)
+        self.speaks = speaks
+
+
 MANY = 24  # options; a longer list would hide the hint, so only the nearest are named
 
 

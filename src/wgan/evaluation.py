@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from wgan.errors import WganError, unknown
 from wgan.figures import MEASURES
 from wgan.measured import Figure, Measured
 from wgan.monitor import loss_tracks_quality
+from wgan.processes import Group
 from wgan.run import Run, open_run
 from wgan.subjects import Reals, Subject, from_file, from_model, open_reals
 
@@ -56,11 +58,13 @@ def evaluate(
     raw: bool = False,
     seed: int = SEED,
     watch: Callable[[str], None] = lambda name: None,
+    group: Group | None = None,
 ) -> Report:
     """Measure a run folder or a samples file against held-out reals; `watch` is told each figure as it begins.
 
     data: a data spec; a run's own by default, needed for a file. n: fakes to make or read. checkpoint: last, best or a
     step; None = last, and best too when it is another. raw: the raw generator instead of the averaged one.
+    group: processes that share the work, each of which calls this alike and gets the same figures.
     Raises WganError for anything missing, unknown or not fitting, before anything is computed.
     """
     path = Path(target)
@@ -68,14 +72,14 @@ def evaluate(
         raise WganError(f"n must be at least 100 for figures that mean something, not {n}")
     names = chosen(metrics)
     if path.is_dir() or not path.suffix:
-        return _evaluate_run(open_run(path), data, n, names, checkpoint, raw, seed, watch)
+        return _evaluate_run(open_run(path), data, n, names, checkpoint, raw, seed, watch, group or Group())
     if not path.is_file():
         raise WganError(f"{path} does not exist: give a run folder, or an .npz of samples with --data")
     if data is None:
         raise WganError(f"{path} needs --data: the data its samples imitate, for example --data mnist")
     reals = open_reals(data, n)
     subject = from_file(path, n, reals.test)
-    return Report(data, [_measure(subject, reals, names, watch)], notes(reals))
+    return Report(data, [_measure(subject, reals, names, watch, group or Group())], notes(reals))
 
 
 def chosen(metrics: Sequence[str] | None) -> list[str] | None:
@@ -95,6 +99,7 @@ def _evaluate_run(
     raw: bool,
     seed: int,
     watch: Callable[[str], None],
+    group: Group,
 ) -> Report:
     own = data is None or is_own(data)  # bundled data are read in one way only
     reals = open_reals(data or run.config.data, n, options=data_options(run.config) if own else None)
@@ -104,9 +109,9 @@ def _evaluate_run(
         )
     results = []
     for which in [checkpoint] if checkpoint is not None else both(run):
-        model = generate.load(run, checkpoint=which, raw=raw)
+        model = generate.load(run, checkpoint=which, raw=raw, group=group)
         subject = from_model(model, n, seed, raw, label_plan(reals, n))
-        result = _measure(subject, reals, names, watch)
+        result = _measure(subject, reals, names, watch, group)
         result["about"]["checkpoint"] = str(which)
         results.append(result)
     signal = next((r["critic/wasserstein"] for r in reversed(run.log()) if "critic/wasserstein" in r), None)
@@ -138,17 +143,35 @@ def notes(reals: Reals) -> dict[str, Any]:
     }
 
 
-def _measure(subject: Subject, reals: Reals, names: list[str] | None, watch: Callable[[str], None]) -> dict[str, Any]:
+def _measure(
+    subject: Subject, reals: Reals, names: list[str] | None, watch: Callable[[str], None], group: Group
+) -> dict[str, Any]:
     measured = Measured(subject, reals)
-    figures = list(_figures(measured, names, watch))
+    wanted = applicable(measured, names)
+    mine = group.agree(
+        lambda: {i: _figures(measured, n, watch) for i, n in enumerate(wanted) if i % group.world == group.rank},
+        patient=True,
+    )
+    figures = list(chain.from_iterable(mine.values()))
+    if group.world > 1:  # floats pass through JSON unchanged
+        texts = group.collect(json.dumps({i: [asdict(f) for f in found] for i, found in mine.items()}).encode())
+        everyone = {int(i): found for text in texts for i, found in json.loads(text).items()}
+        figures = [Figure(**f) for i in sorted(everyone) for f in everyone[i]]
     return {"about": dict(subject.about), "figures": figures, "measured": measured}
 
 
-def _figures(measured: Measured, names: list[str] | None, watch: Callable[[str], None]) -> Iterator[Figure]:
+def applicable(measured: Measured, names: list[str] | None) -> list[str]:
+    """Return the measures to take; WganError for one that was asked for and does not apply."""
+    wanted = []
     for name in names or [name for name, measure in MEASURES.items() if measure.default]:
         reason = MEASURES[name].missing(measured)
         if reason and names:
             raise WganError(f"metric {name} does not apply: {reason}")
         if not reason:
-            watch(name)
-            yield from MEASURES[name].function(measured)
+            wanted.append(name)
+    return wanted
+
+
+def _figures(measured: Measured, name: str, watch: Callable[[str], None]) -> list[Figure]:
+    watch(name)
+    return list(MEASURES[name].function(measured))

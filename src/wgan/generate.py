@@ -19,6 +19,7 @@ from wgan.engine import Engine, generator, make_engine, seeded, thread_count
 from wgan.errors import WganError, nearest
 from wgan.models import Generator, build
 from wgan.pictures import to_uint8
+from wgan.processes import Group
 from wgan.run import Run, open_run
 from wgan.sheets import BLOCK, generate
 
@@ -180,15 +181,22 @@ def _walk_labels(model: Model, stops: int, frames: int, rows: int, label: int | 
     return None if per_leg is None else per_leg.repeat_interleave(frames * rows)
 
 
-def load(run: str | Path | Run, checkpoint: str | int = "last", raw: bool = False, device: str = "cpu") -> Model:
+def load(
+    run: str | Path | Run,
+    checkpoint: str | int = "last",
+    raw: bool = False,
+    device: str = "cpu",
+    group: Group | None = None,
+) -> Model:
     """Load the generator of a run at a checkpoint, 'last', 'best' or a step; the averaged weights unless `raw`.
 
+    group: the processes that share the making of samples; each must ask for the same ones.
     Raises WganError when the folder is no run, has no such checkpoint, or its files are damaged.
     """
     opened = run if isinstance(run, Run) else open_run(run)
     found, notes = _checkpoint(opened, wanted_step(opened, checkpoint))
     config, facts = opened.config, opened.facts
-    engine = make_engine(device, facts["precision"], facts["threads"])
+    engine = make_engine(device, facts["precision"], 0 if group and group.world > 1 else facts["threads"], group=group)
     with seeded(0, 0, "load"):  # the random start is overwritten, and torch's own stream stays where it was
         network = build(config, tuple(facts["shape"]), facts["classes"])[0]
     network.to(engine.device, engine.dtype)  # before the weights: fp64 ones would be rounded

@@ -1,29 +1,35 @@
-"""train(): the one loop. Every branch in it is a duty with a name: log, sample, checkpoint, stop."""
+"""train(): the one loop. Every branch in it is a duty with a name: log, sample, checkpoint, stop.
+
+With many processes every one runs it; what only one may do, rank 0 does through Desk while the others wait.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from wgan.adaptive import follow, require_held_out
+from wgan.adaptive import require_held_out
 from wgan.config import Config
 from wgan.data import Source, data_options, open_source
+from wgan.desk import Desk
 from wgan.engine import order, seeded, thread_count
-from wgan.log import Log
+from wgan.joining import formed
 from wgan.monitor import Monitor
 from wgan.optim import set_rate
 from wgan.plots import fonts_are_listed
+from wgan.processes import PATIENCE, Group
 from wgan.progress import Progress
-from wgan.rules import cautions
-from wgan.run import Run, check_folder, lock, open_run, start_or_continue
+from wgan.run import Run, check_folder, lock, start_or_continue, versions
 from wgan.schedule import CRITIC_SCHEDULES, due, rate_factor, updates_before
-from wgan.sheets import draw_sheet, finish_pictures
-from wgan.state import facts, restore, resume_engine, save, tidy
+from wgan.sheets import finish_pictures
+from wgan.state import facts, require_divides, restore, resume_engine
 from wgan.stop import Interrupted, Stop, stop_on_signal
 from wgan.trouble import WentBack, on_not_finite
 from wgan.updates import (
@@ -48,83 +54,115 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
 
 
-def train(config: Config, path: Path, tty: bool | None = None) -> Outcome:
+def train(
+    config: Config, path: Path, tty: bool | None = None, group: Group | None = None, patience: float = PATIENCE
+) -> Outcome:
     """Train as `config` says into the run folder `path`, or go on exactly where the run there stopped.
 
+    With many processes each calls this with the same config; one writes the folder. group: they, where they are formed
+    already; patience: seconds without an answer after which a process counts as stuck.
     Raises WganError for anything the user can mend; the folder is then as it was before, or holds its last checkpoint.
     """
-    while True:
-        with suppress(WentBack):  # the checkpoint says how to go on: as after a kill
-            return train_on(config, path, tty)
-
-
-def train_on(config: Config, path: Path, tty: bool | None) -> Outcome:
-    """Train until the end, a signal, or a number that is not finite (WganError, or WentBack to be called again)."""
-    check_folder(path)
-    source = open_source(config.data, config.split, options=data_options(config))
     with ExitStack() as stack:
-        engine = resume_engine(config, path, source)
+        everyone = group or stack.enter_context(formed(patience))
+        while True:
+            with suppress(WentBack):  # the checkpoint says how to go on: as after a kill
+                return train_on(config, path, tty, everyone)
+
+
+def train_on(config: Config, path: Path, tty: bool | None, group: Group) -> Outcome:
+    """Train until the end, a signal, or a number that is not finite (WganError, or WentBack to be called again)."""
+    require_one_plan(config, group)
+    group.lead(lambda: check_folder(path))
+    source = opened(config, group)
+    with ExitStack() as stack:
+        engine = resume_engine(config, path, source, group)
         stack.enter_context(thread_count(engine.threads))
-        players = make_players(config, engine, source)  # before the folder: what cannot be built leaves no trace
-        require_held_out(Monitor(config, source))
-        stack.callback(lock(path).release)
-        run = start_or_continue(path, config, facts(engine, source) | source.facts())
-        restored = restore(players, run)
-        log = stack.enter_context(Log(path, restored.start))
-        progress = stack.enter_context(Progress(config.steps, restored.start, tty))
-        stop = stack.enter_context(stop_on_signal())
+        # before the folder: what cannot be built leaves no trace
+        players = group.agree(lambda: make_players(config, engine, source))
+        group.agree(lambda: require_held_out(Monitor(config, source)))
+        run = begin(path, players, source, stack)
+        restored = group.agree(lambda: restore(players, run))
+        progress = stack.enter_context(Progress(config.steps, restored.start, tty, silent=not group.leads))
+        stop = group.stop = stack.enter_context(stop_on_signal())
         stack.enter_context(on_not_finite(players, source, run))
-        monitor = Monitor.resumed(config, source, run.log())
-        tidy(run, monitor.best)  # a kill may have come between the last checkpoint and the dropping of the oldest
-        for note in [*cautions(config), *source.notes, *restored.notes]:
-            progress.message(note)
-        if restored.fresh:
-            draw_sheet(players, source, run, log, 0)
-        if restored.event:
-            # with the next step's line, because this checkpoint may be read again
-            log.event(restored.start + 1, restored.event)
-            progress.message(restored.event)
+        desk = Desk(players, source, run, progress, stop)
+        desk.open(stack, restored)
         for step in range(restored.start, config.steps):
             done, last = step + 1, step + 1 == config.steps
             evaluating = due(config.evaluate_every, done, last)
             logging = due(config.log_every, done, last) or evaluating
             stats = take_step(players, source, step, stop, logging)
             if not stats:
+                group.hear()
                 progress.message(f"{stop.reason}: saving step {step} and {players.updates} critic updates of the next")
-                log.flush()
-                save(players, run, step, monitor.best)
+                desk.save(step)
                 break
-            stats = follow(players, monitor, done, stats)
+            stats = desk.follow(done, stats)
             if evaluating:
-                try:
-                    stats |= monitor.measure(players, done, stop.leave)
-                except Interrupted:
+                figures = desk.measure(done)
+                if figures is None:
                     progress.message(f"{stop.reason}: saving step {done}, to be evaluated when the run goes on")
                     players.measured = numbers(stats)
-                    log.flush()
-                    save(players, run, done, monitor.best)
+                    desk.save(done)
                     break
+                stats |= figures
             if logging:
-                log.scalars(done, numbers(stats))
-            if evaluating:
-                for text in monitor.alarms(done, numbers(stats)):
-                    log.event(done, text)
-                    progress.message(f"step {done}: alarm, {text}")
+                desk.log_step(done, numbers(stats), evaluating)
             if due(config.sample_every, done, last):
-                draw_sheet(players, source, run, log, done)
-            leaving = stop.reason  # looked at once: a signal that comes from here on is the next step's
+                desk.draw(done)
+            leaving = group.hear()  # looked at once: a signal that comes from here on is the next step's
             if leaving:
-                progress.message(f"{leaving}: saving step {done}, then leaving (once more: at once)")
+                progress.message(f"{stop.reason}: saving step {done}, then leaving (once more: at once)")
             saving = due(config.checkpoint_every, done, last) or due(config.keep_every, done)
-            if saving or monitor.best == done or leaving:
-                log.flush()
-                save(players, run, done, monitor.best)
+            if saving or desk.best == done or leaving:
+                desk.save(done)
             progress.update(done, shown(stats))
             if leaving:
                 break
-        with suppress(Interrupted):
-            finish_pictures(run, stop.hurry, curves=not stop.reason or fonts_are_listed())
-        return Outcome(open_run(path), stop.code, list(restored.notes))
+        return Outcome(run, group.lead(lambda: finish(run, stop)), list(restored.notes))
+
+
+def finish(run: Run, stop: Stop) -> int:
+    """Draw the pictures of the end, as far as a signal leaves time for them; return the exit code."""
+    with suppress(Interrupted):
+        finish_pictures(run, stop.hurry, curves=not stop.reason or fonts_are_listed())
+    return stop.code
+
+
+def require_one_plan(config: Config, group: Group) -> None:
+    """Raise WganError on every process unless all have the same options and versions, and can share a batch."""
+    here = versions()
+    same = json.loads(config.to_json()) | {name: here[name] for name in ("wgan", "torch", "numpy")}
+    group.require_same(same, "start every process with the same options and the same versions")
+    group.agree(lambda: require_divides(config, group))
+
+
+def opened(config: Config, group: Group) -> Source:
+    """Return the data; rank 0 prepares them first, so that the others find that done where the cache is shared."""
+    found: list[Source] = []
+
+    def read() -> None:
+        if not found:
+            found.append(open_source(config.data, config.split, options=data_options(config)))
+
+    group.lead(read, patient=True)
+    group.agree(read, patient=True)
+    group.require_same(
+        {"samples": len(found[0]), "content": found[0].fingerprint},
+        f"give every machine the same {config.data}",
+    )
+    return found[0]
+
+
+def begin(path: Path, p: Players, source: Source, stack: ExitStack) -> Run:
+    """Return the run in the folder `path`, new or to be continued; rank 0 holds its lock until `stack` ends."""
+
+    def start() -> dict[str, Any]:
+        stack.callback(lock(path).release)
+        return start_or_continue(path, p.config, facts(p.engine, source) | source.facts()).facts
+
+    return Run(path, p.config, p.engine.group.lead(start))
 
 
 def take_step(p: Players, source: Source, step: int, stop: Stop, logging: bool) -> Stats:
@@ -137,7 +175,8 @@ def take_step(p: Players, source: Source, step: int, stop: Stop, logging: bool) 
         p.measured = {}
         return stats
     set_rates(p, step)
-    stats = critic_phase(p, source, step, stop.overdue)
+    group = p.engine.group
+    stats = critic_phase(p, source, step, stop.overdue if group.world == 1 else lambda: group.overdue)
     if p.updates:
         return {}
     stats |= generator_phase(p, source, step)
@@ -151,7 +190,7 @@ def critic_phase(p: Players, source: Source, step: int, overdue: Callable[[], bo
 
     It begins where a stopped run left off, p.updates, and leaves that above 0 when `overdue` cuts it between two updates.
     """
-    c = p.config
+    c, rows = p.config, p.engine.rows(p.config.batch)
     count = CRITIC_SCHEDULES[c.critic_schedule](step, c.n_critic)
     stats: Stats = {}
     together = fakes_together(p, step, count)
@@ -162,7 +201,7 @@ def critic_phase(p: Players, source: Source, step: int, overdue: Callable[[], bo
             fake = together[k] if together else make_fakes(p, critic_latents(p, step, k), y)
             fake = p.augment(fake, step, f"augment fake {k}")
             real = p.augment(real, step, f"augment real {k}")
-            draws = p.engine.draws(c.seed, step, f"critic points {k}", c.batch // c.pack)
+            draws = p.engine.draws(c.seed, step, f"critic points {k}", rows // c.pack)
             stats = critic_update(p, real, fake, y, draws)
         p.updates = (k + 1) % count
         if p.updates and overdue():
@@ -174,7 +213,7 @@ def critic_phase(p: Players, source: Source, step: int, overdue: Callable[[], bo
 def critic_latents(p: Players, step: int, k: int) -> Tensor:
     """Return the latents [B, Z] of critic update k at `step`."""
     c = p.config
-    return p.engine.draws(c.seed, step, f"critic latent {k}", c.batch).normal(c.latent)
+    return p.engine.draws(c.seed, step, f"critic latent {k}", p.engine.rows(c.batch)).normal(c.latent)
 
 
 def fakes_together(p: Players, step: int, count: int) -> list[Tensor]:
@@ -187,12 +226,12 @@ def fakes_together(p: Players, step: int, count: int) -> list[Tensor]:
     if not c.fast or c.generator != "mlp" or c.generator_norm == "batch" or p.generator.classes or not 1 < count <= 16:
         return []
     latents = torch.cat([critic_latents(p, step, k) for k in range(count)])
-    return [*make_fakes(p, latents, None).split(c.batch)]
+    return [*make_fakes(p, latents, None).split(p.engine.rows(c.batch))]
 
 
 def generator_phase(p: Players, source: Source, step: int) -> Stats:
     """Update the generator once; labels follow the data's own frequencies."""
-    c, rows = p.config, p.config.generator_batch or p.config.batch
+    c, rows = p.config, p.engine.rows(p.config.generator_batch or p.config.batch)
     last = CRITIC_SCHEDULES[c.critic_schedule](step, c.n_critic) - 1
     if c.generator_latents == "last":
         z = critic_latents(p, step, last)
@@ -210,8 +249,7 @@ def real_batch(p: Players, source: Source, step: int, k: int) -> tuple[Tensor, T
     c = p.config
     shared = c.real_batches == "shared"
     position = step if shared else updates_before(c.critic_schedule, step, c.n_critic) + k
-    world = c.batch * p.engine.world
-    mine = order(c.seed, c.sampling, len(source), position * world, world)[p.engine.rank * c.batch :][: c.batch]
+    mine = p.engine.place.cut(order(c.seed, c.sampling, len(source), position * c.batch, c.batch))
     x, y = source.batch(mine)
     return p.mirror(p.engine.to_float(x), position), None if y is None else y.to(p.engine.device)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,17 @@ from torch.nn import functional as F
 from wgan.errors import WganError, unknown
 
 Scores = Callable[[Tensor], Tensor]  # x [B, *shape] -> score [B]
-Draw = Callable[[str, tuple[int, ...]], Tensor]  # ("uniform" | "normal", shape of one row's draws [B, ...]) -> tensor
+
+
+class Draw(Protocol):
+    """Where random numbers come from, for the rows at hand of a batch that may lie on several processes."""
+
+    def __call__(self, kind: str, shape: tuple[int, ...]) -> Tensor:
+        """'uniform' or 'normal' draws [B, *shape]."""
+
+    def std(self, x: Tensor) -> Tensor:
+        """The standard deviation of all numbers of the whole batch, of which x is at hand."""
+
 
 # --- critic losses: (real [B], fake [B]) -> scalar -------------------------------------------------------------------
 
@@ -95,7 +106,7 @@ def interpolates(real: Tensor, fake: Tensor, draw: Draw) -> Tensor:
 
 def around_real(real: Tensor, fake: Tensor, draw: Draw) -> Tensor:
     """x + 0.5 std(x) u, u ~ U[0, 1] for each coordinate (Kodali 2017, and its public code)."""
-    return real + 0.5 * real.std() * draw("uniform", tuple(real.shape[1:]))
+    return real + 0.5 * draw.std(real) * draw("uniform", tuple(real.shape[1:]))
 
 
 def real_and_fake(real: Tensor, fake: Tensor, draw: Draw) -> Tensor:

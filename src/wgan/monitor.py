@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ from wgan.metrics.features import classify, features
 from wgan.pictures import to_uint8
 from wgan.run import SELECTION
 from wgan.sheets import Check, generate, go_on
+from wgan.synced import SharedDropout
 from wgan.updates import Players, judge, pack
 
 SAMPLES = 2000  # of each side, at most
@@ -87,14 +89,15 @@ class Monitor:
     def measure(self, p: Players, step: int, check: Check = go_on) -> dict[str, float]:
         """Return the figures of `step` by tag; every draw depends on the run's seed alone.
 
-        `check` is called every now and then: by raising it ends the measurement, which has then changed nothing.
+        `check` is called every now and then: by raising it ends the measurement, which has then changed nothing. The
+        processes of a group share the work.
         """
         check()
         n = len(self.reals[0])
         fakes = self.fakes(p, n, self.reals[1], check)
         figures = self.gaps(p, fakes, check)
         check()
-        figures |= self.quality(fakes)
+        figures |= p.engine.group.lead(lambda: self.quality(fakes))
         self.note(step, figures[SELECTION])
         return figures
 
@@ -199,7 +202,7 @@ def frozen_copy(critic: nn.Module) -> Any:
     """Return a copy of the critic that trains on batch statistics, drops nothing and learns nothing."""
     other = copy.deepcopy(critic).train().requires_grad_(False)
     for module in other.modules():
-        if isinstance(module, nn.Dropout):
+        if isinstance(module, (nn.Dropout, SharedDropout)):
             module.p = 0.0
     return other
 
@@ -209,13 +212,14 @@ def scores_of(p: Players, x: Tensor, y: Tensor | None, check: Check = go_on) -> 
     """Return the critic's scores [N / pack] of stored or generated samples, in batches of the run's size."""
     size = p.config.batch
     x = x[: len(x) - len(x) % p.config.pack]  # what fills no whole pack is left out
-    scores = []
-    for i in range(0, len(x), size):
-        check()
+
+    def batch_of(number: int) -> Tensor:
+        i = number * size
         seen = pack(p.augment(p.engine.to_float(x[i : i + size]), i, "monitor"), p.config.pack)  # as in training
         score, _ = judge(p, seen, None if y is None else y[i : i + size].to(p.engine.device))
-        scores.append(score.double().cpu())
-    return torch.cat(scores)
+        return score.double().cpu()
+
+    return torch.cat(p.engine.group.spread(math.ceil(len(x) / size), batch_of, check))
 
 
 def slopes(p: Players, real: Tensor, fake: Tensor, y: Tensor | None) -> Tensor:

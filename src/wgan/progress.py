@@ -52,7 +52,8 @@ def clock_text(seconds: float) -> str:
 class Progress:
     """Shows steps `start` to `total` on standard output; use it as a context manager.
 
-    `tty` None looks whether the output is a terminal. A terminal that goes away silences it and stops nothing.
+    `tty` None looks whether the output is a terminal; `silent` shows nothing. A terminal that goes away silences it and
+    stops nothing.
     """
 
     def __init__(
@@ -63,14 +64,15 @@ class Progress:
         *,
         file: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
+        silent: bool = False,
     ) -> None:
         self.console = Console(file=file, force_terminal=tty, highlight=False)
         self.tty = self.console.is_terminal and not self.console.is_dumb_terminal if tty is None else tty
         self.total, self.step, self.clock = total, start, clock
         self.rate = Rate(start, clock())
         self.values: dict[str, float] = {}
-        self.shown_at, self.shown_step, self.silent = -math.inf, -1, False
-        self.live = Live(console=self.console, auto_refresh=False) if self.tty else None
+        self.shown_at, self.shown_step, self.silent = -math.inf, -1, silent
+        self.live = Live(console=self.console, auto_refresh=False) if self.tty and not silent else None
 
     def update(self, step: int, values: Mapping[str, float] | None = None) -> None:
         """Note that `step` is done; `values` by tag, those missing keep what they were."""

@@ -17,11 +17,17 @@ CONVOLUTIONAL = ("conv", "resnet")  # families of networks
 
 def cautions(c: Config) -> list[str]:
     """Return a sentence for each choice that is allowed and seldom meant."""
+    found = []
     if c.objective in PENALISED and c.penalty_weight > 0 and c.dropout > 0:
-        return [
+        found += [
             f"dropout {c.dropout:g} in a critic with a gradient penalty: the penalty bounds another network at each update"
         ]
-    return []
+    if c.microbatch and "batch" in (c.generator_norm, c.critic_norm):
+        found.append(
+            f"batch norm with microbatch {c.microbatch}: its statistics are of {c.microbatch} samples, not of the whole batch, "
+            "and the run is not the one without microbatch (with layer or instance norm it is)"
+        )
+    return found
 
 
 def check_combinations(c: Config) -> None:
@@ -45,9 +51,26 @@ def check_combinations(c: Config) -> None:
         raise WganError(f"critic_update separate works with gan and wgan-clip, not with {c.objective}: use joint")
     if c.batch % c.pack or (c.generator_batch and c.generator_batch % c.pack):
         raise WganError(f"pack {c.pack} must divide batch {c.batch} (and generator_batch {c.generator_batch})")
+    check_microbatch(c)
     if c.pack > 1 and (c.critic_conditioning != "none" or c.class_critic or c.class_generator):
         raise WganError("pack above 1 needs an unconditional critic: set critic_conditioning none and class weights 0")
     if c.augment_target and c.split != "train":
         raise WganError(f"augment_target needs held-out images, and split {c.split} trains on them: use split train")
     if c.generator_latents == "last" and c.generator_batch not in (0, c.batch):
         raise WganError("generator_latents last needs generator_batch 0 (the critic's batch)")
+
+
+def check_microbatch(c: Config) -> None:
+    """Raise WganError for a microbatch that cannot be one."""
+    rows = [c.batch, c.generator_batch or c.batch]
+    if c.microbatch and any(n % c.microbatch for n in rows):
+        raise WganError(
+            f"microbatch {c.microbatch} must divide batch {c.batch} (and generator_batch {c.generator_batch})"
+        )
+    if c.microbatch % c.pack:
+        raise WganError(f"pack {c.pack} must divide microbatch {c.microbatch}")
+    if c.microbatch and c.objective == "dragan" and c.penalty_weight:
+        raise WganError(
+            "microbatch with objective dragan: the place of its penalty depends on the whole batch; leave microbatch out, or "
+            "start more processes"
+        )

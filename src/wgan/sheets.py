@@ -35,17 +35,19 @@ def go_on() -> None:
 def generate(network: Generator, z: Tensor, y: Tensor | None, engine: Engine, check: Check = go_on) -> Tensor:
     """Return G(z, y) [N, *shape] as fp32 on the CPU, in evaluation mode, in blocks of BLOCK rows (the last one padded).
 
-    `check` is called before each block.
+    `check` is called before each block. The processes of a group make a share of the blocks each.
     """
-    training, made = network.training, []
+
+    def block(number: int) -> Tensor:
+        rows = slice(number * BLOCK, (number + 1) * BLOCK)
+        return _block(network, z[rows], None if y is None else y[rows], engine)
+
+    training = network.training
     network.eval()
     try:
-        for i in range(0, len(z), BLOCK):
-            check()
-            made.append(_block(network, z[i : i + BLOCK], None if y is None else y[i : i + BLOCK], engine))
+        return torch.cat(engine.group.spread(math.ceil(len(z) / BLOCK), block, check))
     finally:
         network.train(training)
-    return torch.cat(made)
 
 
 def _block(network: Generator, z: Tensor, y: Tensor | None, engine: Engine) -> Tensor:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load as parse_tensors
+from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
 from wgan import checkpoint
@@ -18,6 +20,7 @@ from wgan.config import Config
 from wgan.data import Source
 from wgan.engine import Engine, make_engine
 from wgan.errors import WganError
+from wgan.processes import Group
 from wgan.run import Run, has_run, open_run, versions
 from wgan.schedule import due
 from wgan.updates import Players
@@ -88,8 +91,11 @@ class Restored:
 
 
 def restore(p: Players, run: Run) -> Restored:
-    """Load the newest whole checkpoint into the players; return where the run goes on."""
-    found, notes = checkpoint.load_newest(run.checkpoints)
+    """Load the newest whole checkpoint into the players; return where the run goes on.
+
+    Rank 0 reads it and tells the others: the run folder may lie on its machine alone.
+    """
+    found, notes = newest(run, p.engine.group)
     if found is None:
         lost = f"{run.path} has no whole checkpoint left: starting again at step 0"
         return Restored(notes=(*notes, lost) if notes else ())
@@ -113,18 +119,60 @@ def restore(p: Players, run: Run) -> Restored:
     return Restored(start, found.step + p.updates == 0, (*notes, note), m.get("event", ""))
 
 
-def engine_for(config: Config, source: Source) -> Engine:
+def newest(run: Run, group: Group) -> tuple[checkpoint.Checkpoint | None, list[str]]:
+    """Return the newest whole checkpoint, the same on every process, and a sentence for each damaged one set aside."""
+    loaded: list[checkpoint.Checkpoint] = []
+
+    def load() -> tuple[dict[str, Any], list[str]]:
+        found, notes = checkpoint.load_newest(run.checkpoints)
+        loaded.extend([] if found is None else [found])
+        return ({} if found is None else found.manifest), notes
+
+    manifest, notes = group.lead(load)
+    if not manifest:
+        return None, notes
+    data = group.tell(tensor_bytes(loaded[0].tensors) if loaded and group.world > 1 else b"")
+    return (loaded[0] if loaded else checkpoint.Checkpoint(manifest["step"], parse_tensors(data), manifest)), notes
+
+
+def engine_for(config: Config, source: Source, group: Group | None = None) -> Engine:
     """Return the engine of a new run: precision auto is bf16 for images, where the hardware has it, and fp32 for vectors."""
-    return make_engine(config.device, config.precision, config.threads, source.is_image)
+    return make_engine(config.device, config.precision, config.threads, source.is_image, group)
 
 
-def resume_engine(config: Config, path: Path, source: Source) -> Engine:
-    """Return the engine; a run that is continued keeps the precision and threads it was begun with, for equal bits."""
-    engine = engine_for(config, source)
-    if not has_run(path):
-        return engine
-    known = open_run(path).facts
-    return Engine(engine.device, known["precision"], known["threads"])
+def resume_engine(config: Config, path: Path, source: Source, group: Group | None = None) -> Engine:
+    """Return the engine; a run that is continued keeps the precision and threads it was begun with, for equal bits.
+
+    Threads are chosen anew when the number of processes is another: then so are the bits.
+    """
+    group = group or Group()
+    engine = group.agree(lambda: engine_for(config, source, group))
+
+    def known() -> tuple[str, int]:
+        if not has_run(path):
+            return engine.precision, engine.threads
+        facts = open_run(path).facts
+        same = facts.get("processes", 1) == group.world
+        return facts["precision"], facts["threads"] if same else engine.threads
+
+    precision, threads = group.lead(known)
+    return replace(engine, precision=precision, threads=threads)
+
+
+def require_divides(config: Config, group: Group) -> None:
+    """Raise WganError unless every process gets as many samples of each batch, in whole packs and microbatches."""
+    for name, batch in (("batch", config.batch), ("generator_batch", config.generator_batch or config.batch)):
+        unit = config.microbatch or config.pack
+        if batch % (group.world * unit) == 0:
+            continue
+        of = f" in {'microbatches' if config.microbatch else 'packs'} of {unit}" if unit > 1 else ""
+        work = [str(n) for n in range(1, batch // unit + 1) if batch % (n * unit) == 0]
+        near = batch // (group.world * unit) * group.world * unit
+        sizes = [str(n) for n in (near, near + group.world * unit) if n]
+        raise WganError(
+            f"{group.world} processes cannot share {name} {batch} evenly{of}: start {', '.join(work[-8:])} processes, or "
+            f"use {name} {' or '.join(sizes)}"
+        )
 
 
 def facts(engine: Engine, source: Source) -> dict[str, Any]:
@@ -136,5 +184,6 @@ def facts(engine: Engine, source: Source) -> dict[str, Any]:
         "device": engine.device.type,
         "precision": engine.precision,
         "threads": engine.threads,
+        **({"processes": engine.group.world} if engine.group.world > 1 else {}),
         "versions": versions(),
     }

@@ -47,11 +47,20 @@ class Stop:
         if self.since(PICTURES):
             raise Interrupted
 
+    def request(self, reason: str, code: int) -> None:
+        """Ask the loop to stop, as a signal does."""
+        self.reason, self.code, self.asked = reason, code, time.monotonic()
+
+    def adopt(self, reason: str, code: int) -> None:
+        """Take over why another process was asked to stop, unless this one was asked itself."""
+        if not self.reason:
+            self.request(reason, code)
+
     def ask(self, number: int, frame: object) -> None:
         """Handle a signal: the first asks, the second leaves at once."""
         if self.reason:
             raise KeyboardInterrupt
-        self.reason, self.code, self.asked = signal.Signals(number).name, 128 + number, time.monotonic()
+        self.request(signal.Signals(number).name, 128 + number)
 
 
 @contextmanager

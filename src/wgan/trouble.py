@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from wgan import checkpoint
 from wgan.data import Source
-from wgan.errors import NotFinite, WganError
+from wgan.errors import NotFinite, SaidElsewhere, WganError
 from wgan.run import Run
 from wgan.state import save
 from wgan.updates import Players, make_players
@@ -30,11 +30,13 @@ def on_not_finite(p: Players, source: Source, run: Run) -> Iterator[None]:
     try:
         yield
     except NotFinite as error:
-        name = write_diagnosis(p, run, error)
+        lead, failure = p.engine.group.lead, error
+        name = lead(lambda: write_diagnosis(p, run, failure))
         if p.config.on_nan == "rollback" and p.engine.stream < p.config.nan_retries:
-            go_back(p, source, run, error)
+            lead(lambda: go_back(p, source, run, failure))
             raise WentBack from None
-        raise WganError(f"{error}{culprits(p)}: {advice(p)}; the last checkpoint is kept, figures in {name}") from None
+        sentence = f"{error}{culprits(p)}: {advice(p)}; the last checkpoint is kept, figures in {name}"
+        raise (WganError if p.engine.group.leads else SaidElsewhere)(sentence) from None
 
 
 def advice(p: Players) -> str:

@@ -5,6 +5,7 @@ Each update is one scalar, one backward, one optimizer step (`critic_update sepa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from wgan.augment import augment
 from wgan.config import Config
 from wgan.data import Source
+from wgan.descent import Cut, Stats, cuts, descend
 from wgan.engine import Draws, Engine, seeded
 from wgan.errors import NotFinite, WganError
 from wgan.losses import (
@@ -29,8 +31,7 @@ from wgan.models import Critic, Generator, build
 from wgan.models.products import inputs_only
 from wgan.optim import build_optimizers
 from wgan.schedule import ema_decay
-
-Stats = dict[str, Tensor | float]
+from wgan.synced import SyncedBatchNorm, share_batch
 
 
 @dataclass
@@ -83,6 +84,9 @@ def make_players(config: Config, engine: Engine, source: Source) -> Players:
             network.to(engine.device, engine.dtype)
     rules = objective(config.objective)
     clipped = clippable(critic, config.clip_scope) if rules.clip else []
+    if engine.group.world > 1 or config.microbatch or engine.device.type == "cuda":
+        for network in (generator, critic):
+            share_batch(network, engine.group, engine.place)
     optimizers = build_optimizers(generator, critic, config)
     return Players(config, engine, rules, generator, critic, average, *optimizers, clipped, share=config.augment)
 
@@ -95,12 +99,13 @@ def pack(x: Tensor, m: int) -> Tensor:
 def make_fakes(p: Players, z: Tensor, y: Tensor | None) -> Tensor:
     """Return G(z, y) [B, *shape] without a gradient: the critic's update needs none through the generator."""
     with torch.no_grad(), p.engine.autocast():
-        return p.generator(z, y)
+        made = [p.generator(cut(z), cut(y)) for cut in cuts(len(z), p.config.microbatch)]
+    return made[0] if len(made) == 1 else torch.cat(made)
 
 
-def judge(p: Players, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Return the critic's scores [B] and class logits of already packed x."""
-    with p.engine.autocast():
+def judge(p: Players, x: Tensor, y: Tensor | None, blocks: int = 1) -> tuple[Tensor, Tensor | None]:
+    """Return the critic's scores [B] and class logits of already packed x, which is `blocks` batches side by side."""
+    with p.engine.autocast(), p.engine.place.side_by_side(blocks):
         return p.critic(x, y)
 
 
@@ -111,7 +116,7 @@ def judge_both(
     if p.config.critic_norm == "batch":
         (r, r_logits), (f, f_logits) = judge(p, real, y), judge(p, fake, y)
         return r, f, r_logits, f_logits
-    scores, logits = judge(p, torch.cat([real, fake]), None if y is None else torch.cat([y, y]))
+    scores, logits = judge(p, torch.cat([real, fake]), None if y is None else torch.cat([y, y]), blocks=2)
     r, f = scores.split([len(real), len(fake)])
     r_logits, f_logits = (None, None) if logits is None else logits.split([len(real), len(fake)])
     return r, f, r_logits, f_logits
@@ -123,9 +128,11 @@ def critic_update(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draw
     thaw(p)
     if p.config.critic_update == "separate":
         return _separate_update(p, real, fake, y)
-    loss, stats = critic_loss(p, real, fake, y, draws)
-    _critic_step(p, loss)
-    return stats
+
+    def loss_of(cut: Cut) -> tuple[Tensor, Stats]:
+        return critic_loss(p, cut(real), cut(fake), cut(y), draws.again())
+
+    return _critic_step(p, len(real), loss_of)
 
 
 def thaw(p: Players) -> None:
@@ -156,7 +163,7 @@ def penalty_term(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draws
     points = POINTS[p.objective.points](real, fake, draws)
     labels = y if y is None or len(points) == len(y) else torch.cat([y, y])
     with inputs_only():
-        norms = gradient_norms(lambda x: judge(p, x, labels)[0], points)
+        norms = gradient_norms(lambda x: judge(p, x, labels, len(points) // len(real))[0], points)
     return p.objective.penalty(norms, p.config.penalty_weight).mean(), norms
 
 
@@ -171,30 +178,34 @@ def _class_terms(p: Players, r_logits: Tensor | None, f_logits: Tensor | None, y
     return torch.stack([loss for side, loss in losses.items() if side in p.config.class_on]).sum()
 
 
-def _critic_step(p: Players, loss: Tensor) -> None:
-    p.critic_optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    p.critic_optimizer.step()
+def _critic_step(p: Players, packs: int, loss_of: Callable[[Cut], tuple[Tensor, Stats]]) -> Stats:
+    stats = descend(p.engine, p.config, p.critic_optimizer, packs * p.config.pack, loss_of)
     clip_weights(p.clipped, p.config.clip)  # after the step: the generator must meet a clipped critic
+    return stats
 
 
 def _separate_update(p: Players, real: Tensor, fake: Tensor, y: Tensor | None) -> Stats:
     """One optimizer step on the real half, then one on the fake half (systems S0, S2, S3)."""
     stats: Stats = {"critic/loss": 0.0}
     for side, x in (("real", real), ("fake", fake)):
-        scores, logits = judge(p, x, y)
-        absent = scores.new_zeros(len(scores))  # the other half's term is a constant here
-        loss = p.objective.critic(*((scores, absent) if side == "real" else (absent, scores)))
-        loss = loss - p.objective.critic(absent, absent) / 2  # that constant: the halves then add up to the joint loss
-        stats[f"critic/{side}"] = scores.mean().detach()
-        if p.config.class_critic and y is not None and logits is not None:
-            term = class_loss(logits, y)
-            stats |= {f"class/{side}": term.detach(), f"class/accuracy_{side}": (logits.argmax(1) == y).float().mean()}
-            loss = loss + p.config.class_critic * term * (side in p.config.class_on)
-        _critic_step(p, loss)
-        stats[f"critic/loss_{side}"] = loss.detach()
-        stats["critic/loss"] = stats["critic/loss"] + loss.detach()
+        found = _critic_step(p, len(x), lambda cut, x=x, side=side: _half_loss(p, cut(x), cut(y), side))  # type: ignore[misc]
+        stats |= found
+        stats["critic/loss"] = stats["critic/loss"] + found[f"critic/loss_{side}"]
     return stats
+
+
+def _half_loss(p: Players, x: Tensor, y: Tensor | None, side: str) -> tuple[Tensor, Stats]:
+    """Return the critic's loss on the real or the fake half, and its parts."""
+    scores, logits = judge(p, x, y)
+    absent = scores.new_zeros(len(scores))  # the other half's term is a constant here
+    loss = p.objective.critic(*((scores, absent) if side == "real" else (absent, scores)))
+    loss = loss - p.objective.critic(absent, absent) / 2  # that constant: the halves then add up to the joint loss
+    stats: Stats = {f"critic/{side}": scores.mean().detach()}
+    if p.config.class_critic and y is not None and logits is not None:
+        term = class_loss(logits, y)
+        stats |= {f"class/{side}": term.detach(), f"class/accuracy_{side}": (logits.argmax(1) == y).float().mean()}
+        loss = loss + p.config.class_critic * term * (side in p.config.class_on)
+    return loss, {**stats, f"critic/loss_{side}": loss.detach()}
 
 
 def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Tensor | None, step: int) -> Stats:
@@ -203,6 +214,18 @@ def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Tensor | Non
     if p.config.critic_statistics == "running":
         hold_statistics(p.critic)
     p.generator.train()
+
+    def loss_of(cut: Cut) -> tuple[Tensor, Stats]:
+        return generator_loss(p, cut(z), cut(y), cut(real), step)
+
+    stats = descend(p.engine, p.config, p.generator_optimizer, len(z), loss_of)
+    if p.average is not None:
+        update_average(p.average, p.generator, ema_decay(p.config.ema, step))
+    return stats
+
+
+def generator_loss(p: Players, z: Tensor, y: Tensor | None, real: Tensor | None, step: int) -> tuple[Tensor, Stats]:
+    """Return the whole loss of the generator as one scalar, and its parts."""
     with p.engine.autocast():
         fake = p.generator(z, y)
     seen = p.augment(fake, step, "augment generator")
@@ -214,18 +237,13 @@ def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Tensor | Non
         term = class_loss(logits, y)
         stats |= {"generator/class": term.detach(), "generator/class_accuracy": (logits.argmax(1) == y).float().mean()}
         loss = loss + p.config.class_generator * term
-    p.generator_optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    p.generator_optimizer.step()
-    if p.average is not None:
-        update_average(p.average, p.generator, ema_decay(p.config.ema, step))
-    return {"generator/loss": loss.detach(), **stats}
+    return loss, {"generator/loss": loss.detach(), **stats}
 
 
 def hold_statistics(network: nn.Module) -> None:
     """Let batch norm use its running statistics, and leave them as they are, until the network is set to train again."""
     for module in network.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, SyncedBatchNorm)):
             module.eval()
 
 

@@ -1,0 +1,78 @@
+"""One optimizer step down the mean loss of the world's batch, whatever part of it one process or one pass can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from wgan.config import Config
+from wgan.engine import Engine
+
+Stats = dict[str, Tensor | float]
+Rows = TypeVar("Rows", Tensor, Tensor | None)
+
+
+class Cut:
+    """Takes the i-th of `many` equal parts of each tensor of a batch: one microbatch."""
+
+    def __init__(self, i: int, many: int) -> None:
+        self.i, self.many = i, many
+
+    def __call__(self, x: Rows) -> Rows:
+        """x [B, ...] -> [B / many, ...]; None stays None."""
+        return x if x is None or self.many == 1 else x.unflatten(0, (self.many, -1))[self.i]
+
+
+def cuts(rows: int, microbatch: int) -> list[Cut]:
+    """Return one Cut for each microbatch of `rows` samples; 0 = all at once."""
+    many = max(rows // microbatch, 1) if microbatch else 1
+    return [Cut(i, many) for i in range(many)]
+
+
+def descend(
+    engine: Engine,
+    config: Config,
+    optimizer: torch.optim.Optimizer,
+    rows: int,
+    loss_of: Callable[[Cut], tuple[Tensor, Stats]],
+) -> Stats:
+    """Take one optimizer step down the mean of `loss_of` over the world's batch, of which `rows` samples are here.
+
+    `loss_of` returns the whole loss as one scalar, and statistics, of what its argument cuts out of the rows here: all
+    of them, or one microbatch after the other. Gradients and statistics are averaged over microbatches and processes.
+    The average comes after every backward and right before the step: whatever put a gradient there, it is averaged.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    found: list[Stats] = []
+    for cut in cuts(rows, config.microbatch):
+        with at_hand(engine, cut, config.dropout > 0):
+            loss, stats = loss_of(cut)
+            (loss if cut.many == 1 else loss / cut.many).backward()
+        found.append(stats)
+    stats = found[0] if len(found) == 1 else {name: mean([s[name] for s in found]) for name in found[0]}
+    if engine.group.world > 1:
+        gradients = [w.grad for group in optimizer.param_groups for w in group["params"] if w.grad is not None]
+        means = engine.group.average(gradients, [torch.as_tensor(s) for s in stats.values()])
+        stats = dict(zip(stats, means, strict=True))
+    optimizer.step()
+    return stats
+
+
+@contextmanager
+def at_hand(engine: Engine, cut: Cut, dropout: bool) -> Iterator[None]:
+    """Within the block the rows of `cut` are at hand; each microbatch finds torch's own stream where the first did."""
+    with ExitStack() as stack:
+        if cut.many > 1:
+            stack.enter_context(engine.place.within(cut.i, cut.many))
+        if dropout and cut.i < cut.many - 1:
+            stack.enter_context(torch.random.fork_rng())
+        yield
+
+
+def mean(values: list[Tensor | float]) -> Tensor:
+    """Return the mean of scalars."""
+    return torch.stack([torch.as_tensor(v) for v in values]).mean()

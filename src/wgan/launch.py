@@ -1,0 +1,82 @@
+"""`--processes N`: start a command N times on this machine, as torchrun does it and through torchrun's own agent."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from wgan.errors import WganError
+
+OUTCOME = "WGAN_OUTCOME"  # file in which a worker leaves an exit code that no new start would change
+MOST = 1024
+
+
+def launch(words: Sequence[str], processes: int, restarts: int) -> int:
+    """Run `wgan WORDS` in so many processes that form one group; return the exit code of the whole.
+
+    When one of them dies, all are started again, at most `restarts` times; a run goes on from its newest checkpoint.
+    """
+    if not 1 <= processes <= MOST:
+        raise WganError(f"processes must be between 1 and {MOST}, not {processes}")
+    if restarts < 0:
+        raise WganError(f"restarts must be 0 or more, not {restarts}")
+    os.environ.setdefault("LOGLEVEL", "CRITICAL")  # torchrun's own reports; ours are one sentence
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # until the engine sets it: no warning, no crowd at the start
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback())  # one machine: nothing for the network
+    from torch.distributed import run as torchrun
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    options = ["--standalone", "--nproc-per-node", str(processes), "--max-restarts", str(restarts)]
+    options += ["--monitor-interval", "0.2", "--local-addr", "127.0.0.1"]
+    with tempfile.TemporaryDirectory(prefix="wgan-") as folder:
+        file = Path(folder) / "code"
+        os.environ[OUTCOME] = str(file)
+        code = 0
+        try:
+            torchrun.run(torchrun.parse_args([*options, "-m", "wgan", *map(unlike, words)]))
+        except SignalException as signal:
+            code = 128 + signal.sigval
+        except ChildFailedError as error:
+            rank, first = error.get_first_failure()
+            how = f"was ended by {first.signal_name()}" if first.exitcode < 0 else f"ended with code {first.exitcode}"
+            sys.stdout.flush()
+            print(
+                f"wgan: process {rank} {how}, after {restarts} restarts; the last checkpoint is kept", file=sys.stderr
+            )
+            code = 1
+        finally:
+            del os.environ[OUTCOME]
+        return int(file.read_text()) if file.is_file() else code
+
+
+def unlike(word: str) -> str:
+    """Return --run as --run-dir: torchrun would take it for an abbreviation of its own --run-path."""
+    flag, equals, value = word.partition("=")
+    return f"{flag}-dir{equals}{value}" if flag == "--run" else word
+
+
+def loopback() -> str:
+    """Return the name of this machine's loopback interface."""
+    return next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
+
+
+def is_over() -> bool:
+    """Return whether another process of the group has already said how the command ends."""
+    return OUTCOME in os.environ and Path(os.environ[OUTCOME]).exists()
+
+
+def settled(code: int) -> int:
+    """Leave an exit code that no new start would change, a mistake or a signal, for `launch`; return what to exit with."""
+    if OUTCOME not in os.environ or code not in (2, 130, 143):
+        return code
+    with suppress(FileExistsError), open(os.environ[OUTCOME], "x") as file:
+        file.write(str(code))
+    return 0

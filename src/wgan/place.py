@@ -1,0 +1,57 @@
+"""Which rows of the world's batch are at hand: in this process, and in this microbatch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass
+class Place:
+    """Which rows of the world's batch are at hand: the index-th of `count` equal parts, or of each of `blocks` blocks.
+
+    A process has one; a microbatch narrows it for a while. Two blocks: real and fake side by side in one batch.
+    """
+
+    index: int = 0
+    count: int = 1
+    blocks: int = 1
+
+    def cut(self, whole: Tensor) -> Tensor:
+        """Return the rows of `whole` [N, ...] at this place."""
+        if self.count == 1:
+            return whole
+        parts = whole.unflatten(0, (self.blocks, self.count, -1))[:, self.index]
+        return parts.flatten(0, 1)
+
+    @contextmanager
+    def within(self, index: int, count: int) -> Iterator[None]:
+        """Within the block only the index-th of `count` parts of these rows is at hand."""
+        before = self.index, self.count
+        self.index, self.count = self.index * count + index, self.count * count
+        try:
+            yield
+        finally:
+            self.index, self.count = before
+
+    @contextmanager
+    def side_by_side(self, blocks: int) -> Iterator[None]:
+        """Within the block a batch consists of `blocks` batches, one after the other."""
+        self.blocks = blocks
+        try:
+            yield
+        finally:
+            self.blocks = 1
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Within the block this process computes something for itself, that has nothing to do with the world's batch."""
+        before = self.index, self.count
+        self.index, self.count = 0, 1
+        try:
+            yield
+        finally:
+            self.index, self.count = before

@@ -1,0 +1,294 @@
+"""What the processes of a group do in tests: each function runs in every process and returns JSON."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import torch
+from problems import images, images_config, points, points_config
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn import functional as F
+
+from wgan import checkpoint, cli, desk, joining, loop, monitor, state
+from wgan.config import Config
+from wgan.data import Source
+from wgan.engine import make_engine
+from wgan.errors import LostContact, NotFinite, SaidElsewhere, WganError
+from wgan.losses import OBJECTIVES
+from wgan.place import Place
+from wgan.stop import Stop
+from wgan.synced import SyncedBatchNorm
+
+EIGHT = {"batch": 8, "precision": "fp64", "lr": 5e-5, "n_critic": 1}
+
+# every way in which the samples of a batch meet: what each system adds, its name says
+SYSTEMS: dict[str, tuple[Config, Source]] = {
+    **{name: (points_config(objective=name, ema=0.9, **EIGHT), points()) for name in OBJECTIVES},
+    "batch norm in the generator, classes, average": (
+        images_config(class_critic=1.0, class_generator=0.5, ema=0.9, beta1=0.5, **EIGHT),
+        images(),
+    ),
+    "batch norm in both, momentum": (
+        images_config(objective="gan", critic_norm="batch", critic_conditioning="none", ema=0.9, **EIGHT),
+        images(),
+    ),
+    "running statistics, halves": (
+        images_config(
+            objective="wgan-clip", critic_norm="batch", critic_update="separate", critic_statistics="running", **EIGHT
+        ),
+        images(),
+    ),
+    "dropout, augmented, mirrored": (
+        images_config(dropout=0.4, augment=0.5, flip=1, generator_norm="layer", **EIGHT),
+        images(),
+    ),
+    "dropout in halves, classes on one": (
+        images_config(
+            dropout=0.3,
+            objective="wgan-clip",
+            critic_update="separate",
+            optimizer="rmsprop-keras",
+            class_critic=1.0,
+            class_on="real",
+            generator_norm="instance",
+            **EIGHT,
+        ),
+        images(),
+    ),
+    "dropout under a penalty on both": (
+        images_config(objective="r3gan", dropout=0.4, norm_momentum=0.2, **EIGHT),
+        images(),
+    ),
+    "noise around images, iid": (images_config(objective="dragan", sampling="iid", **EIGHT), images()),
+    "spectral norm, packs, another generator batch": (
+        images_config(
+            objective="hinge", critic_norm="spectral", pack=2, generator_batch=12, critic_conditioning="none", **EIGHT
+        ),
+        images(),
+    ),
+    "last latents, shared batches": (
+        points_config(generator_latents="last", real_batches="shared", **{**EIGHT, "n_critic": 3}),
+        points(),
+    ),
+}
+
+
+def steps(config: Config, source: Source, group, count: int):
+    """Take steps without a run folder; return the players and the statistics of the last."""
+    p = loop.make_players(config, make_engine("cpu", config.precision, 1, group=group), source)
+    for step in range(count):
+        stats = loop.take_step(p, source, step, Stop(), True)
+    return p, loop.numbers(stats)
+
+
+def all_systems(folder: str, count: int):
+    """Take `count` steps of every system; rank 0 writes the states and returns the statistics."""
+    found = {}
+    with joining.formed() as group:
+        for number, (name, (config, source)) in enumerate(SYSTEMS.items()):
+            p, found[name] = steps(config, source, group, count)
+            tensors = checkpoint.flatten(state.state(p))
+            group.require_alike(tensors, count)
+            if group.leads:
+                save_file(tensors, f"{folder}/{number}.safetensors")
+    return found
+
+
+def quick():
+    """Leave out the plots of the end and measure on few samples, in this process."""
+    for module in (loop, monitor):
+        module.open_source = lambda spec, split="train", seed=0, options=None: {"tiny": images, "line": points}[spec]()
+    loop.finish_pictures = lambda *_, **__: None
+    monitor.SAMPLES = 20
+
+
+def train(folder: str, options: dict, patience: float = 30.0, fault: str = ""):
+    """Train a small conditional system, each process into a folder of its own name; return its exit code."""
+    quick()
+    rank = int(os.environ["RANK"])
+    FAULTS.get(fault, lambda: None)()
+    path = Path(folder) if rank == 0 else Path(f"{folder}-{rank}")
+    config = images_config(**{**EIGHT, "n_critic": 2, "ema": 0.9, "checkpoint_every": 2, **options})
+    try:
+        return loop.train(config, path, tty=False, patience=patience).code
+    except SaidElsewhere:
+        return 2
+    except LostContact as error:
+        print(f"wgan: {error}" if error.speaks else "silent")
+        return 3
+    except WganError as error:
+        print(f"wgan: {error}")
+        return 2
+
+
+def at(rank: int, step: int, do):
+    """Let process `rank` call do() in the middle of `step`, between the critic's update and the generator's."""
+    phase = loop.generator_phase
+
+    def interrupted(p, source, now):
+        if now == step and p.engine.group.rank == rank:
+            do()
+        return phase(p, source, now)
+
+    loop.generator_phase = interrupted
+
+
+def bad_loss(step: int):
+    """Make one process's part of the generator's loss NaN at `step`."""
+    update = loop.generator_update
+
+    def bad(p, z, y, real, now):
+        z = z * float("nan") if now == step and p.engine.group.rank == 1 and not p.engine.stream else z
+        return update(p, z, y, real, now)
+
+    loop.generator_update = bad
+
+
+def other_versions():
+    if os.environ["RANK"] == "1":
+        known = loop.versions
+        loop.versions = lambda: {**known(), "torch": "1.0"}
+
+
+def other_batch():
+    if os.environ["RANK"] == "1":
+        config = loop.require_one_plan
+        loop.require_one_plan = lambda c, group: config(c.replace(batch=16), group)
+
+
+def no_data():
+    if os.environ["RANK"] == "1":
+
+        def lacking(*_, **__):
+            raise WganError("no file or folder /data/faces")
+
+        loop.open_source = lacking
+
+
+def full_disk():
+    def refuse(*_, **__):
+        raise WganError("cannot write: no space left")
+
+    desk.save = refuse
+
+
+def drifting():
+    save = desk.state
+
+    def drifted(p):
+        if p.engine.group.rank == 1:
+            next(p.critic.parameters()).data.add_(1e-9)
+        return save(p)
+
+    desk.state = drifted
+
+
+def kill(number: int):
+    return lambda: os.kill(os.getpid(), number)
+
+
+FAULTS = {
+    "killed": lambda: at(1, 3, kill(signal.SIGKILL)),
+    "leader killed": lambda: at(0, 3, kill(signal.SIGKILL)),
+    "stopped": lambda: at(1, 3, kill(signal.SIGSTOP)),
+    "one hears SIGTERM": lambda: at(1, 2, kill(signal.SIGTERM)),
+    "leader hears SIGINT": lambda: at(0, 2, kill(signal.SIGINT)),
+    "not a number": lambda: bad_loss(3),
+    "other versions": other_versions,
+    "other options": other_batch,
+    "no data": no_data,
+    "full disk": full_disk,
+    "drift": drifting,
+    "another order": lambda: loaded_otherwise(),
+}
+
+
+def words(*line: str):
+    """Run one command line as it is."""
+    return cli.main(list(line))
+
+
+def talk():
+    """Try everything that processes say to each other; return what came of it."""
+    with joining.formed() as group:
+        said = {
+            "tell": group.tell(b"from 0" if group.leads else b"").decode(),
+            "empty": group.tell(b"").decode(),
+            "collect": [t.decode() for t in group.collect(f"{group.rank}".encode() * (group.rank + 1))],
+            "lead": group.lead(lambda: [group.rank, "x"]),
+            "agree": group.agree(lambda: group.rank),
+            "mean": [float(v) for v in mean_of(group)],
+        }
+        whole = [torch.full((i, 2), i) for i in range(5)]
+        said["spread"] = all(torch.equal(a, b) for a, b in zip(group.spread(5, lambda i: whole[i]), whole, strict=True))
+        said["errors"] = [outcome(lambda: group.lead(fail)), outcome(lambda: group.lead(not_finite))]
+        said["errors"] += [outcome(lambda: group.agree(fail if group.rank == 1 else int))]
+        said["batch norm"] = batch_norm(group)
+    return said
+
+
+def mean_of(group):
+    tensors = [torch.full((2, 2), float(group.rank)), torch.arange(3.0) * group.rank]
+    numbers = group.average(tensors, [torch.tensor(float(group.rank)), torch.tensor(4.0)])
+    return [*tensors[0].flatten(), *tensors[1], *numbers]
+
+
+def fail():
+    raise WganError("broken")
+
+
+def not_finite():
+    raise NotFinite("critic/loss", 7, {"a": 1.0})
+
+
+def outcome(work):
+    try:
+        return str(work())
+    except WganError as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def batch_norm(group):
+    """Return the largest difference between the synced layer on parts and the plain one on the whole, gradients included."""
+    torch.manual_seed(0)
+    whole = torch.randn(12, 3, 4, 4, dtype=torch.float64) * 3 + 5
+    target = torch.randn_like(whole)
+    plain = nn.BatchNorm2d(3, momentum=0.3).double()
+    nn.init.normal_(plain.weight)
+    nn.init.normal_(plain.bias)
+    twin = nn.BatchNorm2d(3, momentum=0.3).double()
+    twin.load_state_dict(plain.state_dict())
+    place = Place(group.rank, group.world)
+    synced = SyncedBatchNorm(twin, group, place)
+    worst = 0.0
+    for turn in range(3):
+        x, mine = (whole + turn).requires_grad_(), place.cut(whole + turn).requires_grad_()
+        a, b = plain(x), synced(mine)
+        ((a - target) ** 2).mean().backward()
+        ((b - place.cut(target)) ** 2).mean().backward()
+        weights = [synced.weight.grad, synced.bias.grad]
+        group.average(weights, [])
+        pairs = [(place.cut(a), b), (place.cut(x.grad), mine.grad / group.world)]
+        pairs += zip((plain.weight.grad, plain.bias.grad), weights, strict=True)
+        pairs += zip(plain.buffers(), synced.buffers(), strict=True)
+        worst = max([worst, *(float((s.double() - t.double()).abs().max()) for s, t in pairs)])
+        for layer in (plain, synced):
+            layer.zero_grad()
+    assert set(plain.state_dict()) == set(synced.state_dict())
+    with place.alone():
+        expected = F.batch_norm(whole, None, None, synced.weight, synced.bias, training=True)
+        worst = max(worst, float((synced(whole) - expected).abs().max()))
+    return worst
+
+
+def loaded_otherwise():
+    """Let one process's state come in another order, as that of a loaded optimizer does; it is the same state."""
+    state_of = desk.state
+
+    def reversed_state(p):
+        return dict(reversed(state_of(p).items())) if p.engine.group.rank == 1 else state_of(p)
+
+    desk.state = reversed_state
