@@ -35,6 +35,7 @@ from wgan.engine import Engine
 from wgan.errors import WganError
 from wgan.log import read_log
 from wgan.losses import OBJECTIVES
+from wgan.models import layers
 from wgan.place import Place
 from wgan.processes import Group
 from wgan.recipes import configure
@@ -169,20 +170,22 @@ def test_microbatches_that_change_the_run_are_said_or_refused() -> None:
             images_config(**options)
 
 
-def test_dropout_masks_are_the_parts_of_one_and_alone_those_of_pytorch() -> None:
+@pytest.mark.parametrize("layer", [nn.Dropout(0.4), layers.Dropout(0.4)], ids=lambda layer: type(layer).__module__)
+def test_dropout_masks_are_the_parts_of_one(layer: nn.Dropout) -> None:
     x = torch.ones(8, 3, 4, 4)
     for whole in (x, x.to(memory_format=torch.channels_last), x[:, 0, 0]):
         torch.manual_seed(3)
-        expected = nn.Dropout(0.4)(whole)
+        expected = layer(whole)
+        assert 0 < (expected == 0).float().mean() < 0.7
         place = Place()
         parts = []
         for index in range(4):
             torch.manual_seed(3)
             with place.within(index, 4):
-                parts.append(SharedDropout(0.4, place)(place.cut(whole)))
+                parts.append(SharedDropout(layer, place)(place.cut(whole)))
         assert torch.equal(torch.cat(parts), expected)
         torch.manual_seed(3)
-        assert torch.equal(SharedDropout(0.4, place)(whole), expected)
+        assert torch.equal(SharedDropout(layer, place)(whole), expected)
 
 
 def test_places_cut_batches_that_lie_side_by_side() -> None:

@@ -28,7 +28,6 @@ from wgan.metrics.features import classify, features
 from wgan.pictures import to_uint8
 from wgan.run import SELECTION
 from wgan.sheets import Check, generate, go_on
-from wgan.synced import SharedDropout
 from wgan.updates import Players, judge, pack
 
 SAMPLES = 2000  # of each side, at most
@@ -202,7 +201,7 @@ def frozen_copy(critic: nn.Module) -> Any:
     """Return a copy of the critic that trains on batch statistics, drops nothing and learns nothing."""
     other = copy.deepcopy(critic).train().requires_grad_(False)
     for module in other.modules():
-        if isinstance(module, (nn.Dropout, SharedDropout)):
+        if isinstance(module, nn.Dropout):
             module.p = 0.0
     return other
 

@@ -84,22 +84,19 @@ class SyncedBatchNorm(nn.Module):
 
 
 class SharedDropout(nn.Module):
-    """Dropout whose mask is drawn for the whole world's batch and cut; with one process exactly nn.Dropout's on a CPU."""
+    """Dropout whose mask is drawn, by the layer it wraps, for the whole world's batch and cut to the rows at hand."""
 
-    def __init__(self, p: float, place: Place) -> None:
+    def __init__(self, layer: nn.Dropout, place: Place) -> None:
         super().__init__()
-        self.p, self.place = p, place
+        self.layer, self.place = layer, place
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, ...] -> [B, ...], in training a share p of it 0 and the rest divided by 1 - p."""
-        if not self.training or self.p == 0:
-            return x
-        if self.place.count == 1 and x.device.type == "cpu":
-            return F.dropout(x, self.p)
+        if not self.training or self.layer.p == 0 or self.place.count == 1:
+            return self.layer(x)
         likes = x.detach()[:1].expand(len(x) * self.place.count, *x.shape[1:])
         layout = torch.channels_last if is_channels_last(x) else torch.contiguous_format
-        whole = torch.empty_like(likes, memory_format=layout).bernoulli_(1 - self.p)
-        return x * self.place.cut(whole).div_(1 - self.p)
+        return x * self.place.cut(self.layer(torch.ones_like(likes, memory_format=layout)))
 
 
 def is_channels_last(x: Tensor) -> bool:
@@ -109,9 +106,9 @@ def is_channels_last(x: Tensor) -> bool:
 
 def share_batch(network: nn.Module, group: Group, place: Place) -> None:
     """Replace batch norm and dropout of a network by their forms for many processes, in place."""
-    for module in list(network.modules()):
+    for module in [m for m in network.modules() if not isinstance(m, SharedDropout)]:
         for name, child in module.named_children():
             if isinstance(child, (nn.BatchNorm1d, nn.BatchNorm2d)) and group.world > 1:
                 setattr(module, name, SyncedBatchNorm(child, group, place))
             elif isinstance(child, nn.Dropout):
-                setattr(module, name, SharedDropout(child.p, place))
+                setattr(module, name, SharedDropout(child, place))

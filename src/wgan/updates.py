@@ -84,7 +84,7 @@ def make_players(config: Config, engine: Engine, source: Source) -> Players:
             network.to(engine.device, engine.dtype)
     rules = objective(config.objective)
     clipped = clippable(critic, config.clip_scope) if rules.clip else []
-    if engine.group.world > 1 or config.microbatch or engine.device.type == "cuda":
+    if engine.group.world > 1 or config.microbatch:
         for network in (generator, critic):
             share_batch(network, engine.group, engine.place)
     optimizers = build_optimizers(generator, critic, config)
