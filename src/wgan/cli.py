@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from typing import Any, NoReturn
 from wgan import __version__
 from wgan.config import FIELDS
 from wgan.errors import LostContact, SaidElsewhere, WganError, nearest
+from wgan.launch import in_group, rank
 
 EXAMPLES = """\
 examples:
@@ -71,12 +71,7 @@ def add_processes(p: Any) -> None:
     p.add_argument(
         "--restarts", type=whole, default=3, metavar="N", help="starts of all anew when one of them dies (default: 3)"
     )
-    p.add_argument(
-        "--processes",
-        type=whole,
-        metavar="N",
-        help="share the work among N processes, see docs/scaling.md",
-    )
+    p.add_argument("--processes", type=whole, metavar="N", help="share the work among N processes, see docs/scaling.md")
     p.add_argument(
         "--timeout", type=number, default=600.0, metavar="S",
         help="seconds without an answer after which a process counts as stuck (default: 600)",
@@ -274,17 +269,6 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     if rest:
         raise WganError(f"wgan {words[0]} does not take '{rest[0]}': see wgan {words[0]} --help")
     return found
-
-
-def in_group() -> bool:
-    """Return whether the environment says that there are other processes."""
-    return os.environ.get("WORLD_SIZE", "") not in ("", "1")
-
-
-def rank() -> int:
-    """Return this process's number in its group; 0 when it is alone."""
-    text = os.environ.get("RANK", "0")
-    return int(text) if in_group() and text.isdecimal() else 0
 
 
 def main(words: Sequence[str] | None = None) -> int:

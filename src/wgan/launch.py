@@ -68,6 +68,17 @@ def loopback() -> str:
     return next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
 
 
+def in_group() -> bool:
+    """Return whether the environment says that there are other processes."""
+    return os.environ.get("WORLD_SIZE", "") not in ("", "1")
+
+
+def rank() -> int:
+    """Return this process's number in its group; 0 when it is alone."""
+    text = os.environ.get("RANK", "0")
+    return int(text) if in_group() and text.isdecimal() else 0
+
+
 def is_over() -> bool:
     """Return whether another process of the group has already said how the command ends."""
     return OUTCOME in os.environ and Path(os.environ[OUTCOME]).exists()
