@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,10 @@ if TYPE_CHECKING:  # matplotlib is imported where it is used: importing this fil
 REAL, FAKE = "#9aa1a9", "#d9480f"
 COLOURS = ("#1c6fb8", FAKE, "#2b8a3e")  # of the curves of one panel
 POINTS = 2000  # at most, in one curve
+# figures between two searches for those that are no longer used: their parts refer to each other, and Python would let
+# fifty of them wait, 35 MB, before it looks by itself; a search takes as long as drawing two
+COLLECTED = 8
+_drawn = itertools.count(1)
 Curve = tuple[np.ndarray, np.ndarray]  # steps, values
 
 SLOPE_TITLE = "slope of the critic (norm of its gradient at the penalty's points)"
@@ -95,6 +101,8 @@ def image_of(figure: Figure) -> Image:
     canvas = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
     canvas.draw()
+    if next(_drawn) % COLLECTED == 0:
+        gc.collect()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 

@@ -217,7 +217,7 @@ def looks_like_idx(path: Path) -> bool:
         if head[:2] == b"\x1f\x8b":
             with gzip.open(path) as packed:
                 head = packed.read(4)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return False
     return len(head) == 4 and head[:2] == b"\0\0" and head[2] in range(8, 15) and head[3] > 0
 

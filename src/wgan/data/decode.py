@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 import warnings
+from contextlib import nullcontext
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -12,9 +14,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")  # others may run foreign programs (EPS)
-MOST_PIXELS = 200_000_000  # of one picture: more would need gigabytes to decode
+MOST_PIXELS = 100_000_000  # of one picture: more would need a gigabyte to decode
+ALONE = 10_000_000  # pixels from which on pictures are decoded one at a time: a few bytes may stand for gigabytes
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 WORSE_MODES = ("1", "P")  # they are resized only after a conversion
+
+
+_turn = threading.Lock()
 
 
 class Unreadable(Exception):
@@ -83,18 +89,19 @@ def decode(file: BinaryIO, frame: Frame) -> NDArray[np.uint8]:
     if picture.format in ("JPEG", "MPO") and frame.crop != "none":
         side = 2 * max(frame.height, frame.width)
         picture.draft(None, (side, side))  # decodes at 1/2, 1/4 or 1/8 where that is still twice as large
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            picture.load()
-            ImageOps.exif_transpose(picture, in_place=True)
-            plain, mode = flatten(picture), "L" if frame.channels == 1 else "RGB"
-            plain = plain if plain.mode == mode else plain.convert(mode)  # converting to itself would copy
-    except Unreadable:
-        raise
-    except Exception as error:
-        raise Unreadable(f"it is damaged or cut short ({type(error).__name__})") from None
-    return as_planes(resize(plain, frame))
+    with _turn if picture.width * picture.height > ALONE else nullcontext():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                picture.load()
+                ImageOps.exif_transpose(picture, in_place=True)
+                plain, mode = flatten(picture), "L" if frame.channels == 1 else "RGB"
+                plain = plain if plain.mode == mode else plain.convert(mode)  # converting to itself would copy
+        except Unreadable:
+            raise
+        except Exception as error:
+            raise Unreadable(f"it is damaged or cut short ({type(error).__name__})") from None
+        return as_planes(resize(plain, frame))
 
 
 def flatten(picture: Image.Image) -> Image.Image:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +18,18 @@ from wgan.errors import WganError
 
 SPLIT_NAMES = {"train": False, "training": False, "val": False, "valid": False, "validation": False,
                "test": True, "testing": True}  # fmt: skip
-LARGEST = 1 << 30  # bytes of one picture file: a larger one is no picture, or a trap
+LARGEST = 1 << 28  # bytes of one picture file: a larger one is no picture, or a trap
+# what a damaged or locked member of an archive raises when it is read
+DAMAGED = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+)
 
 
 class Member(NamedTuple):
@@ -81,7 +94,7 @@ def opened(path: Path) -> Iterator[Members]:
         else:
             with tarfile.open(path) as packed:
                 yield tar_members(packed)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, zlib.error, lzma.LZMAError) as error:
         raise WganError(f"{shown(path)} is a damaged archive: {error}") from None
 
 

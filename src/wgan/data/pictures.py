@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wgan.data.decode import Frame, Header, Unreadable, decode, header
-from wgan.data.members import LARGEST, Grouping, Member, Members, group, opened, shown
+from wgan.data.members import DAMAGED, LARGEST, Grouping, Member, Members, group, opened, shown
 from wgan.data.progress import ticking
 from wgan.data.source import Options
 from wgan.data.split import require_enough
@@ -23,6 +23,7 @@ from wgan.data.store import Prepared, Writer, key_of, load, locked
 from wgan.errors import WganError
 
 LARGE = 128  # pixels: pictures that are all alike and no larger stay as they are
+WAITING = 1 << 28  # bytes of files of an archive that are read and not yet decoded
 SHARE_BAD = 0.01  # of unreadable files; more are refused
 
 Result = TypeVar("Result")
@@ -133,13 +134,15 @@ def decoded(members: Members, jobs: list[int], frame: Frame) -> Iterator[tuple[i
 
 
 def each(members: Members, jobs: Any, function: Callable[[Any], Result]) -> Iterator[tuple[int, Result | str]]:
-    """Yield (number, function(open file)) in order, on all cores; never more than a few files in memory.
+    """Yield (number, function(open file)) in order, on all cores; never more than a few files, or WAITING bytes, in memory.
 
     Pillow decodes without Python's lock, so threads are as fast as processes. What an archive holds is read here, one
     after the other, and only decoded in parallel.
     """
 
-    def work(i: int, data: bytes | None) -> Result | str:
+    def work(i: int, data: bytes | str | None) -> Result | str:
+        if isinstance(data, str):
+            return data
         try:
             with members.open(i) if data is None else io.BytesIO(data) as file:
                 return function(file)
@@ -152,21 +155,26 @@ def each(members: Members, jobs: Any, function: Callable[[Any], Result]) -> Iter
     waiting: deque[tuple[int, Future[Result | str]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for i in jobs:
-            if members.files[i].size > LARGEST:
-                waiting.append((i, pool.submit(lambda: "the file is larger than 1 GiB")))
-            else:
-                waiting.append((i, pool.submit(work, i, None if members.parallel else _bytes(members, i))))
-            if len(waiting) > 4 * workers:
+            while len(waiting) > 4 * workers or sum(members.files[k].size for k, _ in waiting) > WAITING:
                 number, future = waiting.popleft()
                 yield number, future.result()
+            waiting.append((i, pool.submit(work, i, _bytes(members, i))))
         while waiting:
             number, future = waiting.popleft()
             yield number, future.result()
 
 
-def _bytes(members: Members, i: int) -> bytes:
-    with members.open(i) as file:
-        return file.read()
+def _bytes(members: Members, i: int) -> bytes | str | None:
+    """Return what a member of an archive holds, or why it cannot be read; None for a file of a folder, opened later."""
+    if members.files[i].size > LARGEST:
+        return f"the file is larger than {LARGEST >> 20} MiB"
+    if members.parallel:
+        return None
+    try:
+        with members.open(i) as file:
+            return file.read()
+    except DAMAGED as error:
+        return f"it cannot be read ({type(error).__name__})"
 
 
 def cores() -> int:
