@@ -56,6 +56,7 @@ FAMILIES = {
     "auxiliary classes, dropout": "ac-clip --generator-layers '8 / 8 8k3x2 8k3x2 / k2' --critic-layers '8k3p2 8k3p2 /' "
     "--latent 8 --critic-schedule constant --n-critic 2",
     "batch norm in both": f"arjovsky-mnist {CONV} --critic-schedule constant --n-critic 2",
+    "adaptive augmentation": f"mnist {CONV} --augment-target 0.3",
     "toy, penalty": "gulrajani-ring --generator-layers 16 --critic-layers 16 --n-critic 2",
 }
 PLACES = [

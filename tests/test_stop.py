@@ -171,6 +171,7 @@ def test_a_damaged_checkpoint_within_a_step_is_set_aside(
     "changes",
     [
         *({"updates": wrong} for wrong in (-1, "1", 10**9, True, 1)),
+        *({"share": wrong} for wrong in ("x", -0.1, 2, None, True, float("nan"))),
         *({"retries": 1.5}, {"event": 3}, {"measured": [1]}, {"measured": {"critic/loss": "x"}}),
     ],
 )

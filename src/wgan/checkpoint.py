@@ -179,10 +179,11 @@ def _manifest(path: Path) -> dict[str, Any]:
 def _is_resumable(manifest: Mapping[str, Any]) -> bool:
     """Return whether the fields that only a stopped or failed run has are of their kinds."""
     numbers = [manifest.get(key, 0) for key in ("updates", "retries")]
-    measured = manifest.get("measured", {})
+    measured, share = manifest.get("measured", {}), manifest.get("share", 0.0)
     return (
         all(type(n) is int and 0 <= n < 10_000 for n in numbers)
         and isinstance(manifest.get("event", ""), str)
+        and (type(share) in (int, float) and 0 <= share <= 1)
         and isinstance(measured, dict)
         and all(isinstance(value, float) for value in measured.values())
     )
