@@ -158,7 +158,18 @@ def tensors_claiming(shape: list[int], dtype: str = "F32", end: int = 4) -> byte
 HUGE = st.integers(-(2**63), 2**70)
 CLAIMS = st.builds(tensors_claiming, st.lists(HUGE, max_size=3), st.sampled_from(["F32", "F64", "BF16", "X"]), HUGE)
 HEADERS = st.builds(lambda n: struct.pack("<Q", n) + b"{" * 40, st.integers(0, 2**64 - 1))
-NASTY = [PICKLE, b"", b"{}", b"\x00" * 64, b"[" * 100_000, b"\x93NUMPY\x01\x00\xff\xff", b"PK\x05\x06" + bytes(18)]
+NASTY = [
+    PICKLE,
+    b"",
+    b"{}",
+    b"\x1f\x8b",
+    b"BZh9",
+    b"\xfd7zXZ\x00\x00",
+    b"\x00" * 64,
+    b"[" * 100_000,
+    b"\x93NUMPY\x01\x00\xff\xff",
+    b"PK\x05\x06" + bytes(18),
+]
 
 
 def npy_with(header: str) -> bytes:

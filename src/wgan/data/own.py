@@ -16,7 +16,7 @@ from wgan.data.arrays import Arrays, find_idx, looks_like_idx, read_file, read_i
 from wgan.data.convert import prepare_arrays
 from wgan.data.given import GIVEN, given_path
 from wgan.data.hub import open_hub
-from wgan.data.members import shown
+from wgan.data.members import DAMAGED, shown
 from wgan.data.pictures import prepare_pictures, stamp
 from wgan.data.source import Options, Source
 from wgan.data.store import Prepared, key_of, load, locked
@@ -76,7 +76,10 @@ def is_archive(path: Path) -> bool:
     """Return whether a file is a zip or a tar (plain or compressed), by what it holds."""
     if looks_like_idx(path):
         return False
-    return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    try:
+        return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    except DAMAGED:  # what says that it is compressed, and is not
+        return False
 
 
 def idx_only(path: Path) -> bool:
