@@ -336,21 +336,19 @@ def test_each_part_of_an_evaluation_is_left(part: str, monkeypatch: pytest.Monke
     assert json.loads((tmp_path / "checkpoints" / "step-00000002.json").read_text())["measured"]
 
 
-def test_pictures_are_left_out_when_it_is_late_and_drawn_when_it_is_not(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("late", "listed", "expected"),
+    [(True, True, set()), (False, False, {"progress.gif"}), (False, True, {"losses.png", "progress.gif"})],
+)
+def test_pictures_are_left_out_when_it_is_late_and_plots_that_would_wait_for_fonts(
+    late: bool, listed: bool, expected: set[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(loop, "finish_pictures", sheets.finish_pictures)
-    for late in (True, False):
-        with monkeypatch.context() as patch:
-            patch.setattr(stopping, "PICTURES", -1.0 if late else 600.0)
-            signal_at(patch, 1, 4)
-            train(monkeypatch, POINTS, tmp_path / str(late))
-        drawn = {p.name for p in (tmp_path / str(late)).iterdir()} & {
-            "losses.png",
-            "progress.gif",
-            ".progress.gif.part",
-        }
-        assert drawn == (set() if late else {"losses.png", "progress.gif"})
+    monkeypatch.setattr(loop, "fonts_are_listed", lambda: listed)
+    monkeypatch.setattr(stopping, "PICTURES", -1.0 if late else 600.0)
+    signal_at(monkeypatch, 1, 4)
+    train(monkeypatch, POINTS, tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} & {"losses.png", "progress.gif", ".progress.gif.part"} == expected
 
 
 def test_an_animation_is_left_between_two_frames_and_the_one_before_is_kept(
