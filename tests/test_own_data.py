@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from wgan.data import Options, data_options, is_own, open_source, pictures, store
-from wgan.data.decode import Frame, Unreadable, decode
+from wgan.data.decode import Frame, Unreadable, decode, header
 from wgan.data.own import absolute
 from wgan.data.split import held_out_count, held_out_mask
 from wgan.errors import WganError
@@ -124,6 +124,19 @@ def test_the_cameras_orientation_is_honoured(orientation, stored):
     exif[0x0112] = orientation
     picture = Image.fromarray(np.rot90(halves(), stored))
     assert (decoded(picture, 1, size=(8, 8), exif=exif)[0] == halves()).all()
+
+
+@pytest.mark.parametrize(("tag", "size"), [(1, (12, 8)), (3, (12, 8)), (6, (8, 12)), (8, (8, 12)), (77, (12, 8))])
+def test_the_header_tells_the_turned_size(tag, size):
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    for kind in ("PNG", "JPEG", "TIFF", "WEBP"):
+        file = io.BytesIO()
+        flat((1, 2, 3), (12, 8)).save(file, kind, exif=exif)
+        file.seek(0)
+        assert header(file) == (*size, False), kind
+        file.seek(0)
+        assert decode(file, Frame(3, size[1], size[0], "none")).shape == (3, size[1], size[0])
 
 
 def test_crops_and_fits():
@@ -345,6 +358,17 @@ def test_an_index_outside_is_refused(tmp_path):
     for index in (-1, len(source)):
         with pytest.raises(IndexError):
             source.batch(torch.tensor([index]))
+
+
+def test_every_picture_lands_in_its_own_row_whatever_the_order_of_work(tmp_path, monkeypatch):
+    path = folder_of(tmp_path / "x", 101)
+    (path / "050.png").write_bytes(b"zz")  # a row that is never written: the next must not take its place
+    monkeypatch.setattr(pictures, "TOGETHER", 3)
+    source = open_source(str(path), "all")
+    assert sorted(everything(source)[:, 0, 0, 0].tolist()) == [i for i in range(101) if i != 50]
+    (about,) = (p.parent for p in store.cache_home().rglob("about.json"))
+    stored = np.fromfile(about / "x.bin", np.uint8).reshape(101, -1)[:, 0]
+    assert [int(v) for i, v in enumerate(stored) if i != 50] == [i for i in range(101) if i != 50]
 
 
 def test_a_few_unreadable_files_are_left_out_and_named(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import threading
-import warnings
 from contextlib import nullcontext
 from typing import Any, BinaryIO, NamedTuple
 
@@ -17,6 +16,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")  # others may run
 MOST_PIXELS = 100_000_000  # of one picture: more would need a gigabyte to decode
 ALONE = 10_000_000  # pixels from which on pictures are decoded one at a time: a few bytes may stand for gigabytes
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+TURNED = ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp")  # where Pillow looks for an orientation
 WORSE_MODES = ("1", "P")  # they are resized only after a conversion
 
 
@@ -47,9 +47,7 @@ class Header(NamedTuple):
 def open_picture(file: BinaryIO) -> Image.Image:
     """Open a picture without decoding it; Unreadable with the reason for anything that is none."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            picture = Image.open(file, formats=FORMATS)
+        picture = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
         empty = not file.seek(0, io.SEEK_END)
         raise Unreadable("it is empty" if empty else "it is no picture, or damaged") from None
@@ -65,12 +63,19 @@ def open_picture(file: BinaryIO) -> Image.Image:
 def header(file: BinaryIO) -> Header:
     """Return size and colour of a picture from its header; Unreadable as open_picture."""
     picture = open_picture(file)
-    try:
-        turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    except Exception:
-        turned = False
-    width, height = (picture.height, picture.width) if turned else picture.size
+    width, height = (picture.height, picture.width) if orientation(picture) >= 5 else picture.size
     return Header(width, height, is_grey(picture))
+
+
+def orientation(picture: Image.Image) -> int:
+    """Return how the camera was held, 1 (upright) to 8, as EXIF counts; most pictures say nothing, and are not asked twice."""
+    if picture.format != "TIFF" and not any(key in picture.info for key in TURNED):
+        return 1
+    try:
+        found = picture.getexif().get(0x0112, 1)
+    except Exception:  # a broken tag turns nothing
+        return 1
+    return found if found in range(1, 9) else 1
 
 
 def is_grey(picture: Image.Image) -> bool:
@@ -91,12 +96,11 @@ def decode(file: BinaryIO, frame: Frame) -> NDArray[np.uint8]:
         picture.draft(None, (side, side))  # decodes at 1/2, 1/4 or 1/8 where that is still twice as large
     with _turn if picture.width * picture.height > ALONE else nullcontext():
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                picture.load()
+            picture.load()
+            if orientation(picture) > 1:
                 ImageOps.exif_transpose(picture, in_place=True)
-                plain, mode = flatten(picture), "L" if frame.channels == 1 else "RGB"
-                plain = plain if plain.mode == mode else plain.convert(mode)  # converting to itself would copy
+            plain, mode = flatten(picture), "L" if frame.channels == 1 else "RGB"
+            plain = plain if plain.mode == mode else plain.convert(mode)  # converting to itself would copy
         except Unreadable:
             raise
         except Exception as error:

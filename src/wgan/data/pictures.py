@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from wgan.errors import WganError
 
 LARGE = 128  # pixels: pictures that are all alike and no larger stay as they are
 WAITING = 1 << 28  # bytes of files of an archive that are read and not yet decoded
+TOGETHER = 8  # files in one job of a thread
 SHARE_BAD = 0.01  # of unreadable files; more are refused
 
 Result = TypeVar("Result")
@@ -136,11 +138,11 @@ def decoded(members: Members, jobs: list[int], frame: Frame) -> Iterator[tuple[i
 def each(members: Members, jobs: Any, function: Callable[[Any], Result]) -> Iterator[tuple[int, Result | str]]:
     """Yield (number, function(open file)) in order, on all cores; never more than a few files, or WAITING bytes, in memory.
 
-    Pillow decodes without Python's lock, so threads are as fast as processes. What an archive holds is read here, one
-    after the other, and only decoded in parallel.
+    Pillow decodes without Python's lock, so threads are as fast as processes; a job is a few files, because handing over
+    costs as much as a small picture. What an archive holds is read here, one after the other, and only decoded in parallel.
     """
 
-    def work(i: int, data: bytes | str | None) -> Result | str:
+    def one(i: int, data: bytes | str | None) -> Result | str:
         if isinstance(data, str):
             return data
         try:
@@ -151,17 +153,33 @@ def each(members: Members, jobs: Any, function: Callable[[Any], Result]) -> Iter
         except OSError as error:
             return f"it cannot be read ({error.strerror or type(error).__name__})"
 
+    def work(part: list[int], data: list[bytes | str | None]) -> list[tuple[int, Result | str]]:
+        return [(i, one(i, d)) for i, d in zip(part, data, strict=True)]
+
     workers = cores()
-    waiting: deque[tuple[int, Future[Result | str]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        for i in jobs:
-            while len(waiting) > 4 * workers or sum(members.files[k].size for k, _ in waiting) > WAITING:
-                number, future = waiting.popleft()
-                yield number, future.result()
-            waiting.append((i, pool.submit(work, i, _bytes(members, i))))
+    waiting: deque[tuple[int, Future[list[tuple[int, Result | str]]]]] = deque()
+    with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:  # once: filters are shared by all threads
+        warnings.simplefilter("ignore")
+        for part in together(members, jobs):
+            while len(waiting) > 2 * workers or sum(size for size, _ in waiting) > WAITING:
+                yield from waiting.popleft()[1].result()
+            data = [_bytes(members, i) for i in part]
+            waiting.append((sum(members.files[i].size for i in part), pool.submit(work, part, data)))
         while waiting:
-            number, future = waiting.popleft()
-            yield number, future.result()
+            yield from waiting.popleft()[1].result()
+
+
+def together(members: Members, jobs: Iterable[int]) -> Iterator[list[int]]:
+    """Yield the files in their order, up to TOGETHER of them in one job, fewer where they are large."""
+    part: list[int] = []
+    for i in jobs:
+        size = sum(members.files[k].size for k in part)
+        if part and (len(part) == TOGETHER or size + members.files[i].size > WAITING // 16):
+            yield part
+            part = []
+        part.append(i)
+    if part:
+        yield part
 
 
 def _bytes(members: Members, i: int) -> bytes | str | None:

@@ -134,6 +134,7 @@ class Writer:
         self.sums = np.zeros(count, np.uint32)  # of each row: what the fingerprint and the search for duplicates read
         self.reasons: dict[int, str] = {}
         self.plan = folder / "plan.npz"
+        self.next = -1  # the row at which the file stands
         self._resume()
         require_room(folder, self.row_bytes * int((self.state != DONE).sum()), where)
         with disk_errors(folder):
@@ -172,8 +173,10 @@ class Writer:
     def _write(self, i: int, row: NDArray[Any]) -> None:
         data = np.ascontiguousarray(row, dtype=self.dtype).data.cast("B")
         assert len(data) == self.row_bytes, (row.shape, self.shape)
-        self.file.seek(i * self.row_bytes)
+        if i != self.next:
+            self.file.seek(i * self.row_bytes)
         self.file.write(data)
+        self.next = i + 1
         self.state[i], self.sums[i] = DONE, zlib.crc32(data)
 
     def commit(self) -> None:
