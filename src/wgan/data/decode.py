@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")  # others may run foreign programs (EPS)
@@ -63,7 +64,10 @@ def open_picture(file: BinaryIO) -> Image.Image:
 def header(file: BinaryIO) -> Header:
     """Return size and colour of a picture from its header; Unreadable as open_picture."""
     picture = open_picture(file)
-    width, height = (picture.height, picture.width) if orientation(picture) >= 5 else picture.size
+    width, height = picture.size
+    if isinstance(picture, TiffImageFile):  # whether its size is turned already depends on Pillow's version
+        width, height = (int(picture.tag_v2.get(tag, n)) for tag, n in ((256, width), (257, height)))
+    width, height = (height, width) if orientation(picture) >= 5 else (width, height)
     return Header(width, height, is_grey(picture))
 
 
