@@ -1,8 +1,10 @@
 """What each metric costs, and whether it orders known distortions sensibly.
 
-Usage: python benchmarks/evaluation.py cost [--sizes 1000,10000,50000]   seconds and peak memory of each metric, a process each
-       python benchmarks/evaluation.py order [-n 8000]                   every figure for real halves and distorted reals
-Writes benchmarks/results/evaluation-cost.json and evaluation-order.json (date, machine, versions, command).
+Usage: python benchmarks/evaluation.py cost [--sizes 1000,10000,50000] [--only prdc,kid]
+           seconds and peak memory of each metric, a process each; with --only the others keep what was measured before
+       python benchmarks/evaluation.py order [-n 8000]    every figure for real halves and distorted reals
+       python benchmarks/evaluation.py page               writes both tables, and the recipes' figures, into docs/evaluation.md
+Results: benchmarks/results/evaluation-cost.json and evaluation-order.json (date, machine, versions, command).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,10 +29,13 @@ from torch.nn import functional as F
 from wgan.data import open_source
 from wgan.figures import MEASURES
 from wgan.measured import Measured, flat
+from wgan.metrics.classifier import classification_accuracy
 from wgan.metrics.coverage import prdc
-from wgan.metrics.distances import kid, relative_fid, sliced_w1
+from wgan.metrics.distances import exact_w1, fid, kid, relative_fid, sliced_w1
 from wgan.metrics.features import features
+from wgan.metrics.inception import Inception, inception_features
 from wgan.metrics.memorisation import memorisation
+from wgan.metrics.random_features import random_features
 from wgan.subjects import Subject, open_reals
 
 RESULTS = Path(__file__).parent / "results"
@@ -49,9 +54,9 @@ def about() -> dict[str, Any]:
 # --- cost -------------------------------------------------------------------------------------------------------------
 
 
-def rows(n: int, seed: int) -> np.ndarray:
-    """Return feature-like rows [n, 128]: cost depends on shapes only."""
-    return np.abs(np.random.default_rng(seed).normal(size=(n, 128))).astype(np.float32)
+def rows(n: int, seed: int, width: int = 128) -> np.ndarray:
+    """Return feature-like rows [n, width]: cost depends on shapes only."""
+    return np.abs(np.random.default_rng(seed).standard_normal((n, width), np.float32))
 
 
 def digits(n: int, split: str) -> Tensor:
@@ -66,18 +71,40 @@ def subject(n: int) -> Measured:
     return Measured(Subject(images, None, {}), open_reals("mnist", n))
 
 
-COSTS: dict[str, Callable[[int], object]] = {
-    "features": lambda n: features(digits(n, "train")),
-    "relative-fid": lambda n: relative_fid(rows(n, 0), rows(n, 1)),
-    "kid": lambda n: kid(rows(n, 0), rows(n, 1)),
-    "prdc": lambda n: prdc(rows(n, 0), rows(n, 1)),
-    "sliced-w1": lambda n: sliced_w1(flat(digits(n, "train")), flat(digits(n, "test"))),
-    "memorisation": lambda n: memorisation(
-        flat(digits(2000, "test")), flat(digits(2000, "test")), flat(digits(n, "train"))
-    ),
-    "certified-w1 (with its floor)": lambda n: list(MEASURES["certified-w1"].function(subject(n))),
-    "bracket (2,000 a side)": lambda n: list(MEASURES["bracket"].function(subject(n))),
+def labelled(n: int) -> tuple[Tensor, Tensor]:
+    """Return n training digits and their labels."""
+    x, y = open_source("mnist", "train").batch(torch.arange(n))
+    assert y is not None
+    return x, y
+
+
+class Cost(NamedTuple):
+    """One row: what runs at n samples a side, and the largest n at which it is run."""
+
+    run: Callable[[int], object]
+    most: int = 50_000
+
+
+COSTS: dict[str, Cost] = {
+    "features": Cost(lambda n: features(digits(n, "train"))),
+    "random-features": Cost(lambda n: random_features(digits(n, "train"))),
+    "relative-fid": Cost(lambda n: relative_fid(rows(n, 0), rows(n, 1))),
+    "kid": Cost(lambda n: kid(rows(n, 0), rows(n, 1))),
+    "prdc": Cost(lambda n: prdc(rows(n, 0), rows(n, 1))),
+    "sliced-w1": Cost(lambda n: sliced_w1(flat(digits(n, "train")), flat(digits(n, "test")))),
+    "memorisation": Cost(lambda n: memorisation(*(flat(digits(n, s)) for s in ("test", "test", "train")))),
+    "certified-w1 (with its floor)": Cost(lambda n: list(MEASURES["certified-w1"].function(subject(n)))),
+    "bracket (with its floor)": Cost(lambda n: list(MEASURES["bracket"].function(subject(n)))),
+    "exact-w1": Cost(lambda n: exact_w1(flat(digits(n, "train")), flat(digits(n, "test"))), 5000),
+    "cas": Cost(lambda n: classification_accuracy(*labelled(n), *labelled(1000), 10)),
+    "fid-inception: features": Cost(lambda n: inception_features(digits(n, "train"), Inception().eval()), 100),
+    "fid-inception: distance": Cost(lambda n: fid(rows(n, 0, 2048), rows(n, 1, 2048))),
 }
+
+
+def sizes_of(name: str, sizes: list[int]) -> list[int]:
+    """Return the sizes at which a metric is run: those asked for, the larger ones cut to its most."""
+    return sorted({min(n, COSTS[name].most) for n in sizes})
 
 
 def one_cost(name: str, n: int) -> None:
@@ -88,21 +115,23 @@ def one_cost(name: str, n: int) -> None:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
     before, begun, cpu = peak(), time.perf_counter(), time.process_time()
-    COSTS[name](n)
+    COSTS[name].run(n)
     seconds, used = time.perf_counter() - begun, time.process_time() - cpu
     print(json.dumps({"metric": name, "n": n, "seconds": seconds, "cpu": used, "peak": peak(), "before": before}))
 
 
-def cost(sizes: list[int]) -> list[dict[str, Any]]:
-    """Return the cost of each metric at each size, each in a fresh process."""
-    found = []
-    for name in COSTS:
-        for n in sizes:
+def cost(sizes: list[int], names: list[str]) -> list[dict[str, Any]]:
+    """Return the cost of each metric at each size, each in a fresh process, beside what was measured before of others."""
+    path = RESULTS / "evaluation-cost.json"
+    kept = json.loads(path.read_text())["results"] if path.exists() else []
+    found = [r for r in kept if r["metric"] in COSTS and r["metric"] not in names]
+    for name in names:
+        for n in sizes_of(name, sizes):
             command = [sys.executable, __file__, "one", name, str(n)]
             line = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
-            found.append(json.loads(line))
+            found.append({"date": datetime.date.today().isoformat(), **json.loads(line)})
             print(f"{name:32} n {n:6}  {found[-1]['seconds']:7.1f} s  {found[-1]['peak'] / 2**20:6.0f} MiB", flush=True)
-    return found
+    return sorted(found, key=lambda r: (list(COSTS).index(r["metric"]), r["n"]))
 
 
 # --- order ------------------------------------------------------------------------------------------------------------
@@ -120,6 +149,9 @@ def noisy(x: Tensor, sigma: float) -> Tensor:
     """Return images with Gaussian pixel noise of `sigma` grey levels."""
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)) * sigma
     return (x.float() + noise).round().clamp(0, 255).to(torch.uint8)
+
+
+DISTORTED = ("blur sigma 0.5", "blur sigma 1", "noise sigma 25", "digits below 5", "one mean image")
 
 
 def distortions(n: int) -> dict[str, Tensor]:
@@ -153,18 +185,110 @@ def order(n: int) -> list[dict[str, Any]]:
     return found
 
 
+# --- page -------------------------------------------------------------------------------------------------------------
+
+# figure -> which way is better; the columns of the table
+COLUMNS = {"relative-fid": "lower", "kid-lenet": "lower", "precision": "higher", "recall": "higher", "coverage": "higher",
+           "certified-w1": "lower", "exact-w1": "lower", "sliced-w1": "lower", "class-kl": "lower", "copies": "none"}  # fmt: skip
+
+
+def order_rows() -> list[tuple[str, dict[str, Any]]]:
+    """Return (images, figures) of the distortions and of every recipe for digits whose results are committed."""
+    kept = json.loads((RESULTS / "evaluation-order.json").read_text())["results"]
+    found = [(r["images"], r) for r in kept]
+    for path in sorted((RESULTS / "recipes").glob("*.json")):
+        result = json.loads(path.read_text())["metrics"]
+        last = result["results"][0]
+        if result["data"].partition(":")[0] == "mnist":
+            name = f"`{path.stem}`, step {last['step']:,}" + (
+                "" if result["data"] == "mnist" else f", {result['data']}"
+            )
+            found.append((name, {f["name"]: f["value"] for f in last["figures"]}))
+    return found
+
+
+def order_table() -> list[str]:
+    """Return the table of every distortion and recipe."""
+    lines = [f"| images | {' | '.join(COLUMNS)} |", "|---|" + "---|" * len(COLUMNS)]
+    for name, figures in order_rows():
+        cells = ["" if figures.get(c) is None else f"{figures[c]:.3g}" for c in COLUMNS]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def mistakes() -> list[str]:
+    """Return where each figure orders wrongly.
+
+    A distortion counts as not seen when it is no worse than real images by more than real images differ from their floor.
+    """
+    table = dict(order_rows())
+    real, found = table["real"], []
+    for column, better in COLUMNS.items():
+        sign = {"lower": 1, "higher": -1}.get(better, 0)
+        noise = abs(real[column] - real["floors"][column])
+        unseen = [n for n in DISTORTED if sign and sign * (table[n][column] - real[column]) <= noise]
+        if unseen:
+            found.append(f"- `{column}` calls as good as real images, or better: {', '.join(unseen)}.")
+        if sign and sign * (table["blur sigma 1"][column] - table["blur sigma 0.5"][column]) < -noise:
+            found.append(f"- `{column}` calls the stronger blur better than the weaker one.")
+    return found
+
+
+def agreement() -> str:
+    """Return how far the figures agree about the recipes: Spearman's correlation of each with relative-fid."""
+    from scipy.stats import spearmanr
+
+    recipes = [f for name, f in order_rows() if name.startswith("`") and "mnist:" not in name]
+    parts = []
+    for column, better in COLUMNS.items():
+        pairs = [(f["relative-fid"], f[column]) for f in recipes if f.get(column) is not None]
+        if column != "relative-fid" and better != "none" and len(pairs) > 3:
+            value = float(spearmanr(*zip(*pairs, strict=True)).statistic) * (1 if better == "lower" else -1)
+            parts.append(f"`{column}` {value:.2f}")
+    return (
+        f"Whether the figures agree about the {len(recipes)} recipes for all digits (Spearman's correlation with "
+        f"relative-fid, 1 = the same order): {', '.join(parts)}."
+    )
+
+
+def cost_table() -> list[str]:
+    """Return the table of seconds and peak memory."""
+    kept = json.loads((RESULTS / "evaluation-cost.json").read_text())
+    lines = ["| metric | n a side: seconds, peak memory | | |", "|---|---|---|---|"]
+    for name in COSTS:
+        found = [r for r in kept["results"] if r["metric"] == name]
+        cells = [f"{r['n']:,}: {r['seconds']:.1f} s, {r['peak'] / 2**20:.0f} MiB" for r in found]
+        lines.append(f"| {' | '.join([name, *cells, *[''] * (3 - len(cells))])} |")
+    return lines
+
+
+def write_page() -> None:
+    """Put the tables between their marks in docs/evaluation.md."""
+    path = Path(__file__).parents[1] / "docs" / "evaluation.md"
+    text = path.read_text()
+    for mark, lines in {"order": [*order_table(), "", *mistakes(), "", agreement()], "cost": cost_table()}.items():
+        begin, end = f"<!-- {mark}: written by benchmarks/evaluation.py page -->", f"<!-- end of {mark} -->"
+        before, _, rest = text.partition(begin)
+        text = "\n".join([before + begin, "", *lines, "", end + rest.partition(end)[2]])
+    path.write_text(text)
+
+
 def main() -> None:
     """Run one part and write its results."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("part", choices=("cost", "order", "one"))
+    parser.add_argument("part", choices=("cost", "order", "one", "page"))
     parser.add_argument("one", nargs="*")
     parser.add_argument("--sizes", default="1000,10000,50000")
+    parser.add_argument("--only", default=",".join(COSTS))
     parser.add_argument("-n", type=int, default=8000)
     args = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
     if args.part == "one":
         return one_cost(args.one[0], int(args.one[1]))
-    found = cost([int(n) for n in args.sizes.split(",")]) if args.part == "cost" else order(args.n)
+    if args.part == "page":
+        return write_page()
+    sizes, names = [int(n) for n in args.sizes.split(",")], args.only.split(",")
+    found = cost(sizes, names) if args.part == "cost" else order(args.n)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"evaluation-{args.part}.json").write_text(json.dumps({**about(), "results": found}, indent=1) + "\n")
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from wgan.errors import WganError
+from wgan.metrics import neighbours
 from wgan.metrics.certified import (
     certified_w1,
     fit_critic,
@@ -109,6 +110,14 @@ def test_the_same_seed_gives_the_same_figure_on_any_threads_and_touches_no_globa
     finally:
         torch.set_num_threads(threads)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_large_sets_are_read_in_chunks_to_the_same_figure(monkeypatch):
+    sets = [normal(s, 100, 6, 0.2 * s).astype(np.float32) for s in range(4)]
+    whole = certified_w1(*[s.astype(np.float64) for s in sets], steps=10)
+    monkeypatch.setattr(neighbours, "CELLS", 50)
+    chunked = certified_w1(*sets, steps=10)
+    assert chunked == pytest.approx(whole, rel=1e-4)
 
 
 def test_the_critic_never_rises_faster_than_its_certificate():

@@ -29,7 +29,8 @@ def ring(counts, sigma=0.01, seed=0):
     ("n", "m", "k", "shift"), [(120, 150, 5, 0.4), (60, 60, 1, 0.0), (50, 200, 3, 1.5), (80, 40, 5, 9)]
 )
 def test_prdc_agrees_with_its_authors_program(n, m, k, shift, capsys):
-    oracle = pytest.importorskip("prdc")
+    import prdc as oracle
+
     real, fake = normal(0, n, 8), normal(1, m, 8, 0.9, shift)
     expected = oracle.compute_prdc(real_features=real, fake_features=fake, nearest_k=k)
     found = prdc(fake, real, k)
@@ -132,6 +133,20 @@ def test_memorisation_names_the_closest_pairs_first():
     found = memorisation(fake, held_out, training, pairs=2)
     assert found.pairs.tolist() == [[7, 11], [31, 200]]
     assert found.distances[0] == 0 and found.distances[1] == pytest.approx(1e-3 * np.sqrt(10), rel=1e-6)
+
+
+@pytest.mark.parametrize("sizes", [(100,), (1, 99), (30, 30, 40)])
+def test_memorisation_reads_training_samples_block_by_block(sizes):
+    training, held_out, fake = normal(0, 100, 70), normal(1, 50, 70), normal(2, 40, 70)
+    fake[3], fake[5] = training[99], training[0] + 1e-3
+    whole = memorisation(fake, held_out, training)
+    blocks = memorisation(fake, held_out, iter(np.split(training, np.cumsum(sizes)[:-1])))
+    assert whole.pairs.tolist() == blocks.pairs.tolist() and whole.pairs[:2].tolist() == [[3, 99], [5, 0]]
+    assert (whole.closer, whole.fake_median, whole.real_median) == (
+        blocks.closer,
+        blocks.fake_median,
+        blocks.real_median,
+    )
 
 
 def test_memorisation_has_an_answer_at_the_edges():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wgan.errors import WganError
-from wgan.metrics import METRICS, metric
+from wgan.metrics import METRICS, metric, neighbours
 from wgan.metrics.distances import (
     exact_w1,
     fid,
@@ -45,9 +45,27 @@ def test_fid_of_gaussians_with_diagonal_covariances_is_its_closed_form():
     assert fid(x, y) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize(("n", "m"), [(80, 90), (500, 40)])
+def test_fid_agrees_with_torchmetrics(n, m):
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    class Given(torch.nn.Module):  # "features" of an image are its pixels
+        num_features = 6
+
+        def forward(self, x):
+            return x.double()
+
+    x, y = normal(0, n, 6), normal(1, m, 6, 1.5, 0.3)
+    oracle = FrechetInceptionDistance(Given(), normalize=True, input_img_size=(6,)).set_dtype(torch.float64)
+    oracle.update(torch.tensor(y), real=True)
+    oracle.update(torch.tensor(x), real=False)
+    assert fid(x, y) == pytest.approx(float(oracle.compute()), rel=1e-9)
+
+
 @pytest.mark.parametrize(("n", "m"), [(200, 150), (20, 150), (20, 25), (200, 12)])
 def test_fid_is_the_value_of_sqrtm_also_below_d_samples(n, m):
-    linalg = pytest.importorskip("scipy.linalg")
+    from scipy import linalg
+
     x, y = normal(0, n, 40) @ normal(1, 40, 40), normal(2, m, 40, 2.0, 0.3)
     a, b = np.cov(x.T), np.cov(y.T)
     root = linalg.sqrtm(a @ b + 1e-12 * np.eye(40)).real
@@ -59,6 +77,14 @@ def test_fid_of_singular_covariances_does_not_depend_on_unused_dimensions():
     x, y = normal(0), normal(1, scale=2)
     dead = np.zeros((200, 7))
     assert fid(np.hstack([x, dead]), np.hstack([y, dead])) == pytest.approx(fid(x, y), rel=1e-12)
+
+
+@pytest.mark.parametrize("cells", [1, 60])
+def test_fid_does_not_depend_on_chunks_nor_on_how_many_digits_the_samples_are_stored_with(monkeypatch, cells):
+    x, y = normal(0, 70, 6).astype(np.float32), normal(1, 90, 6, 1.5, 100.0).astype(np.float32)
+    whole = fid(x.astype(np.float64), y.astype(np.float64))
+    monkeypatch.setattr(neighbours, "CELLS", cells)
+    assert fid(x, y) == pytest.approx(whole, rel=1e-12)
 
 
 def test_fid_below_d_samples_equals_the_same_points_in_their_own_span():
@@ -114,7 +140,8 @@ def test_mmd2_is_its_definition_written_as_loops():
 
 
 def test_mmd2_agrees_with_torchmetrics():
-    kernel = pytest.importorskip("torchmetrics.image.kid")
+    from torchmetrics.image import kid as kernel
+
     x, y = normal(0, 80, 6), normal(1, 80, 6, 1.5)
     expected = kernel.poly_mmd(torch.tensor(x), torch.tensor(y), degree=3, gamma=None, coef=1.0)
     assert mmd2(x, y) == pytest.approx(float(expected), rel=1e-9)
@@ -144,7 +171,8 @@ def test_kid_does_not_change_with_the_unit_of_the_features():
 
 @pytest.mark.parametrize(("n", "m"), [(7, 7), (5, 12), (1, 9), (1, 1)])
 def test_w1_of_numbers_agrees_with_scipy(n, m):
-    stats = pytest.importorskip("scipy.stats")
+    from scipy import stats
+
     x, y = normal(0, n, 1)[:, 0], normal(1, m, 1, 2.0)[:, 0]
     assert w1_1d(x, y) == pytest.approx(stats.wasserstein_distance(x, y), rel=1e-12)
 
@@ -176,7 +204,8 @@ def test_exact_w1_in_one_dimension_is_sorting_and_takes_unequal_numbers():
 
 
 def test_exact_w1_is_the_best_of_all_matchings():
-    optimize = pytest.importorskip("scipy.optimize")
+    from scipy import optimize
+
     x, y = normal(0, 80, 4), normal(1, 80, 4, 1.5)
     cost = np.linalg.norm(x[:, None] - y[None], axis=2)
     assert exact_w1(x, y) == pytest.approx(cost[optimize.linear_sum_assignment(cost)].mean(), rel=1e-6)
@@ -201,7 +230,8 @@ def test_sliced_w1_of_a_translation_is_the_mean_projected_length():
 
 
 def test_sliced_w1_agrees_with_pot_and_stays_below_w1():
-    ot = pytest.importorskip("ot")
+    import ot
+
     x, y = normal(0, 100, 4), normal(1, 100, 4, 1.5)
     expected = ot.sliced_wasserstein_distance(x, y, n_projections=4000, p=1, seed=0)
     assert sliced_w1(x, y, projections=4000) == pytest.approx(expected, rel=0.02)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from wgan.data import open_source
+from wgan.data import Source, open_source
+from wgan.data.source import report_indices
 from wgan.errors import WganError
 from wgan.evaluation import evaluate
 from wgan.figures import MEASURES
-from wgan.measured import Measured
-from wgan.metrics.classifier import classification_accuracy
-from wgan.subjects import Subject, from_file, label_numbers, open_reals, to_bytes
+from wgan.measured import Measured, shrunk
+from wgan.metrics.certified import fit_critic
+from wgan.metrics.classifier import classification_accuracy, fit_classifier
+from wgan.metrics.features import lenet_card
+from wgan.pictures import GAP
+from wgan.run import SELECTION
+from wgan.subjects import Reals, Subject, from_file, label_numbers, open_reals, to_bytes
 
 FAST = ["fid-lenet", "classes", "sliced-w1"]
 
@@ -112,6 +119,164 @@ def test_cas_is_a_function_of_its_arguments_alone():
     assert torch.equal(before, torch.get_rng_state())
     torch.rand(3)
     assert classification_accuracy(x, y, x, y, 10, updates=5) == first
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Classifiers of cas and gan-test, and evaluation critics, that learn for a moment only."""
+    short = functools.partial(fit_classifier, updates=50)
+    monkeypatch.setattr("wgan.measured.fit_critic", functools.partial(fit_critic, steps=20))
+    monkeypatch.setattr("wgan.class_figures.fit_classifier", short)
+    monkeypatch.setattr("wgan.measured.fit_classifier", short)
+
+
+def test_cas_and_gan_test_stand_beside_the_same_classifier_on_real_data(tmp_path, train_images, hasty):
+    images, labels = train_images
+    swapped = np.where(labels == 3, 8, np.where(labels == 8, 3, labels))  # right but for two classes
+    np.savez(tmp_path / "swapped.npz", images=images, labels=swapped)
+    found = figures(evaluate(tmp_path / "swapped.npz", data="mnist", n=600, metrics=["cas", "gan-test"]))
+    cas, gan = found["cas"], found["gan-test"]
+    assert cas.floor == gan.floor > 0.7 and cas.floor_per_class == gan.floor_per_class
+    assert cas.extractor == "trained on fakes" and gan.extractor == "trained on reals"
+    for figure in (cas, gan):
+        assert figure.per_class.keys() == set("0123456789")
+        assert figure.per_class["3"] < 0.3 > figure.per_class["8"] and figure.per_class["0"] > 0.7
+        assert min(figure.floor_per_class.values()) > 0.3
+        assert figure.value < figure.floor - 0.1
+
+
+def test_label_accuracy_of_each_class_is_its_share_and_a_class_never_asked_for_has_none(tmp_path, train_images):
+    images, labels = train_images
+    kept = (labels == 1) | (labels == 4)
+    np.savez(tmp_path / "x.npz", images=images[kept], labels=np.where(labels == 4, 9, 1)[kept])  # fours sold as nines
+    found = figures(evaluate(tmp_path / "x.npz", data="mnist", n=600, metrics=["label-accuracy"]))["label-accuracy"]
+    assert found.per_class.keys() == {"1", "9"}
+    assert found.per_class["1"] > 0.95 and found.per_class["9"] < 0.05
+    assert found.value == pytest.approx((labels[kept] == 1).mean(), abs=0.03)
+    assert min(found.floor_per_class.values()) > 0.9 and len(found.floor_per_class) == 10
+
+
+def test_cas_is_for_labelled_images_of_any_kind_and_shrinks_large_ones(hasty):
+    x, y = open_source("mnist", "train").batch(torch.arange(1200))
+    large = x.repeat_interleave(3, 2).repeat_interleave(3, 3)  # 84 x 84: 32 x 32 for the classifier
+    data = Source("own", "train", (1, 84, 84), len(x), lambda i: large[i], y, 10, tuple("0123456789"))
+    measured = Measured(Subject(large[:600], y[:600], {}), Reals(data, data, 600))
+    assert shrunk(large[:2]).shape == (2, 1, 32, 32) and shrunk(x) is x
+    assert MEASURES["label-accuracy"].missing(measured) and not MEASURES["gan-test"].missing(measured)
+    (found,) = MEASURES["gan-test"].function(measured)
+    assert found.value > 0.7 and found.floor > 0.7
+    unlabelled = Measured(Subject(large[:600], None, {}), Reals(data, data, 600))
+    assert "labels" in MEASURES["cas"].missing(unlabelled)
+
+
+def test_shrinking_is_the_mean_of_the_pixels():
+    x = torch.arange(64 * 64, dtype=torch.float32).reshape(1, 1, 64, 64).div(16).to(torch.uint8)
+    by_hand = x.float().reshape(1, 1, 32, 2, 32, 2).mean((3, 5)).round().to(torch.uint8)
+    assert torch.equal(shrunk(x), by_hand)
+
+
+def test_the_bracket_has_floors_and_its_bounds_are_in_order(tmp_path, train_images, hasty):
+    np.savez(tmp_path / "real.npz", images=train_images[0])
+    found = figures(evaluate(tmp_path / "real.npz", data="mnist", n=200, metrics=["bracket"]))
+    for figure in ("value", "floor"):
+        low, middle, exact = (getattr(found[k], figure) for k in ("w1-cross-slope", "w1-c-transform", "exact-w1"))
+        assert 0 <= low <= middle <= exact
+    assert found["exact-w1"].value == pytest.approx(found["exact-w1"].floor, rel=0.1)
+
+
+def test_a_toy_is_held_against_equally_many_points_of_each_mode():
+    reals = open_reals("grid", 500)
+    source = reals.test
+    points = reals.balanced(250)
+    nearest = torch.cdist(points, source.modes).argmin(1)
+    assert torch.bincount(nearest, minlength=25).tolist() == [10] * 25
+    held = source.batch(report_indices(len(source)))[0]
+    assert set(map(tuple, points.tolist())) <= set(map(tuple, held.tolist()))  # none that chose a checkpoint
+    digits = open_reals("mnist", 100)
+    assert torch.equal(digits.balanced(60), digits.held_out[0][:60])
+
+
+def test_every_figure_carries_the_whole_sha256_of_an_extractor_that_has_weights(tmp_path, train_images):
+    np.savez(tmp_path / "real.npz", images=train_images[0], labels=train_images[1])
+    report = evaluate(
+        tmp_path / "real.npz", data="mnist", n=120, metrics=["kid-lenet", "prdc", "prdc-random", "sliced-w1"]
+    )
+    found = figures(report)
+    assert found["kid-lenet"].sha256 == found["recall"].sha256 == lenet_card()["sha256"]
+    assert len(found["random-recall"].sha256) == 64 and found["random-recall"].extractor.endswith(
+        found["random-recall"].sha256[:12]
+    )
+    assert found["sliced-w1"].sha256 is None and found["sliced-w1"].extractor == "pixels"
+    assert all(f.floor is not None for f in found.values())
+    parsed = json.loads(report.to_json())
+    assert {"split", "floor", "n_real", "data"} <= parsed.keys()
+    assert parsed["results"][0]["figures"][0]["sha256"] == lenet_card()["sha256"]
+
+
+def test_both_checkpoints_are_measured_and_the_watcher_is_told_how_far_it_is(ring_run, copy):
+    folder = copy(ring_run)
+    with (folder / "log.jsonl").open("a") as log:
+        log.write(json.dumps({"step": 1, SELECTION: -1.0}) + "\n")  # step 1 was the best
+    told = []
+    report = evaluate(folder, n=100, metrics=["modes", "sliced-w1"], watch=lambda *parts: told.append(parts))
+    assert [r["about"]["checkpoint"] for r in report.results] == ["last", "best"]
+    assert [r["about"]["step"] for r in report.results] == [2, 1]
+    assert report.figure("sliced-w1").value != report.figure("sliced-w1", "best").value
+    making = ("making 100 samples", 0, 0)
+    assert told == [
+        making, ("modes", 0, 4), ("sliced-w1", 1, 4), ("finished", 2, 4),
+        ("making 100 samples", 2, 4), ("modes", 2, 4), ("sliced-w1", 3, 4), ("finished", 4, 4),
+    ]  # fmt: skip
+
+
+def test_a_terminal_sees_a_bar_and_a_pipe_sees_the_table_alone(ring_run, tmp_path, command, monkeypatch):
+    words = ("evaluate", ring_run, "-n", 100, "--metrics", "modes,sliced-w1", "--out", tmp_path / "x.json")
+    plain = command(*words)
+    assert plain.code == 0 and "2/2" not in plain.out and "modes-reached" in plain.out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "2/2" in command(*words).out
+
+
+def test_the_closest_pairs_are_a_picture_beside_a_file_and_in_a_run(tmp_path, train_images, digits_run, copy, command):
+    images = np.random.default_rng(0).integers(0, 256, (100, 28, 28), dtype=np.uint8)
+    images[41] = train_images[0][5]
+    np.savez(tmp_path / "x.npz", images=images)
+    assert command("evaluate", tmp_path / "x.npz", "--data", "mnist", "-n", 100, "--metrics", "memorisation").code == 0
+    picture = np.asarray(Image.open(tmp_path / "x.neighbours.png").convert("L"))
+    scale = round((picture.shape[1] - 9 * GAP) / (8 * 28))  # four pairs a row
+    first, second = (
+        picture[GAP:, GAP + k * (28 * scale + GAP) :][: 28 * scale : scale, : 28 * scale : scale] for k in (0, 1)
+    )
+    assert (first == images[41]).all() and (second == images[41]).all()  # the copy, beside what it copies
+    folder = copy(digits_run)
+    assert command("evaluate", folder, "-n", 100, "--metrics", "sliced-w1").code == 0
+    assert not (folder / "neighbours.png").exists()  # not asked for
+    assert command("evaluate", folder, "-n", 100, "--metrics", "memorisation").code == 0
+    assert (folder / "neighbours.png").exists()
+
+
+def test_few_own_images_are_measured_by_what_applies(tmp_path, hasty):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "own.npz", images=rng.integers(0, 256, (40, 12, 12, 3), dtype=np.uint8))
+    np.savez(tmp_path / "made.npz", images=rng.integers(0, 256, (120, 12, 12, 3), dtype=np.uint8))
+    spec = str(tmp_path / "own.npz")
+    found = figures(evaluate(tmp_path / "made.npz", data=spec, n=120))
+    assert "exact-w1" in found and "certified-w1" not in found and "fid-lenet" not in found
+    assert all(np.isfinite(f.value) for f in found.values())
+    with pytest.raises(WganError, match="metric certified-w1 does not apply: it needs at least 100 fakes, 30 held-out"):
+        evaluate(tmp_path / "made.npz", data=spec, n=120, metrics=["certified-w1"])
+    np.savez(tmp_path / "one.npz", images=rng.integers(0, 256, (1, 12, 12, 3), dtype=np.uint8))
+    with pytest.raises(WganError, match="holds 1 samples: figures that mean something need at least 100"):
+        evaluate(tmp_path / "one.npz", data=spec)
+
+
+def test_constant_images_have_every_figure(tmp_path, hasty):
+    images = np.full((120, 28, 28), 7, np.uint8)
+    np.savez(tmp_path / "flat.npz", images=images, labels=np.arange(120) % 10)
+    found = figures(evaluate(tmp_path / "flat.npz", data="mnist", n=120))
+    assert all(np.isfinite(f.value) for f in found.values()), found
+    assert found["relative-fid"].value > 1 and found["coverage"].value == 0 == found["density"].value
+    assert found["rarest-class"].value == 0
 
 
 @pytest.mark.parametrize(

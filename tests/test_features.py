@@ -85,7 +85,8 @@ def test_classify_names_the_largest_logit_and_stacked_digits_the_channels(digits
 
 
 def test_feature_distance_sees_the_blur_that_pixel_distance_prefers(digits):
-    ndimage = pytest.importorskip("scipy.ndimage")
+    from scipy import ndimage
+
     images = digits[0]
     first, second, third = images[:600], images[600:1200], images[1200:1800]
     blurred = np.rint(ndimage.gaussian_filter(third.astype(float), (0, 0, 1, 1))).astype(np.uint8)

@@ -172,6 +172,9 @@ def add_evaluate(commands: Any) -> None:
     p.add_argument("-n", type=whole, default=10_000, help="how many fakes (default: 10000)")
     p.add_argument("--metrics", metavar="A,B", help="only these (default: all that apply)")
     p.add_argument("--checkpoint", metavar="WHICH", help="last, best or a step (default: last, and best if another)")
+    p.add_argument(
+        "--inception-weights", metavar="FILE.safetensors", help="adds fid-inception (docs/evaluation.md says how)"
+    )
     p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
     p.add_argument(
         "--out", metavar="FILE.json", help="default: metrics.json in the run, FILE.metrics.json beside a file"

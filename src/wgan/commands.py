@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from wgan import inspection
@@ -210,7 +211,10 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
         raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")
     names = found.metrics.split(",") if found.metrics else None
     console = Console(quiet=not group.leads)
-    with console.status("measuring") as status:
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    shown = console.is_terminal and group.leads
+    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
+        task = bar.add_task("opening", total=None)
         report = measure(
             target,
             data=found.data,
@@ -218,7 +222,8 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
             metrics=names,
             checkpoint=found.checkpoint,
             raw=found.raw,
-            watch=lambda name: status.update(f"measuring {name}"),
+            inception_weights=found.inception_weights,
+            watch=lambda name, done, total: bar.update(task, description=name, completed=done, total=total or None),
             group=group,
         )
 
@@ -226,9 +231,10 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
         print_report(report, console)
         write_atomically(out, report.to_json().encode())
         print(f"figures in {out}")
-        if target.is_dir() and report.results[0]["measured"].is_image:
-            picture = target / "neighbours.png"
-            save_png(closest_pairs(report.results[0]["measured"]), picture)
+        measured = report.results[0]["measured"]
+        if measured.is_image and any(f.name == "nearest-train" for f in report.results[0]["figures"]):
+            picture = target / "neighbours.png" if target.is_dir() else target.with_suffix(".neighbours.png")
+            save_png(closest_pairs(measured), picture)
             print(f"the fakes closest to a training image, each beside it, in {picture}")
 
     group.lead(tell)

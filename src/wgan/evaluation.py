@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,15 @@ from wgan.data import data_options, is_own
 from wgan.errors import WganError, unknown
 from wgan.figures import MEASURES
 from wgan.measured import Figure, Measured
+from wgan.metrics.inception import Extractor, load_inception
 from wgan.monitor import loss_tracks_quality
 from wgan.processes import Group
 from wgan.run import Run, open_run
 from wgan.subjects import Reals, Subject, from_file, from_model, open_reals
 
 SEED = 1_000_003  # of the evaluation's latents: not the seed of any sample sheet
+LEAST = 100  # fakes
+Watch = Callable[[str, int, int], None]  # what begins, how many figures are done, of how many
 
 
 @dataclass(frozen=True)
@@ -56,30 +59,86 @@ def evaluate(
     metrics: Sequence[str] | None = None,
     checkpoint: str | int | None = None,
     raw: bool = False,
+    inception_weights: str | Path | None = None,
     seed: int = SEED,
-    watch: Callable[[str], None] = lambda name: None,
+    watch: Watch = lambda name, done, total: None,
     group: Group | None = None,
 ) -> Report:
-    """Measure a run folder or a samples file against held-out reals; `watch` is told each figure as it begins.
+    """Measure a run folder or a samples file against held-out reals; `watch` is told each metric as it begins.
 
     data: a data spec; a run's own by default, needed for a file. n: fakes to make or read. checkpoint: last, best or a
     step; None = last, and best too when it is another. raw: the raw generator instead of the averaged one.
+    inception_weights: a .safetensors file of Inception-v3, for the figure fid-inception.
     group: processes that share the work, each of which calls this alike and gets the same figures.
     Raises WganError for anything missing, unknown or not fitting, before anything is computed.
     """
     path = Path(target)
-    if n < 100:
-        raise WganError(f"n must be at least 100 for figures that mean something, not {n}")
+    if n < LEAST:
+        raise WganError(f"n must be at least {LEAST} for figures that mean something, not {n}")
     names = chosen(metrics)
+    if inception_weights is not None and names and "fid-inception" not in names:
+        raise WganError("Inception weights are read for the metric fid-inception, which is not among those asked for")
+    inception = None if inception_weights is None else load_inception(inception_weights)
+    work = Work(names, inception, watch, group or Group())
     if path.is_dir() or not path.suffix:
-        return _evaluate_run(open_run(path), data, n, names, checkpoint, raw, seed, watch, group or Group())
+        return _evaluate_run(open_run(path), data, n, checkpoint, raw, seed, work)
     if not path.is_file():
         raise WganError(f"{path} does not exist: give a run folder, or an .npz of samples with --data")
     if data is None:
         raise WganError(f"{path} needs --data: the data its samples imitate, for example --data mnist")
     reals = open_reals(data, n)
     subject = from_file(path, n, reals.test)
-    return Report(data, [_measure(subject, reals, names, watch, group or Group())], notes(reals))
+    if len(subject.fakes) < LEAST:
+        raise WganError(f"{path} holds {len(subject.fakes)} samples: figures that mean something need at least {LEAST}")
+    return Report(data, [work.measure(subject, reals)], notes(reals))
+
+
+@dataclass
+class Work:
+    """What is to be measured of each subject, and how far it is."""
+
+    names: list[str] | None  # None = all that apply
+    inception: Extractor | None
+    watch: Watch
+    group: Group
+    subjects: int = 1  # checkpoints still to measure
+    done: int = 0  # metrics
+    total: int = 0
+
+    def say(self, text: str) -> None:
+        """Tell the watcher what is being done."""
+        self.watch(text, self.done, self.total)
+
+    def measure(self, subject: Subject, reals: Reals) -> dict[str, Any]:
+        """Return where the fakes come from, their figures, and the arrays behind them."""
+        measured = Measured(subject, reals, self.inception, self.say)
+        names = self.applicable(measured)
+        mine = range(self.group.rank, len(names), self.group.world)
+        self.total = self.done + len(mine) * self.subjects
+        found = self.group.agree(lambda: {i: self.figures(measured, names[i]) for i in mine}, patient=True)
+        self.subjects -= 1
+        self.say("finished")
+        if self.group.world > 1:  # floats pass through JSON unchanged
+            text = json.dumps({i: [asdict(f) for f in figures] for i, figures in found.items()})
+            texts = self.group.collect(text.encode())
+            found = {int(i): [Figure(**f) for f in fs] for text in texts for i, fs in json.loads(text).items()}
+        figures = list(chain.from_iterable(found[i] for i in sorted(found)))
+        return {"about": dict(subject.about), "figures": figures, "measured": measured}
+
+    def figures(self, measured: Measured, name: str) -> list[Figure]:
+        """Return the figures of one metric, each with the sha256 of its extractor."""
+        self.say(name)
+        found = list(MEASURES[name].function(measured))
+        self.done += 1
+        return [replace(f, sha256=measured.hashes.get(f.extractor)) for f in found]
+
+    def applicable(self, measured: Measured) -> list[str]:
+        """Return the wanted metrics, or all that apply; WganError with the reason when a wanted one does not."""
+        reasons = {name: MEASURES[name].missing(measured) for name in self.names or MEASURES}
+        for name, reason in reasons.items():
+            if reason and self.names:
+                raise WganError(f"metric {name} does not apply: {reason}")
+        return [name for name, reason in reasons.items() if not reason]
 
 
 def chosen(metrics: Sequence[str] | None) -> list[str] | None:
@@ -94,12 +153,10 @@ def _evaluate_run(
     run: Run,
     data: str | None,
     n: int,
-    names: list[str] | None,
     checkpoint: str | int | None,
     raw: bool,
     seed: int,
-    watch: Callable[[str], None],
-    group: Group,
+    work: Work,
 ) -> Report:
     own = data is None or is_own(data)  # bundled data are read in one way only
     reals = open_reals(data or run.config.data, n, options=data_options(run.config) if own else None)
@@ -108,10 +165,13 @@ def _evaluate_run(
             f"{run.path} makes samples of shape {run.facts['shape']}, {reals.test.name} has {reals.test.shape}"
         )
     results = []
-    for which in [checkpoint] if checkpoint is not None else both(run):
-        model = generate.load(run, checkpoint=which, raw=raw, group=group)
+    moments = [checkpoint] if checkpoint is not None else both(run)
+    work.subjects = len(moments)
+    for which in moments:
+        work.say(f"making {n} samples")
+        model = generate.load(run, checkpoint=which, raw=raw, group=work.group)
         subject = from_model(model, n, seed, raw, label_plan(reals, n))
-        result = _measure(subject, reals, names, watch, group)
+        result = work.measure(subject, reals)
         result["about"]["checkpoint"] = str(which)
         results.append(result)
     signal = next((r["critic/wasserstein"] for r in reversed(run.log()) if "critic/wasserstein" in r), None)
@@ -141,37 +201,3 @@ def notes(reals: Reals) -> dict[str, Any]:
         "n_real": len(reals.held_out[0]),
         "floor": "train against test",
     }
-
-
-def _measure(
-    subject: Subject, reals: Reals, names: list[str] | None, watch: Callable[[str], None], group: Group
-) -> dict[str, Any]:
-    measured = Measured(subject, reals)
-    wanted = applicable(measured, names)
-    mine = group.agree(
-        lambda: {i: _figures(measured, n, watch) for i, n in enumerate(wanted) if i % group.world == group.rank},
-        patient=True,
-    )
-    figures = list(chain.from_iterable(mine.values()))
-    if group.world > 1:  # floats pass through JSON unchanged
-        texts = group.collect(json.dumps({i: [asdict(f) for f in found] for i, found in mine.items()}).encode())
-        everyone = {int(i): found for text in texts for i, found in json.loads(text).items()}
-        figures = [Figure(**f) for i in sorted(everyone) for f in everyone[i]]
-    return {"about": dict(subject.about), "figures": figures, "measured": measured}
-
-
-def applicable(measured: Measured, names: list[str] | None) -> list[str]:
-    """Return the measures to take; WganError for one that was asked for and does not apply."""
-    wanted = []
-    for name in names or [name for name, measure in MEASURES.items() if measure.default]:
-        reason = MEASURES[name].missing(measured)
-        if reason and names:
-            raise WganError(f"metric {name} does not apply: {reason}")
-        if not reason:
-            wanted.append(name)
-    return wanted
-
-
-def _figures(measured: Measured, name: str, watch: Callable[[str], None]) -> list[Figure]:
-    watch(name)
-    return list(MEASURES[name].function(measured))

@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wgan.measured import SMALL, Figure, Measured, flat
-from wgan.metrics.certified import certified_w1, certify, sample_bracket
-from wgan.metrics.classifier import classification_accuracy
-from wgan.metrics.coverage import class_histogram, label_accuracy, mode_report, prdc, stacked_modes
-from wgan.metrics.distances import exact_w1, kid, relative_fid, scaled_fid, sliced_w1
-from wgan.metrics.features import classify, lenet_card, stacked_digits
+from wgan.class_figures import (
+    TOY,
+    cas_figures,
+    class_figures,
+    gan_test_figures,
+    label_figures,
+    mode_figures,
+    stacked_figures,
+)
+from wgan.measured import SMALL, Figure, Measure, Measured, bootstrap, flat, lenet_name
+from wgan.metrics.certified import Bracket, EvaluationCritic, certify, sample_bracket
+from wgan.metrics.coverage import prdc
+from wgan.metrics.distances import fid, kid, relative_fid, scaled_fid, sliced_w1
 from wgan.metrics.random_features import extractor_name, random_features
 
 Rows = NDArray[np.float32]
 PRDC = 5000  # samples of each side for neighbour balls
-BOOTSTRAPS = 10
-
-
-@dataclass(frozen=True)
-class Measure:
-    """How one metric is applied: why it cannot be ('' = it can), its figures, and whether it is among the defaults."""
-
-    missing: Callable[[Measured], str]
-    function: Callable[[Measured], Iterator[Figure]]
-    default: bool = True
-
-
-def lenet_name() -> str:
-    """Return the extractor's name with the head of its hash."""
-    return f"lenet-mnist {lenet_card()['sha256'][:12]}"
-
-
-def bootstrap(function: Callable[[Rows], float], x: Rows) -> float:
-    """Return the standard deviation of a figure over resampled fakes (BOOTSTRAPS draws, fixed seed)."""
-    rng = np.random.default_rng(0)
-    return float(np.std([function(x[rng.integers(len(x), size=len(x))]) for _ in range(BOOTSTRAPS)], ddof=1))
 
 
 def fid_figures(m: Measured) -> Iterator[Figure]:
@@ -50,6 +35,17 @@ def fid_figures(m: Measured) -> Iterator[Figure]:
     yield Figure("fid-lenet", scaled_fid(m.features, real), spread, base, None, n, r, x)
     d = m.features.shape[1]  # fid-lenet is relative-fid times the number of features
     yield Figure("relative-fid", relative_fid(m.features, real), spread / d, base / d, None, n, r, x)
+
+
+def inception_figures(m: Measured) -> Iterator[Figure]:
+    """The Fréchet distance in unscaled Inception features: the published FID, when the weights are those of its network."""
+    assert m.inception is not None
+    x, real, floor = m.inception_of_fakes, m.inception_of_reals("held_out"), m.inception_of_reals("floor")
+    m.say("fid-inception: distances")
+    spread = bootstrap(lambda fake: fid(fake, real), x)
+    base = m.of_reals("floor fid-inception", lambda: fid(floor, real))
+    note = "published figures hold 10,000 fakes against the whole test split"
+    yield Figure("fid-inception", fid(x, real), spread, base, None, len(x), len(real), m.inception.name, note=note)
 
 
 def kid_figures(m: Measured) -> Iterator[Figure]:
@@ -94,7 +90,7 @@ def w1_figures(m: Measured) -> Iterator[Figure]:
     held, fitting = flat(m.reals.held_out[0]), flat(m.reals.fitting[0])
     half, h = len(fake) // 2, len(floor) // 2
     found = certify(m.evaluation_critic, fitting, fake[:half], held, fake[half:])
-    base = m.of_reals("floor certified", lambda: certified_w1(fitting, floor[:h], held, floor[h:]))
+    base = m.of_reals("floor certified", lambda: certify(m.real_critic, fitting, floor[:h], held, floor[h:]))
     note = f"95 % interval {found.low:.3g} to {found.high:.3g}; L = {found.lipschitz:.6f}"
     yield Figure(
         "certified-w1", found.bound, found.error, base.bound, base.error, len(fake) - half, len(held), note=note
@@ -106,18 +102,28 @@ def w1_figures(m: Measured) -> Iterator[Figure]:
 
 
 def bracket_figures(m: Measured) -> Iterator[Figure]:
-    """What an evaluation critic's scores prove about two finite samples, and their exact distance."""
-    n = min(SMALL, len(m.fakes), len(m.reals.held_out[0]))
-    fake, real, floor = flat(m.fakes[-n:]), flat(m.reals.held_out[0][:n]), flat(m.reals.floor[0][:n])
-    critic = m.evaluation_critic
-    found = sample_bracket(real, fake, critic(real), critic(fake))
-    exact = m.of_reals(f"floor exact {n}", lambda: exact_w1(floor, real))
-    yield Figure(
-        "w1-cross-slope", found.cross_slope, n_fake=n, n_real=n, note="a lower bound on exact-w1", better="none"
-    )
-    yield Figure("w1-c-transform", found.c_transform, n_fake=n, n_real=n, note="a tighter one", better="none")
-    note = "prefers blur to reality: read it beside its floor"
-    yield Figure("exact-w1", found.exact, None, exact, None, n, n, note=note)
+    """What an evaluation critic's scores prove about two finite samples, and their exact distance.
+
+    A toy with known modes is held against equally many points of each mode.
+    """
+    most = SMALL if m.reals.test.modes is None else TOY
+    n = min(most, len(m.fakes), len(m.reals.held_out[0]), len(m.reals.floor[0]))
+    fake, real, floor = flat(m.fakes[-n:]), flat(m.reals.balanced(n)), flat(m.reals.floor[0][-n:])
+    found = bracket_of(m.evaluation_critic, real, fake)
+    base = m.of_reals(f"floor bracket {n}", lambda: bracket_of(m.real_critic, real, floor))
+    notes = {
+        "cross_slope": ("w1-cross-slope", "a lower bound on exact-w1 by the slope of an evaluation critic"),
+        "c_transform": ("w1-c-transform", "a tighter lower bound on exact-w1 by the same critic"),
+        "exact": ("exact-w1", "prefers blur to reality: read it beside its floor"),
+    }
+    for field, (name, note) in notes.items():
+        better = "lower" if field == "exact" else "none"
+        yield Figure(name, getattr(found, field), None, getattr(base, field), None, n, n, better=better, note=note)
+
+
+def bracket_of(critic: EvaluationCritic, real: Rows, fake: Rows) -> Bracket:
+    """Return the sample bracket by an evaluation critic's own scores."""
+    return sample_bracket(real, fake, critic(real), critic(fake))
 
 
 def sliced_figures(m: Measured) -> Iterator[Figure]:
@@ -137,77 +143,24 @@ def memorisation_figures(m: Measured) -> Iterator[Figure]:
     yield Figure("copies", found.copies, None, 0.01, None, n, n, note=note)
 
 
-def class_figures(m: Measured) -> Iterator[Figure]:
-    """How often each digit is made, as KL from the held-out histogram, and the rarest class."""
-    names = [int(name) for name in m.reals.test.class_names]
-    reference = np.bincount(m.of_reals("predicted held_out", lambda: classify(m.reals.held_out[0])), minlength=10)
-    expected = reference + 1.0  # a digit the reference never shows is rare, not impossible
-    floor = class_histogram(m.of_reals("predicted floor", lambda: classify(m.reals.floor[0])), 10, expected)
-    found = class_histogram(m.predicted, 10, expected)
-    n, r, x = len(m.predicted), len(m.reals.held_out[0]), lenet_name()
-    shares = " ".join(f"{name}:{found.shares[name]:.3f}" for name in names)
-    yield Figure("class-kl", found.kl, None, floor.kl, None, n, r, x, note=shares)
-    rarest = min(float(found.shares[k]) for k in names)
-    yield Figure("rarest-class", rarest, None, min(float(floor.shares[k]) for k in names), None, n, r, x, "higher")
-
-
-def label_figures(m: Measured) -> Iterator[Figure]:
-    """GAN-test: the share of conditional fakes in which the classifier sees the asked label; floor: real images."""
-    assert m.subject.labels is not None
-    names = np.array([int(name) for name in m.reals.test.class_names])
-    asked = names[m.subject.labels.numpy()]
-    found = label_accuracy(asked, m.predicted, 10)
-    x, y = m.reals.held_out
-    assert y is not None
-    base = label_accuracy(names[y.numpy()], m.of_reals("predicted held_out", lambda: classify(x)), 10)
-    each = " ".join(f"{k}:{found.per_class[k]:.3f}" for k in names)
-    yield Figure(
-        "label-accuracy", found.accuracy, None, base.accuracy, None, len(asked), len(x), lenet_name(), "higher", each
-    )
-
-
-def cas_figures(m: Measured) -> Iterator[Figure]:
-    """CAS: a classifier trained on the fakes and their labels, tested on held-out reals; floor: trained on as many reals."""
-    x, y = m.reals.held_out
-    fx, fy = m.reals.floor
-    assert m.subject.labels is not None and y is not None and fy is not None
-    classes = max(m.reals.test.classes, 2)
-    value = classification_accuracy(m.fakes, m.subject.labels, x, y, classes)
-    base = m.of_reals("floor cas", lambda: classification_accuracy(fx, fy, x, y, classes))
-    note = "a small classifier trained on fakes, tested on reals"
-    yield Figure("cas", value, None, base, None, len(m.fakes), len(x), "trained here", "higher", note)
-
-
-def mode_figures(m: Measured) -> Iterator[Figure]:
-    """Modes reached, high-quality share and reverse KL of a toy with known modes."""
-    centres = m.reals.test.modes
-    assert centres is not None
-    n = min(2500, len(m.fakes))
-    found = mode_report(m.fakes[:n].numpy(), centres.numpy(), m.reals.test.radius)
-    base = mode_report(m.reals.held_out[0][:n].numpy(), centres.numpy(), m.reals.test.radius)
-    for name, better in (("reached", "higher"), ("high_quality", "higher"), ("reverse_kl", "lower")):
-        value, floor = float(getattr(found, name)), float(getattr(base, name))
-        yield Figure(f"modes-{name.replace('_', '-')}", value, None, floor, None, n, n, "within 3 sigma", better)
-
-
-def stacked_figures(m: Measured) -> Iterator[Figure]:
-    """Modes of stacked MNIST, KL from uniform, and KL above a perfect sampler's."""
-    found = stacked_modes(stacked_digits(m.fakes))
-    base = m.of_reals("floor stacked", lambda: stacked_modes(stacked_digits(m.reals.floor[0])))
-    n, x = len(m.fakes), lenet_name()
-    yield Figure("stacked-modes", float(found.reached), None, float(base.reached), None, n, n, x, "higher")
-    yield Figure(
-        "stacked-kl", found.kl, None, base.kl, None, n, n, x, note=f"a perfect sampler: {found.kl_floor_measured:.4f}"
-    )
-    yield Figure("stacked-kl-above-floor", found.excess, None, base.excess, None, n, n, x)
-
-
 def _digits(m: Measured) -> str:
     return "" if m.is_digits else "the digit classifier reads 28x28 grey images of mnist data only"
 
 
-def _labelled(m: Measured) -> str:
+def _asked(m: Measured) -> str:
     return _digits(m) or ("" if m.subject.labels is not None and m.reals.test.classes else "the samples have no labels")
+
+
+def _classified(m: Measured) -> str:
+    if m.subject.labels is None or m.reals.test.classes < 2:
+        return "it needs labels of at least two classes"
+    return "" if m.is_image and min(m.fakes.shape[2:]) >= 8 else "its classifier reads images with sides from 8"
+
+
+def _inception(m: Measured) -> str:
+    if m.inception is None:
+        return "it needs --inception-weights FILE.safetensors"
+    return "" if m.is_image and m.fakes.shape[1] in (1, 3) else "Inception reads grey and colour images"
 
 
 def _stacked(m: Measured) -> str:
@@ -218,30 +171,37 @@ def _modes(m: Measured) -> str:
     return "" if m.reals.test.modes is not None else "the modes of this data are not known"
 
 
-def _images(m: Measured) -> str:
-    return "" if m.is_image else "it is for images"
-
-
 def _always(m: Measured) -> str:
     return ""
 
 
-def _few(m: Measured) -> str:
-    return "" if len(m.fakes) >= 100 else "it needs at least 100 fakes"
+def _many(m: Measured) -> str:
+    enough = len(m.fakes) >= 100 and len(m.reals.held_out[0]) >= 30 and len(m.reals.floor[0]) >= 60
+    return "" if enough else "it needs at least 100 fakes, 30 held-out reals and 60 training reals"
+
+
+def _images(m: Measured) -> str:
+    return _neighbours(m) if m.is_image else "it is for images"
+
+
+def _neighbours(m: Measured) -> str:
+    return "" if len(m.reals.held_out[0]) > 5 else "it needs more than 5 held-out reals"
 
 
 MEASURES: dict[str, Measure] = {
     "fid-lenet": Measure(_digits, fid_figures),
     "kid-lenet": Measure(_digits, kid_figures),
-    "prdc": Measure(_always, prdc_figures),
+    "fid-inception": Measure(_inception, inception_figures),
+    "prdc": Measure(_neighbours, prdc_figures),
     "prdc-random": Measure(_images, random_figures),
-    "certified-w1": Measure(_few, w1_figures),
+    "certified-w1": Measure(_many, w1_figures),
     "bracket": Measure(_always, bracket_figures),
     "sliced-w1": Measure(_always, sliced_figures),
     "memorisation": Measure(_always, memorisation_figures),
     "classes": Measure(_digits, class_figures),
-    "label-accuracy": Measure(_labelled, label_figures),
-    "cas": Measure(_labelled, cas_figures),
+    "label-accuracy": Measure(_asked, label_figures),
+    "cas": Measure(_classified, cas_figures),
+    "gan-test": Measure(_classified, gan_test_figures),
     "modes": Measure(_modes, mode_figures),
     "stacked-modes": Measure(_stacked, stacked_figures),
 }

@@ -1,31 +1,30 @@
-"""What figures are made of: fakes and reals in the spaces that metrics work in, each computed once; and one figure's terms."""
+"""What every figure is made from: fakes and reals in the spaces that metrics work in, each computed once."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from wgan.metrics.certified import EvaluationCritic, fit_critic
-from wgan.metrics.features import classify, features
+from wgan.metrics.classifier import fit_classifier
+from wgan.metrics.features import classify, features, lenet_card
+from wgan.metrics.inception import Extractor, inception_features
 from wgan.metrics.memorisation import Memorisation, memorisation
+from wgan.metrics.random_features import extractor_hash, extractor_name
 from wgan.subjects import Reals, Subject
 
 Computed = TypeVar("Computed")
 SMALL = 2000  # samples of each side for exact optimal transport and nearest neighbours
-
-
-def flat(x: Tensor) -> NDArray[np.float32]:
-    """Return samples as rows: pixels in [0, 1], or vectors in their own units."""
-    y = x.float() / 255 if x.dtype == torch.uint8 else x.float()
-    rows: NDArray[np.float32] = y.flatten(1).numpy()
-    return rows
+BOOTSTRAPS = 10
+BLOCK = 2**24  # numbers of training samples held as floats at once
+CLASSIFIED = 32  # larger images are averaged down to this side for the classifier of cas and gan-test
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,9 @@ class Figure:
     extractor: str = "pixels"
     better: str = "lower"
     note: str = ""
+    per_class: dict[str, float] | None = None  # the same figure for each class, by name
+    floor_per_class: dict[str, float] | None = None
+    sha256: str | None = None  # of the extractor's weights, where it has any
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,8 @@ class Measured:
 
     subject: Subject
     reals: Reals
+    inception: Extractor | None = None
+    say: Callable[[str], None] = lambda text: None  # told how far a long computation is
 
     @property
     def fakes(self) -> Tensor:
@@ -85,10 +89,53 @@ class Measured:
     def memorised(self) -> Memorisation:
         """Nearest training neighbours of the fakes, beside those of held-out reals."""
         n = min(SMALL, len(self.fakes), len(self.reals.held_out[0]))
-        train = self.of_reals(
-            "train rows", lambda: flat(self.reals.train.batch(torch.arange(len(self.reals.train)))[0])
-        )
-        return memorisation(flat(self.fakes[:n]), flat(self.reals.held_out[0][:n]), train)
+        return memorisation(flat(self.fakes[:n]), flat(self.reals.held_out[0][:n]), self.train_blocks())
+
+    def train_blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the training split as rows, in blocks of at most BLOCK numbers: it may be far larger than memory."""
+        train = self.reals.train
+        for indices in torch.arange(len(train)).split(max(1, BLOCK // self.fakes[0].numel())):
+            yield flat(train.batch(indices)[0])
+
+    @functools.cached_property
+    def inception_of_fakes(self) -> NDArray[np.float32]:
+        """Inception features of the fakes."""
+        return self._inception(self.fakes, "fakes")
+
+    def inception_of_reals(self, part: str) -> NDArray[np.float32]:
+        """Inception features of the held-out or floor reals."""
+        x = self.reals.held_out[0] if part == "held_out" else self.reals.floor[0]
+        return self.of_reals(f"inception {part}", lambda: self._inception(x, part.replace("_", "-") + " reals"))
+
+    def _inception(self, x: Tensor, what: str) -> NDArray[np.float32]:
+        assert self.inception is not None
+        tick = lambda done, total: self.say(f"fid-inception: {done} of {total} {what}")  # noqa: E731
+        return inception_features(x, self.inception.network, tick)
+
+    @functools.cached_property
+    def hashes(self) -> dict[str, str]:
+        """Name of an extractor -> sha256 of its weights."""
+        found = {lenet_name(): str(lenet_card()["sha256"])}
+        if self.is_image:
+            c, h, w = self.fakes.shape[1:]
+            found[extractor_name(c, h, w)] = extractor_hash(c, h, w)
+        if self.inception is not None:
+            found[self.inception.name] = self.inception.sha256
+        return found
+
+    @functools.cached_property
+    def real_critic(self) -> EvaluationCritic:
+        """The evaluation critic of the floor: training reals against the first half of other training reals."""
+        half = len(self.reals.floor[0]) // 2
+        make = lambda: fit_critic(flat(self.reals.fitting[0]), flat(self.reals.floor[0][:half]))  # noqa: E731
+        return self.of_reals("critic", make)
+
+    @functools.cached_property
+    def real_classifier(self) -> nn.Module:
+        """A small classifier trained on as many labelled training reals as there are fakes."""
+        x, y = self.reals.floor
+        classes = self.reals.test.classes
+        return self.of_reals("classifier", lambda: fit_classifier(shrunk(x), y, classes))
 
     def of_reals(self, name: str, make: Callable[[], Computed]) -> Computed:
         """Return what `make` computes from the reals alone, once for all checkpoints."""
@@ -101,3 +148,38 @@ class Measured:
         """Classifier features of the held-out or floor reals."""
         x = self.reals.held_out[0] if part == "held_out" else self.reals.floor[0]
         return self.of_reals(f"features {part}", lambda: features(x))
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How one metric is applied: why it cannot be ('' = it can), and its figures."""
+
+    missing: Callable[[Measured], str]
+    function: Callable[[Measured], Iterator[Figure]]
+
+
+def flat(x: Tensor) -> NDArray[np.float32]:
+    """Return samples as rows: pixels in [0, 1], or vectors in their own units."""
+    y = x.float() / 255 if x.dtype == torch.uint8 else x.float()
+    rows: NDArray[np.float32] = y.flatten(1).numpy()
+    return rows
+
+
+def shrunk(x: Tensor) -> Tensor:
+    """Return uint8 images [N, C, H, W], averaged down to a side of CLASSIFIED where they are larger."""
+    size = (min(x.shape[2], CLASSIFIED), min(x.shape[3], CLASSIFIED))
+    if tuple(x.shape[2:]) == size:
+        return x
+    parts = [nn.functional.adaptive_avg_pool2d(part.float(), size).round().to(torch.uint8) for part in x.split(500)]
+    return torch.cat(parts)
+
+
+def lenet_name() -> str:
+    """Return the extractor's name with the head of its hash."""
+    return f"lenet-mnist {lenet_card()['sha256'][:12]}"
+
+
+def bootstrap(function: Callable[[NDArray[np.float32]], float], x: NDArray[np.float32]) -> float:
+    """Return the standard deviation of a figure over resampled fakes (BOOTSTRAPS draws, fixed seed)."""
+    rng = np.random.default_rng(0)
+    return float(np.std([function(x[rng.integers(len(x), size=len(x))]) for _ in range(BOOTSTRAPS)], ddof=1))

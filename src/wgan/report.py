@@ -42,6 +42,9 @@ FIGURES = {
     "relative-fid": "fid-lenet for each feature",
     "exact-w1": "exact Wasserstein distance between two samples",
     "sliced-w1": "Wasserstein distance over random directions",
+    "cas": "share of real images that a classifier trained on the samples names right",
+    "gan-test": "share of samples that a classifier trained on real images names as asked",
+    "fid-inception": "distance to real images in Inception features (Fréchet)",
     "class-kl": "how far the digits' frequencies are from the data's",
     "rarest-class": "share of the digit made least often",
 }

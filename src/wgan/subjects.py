@@ -48,6 +48,15 @@ class Reals:
         """Up to n held-out samples, none of which chose a checkpoint."""
         return self.test.batch(report_indices(len(self.test))[: self.n])
 
+    def balanced(self, n: int) -> Tensor:
+        """Return up to n held-out samples; of a toy with known modes equally many of each, from all that are reported on."""
+        if self.test.mode_index is None or self.test.modes is None:
+            return self.held_out[0][:n]
+        candidates = report_indices(len(self.test))
+        modes = self.test.mode_labels(candidates)
+        each = [candidates[modes == k][: n // self.test.mode_count] for k in range(self.test.mode_count)]
+        return self.test.batch(torch.cat(each))[0]
+
     @functools.cached_property
     def floor(self) -> tuple[Tensor, Tensor | None]:
         """n training samples, drawn without replacement where there are enough."""

@@ -33,6 +33,7 @@ class Metric(NamedTuple):
 METRICS: dict[str, Metric] = {
     "fid-lenet": Metric("distances", "scaled_fid", "features", "lower", "scaled features²", "Heusel 2017, eq. 6"),
     "kid-lenet": Metric("distances", "kid", "features", "lower", "none", "Bińkowski 2018"),
+    "fid-inception": Metric("distances", "fid", "features", "lower", "features²", "Heusel 2017, eq. 6"),
     "prdc": Metric("coverage", "prdc", "features", "higher", "share", "Kynkäänniemi 2019, eq. 1-2; Naeem 2020, §3"),
     "certified-w1": Metric("certified", "certified_w1", "pixels", "lower", "data", "Anil 2019, §4; Villani 2003, thm 1.14"),
     "bracket": Metric("certified", "sample_bracket", "scores", "none", "data", "Villani 2003, thm 1.3"),
@@ -41,6 +42,8 @@ METRICS: dict[str, Metric] = {
     "memorisation": Metric("memorisation", "memorisation", "pixels", "none", "data", "Lopez-Paz & Oquab 2017; Alaa 2022"),
     "classes": Metric("coverage", "class_histogram", "labels", "none", "share", "counts"),
     "label-accuracy": Metric("coverage", "label_accuracy", "labels", "higher", "share", "Shmelkov 2018, §3"),
+    "cas": Metric("classifier", "classification_accuracy", "labels", "higher", "share", "Ravuri & Vinyals 2019, §3"),
+    "gan-test": Metric("classifier", "classification_accuracy", "labels", "higher", "share", "Shmelkov 2018, §3"),
     "modes": Metric("coverage", "mode_report", "modes", "none", "count", "Srivastava 2017, §4.1; Lin 2018, §4.1"),
     "stacked-modes": Metric("coverage", "stacked_modes", "triples", "none", "count", "Metz 2017, §3.3.1; Lin 2018, §4.2"),
 }

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from wgan.errors import WganError
 from wgan.metrics.distances import cost_matrix, exact_w1
+from wgan.metrics.neighbours import chunks
 from wgan.metrics.rows import Rows, pair, rows
 
 WIDTH, HIDDEN, STEPS, BATCH = 128, 2, 500, 512  # fixed: figures compare only under one architecture and budget
@@ -30,8 +31,12 @@ class EvaluationCritic(NamedTuple):
 
     def __call__(self, samples: Any) -> Rows:
         """Return the critic's scores [N], in data units, of samples [N, ...] (computed in float64)."""
-        x = torch.from_numpy((rows(samples) - self.centre) / self.scale)
-        return score(self.weights, self.biases, x).numpy() * self.scale
+        x = rows(samples, single=True)
+        scores = np.empty(len(x))
+        for part in chunks(len(x), x.shape[1]):
+            unit = torch.from_numpy((x[part] - self.centre) / self.scale)
+            scores[part] = score(self.weights, self.biases, unit).numpy() * self.scale
+        return scores
 
     def lipschitz(self) -> float:
         """Return a bound on the slope, Π ‖W‖₂, by singular values in float64 (MaxMin sorts: it has slope 1)."""
@@ -102,13 +107,26 @@ def fit_critic(real: Any, fake: Any, steps: int = STEPS, seed: int = 0) -> Evalu
     threads is set: it uses one, which is also fastest for matrices this small.
     Not the supremum over all 1-Lipschitz functions: a finite network after finitely many steps.
     """
-    x, y = pair(real, fake, names=("real", "fake"))
-    centre = (x.mean(0) + y.mean(0)) / 2
-    scale = math.sqrt(float(((x - centre) ** 2).sum(1).mean() + ((y - centre) ** 2).sum(1).mean()) / 2) or 1.0
-    a, b = (torch.from_numpy((s - centre) / scale).float() for s in (x, y))
+    x, y = pair(real, fake, names=("real", "fake"), single=True)
+    centre = (x.mean(0, dtype=np.float64) + y.mean(0, dtype=np.float64)) / 2
+    scale = math.sqrt((_mean_square(x, centre) + _mean_square(y, centre)) / 2) or 1.0
+    a, b = _standardised(x, centre, scale), _standardised(y, centre, scale)
     weights, biases = _climb(a, b, steps, torch.Generator().manual_seed(seed))
     exact = [polar(w.double()) for w in weights]
     return EvaluationCritic(exact, [v.double() for v in biases], centre, scale)
+
+
+def _mean_square(x: Any, centre: Rows) -> float:
+    """Return the mean of ‖x_i − centre‖², in chunks: large sets are not copied whole."""
+    return sum(float(((x[part] - centre) ** 2).sum()) for part in chunks(*x.shape)) / len(x)
+
+
+def _standardised(x: Any, centre: Rows, scale: float) -> Tensor:
+    """Return (x − centre) / scale as float32."""
+    found = torch.empty(*x.shape)
+    for part in chunks(*x.shape):
+        found[part] = torch.from_numpy((x[part] - centre) / scale)
+    return found
 
 
 def _climb(a: Tensor, b: Tensor, steps: int, rng: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
@@ -170,7 +188,7 @@ def certify(critic: EvaluationCritic, real: Any, fake: Any, held_real: Any, held
 
     Errors: WganError as there. The confidence is lost if the critic was fitted to any of held_real or held_fake.
     """
-    x, y = pair(held_real, held_fake, least=30, names=("held_real", "held_fake"))
+    x, y = pair(held_real, held_fake, least=30, names=("held_real", "held_fake"), single=True)
     if x.shape[1] != len(critic.centre):
         raise WganError(f"held_real has {x.shape[1]} numbers a sample, real has {len(critic.centre)}: they must match")
     slope = critic.lipschitz()

@@ -30,18 +30,33 @@ def classification_accuracy(
 
     images uint8 [N, C, H, W], labels int [N]: what the classifier learns from; real_images uint8 [M, C, H, W],
     real_labels [M]: what it is tested on -> share in 0..1. `updates` batches of 128, Adam with a falling rate, `seed`.
-    Source: Ravuri & Vinyals 2019, section 3. Errors: WganError for no image, other shapes, labels out of range.
-    Not an accuracy to compare with published classifiers: read it beside the same figure trained on as many reals.
+    With real images as the first pair and fakes as the second it is the GAN-test.
+    Source: Ravuri & Vinyals 2019, section 3; Shmelkov et al. 2018, section 3. Errors: WganError for no image, other shapes,
+    labels out of range. Not an accuracy to compare with published classifiers: read it beside the same figure trained on
+    as many reals.
     """
-    x, y = _check(images, labels, classes, "images")
     test, truth = _check(real_images, real_labels, classes, "real_images")
-    if x.shape[1:] != test.shape[1:]:
-        raise WganError(f"images are {list(x.shape[1:])} and real_images {list(test.shape[1:])}: they must match")
+    if tuple(torch.as_tensor(images).shape[1:]) != tuple(test.shape[1:]):
+        shapes = [list(torch.as_tensor(x).shape[1:]) for x in (images, test)]
+        raise WganError(f"images are {shapes[0]} and real_images {shapes[1]}: they must match")
+    model = fit_classifier(images, labels, classes, updates, seed)
+    return float((predictions(model, test) == truth).double().mean())
+
+
+def fit_classifier(images: Any, labels: Any, classes: int, updates: int = UPDATES, seed: int = 0) -> nn.Module:
+    """Return a small classifier trained on images uint8 [N, C, H, W] and labels int [N]; arguments as above."""
+    x, y = _check(images, labels, classes, "images")
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = small_classifier(x.shape[1], classes)
     _fit(model, x, y, updates, torch.Generator().manual_seed(seed))
-    return _accuracy(model, test, truth)
+    return model.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def predictions(model: nn.Module, images: Any) -> Tensor:
+    """Return the class that the classifier sees in each image: uint8 [N, C, H, W] -> int64 [N]."""
+    return torch.cat([model(x.float() / 127.5 - 1).argmax(1) for x in torch.as_tensor(images).split(500)])
 
 
 def _check(images: Any, labels: Any, classes: int, name: str) -> tuple[Tensor, Tensor]:
@@ -64,13 +79,3 @@ def _fit(model: nn.Module, x: Tensor, y: Tensor, updates: int, rng: torch.Genera
         loss.backward()
         optimizer.step()
         schedule.step()
-
-
-@torch.no_grad()
-def _accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:
-    model.eval()
-    right = sum(
-        int((model(a.float() / 127.5 - 1).argmax(1) == b).sum())
-        for a, b in zip(x.split(500), y.split(500), strict=True)
-    )
-    return right / len(y)

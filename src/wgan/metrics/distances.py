@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from wgan.errors import WganError
+from wgan.metrics.neighbours import chunks
 from wgan.metrics.rows import Rows, pair, rows
 
 MOST_CELLS = 10_000**2  # of the cost matrix of exact W1: 0.8 GB
@@ -22,21 +23,25 @@ def fid(fake: Any, real: Any) -> float:
     Errors: WganError for fewer than 2 samples, NaN, unequal widths. Not unbiased: it falls with N, so compare at equal N
     and beside the real-real floor; not comparable between feature extractors.
     """
-    a, b = pair(fake, real, least=2)
-    cross = np.linalg.svd(_factor(a) @ _factor(b).T, compute_uv=False).sum()
-    spread = a.var(0, ddof=1).sum() + b.var(0, ddof=1).sum()
-    return max(0.0, float(((a.mean(0) - b.mean(0)) ** 2).sum() + spread - 2 * cross))
+    a, b = pair(fake, real, least=2, single=True)
+    (mean_a, root_a), (mean_b, root_b) = _moments(a), _moments(b)
+    cross = np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
+    spread = (root_a**2).sum() + (root_b**2).sum()  # traces of both covariances
+    return max(0.0, float(((mean_a - mean_b) ** 2).sum() + spread - 2 * cross))
 
 
-def _factor(x: Rows) -> Rows:
-    """Return F [min(N, D), D] with Fᵀ F = the covariance of x."""
+def _moments(x: Rows) -> tuple[Rows, Rows]:
+    """Return the mean [D] and F [min(N, D), D] with Fᵀ F = the covariance of x [N, D]; large sets are read in chunks."""
     n, d = x.shape
-    centred = (x - x.mean(0)) / np.sqrt(n - 1)
+    mean = x.mean(0, dtype=np.float64)
     if n <= d:
-        return centred
-    values, vectors = np.linalg.eigh(centred.T @ centred)
-    factor: Rows = (vectors * np.sqrt(np.maximum(values, 0))).T
-    return factor
+        return mean, (x - mean) / np.sqrt(n - 1)
+    scatter = np.zeros((d, d))
+    for part in chunks(n, d):
+        centred = x[part] - mean
+        scatter += centred.T @ centred
+    values, vectors = np.linalg.eigh(scatter / (n - 1))
+    return mean, (vectors * np.sqrt(np.maximum(values, 0))).T
 
 
 def total_variance(real: Any) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,16 +30,22 @@ def memorisation(fake: Any, held_out: Any, training: Any, pairs: int = 16) -> Me
 
     d(x) = min_i ‖x − t_i‖ over training samples t; closer = P(d(fake) < d(real)) + ½ P(equal) (Mann-Whitney's U / nm)
     fake [N, ...], held_out [M, ...], training [T, ...] of one width, pixels or features, in one scale; pairs <= N kept.
+    training may also be an iterator of such arrays, which are read one by one and need not fit into memory together.
     Source: Lopez-Paz & Oquab 2017 (nearest neighbours as a two-sample test); Alaa et al. 2022 (authenticity).
     Errors: WganError for NaN, no sample, unequal widths. Blurred fakes lie nearer to everything in pixel space: `closer`
     above 0.5 is a reason to look at the pairs, not a proof. Shifted copies escape it.
     """
     if pairs < 0:
         raise WganError(f"pairs must be 0 or more, not {pairs}")
-    x, base = pair(fake, training, names=("fake", "training"))
-    y, _ = pair(held_out, training, names=("held_out", "training"))
-    near, index = nearest(x, base)
-    usual, _ = nearest(y, base)
+    blocks = training if isinstance(training, Iterator) else iter([training])
+    near, usual, index, start = np.array(np.inf), np.array(np.inf), np.array(-1), 0
+    for block in blocks:
+        x, base = pair(fake, block, names=("fake", "training"), single=True)
+        y, _ = pair(held_out, base, names=("held_out", "training"), single=True)
+        found, place = nearest(x, base)
+        index, near = np.where(found < near, place + start, index), np.minimum(near, found)
+        usual = np.minimum(usual, nearest(y, base)[0])
+        start += len(base)
     first = np.argsort(near, kind="stable")[:pairs]
     a, b = float(np.median(near)), float(np.median(usual))
     return Memorisation(

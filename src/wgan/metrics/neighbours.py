@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,22 +40,25 @@ def centred(*sets: Rows) -> list[Tensor]:
     return [torch.from_numpy(x - mean) for x in sets]
 
 
-def nearest(queries: Rows, base: Rows, exclude_self: bool = False) -> tuple[Rows, NDArray[np.int64]]:
+def nearest(queries: Any, base: Any, exclude_self: bool = False) -> tuple[Rows, NDArray[np.int64]]:
     """Return for each query the distance to its nearest row of `base`, and that row's index.
 
-    queries [N, D], base [M, D] -> float64 [N], int64 [N]. In many dimensions the search runs in float32 and the distance
-    of the pair it finds is computed anew in float64, so an exact copy has distance exactly 0. `exclude_self`: queries is
-    base, and a row is not its own neighbour.
+    queries [N, D], base [M, D], float32 or float64 -> float64 [N], int64 [N]. In many dimensions the search runs in
+    float32 and the distance of the pair it finds is computed anew in float64, so an exact copy has distance exactly 0.
+    `exclude_self`: queries is base, and a row is not its own neighbour. Memory: one centred copy of base, and chunks.
     """
-    q, b = centred(queries, base)
-    if q.shape[1] > 64:
-        q, b = q.float(), b.float()
-    found = torch.empty(len(q), dtype=torch.int64)
-    for part in chunks(len(q), len(b)):
-        d2 = squared_distances(q[part], b)
+    mean = base.mean(0, dtype=np.float64)
+    kind = np.float32 if base.shape[1] > 64 else np.float64
+    b = torch.from_numpy(np.empty(base.shape, kind))
+    for part in chunks(len(base), base.shape[1]):
+        b[part] = torch.from_numpy(base[part] - mean)
+    index = np.empty(len(queries), dtype=np.int64)
+    distance = np.empty(len(queries))
+    for part in chunks(len(queries), max(base.shape)):
+        d2 = squared_distances(torch.from_numpy((queries[part] - mean).astype(kind)), b)
         if exclude_self:
             d2[torch.arange(len(d2)), torch.arange(part.start, part.stop)] = torch.inf
-        found[part] = d2.argmin(1)
-    index: NDArray[np.int64] = found.numpy()
-    distance = np.concatenate([np.linalg.norm(queries[s] - base[index[s]], axis=1) for s in chunks(len(q), q.shape[1])])
+        index[part] = d2.argmin(1).numpy()
+        found = base[index[part]].astype(np.float64)
+        distance[part] = np.linalg.norm(queries[part] - found, axis=1)
     return distance, index

@@ -46,12 +46,17 @@ def _kernel(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.floa
     return (rng.standard_normal(shape) * np.sqrt(2 / fan_in)).astype(np.float32)
 
 
-def extractor_name(channels: int, height: int, width: int) -> str:
-    """Return what the extractor is called in a report, with the head of its weights' sha256."""
+def extractor_hash(channels: int, height: int, width: int) -> str:
+    """Return the sha256 of the weights for images of this shape."""
     digest = hashlib.sha256()
     for kernel in weights(channels, stages(height, width)):
         digest.update(kernel.numpy().tobytes())
-    return f"random-conv {digest.hexdigest()[:12]}"
+    return digest.hexdigest()
+
+
+def extractor_name(channels: int, height: int, width: int) -> str:
+    """Return what the extractor is called in a report, with the head of its weights' sha256."""
+    return f"random-conv {extractor_hash(channels, height, width)[:12]}"
 
 
 @torch.no_grad()

@@ -12,15 +12,16 @@ from wgan.errors import WganError
 Rows = NDArray[np.float64]
 
 
-def rows(samples: Any, name: str = "samples", least: int = 1) -> Rows:
-    """Return `samples` [N, ...] flattened to float64 [N, D].
+def rows(samples: Any, name: str = "samples", least: int = 1, single: bool = False) -> Any:
+    """Return `samples` [N, ...] flattened to float64 [N, D]; with `single`, float32 stays as it is and is not copied.
 
     Errors: WganError when there is no axis beside N, fewer than `least` samples, or a value that is no finite number.
     """
     if hasattr(samples, "detach"):
         samples = samples.detach().cpu().numpy()
     try:
-        array = np.asarray(samples, dtype=np.float64)
+        array = np.asarray(samples)
+        array = array if single and array.dtype == np.float32 else array.astype(np.float64, copy=False)
     except (TypeError, ValueError):
         raise WganError(f"{name} must be an array of numbers, one sample a row") from None
     if array.ndim < 2:
@@ -33,9 +34,11 @@ def rows(samples: Any, name: str = "samples", least: int = 1) -> Rows:
     return array.reshape(len(array), -1)
 
 
-def pair(fake: Any, real: Any, least: int = 1, names: tuple[str, str] = ("fake", "real")) -> tuple[Rows, Rows]:
-    """Return both as float64 rows of one width; WganError as `rows`, or when the widths differ."""
-    a, b = rows(fake, names[0], least), rows(real, names[1], least)
+def pair(
+    fake: Any, real: Any, least: int = 1, names: tuple[str, str] = ("fake", "real"), single: bool = False
+) -> tuple[Any, Any]:
+    """Return both as rows of one width; arguments as `rows`; WganError as there, or when the widths differ."""
+    a, b = rows(fake, names[0], least, single), rows(real, names[1], least, single)
     if a.shape[1] != b.shape[1]:
         raise WganError(f"{names[0]} has {a.shape[1]} numbers a sample, {names[1]} has {b.shape[1]}: they must match")
     return a, b
