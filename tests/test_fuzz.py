@@ -299,6 +299,19 @@ def damage(data: st.DataObject, run: Path) -> None:
         manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **fitting}))
 
 
+@pytest.mark.parametrize("player", ["generator", "critic"])
+@pytest.mark.parametrize("layers", ["40000 40000", "2000000000 2000000000", "9" * 30])
+def test_a_config_of_networks_far_larger_than_the_checkpoint(
+    player: str, layers: str, bench: Bench, ring: Path
+) -> None:
+    run = Path(shutil.copytree(ring, bench.fresh() / "run"))
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, f"{player}_layers": layers}))
+    refused = bench.counts["refused"]
+    bench.judge(lambda: load(run))
+    assert bench.counts["refused"] == refused + 1
+
+
 @cases(10, 300)
 def test_links_out_of_the_folder(data: st.DataObject, bench: Bench, ring: Path) -> None:
     """A link where a run writes is refused or replaced; what it points to stays as it is."""

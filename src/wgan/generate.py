@@ -197,10 +197,11 @@ def load(
     found, notes = _checkpoint(opened, wanted_step(opened, checkpoint))
     config, facts = opened.config, opened.facts
     engine = make_engine(device, facts["precision"], 0 if group and group.world > 1 else facts["threads"], group=group)
+    name = "generator" if raw or not config.ema else "average"
+    _require_fit(opened, {"generator": part(found.tensors, name), "critic": part(found.tensors, "critic")})
     with seeded(0, 0, "load"):  # the random start is overwritten, and torch's own stream stays where it was
         network = build(config, tuple(facts["shape"]), facts["classes"])[0]
     network.to(engine.device, engine.dtype)  # before the weights: fp64 ones would be rounded
-    name = "generator" if raw or not config.ema else "average"
     _fill(network, part(found.tensors, name), opened)
     network.requires_grad_(False).eval()
     return Model(opened, found.step, network, engine, notes)
@@ -237,6 +238,23 @@ def _checkpoint(run: Run, step: int | None) -> tuple[saved.Checkpoint, list[str]
         except WganError as error:
             notes.append(f"{error}; using the one before")
     raise WganError(f"{run.path} has no whole checkpoint: {notes[-1].partition(';')[0]}")
+
+
+def _require_fit(run: Run, tensors: dict[str, dict[str, Tensor]]) -> None:
+    """Raise WganError unless the networks of the config are as large as the checkpoint's, before any memory is taken."""
+    try:
+        with torch.device("meta"):
+            networks = build(run.config, tuple(run.facts["shape"]), run.facts["classes"])
+        fits = all(sizes(n.state_dict()) == sizes(tensors[k]) for n, k in zip(networks, tensors, strict=True))
+    except RuntimeError:  # sizes that no number holds
+        fits = False
+    if not fits:
+        raise WganError(f"the checkpoint in {run.path} does not fit its config.json: one of them was changed")
+
+
+def sizes(tensors: dict[str, Tensor]) -> dict[str, torch.Size]:
+    """Return the shape of each tensor by name."""
+    return {name: tensor.shape for name, tensor in tensors.items()}
 
 
 def _fill(network: Generator, tensors: dict[str, Any], run: Run) -> None:
