@@ -5,8 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 import wgan.plots
+from wgan import sheets
+from wgan.data import open_source
 from wgan.plots import (
     FAKE,
     POINTS,
@@ -164,3 +167,25 @@ def test_no_pyplot():
         "import sys; from wgan.plots import losses_plot; losses_plot([]); assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("spec", ["ring", "grid"])
+def test_the_real_points_of_a_picture_are_of_every_mode(monkeypatch, spec):
+    source, seen = open_source(spec, "train"), []
+    monkeypatch.setattr(sheets, "scatter", lambda samples, real, limits: seen.append(real))
+    sheets.portray(torch.zeros(5, 2), source)
+    mode = torch.cdist(torch.from_numpy(seen[0]), source.modes).argmin(1)
+    assert len(seen[0]) == 2000 and mode.bincount(minlength=len(source.modes)).min() > 2000 / len(source.modes) / 2
+
+
+def test_only_the_score_gap_of_a_wasserstein_objective_is_called_an_estimate(monkeypatch):
+    titles = []
+    real = wgan.plots.legend_above
+    monkeypatch.setattr(
+        wgan.plots, "legend_above", lambda axes: titles.append(axes.get_title(loc="left")) or real(axes)
+    )
+    losses_plot(log(9))
+    assert any("W estimate" in t for t in titles)
+    titles.clear()
+    losses_plot(log(9), wasserstein=False)
+    assert not any("W estimate" in t for t in titles) and "critic's mean score of real minus fake samples" in titles

@@ -257,6 +257,27 @@ def test_several_runs_stand_side_by_side_and_their_differences_are_marked(shared
     assert "one" in first and "two" in first
 
 
+def test_the_score_gap_of_a_gan_is_not_called_an_estimate(shared, tmp_path):
+    gan = write_run(tmp_path / "gan", objective="gan", sheets=1, gif=False)
+    alone = Elements(page_of(gan)[0]).text
+    assert "Score gap of the critic" in alone and "no estimate of a distance" in alone and "W estimate" not in alone
+    both = Elements(page_of(shared, gan, out=tmp_path / "both.html")[0]).text
+    assert "W estimate of the critic" in both and "of gan only the gap of the scores" in both
+    assert "gap of" not in Elements(page_of(shared)[0]).text
+
+
+def test_no_figure_of_one_data_set_is_better_than_one_of_another(shared, tmp_path):
+    other = write_run(tmp_path / "two", sheets=1, gif=False)
+    write_metrics(other, figure("fid-lenet", 7.0))
+    found = json.loads((other / "metrics.json").read_text())
+    (other / "metrics.json").write_text(json.dumps({**found, "data": "mnist:5"}))
+    page, _ = page_of(shared, other, out=tmp_path / "both.html")
+    assert "class=best" not in page and "no figure is better than another" in page
+    (other / "metrics.json").write_text(json.dumps(found))
+    page, _ = page_of(shared, other, out=tmp_path / "both.html")
+    assert "class=best" in page and "no figure is better than another" not in page
+
+
 def test_folders_of_one_name_are_told_apart(tmp_path):
     folders = [write_run(tmp_path / parent / "run", sheets=0, gif=False) for parent in ("a", "b")]
     page, _ = page_of(*folders, out=tmp_path / "page.html")
@@ -289,14 +310,14 @@ def test_a_long_run_stays_below_ten_megabytes(tmp_path):
 def test_curves_of_a_million_steps_are_thinned_and_keep_their_spikes():
     steps, values = np.arange(1, 100_001.0), np.zeros(100_000) + np.arange(100_000) % 7
     values[51_234] = 20.0
-    (panel,) = charts.panels({"a": {"generator/loss": (steps, values)}})
+    (panel,) = charts.panels({"a": {"generator/loss": (steps, values)}}, {})
     (line,) = panel.lines
     assert line.thin.count("L") < 400 and len(line.points) < 200
     assert min(float(p.split()[1]) for p in line.thin[1:].split("L")) < charts.TOP + 20
 
 
 def test_a_chart_stands_where_its_numbers_say():
-    (panel,) = charts.panels({"a": {"critic/slope": (np.array([0.0, 50, 100]), np.array([0.0, 2.0, 1.0]))}})
+    (panel,) = charts.panels({"a": {"critic/slope": (np.array([0.0, 50, 100]), np.array([0.0, 2.0, 1.0]))}}, {})
     (line,) = panel.lines
     (x0, y0), (x1, y1), (x2, y2) = line.dots
     assert (x0, x1, x2) == (charts.LEFT, (charts.LEFT + charts.WIDTH - charts.RIGHT) / 2, charts.WIDTH - charts.RIGHT)
@@ -309,7 +330,7 @@ def test_a_chart_stands_where_its_numbers_say():
 def test_values_far_out_do_not_flatten_the_rest():
     values = np.sin(np.arange(1000.0))
     values[3] = 1e6
-    (panel,) = charts.panels({"a": {"generator/loss": (np.arange(1000.0), values)}})
+    (panel,) = charts.panels({"a": {"generator/loss": (np.arange(1000.0), values)}}, {})
     assert panel.beyond == "1 of 1000 values beyond the axis" and panel.hover["y"][1] < 10
 
 

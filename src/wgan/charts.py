@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from wgan.evidence import Curve
 from wgan.plots import extremes, smooth
+from wgan.rules import WASSERSTEIN
 
 WIDTH, HEIGHT = 400, 232  # units of the viewBox, about the pixels of a card: text keeps its size
 LEFT, RIGHT, TOP, BOTTOM = 48, 10, 10, 26  # margins
@@ -30,10 +31,11 @@ class Kind:
 
 
 SLOPE, NORM = "Slope of the critic", "Norm of the weights' gradients"
+GAP = "critic/wasserstein"
 KINDS = (
     Kind(
         "W estimate of the critic",
-        {"critic/wasserstein": "training", "evaluate/wasserstein_held_out": "held-out"},
+        {GAP: "training", "evaluate/wasserstein_held_out": "held-out"},
         "a training signal, not a distance",
     ),
     Kind(
@@ -117,12 +119,25 @@ class Scale:
         return "M" + "L".join(f"{x:g} {y:g}" for x, y in places)
 
 
-def panels(runs: Mapping[str, Mapping[str, Curve]]) -> list[Panel]:
+def panels(runs: Mapping[str, Mapping[str, Curve]], objectives: Mapping[str, str]) -> list[Panel]:
     """Return the charts of several runs' curves (run -> tag -> curve); a kind that no run logged is left out.
 
     One run: a colour for each tag. Several: a colour for each run, dashes for the second tag (left out of many runs).
+    objectives: run -> objective; where one is not a Wasserstein objective, its gap of scores is not called an estimate.
     """
-    return [panel for kind in KINDS if (panel := panel_of(kind, runs))]
+    called = [gap_named(kind, objectives) if GAP in kind.tags else kind for kind in KINDS]
+    return [panel for kind in called if (panel := panel_of(kind, runs))]
+
+
+def gap_named(kind: Kind, objectives: Mapping[str, str]) -> Kind:
+    """Return the chart of the critic's score gap with a title that is true of all runs in it."""
+    others = [run for run, objective in objectives.items() if objective not in WASSERSTEIN]
+    if not others:
+        return kind
+    about = "mean score of real minus fake samples: no estimate of a distance"
+    if len(others) == len(objectives):
+        return replace(kind, title="Score gap of the critic", about=about)
+    return replace(kind, about=f"a training signal, not a distance; of {', '.join(others)} only the gap of the scores")
 
 
 def panel_of(kind: Kind, runs: Mapping[str, Mapping[str, Curve]], joined: bool = True) -> Panel | None:

@@ -202,9 +202,10 @@ def add_compare(commands: Any) -> None:
     p.add_argument(
         "--steps", type=whole, help="budget: generator updates of each run (default: 4000; with --quick 500)"
     )
-    p.add_argument("--budget", metavar="10m", help="budget: time of each run, as 90s, 10m or 1.5h, measured beforehand")
+    p.add_argument("--budget", metavar="10m", help="budget: CPU time of each run, as 90s, 10m or 1.5h")
     p.add_argument("--critic-forwards", type=whole, metavar="N", help="budget: batches through the critic in each run")
     p.add_argument("--quick", action="store_true", help="fewer steps, one seed, one architecture")
+    p.add_argument("--parts", metavar="A,B", help="only these of quality, collapse, rates, architectures, gradients")
     p.add_argument("--out", metavar="DIR", help="default: comparison")
     p.set_defaults(function="compare")
 

@@ -3,51 +3,50 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from wgan.cells import Cell, Request, cells, check_steps, forwards
+from wgan.cells import PARTS, POINT_RATE, Cell, Request, cells, check_steps, forwards
 from wgan.checkpoint import write_atomically
+from wgan.config import differences
 from wgan.data import open_source
 from wgan.engine import thread_count
 from wgan.errors import WganError
-from wgan.estimate import measure
-from wgan.evaluation import evaluate
-from wgan.loop import train
-from wgan.monitor import loss_tracks_quality
-from wgan.probes import critic_weights, vanishing
-from wgan.run import SELECTION, Run, make_folder, open_run
+from wgan.loop import critic_phase, generator_phase, numbers, train
+from wgan.probes import vanishing
+from wgan.readings import NOTHING, kept, reading, remembered, text_of
+from wgan.report import figure_text
+from wgan.run import Run, make_folder, open_run, versions
+from wgan.sheets import Check, go_on
 from wgan.state import engine_for
+from wgan.stop import Interrupted, stop_on_signal
 from wgan.tally import summary
 from wgan.updates import make_players
 
-SAMPLES = 2000  # fakes of each run that are measured
+FORMAT = 2  # of plan.json and compare.json
 QUICK_STEPS, STEPS = 500, 4000
 UNITS = {"s": 1, "m": 60, "h": 3600}
-
-
-class Stopped(Exception):
-    """A signal asked the comparison to stop; the same command goes on. args[0]: its exit code."""
+PROBE = 10  # steps of each objective that are timed for a budget of CPU time
 
 
 def command(found: argparse.Namespace) -> int:
     """`wgan compare`: train what is missing, measure, write compare.json and index.html, say where they are."""
     request = request_of(found)
     out = Path(found.out or "comparison")
-    try:
-        result = compare(request, out, lambda text: print(text, file=sys.stderr))
-    except Stopped as stop:
-        print(f"stopped, saved in {out}; the same command goes on from there")
-        return int(stop.args[0])
+    with stop_on_signal() as stop:
+        try:
+            result = compare(request, out, lambda text: print(text, file=sys.stderr, flush=True), stop.leave)
+        except Interrupted as inside:
+            print(f"stopped, saved in {out}; the same command goes on from there")
+            return int(inside.args[0]) if inside.args else stop.code
     for objective, row in result["summary"]["quality"].items():
-        print(
-            f"{objective:10} " + "  ".join(f"{k} {v['mean']:.4g} ± {v['spread']:.2g}" for k, v in list(row.items())[:4])
-        )
+        known = [(k, v) for k, v in row.items() if v["mean"] is not None][:4]
+        print(f"{objective:10} " + "  ".join(f"{name} {figure_text(v['mean'], v['spread'])}" for name, v in known))
     print(f"comparison in {out}/index.html, figures in {out}/compare.json")
     return 0
 
@@ -62,7 +61,9 @@ def request_of(found: argparse.Namespace) -> Request:
     amount = seconds_of(str(value)) if kind == "seconds" else float(value)
     seeds = found.seeds if found.seeds is not None else 1 if found.quick else 3
     objectives = tuple(found.objectives or ("gan", "wgan-clip", "wgan-gp", "wgan-lp"))
-    request = Request(objectives, found.data, seeds, kind, amount, found.quick)
+    parts = tuple(found.parts.split(",")) if found.parts else tuple(p for p in PARTS if not found.quick or p not in
+                                                                    ("architectures",))  # fmt: skip
+    request = Request(objectives, found.data, seeds, kind, amount, parts)
     request.check()
     return request
 
@@ -75,26 +76,32 @@ def seconds_of(text: str) -> float:
     return float(match[1]) * UNITS[match[2]]
 
 
-def compare(request: Request, out: Path, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+def compare(
+    request: Request, out: Path, say: Callable[[str], None] = lambda text: None, check: Check = go_on
+) -> dict[str, Any]:
     """Train and measure every cell of `request` in `out`, or go on where a comparison of the same request stopped.
 
-    Raises WganError when `out` holds another comparison or the budget is too small, Stopped after a signal.
+    Raises WganError when `out` holds another comparison or the budget is too small, Interrupted after a signal; `check`
+    is called between two parts of what takes long.
     """
-    source = open_source(request.data, "train")
-    plan = planned(request, out, bool(source.is_image))
-    todo = cells(request, bool(source.is_image), plan["steps"])
+    is_image = bool(open_source(request.data, "train").is_image)
+    plan = planned(request, out, is_image)
+    todo = cells(request, is_image, plan["steps"])
     measured = []
     for number, cell in enumerate(todo, 1):
         say(f"run {number} of {len(todo)}: {cell.name}")
-        measured.append(measure_cell(cell, out / "runs" / cell.name, bool(source.is_image)))
+        measured.append(measure_cell(cell, out, is_image, check))
     gradients: dict[str, Any] = {}
-    for cell in [c for c in todo if "quality" in c.parts and c.seed == 0]:
-        say(f"the generator's gradient below an ever better critic: {cell.objective}")
-        gradients |= gradients_of(cell, out / "gradients", bool(source.is_image))
+    for cell in gradient_cells(request, is_image, plan["steps"]):
+        say(f"the generator's gradient below an ever better critic: {cell.objective}, seed {cell.seed}")
+        for name, curve in gradients_of(cell, out / "gradients", is_image, check).items():
+            gradients.setdefault(name, []).append(curve)
     result = {
-        "format": 1,
+        "format": FORMAT,
         "request": request.as_dict(),
         "steps": plan["steps"],
+        "rate_factor": 1.0 if is_image else POINT_RATE,
+        "versions": versions(),
         "cells": measured,
         "gradients": gradients,
     }
@@ -106,28 +113,17 @@ def compare(request: Request, out: Path, say: Callable[[str], None] = lambda tex
     return result
 
 
-def gradients_of(cell: Cell, folder: Path, is_image: bool) -> dict[str, Any]:
-    """Return the vanishing-gradient experiment of an objective, from its file when it was done before."""
-    found = remembered(folder / f"{cell.objective}.json", lambda: vanishing(cell.config(is_image)))
-    return dict(found)
+def gradient_cells(request: Request, is_image: bool, steps: Mapping[str, int]) -> list[Cell]:
+    """Return the cells, one for each objective and seed, at whose start the generator's gradient is watched."""
+    if "gradients" not in request.parts:
+        return []
+    return cells(request.replace(parts=("quality",)), is_image, steps)
 
 
-def text_of(values: Any) -> bytes:
-    """Return JSON text."""
-    return (json.dumps(values, indent=1) + "\n").encode()
-
-
-def remembered(path: Path, make: Callable[[], Any]) -> Any:
-    """Return what `path` holds as JSON, or make it and write it there."""
-    if path.is_file():
-        try:
-            return json.loads(path.read_text("utf-8"))
-        except (ValueError, RecursionError):
-            pass  # a damaged file is made again
-    make_folder(path.parent)
-    value = make()
-    write_atomically(path, text_of(value))
-    return value
+def gradients_of(cell: Cell, folder: Path, is_image: bool, check: Check = go_on) -> dict[str, Any]:
+    """Return the vanishing-gradient experiment of an objective and seed, from its file when it was done before."""
+    path = folder / f"{cell.objective}_s{cell.seed}.json"
+    return dict(remembered(path, lambda: vanishing(cell.config(is_image), check=check)))
 
 
 def planned(request: Request, out: Path, is_image: bool) -> dict[str, Any]:
@@ -138,9 +134,13 @@ def planned(request: Request, out: Path, is_image: bool) -> dict[str, Any]:
     if not path.is_file():
         steps = steps_of(request, is_image)
         check_steps(steps)
-        return dict(remembered(path, lambda: {"format": 1, "request": request.as_dict(), "steps": steps}))
-    plan = remembered(path, lambda: {})
-    if not isinstance(plan, dict) or plan.get("request") != request.as_dict():
+        return dict(remembered(path, lambda: {"format": FORMAT, "request": request.as_dict(), "steps": steps}))
+    plan = kept(path)
+    if (
+        plan is None
+        or plan.get("request") != request.as_dict()
+        or set(plan.get("steps", ())) != set(request.objectives)
+    ):
         raise WganError(f"{out} holds another comparison: repeat its options to continue it, or give another --out")
     return plan
 
@@ -151,67 +151,79 @@ def steps_of(request: Request, is_image: bool) -> dict[str, int]:
         return {name: int(request.amount) for name in request.objectives}
     if request.kind == "forwards":
         return {name: int(request.amount / forwards(name)) for name in request.objectives}
-    probe = cells(request, is_image, dict.fromkeys(request.objectives, 1000))
-    first = {cell.objective: cell for cell in reversed(probe) if "quality" in cell.parts}
-    return {name: int(request.amount / seconds_per_step(first[name], is_image)) for name in request.objectives}
+    probe = cells(request.replace(parts=("quality",), seeds=1), is_image, dict.fromkeys(request.objectives, 1000))
+    rounds = [{cell.objective: seconds_per_step(cell, is_image) for cell in probe} for _ in range(3)]  # interleaved
+    return {name: int(request.amount / min(r[name] for r in rounds)) for name in request.objectives}
 
 
 def seconds_per_step(cell: Cell, is_image: bool) -> float:
-    """Return how long a step of a cell takes, from a few real ones."""
+    """Return the CPU seconds of a step of a cell, from a few real ones; on another device the seconds of the clock."""
     config = cell.config(is_image)
     source = open_source(config.data, config.split)
     engine = engine_for(config, source)
+    clock = time.process_time if engine.device.type == "cpu" else time.perf_counter
     with thread_count(engine.threads):
-        return measure(make_players(config, engine, source), source) / config.steps
+        players = make_players(config, engine, source)
+        for step in range(PROBE + 2):
+            if step == 2:  # the first ones warm up
+                begun = clock()
+            numbers(critic_phase(players, source, step) | generator_phase(players, source, step))
+    return (clock() - begun) / PROBE
 
 
-def measure_cell(cell: Cell, folder: Path, is_image: bool) -> dict[str, Any]:
-    """Train a cell to its end unless it is, measure it, and return what the comparison needs of it."""
-    about = {**asdict(cell), "name": cell.name}
+def measure_cell(cell: Cell, out: Path, is_image: bool, check: Check = go_on) -> dict[str, Any]:
+    """Train a cell to its end unless it is, read it off, and return what the comparison needs of it.
+
+    A run that stopped because a number was not finite counts as failed, once and for all.
+    """
+    note = out / "runs" / cell.name / "comparison.json"
+    found = kept(note)
+    if found is None or not found.keys() >= NOTHING.keys():
+        check()
+        found = read_cell(cell, out, is_image, check)
+        make_folder(note.parent)
+        write_atomically(note, text_of(found))
+    return {**asdict(cell), "name": cell.name, **found, "cpu_seconds": spent(out).get(cell.name)}
+
+
+def read_cell(cell: Cell, out: Path, is_image: bool, check: Check) -> dict[str, Any]:
+    """Train a cell and return its reading, or why it failed."""
     try:
-        run = trained(cell, folder, is_image)
+        run = trained(cell, out, is_image)
     except WganError as error:
         if "not finite" not in str(error):
             raise
-        return {**about, "failed": str(error), "figures": {}, "curve": [], "tracks": None}
-    figures = remembered(folder / "comparison.json", lambda: figures_of(cell, run, is_image))
-    records = run.log()
-    curve = [[r["step"], r["evaluate/wasserstein_train"], r[SELECTION]] for r in records if SELECTION in r]
-    inside = {k: last(records, f"evaluate/{k}") for k in ("slope_mean", "slope_max")}
-    weights = critic_weights(run) if "quality" in cell.parts and cell.seed == 0 else {}
-    share = last(records, "critic/share_clipped")
-    return {**about, "failed": "", "figures": figures, "curve": curve, "tracks": loss_tracks_quality(records), **inside,
-            "share_clipped": share, "weights": weights}  # fmt: skip
+        return {**NOTHING, "failed": str(error)}
+    return {"failed": "", **reading(cell, run, is_image, check)}
 
 
-def last(records: list[dict[str, Any]], tag: str) -> float | None:
-    """Return the last value of a tag."""
-    return next((float(r[tag]) for r in reversed(records) if tag in r), None)
-
-
-def trained(cell: Cell, folder: Path, is_image: bool) -> Run:
-    """Return the finished run of a cell; Stopped when a signal ended its training."""
-    config = cell.config(is_image)
-    if (folder / "run.json").is_file() and (run := open_run(folder)).config == config and run.step == config.steps:
-        return run
+def trained(cell: Cell, out: Path, is_image: bool) -> Run:
+    """Return the finished run of a cell; Interrupted with the exit code when a signal ended its training."""
+    config, folder = cell.config(is_image), out / "runs" / cell.name
+    if (folder / "run.json").is_file() and (folder / "config.json").is_file():
+        run = open_run(folder)
+        if strange := differences(run.config, config):
+            raise WganError(f"{folder} is not a run of this comparison ({'; '.join(strange)}): move it away, or give "
+                            "another --out")  # fmt: skip
+        if run.config == config and run.step == config.steps:
+            return run
     make_folder(folder.parent)
-    outcome = train(config, folder)
+    begun = time.process_time()
+    try:
+        outcome = train(config, folder)
+    finally:
+        spend(out, cell.name, time.process_time() - begun)
     if outcome.code:
-        raise Stopped(outcome.code)
+        raise Interrupted(outcome.code)
     return outcome.run
 
 
-def figures_of(cell: Cell, run: Run, is_image: bool) -> dict[str, Any]:
-    """Return figure -> value, floor and direction of a run; more of them where quality is compared at length."""
-    wanted = metrics_of(cell.data, is_image, "quality" in cell.parts)
-    report = evaluate(run.path, n=SAMPLES, metrics=wanted, checkpoint="last")
-    return {f.name: {"value": f.value, "floor": f.floor, "better": f.better} for f in report.results[0]["figures"]}
+def spent(out: Path) -> dict[str, float]:
+    """Return the CPU seconds of each run's training so far."""
+    return {name: float(s) for name, s in (kept(out / "cpu.json") or {}).items() if isinstance(s, (int, float))}
 
 
-def metrics_of(data: str, is_image: bool, long: bool) -> list[str]:
-    """Return the metrics that apply to the data."""
-    kind = data.partition(":")[0]
-    first = {"mnist": "fid-lenet", "stacked-mnist": "stacked-modes", "ring": "modes", "grid": "modes"}.get(
-        kind, "sliced-w1"
-    )
-    return [*dict.fromkeys([first, "sliced-w1", *(["prdc", "certified-w1"] if long else [])])]
+def spend(out: Path, name: str, seconds: float) -> None:
+    """Add CPU seconds to those of a run."""
+    known = spent(out)
+    write_atomically(out / "cpu.json", text_of({**known, name: known.get(name, 0.0) + seconds}))

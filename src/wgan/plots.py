@@ -24,11 +24,13 @@ COLLECTED = 8
 _drawn = itertools.count(1)
 Curve = tuple[np.ndarray, np.ndarray]  # steps, values
 
+GAP_TITLE = "critic's mean score of real minus fake samples"
+W_TITLE = "critic W estimate (training signal, not a distance)"  # of GAP_TITLE, with a Wasserstein objective
 SLOPE_TITLE = "slope of the critic (norm of its gradient at the penalty's points)"
 NORM_TITLE = "norm of the weights' gradient"
 # title of a panel -> tag -> name in the legend; a panel with no tag in the log is left out
 PANELS: dict[str, dict[str, str]] = {
-    "critic W estimate (training signal, not a distance)": {"critic/wasserstein": "W estimate"},
+    GAP_TITLE: {"critic/wasserstein": "real minus fake"},
     "generator loss": {"generator/loss": "generator"},
     SLOPE_TITLE: {"critic/slope": "mean"},
     NORM_TITLE: {"critic/gradient_norm": "critic", "generator/gradient_norm": "generator"},
@@ -119,13 +121,13 @@ def legend_above(axes: Axes) -> None:
     )
 
 
-def losses_plot(records: Sequence[Mapping[str, Any]]) -> Image:
-    """Return the curves of a log, as read_log returns it, against the step."""
+def losses_plot(records: Sequence[Mapping[str, Any]], wasserstein: bool = True) -> Image:
+    """Return the curves of a log, as read_log returns it, against the step; wasserstein: whether the score gap estimates W."""
     found = {title: curves_of(records, tags) for title, tags in PANELS.items()}
     found = {title: curves for title, curves in found.items() if curves and not found.get(UNLESS.get(title, ""))}
     figure, panels = figure_of(max(1, len(found)), 9, 2.4 * max(1, len(found)) + 0.3)
     for axes, (title, curves) in zip(panels, found.items(), strict=False):
-        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_title(W_TITLE if title == GAP_TITLE and wasserstein else title, loc="left", fontsize=10)
         for (label, curve), colour in zip(curves.items(), COLOURS, strict=False):
             draw_curve(axes, label, *curve, colour)
         focus(axes, np.concatenate([values for _, values in curves.values()]))

@@ -12,33 +12,45 @@ from torch import Tensor
 from wgan import checkpoint
 from wgan.config import Config
 from wgan.data import Source, open_source
-from wgan.engine import generator, make_engine, thread_count
+from wgan.data.source import selection_indices
+from wgan.engine import generator, thread_count
+from wgan.losses import safe_norms
+from wgan.monitor import frozen_copy
 from wgan.run import Run
+from wgan.sheets import Check, generate, go_on
+from wgan.state import engine_for, restore, resume_engine
 from wgan.updates import Players, critic_update, gradient_norm, judge, make_fakes, make_players
 
 UPDATES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 300, 400, 500)  # of the critic, after which the gradient is measured
-BINS = 40
+BINS = 40  # of the weights
+POINTS = 512  # at which slopes are taken, of each kind
+DECADES = (-6.0, 3.0)  # log10 of the slopes in the histogram; what lies beyond counts in the outermost bin
+SLOPE_BINS = 45  # five to a decade
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def vanishing(config: Config, updates: tuple[int, ...] = UPDATES) -> dict[str, list[tuple[int, float]]]:
+def vanishing(
+    config: Config, updates: tuple[int, ...] = UPDATES, check: Check = go_on
+) -> dict[str, list[tuple[int, float]]]:
     """Return loss -> (critic updates, norm of the generator's gradient) while only the critic learns.
 
     The generator stays as it was initialised (Arjovsky & Bottou 2017, figure 2). The plain GAN is measured with its
     minimax loss too, log(1 - sigmoid(D)), whose gradient is the one that vanishes.
     """
     source = open_source(config.data, config.split)
-    engine = make_engine(config.device, config.precision, config.threads, "conv" in (config.generator, config.critic))
+    engine = engine_for(config, source)
     found: dict[str, list[tuple[int, float]]] = {}
     with thread_count(engine.threads):
         p = make_players(config, engine, source)
         for k in range(max(updates) + 1):
+            check()
             if k in updates:
                 for name, norm in generator_gradients(p, source, k).items():
                     found.setdefault(name, []).append((k, norm))
-            real, z = batch(p, source, k)
-            critic_update(
-                p, real, make_fakes(p, z, None), None, engine.draws(config.seed, k, "probe points", len(real))
-            )
+            if k < max(updates):
+                real, z = batch(p, source, k)
+                draws = engine.draws(config.seed, k, "probe points", len(real))
+                critic_update(p, real, make_fakes(p, z, None), None, draws)
     return found
 
 
@@ -80,3 +92,43 @@ def critic_weights(run: Run) -> dict[str, Any]:
     shares = counts / len(values)
     return {"edges": edges.tolist(), "shares": shares.tolist(), "largest": float(np.abs(values).max()),
             "rms": math.sqrt(math.fsum(values**2) / len(values))}  # fmt: skip
+
+
+def critic_slopes(run: Run) -> dict[str, Any]:
+    """Return how ||grad_x D(x)|| of the last critic is distributed at held-out reals, at fakes and between them.
+
+    quantiles: place -> the slopes at QUANTILES; edges [SLOPE_BINS + 1] in log10 and the share [SLOPE_BINS] of all three
+    places together; near_one: the share of slopes from 0.5 to 2, where the gradient penalty wants them.
+    """
+    config = run.config
+    source, held_out = (open_source(config.data, split) for split in (config.split, "test"))
+    engine = resume_engine(config, run.path, source)
+    with thread_count(engine.threads):
+        p = make_players(config, engine, source)
+        restore(p, run)
+        places = {name: slopes_at(p, x) for name, x in places_of(p, held_out).items()}
+    every = np.concatenate(list(places.values()))
+    decades = np.log10(np.maximum(every, 1e-30)).clip(*DECADES)
+    counts, edges = np.histogram(decades, SLOPE_BINS, DECADES)
+    return {"quantiles": {name: np.quantile(v, QUANTILES).tolist() for name, v in places.items()},
+            "edges": edges.tolist(), "shares": (counts / len(every)).tolist(),
+            "near_one": float(((every >= 0.5) & (every <= 2)).mean())}  # fmt: skip
+
+
+def places_of(p: Players, held_out: Source) -> dict[str, Tensor]:
+    """Return up to POINTS held-out reals, as many fakes, and points uniformly between them, each [N, *shape]."""
+    real = p.engine.to_float(held_out.batch(selection_indices(len(held_out))[:POINTS])[0])
+    z = p.engine.draws(p.config.seed, 0, "probe slopes", len(real)).normal(p.config.latent)
+    fake = p.engine.to_float(generate(p.best_generator, z.cpu(), None, p.engine))
+    shape = (1,) * (real.dim() - 1)
+    eps = p.engine.draws(p.config.seed, 0, "probe slopes between", len(real)).uniform(*shape)
+    return {"real": real, "fake": fake, "between": eps * real + (1 - eps) * fake}
+
+
+def slopes_at(p: Players, x: Tensor) -> np.ndarray:
+    """Return ||grad_x D(x)|| [N] of the critic in the state in which it trains."""
+    judged = Players(**{**vars(p), "critic": frozen_copy(p.critic)})
+    points = x.detach().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(judge(judged, points, None)[0].sum(), points)
+    norms: np.ndarray = safe_norms(gradient).double().cpu().numpy()
+    return norms

@@ -118,12 +118,16 @@ def render(runs: Sequence[Shown]) -> str:
     environment, script, style = environment_of()
     return environment.get_template("report.html").render(
         runs=runs,
-        panels=panels({run.found.name: run.found.curves for run in runs}),
+        panels=panels(
+            {run.found.name: run.found.curves for run in runs},
+            {run.found.name: run.found.config.objective for run in runs},
+        ),
         axes=AXES,
         facts=facts_table([run.found for run in runs]),
         options=options_table([run.found for run in runs]),
         results=[(run.found, result) for run in runs for result in run.found.results],
-        figures=figure_rows([result for run in runs for result in run.found.results]),
+        figures=figure_rows([result for run in runs for result in run.found.results], one_data(runs)),
+        one_data=one_data(runs),
         tiles=tiles(runs[0].found) if len(runs) == 1 else [],
         machine=machine(runs[0].found.facts),
         explained=FIGURES,
@@ -170,14 +174,25 @@ def tiles(found: Evidence) -> list[dict[str, str]]:
     return chosen[:4]
 
 
-def figure_rows(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[dict[str, Any] | None], int | None]]:
-    """Return (name, its figure in each result or None, number of the best result) for each figure of any result."""
+def one_data(runs: Sequence[Shown]) -> bool:
+    """Return whether all runs were measured on the same data, without which no figure is better than another."""
+    return len({(r.found.about.get("data", r.found.config.data), r.found.about.get("split", "")) for r in runs if
+                r.found.results}) < 2  # fmt: skip
+
+
+def figure_rows(
+    results: Sequence[Mapping[str, Any]], comparable: bool = True
+) -> list[tuple[str, list[dict[str, Any] | None], int | None]]:
+    """Return (name, its figure in each result or None, number of the best result) for each figure of any result.
+
+    comparable: whether a best one is named.
+    """
     tables = [{f["name"]: f for f in result["figures"]} for result in results]
     names = list(dict.fromkeys(name for table in tables for name in table))
     rows = []
     for name in names:
         cells = [table.get(name) for table in tables]
-        rows.append((name, cells, best_of(cells)))
+        rows.append((name, cells, best_of(cells) if comparable else None))
     return rows
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from wgan.config import Config
 
 PENALISED = ("wgan-gp", "wgan-lp", "dragan", "wgan-div", "r3gan")
+WASSERSTEIN = ("wgan-clip", "wgan-gp", "wgan-lp", "wgan-div")  # whose score gap estimates a distance
 
 
 CONVOLUTIONAL = ("conv", "resnet")  # families of networks

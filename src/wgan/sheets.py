@@ -12,11 +12,12 @@ from PIL import Image
 from torch import Tensor
 
 from wgan.data import Source
-from wgan.engine import Engine, generator
+from wgan.engine import Engine, generator, order
 from wgan.log import Log
 from wgan.models import Generator
 from wgan.pictures import animation, replace_file, sample_files, save_png, sheet, to_uint8
 from wgan.plots import limits_of, losses_plot, scatter
+from wgan.rules import WASSERSTEIN
 from wgan.run import Run
 from wgan.updates import Players
 
@@ -88,7 +89,9 @@ def portray(samples: Tensor, source: Source | None) -> Image.Image:
         samples = torch.cat([samples, torch.zeros_like(samples)], 1)
     if source is None:
         return scatter(samples[:, :2].numpy())
-    real = source.batch(torch.arange(0, len(source), max(len(source) // 2000, 1)))[0][:, :2].numpy()
+    # shuffled: every 50th point of the grid would be of one and the same mode
+    some = order(0, "epoch", len(source), 0, min(len(source), 2000))
+    real = source.batch(some)[0][:, :2].numpy()
     real = real if real.shape[1] == 2 else np.concatenate([real, np.zeros_like(real)], 1)
     return scatter(samples[:, :2].numpy(), real, limits_of(real))
 
@@ -102,7 +105,7 @@ def finish_pictures(run: Run, check: Check = go_on, curves: bool = True) -> None
     check()
     records = [r for r in run.log() if "critic/loss" in r] if curves else []
     if records:
-        save_png(losses_plot(records), run.path / "losses.png")
+        save_png(losses_plot(records, run.config.objective in WASSERSTEIN), run.path / "losses.png")
 
 
 def save_gif(frames: Sequence[Image.Image], path: Path, fps: float = 20) -> None:

@@ -1,4 +1,4 @@
-"""index.html of a comparison: the same charts and tables as the report's, one file that needs nothing else."""
+"""The page of a comparison: its tables, charts and sheets as one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from wgan.charts import AXES, Kind, Panel, panel_of, short
 from wgan.evidence import Curve, Evidence, config_of
 from wgan.exhibits import Picture, decoded_sheets, fitted_sheets
 from wgan.pictures import replace_file
+from wgan.tally import decades, estimate_name
 
 SHEETS = 4_000_000  # bytes of all sample sheets of the page
+UNITS = {"steps": "step", "seconds": "CPU second", "forwards": "critic pass"}  # of the budget
 
 
 def write_page(result: Mapping[str, Any], out: Path) -> None:
@@ -35,13 +37,19 @@ def render(result: Mapping[str, Any], sheets: Sequence[tuple[str, Picture]]) -> 
     return environment.get_template("compare.html").render(
         result=result, summary=result["summary"], names=result["request"]["objectives"], axes=AXES, sheets=sheets,
         over_time=over_time(result), gradients=gradients(result["gradients"]), tracks=tracks(result),
-        weights=weights(result), slopes=slopes(result), script=script, script_hash=script_hash, style=style,
+        weights=weights(result), slopes=slopes(result), hundredths=hundredths, script=script, script_hash=script_hash,
+        style=style,
     )  # fmt: skip
+
+
+def long_cells(result: Mapping[str, Any], objective: str) -> list[Mapping[str, Any]]:
+    """Return the cells of an objective that was compared at length, one for each seed."""
+    return [c for c in result["cells"] if "quality" in c["parts"] and c["objective"] == objective]
 
 
 def first_cells(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the cell of seed 0 of each objective that was compared at length."""
-    return [c for c in result["cells"] if "quality" in c["parts"] and c["seed"] == 0]
+    return [c for name in result["request"]["objectives"] for c in long_cells(result, name) if c["seed"] == 0]
 
 
 def sheets_of(result: Mapping[str, Any], out: Path) -> list[tuple[str, Picture]]:
@@ -57,52 +65,65 @@ def sheets_of(result: Mapping[str, Any], out: Path) -> list[tuple[str, Picture]]
 
 
 def over_time(result: Mapping[str, Any]) -> list[Panel]:
-    """Return the selection figure over the steps, its mean over the seeds."""
-    curves = {}
-    for name in result["request"]["objectives"]:
-        runs = [
-            np.array(c["curve"])
-            for c in result["cells"]
-            if c["objective"] == name and "quality" in c["parts"] and c["curve"]
-        ]
-        if runs:
-            curves[name] = {"figure": (runs[0][:, 0], np.mean([r[:, 2] for r in runs if len(r) == len(runs[0])], 0))}
-    kind = Kind("Quality over the steps", {"figure": ""}, "lower is better; on the selection split, mean over seeds")
-    return [panel for panel in [panel_of(kind, curves)] if panel]
+    """Return the selection figure, and of toys the modes, over the budget: means over the seeds."""
+    across = UNITS[result["request"]["kind"]]
+    kinds = {
+        "figure": Kind("Quality over the budget", {"": ""}, "lower is better; on the selection split, mean over seeds",
+                       across=across),
+        "modes": Kind("Modes reached", {"": ""}, "by 2,000 samples, mean over seeds", across=across),
+        "high_quality": Kind("Samples near a mode", {"": ""}, "share within 3 sigma of a mode, mean over seeds",
+                             across=across),
+    }  # fmt: skip
+    drawn = [
+        panel_of(kind, {n: {"": c} for n in result["request"]["objectives"] if (c := mean_curve(result, n, value))})
+        for value, kind in kinds.items()
+    ]
+    return [panel for panel in drawn if panel]
 
 
-def gradients(found: Mapping[str, Sequence[Sequence[float]]]) -> list[Panel]:
-    """Return the generator's gradient norm (decimal logarithm) over the critic's updates."""
+def mean_curve(result: Mapping[str, Any], objective: str, value: str) -> Curve | None:
+    """Return one value of an objective's curves over the budget, its mean over the seeds that ended; None without any."""
+    runs = [c["curve"] for c in long_cells(result, objective) if c["curve"] and not c["failed"]]
+    runs = [run for run in runs if all(point[value] is not None for point in run)]
+    if not runs:
+        return None
+    each = budget_per_step(result, objective)
+    steps = np.array([point["step"] * each for point in runs[0]])
+    return steps, np.mean([[point[value] for point in run] for run in runs], 0)
+
+
+def budget_per_step(result: Mapping[str, Any], objective: str) -> float:
+    """Return how much of the budget a step of an objective takes."""
+    request = result["request"]
+    return 1.0 if request["kind"] == "steps" else request["amount"] / result["steps"][objective]
+
+
+def gradients(found: Mapping[str, Sequence[Sequence[Sequence[float]]]]) -> list[Panel]:
+    """Return the generator's gradient norm (decimal logarithm) over the critic's updates, its mean over the seeds."""
     curves = {
-        name: {
-            "norm": (np.array([k for k, _ in points], float), np.array([math.log10(max(n, 1e-30)) for _, n in points]))
-        }
-        for name, points in found.items()
-    }
-    kind = Kind(
-        "Generator's gradient, log10 of its norm",
-        {"norm": ""},
-        "over critic updates, while the generator stays as it began",
-        across="update",
-    )
+        name: {"norm": (np.array([k for k, _ in runs[0]], float),
+                        np.mean([[decades(norm) for _, norm in run] for run in runs], 0))}
+        for name, runs in found.items()
+    }  # fmt: skip
+    about = "over critic updates, while the generator stays as it began; geometric mean over seeds"
+    kind = Kind("Generator's gradient, log10 of its norm", {"norm": ""}, about, across="update")
     return [panel for panel in [panel_of(kind, curves)] if panel]
 
 
 def tracks(result: Mapping[str, Any]) -> list[Panel]:
-    """Return the scatter of each objective: W estimate across, quality up, one point for each evaluation of each run."""
+    """Return the scatter of each objective: its loss's estimate across, quality up, a point for each evaluation of each run."""
     panels = []
     for name in result["request"]["objectives"]:
-        points = [p for c in result["cells"] if c["objective"] == name and "quality" in c["parts"] for p in c["curve"]]
+        points = [p for c in long_cells(result, name) for p in c["curve"]]
         if len(points) < 3:
             continue
-        curve: Curve = (np.array([p[1] for p in points]), np.array([p[2] for p in points]))
+        curve: Curve = (np.array([p["estimate"] for p in points]), np.array([p["figure"] for p in points]))
         rank = result["summary"]["tracks"][name]
-        about = "across: the critic's W estimate; up: the selection figure"
+        about = f"across: the {estimate_name(name)}; up: the selection figure"
         if rank["mean"] is not None:
-            about += f"; Spearman {rank['mean']:.2f} ± {rank['spread']:.2f}"
-        panel = panel_of(
-            Kind(name, {"point": "evaluations"}, about, across="W estimate"), {"": {"point": curve}}, joined=False
-        )
+            about += f"; Spearman {hundredths(rank)}"
+        kind = Kind(name, {"point": "evaluations"}, about, across=estimate_name(name))
+        panel = panel_of(kind, {"": {"point": curve}}, joined=False)
         panels += [panel] if panel else []
     return panels
 
@@ -111,22 +132,44 @@ def weights(result: Mapping[str, Any]) -> list[Panel]:
     """Return the histogram of each critic's weights."""
     panels = []
     for cell in first_cells(result):
-        found = cell.get("weights") or {}
+        found = cell["weights"]
         if not found:
             continue
         middle = (np.array(found["edges"][1:]) + np.array(found["edges"][:-1])) / 2
-        bound = (
-            ""
-            if cell["share_clipped"] is None
-            else f"; {100 * cell['share_clipped']:.0f} % of the clipped ones on the bound"
-        )
+        share = cell["share_clipped"]
+        bound = "" if share is None else f"; {100 * share:.0f} % of the clipped ones on the bound"
         about = f"share of weights of each size; largest {short(found['largest'])}{bound}"
         kind = Kind(f"Weights of the critic: {cell['objective']}", {"share": "share"}, about, across="weight")
         panel = panel_of(kind, {"": {"share": (middle, np.array(found["shares"]))}})
-        panels += [replace(panel, lines=[replace(line, dots=()) for line in panel.lines])] if panel else []
+        panels += [without_dots(panel)] if panel else []
     return panels
 
 
-def slopes(result: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Return (objective, mean slope, largest slope) of the critics of seed 0 at reals and fakes."""
-    return [(c["objective"], c.get("slope_mean"), c.get("slope_max")) for c in first_cells(result) if not c["failed"]]
+def slopes(result: Mapping[str, Any]) -> list[Panel]:
+    """Return the histogram of the critics' slopes, all seeds together, on a logarithmic axis."""
+    curves = {}
+    for name in result["request"]["objectives"]:
+        found = [c["slopes"] for c in long_cells(result, name) if c["slopes"]]
+        if found:
+            edges = np.array(found[0]["edges"])
+            curves[name] = {"share": ((edges[1:] + edges[:-1]) / 2, np.mean([s["shares"] for s in found], 0))}
+    used = [c["share"][0][c["share"][1] > 0] for c in curves.values()]
+    if not used:
+        return []
+    low, high = math.floor(min(x.min() for x in used)), math.ceil(max(x.max() for x in used))
+    shown = {name: {"share": tuple(v[(c["share"][0] > low) & (c["share"][0] < high)] for v in c["share"])}
+             for name, c in curves.items()}  # fmt: skip
+    about = "share of held-out reals, fakes and points between them; 0 = slope 1, where the penalty wants it"
+    kind = Kind("Slope of the critic, log10", {"share": ""}, about, across="log10 slope")
+    panel = panel_of(kind, shown)
+    return [without_dots(panel)] if panel else []
+
+
+def hundredths(row: Mapping[str, Any]) -> str:
+    """Return mean ± spread with two digits; the mean alone of one seed."""
+    return f"{row['mean']:.2f}" + ("" if row["spread"] is None else f" ± {row['spread']:.2f}")
+
+
+def without_dots(panel: Panel) -> Panel:
+    """Return a chart whose lines have no dot at each value."""
+    return replace(panel, lines=[replace(line, dots=()) for line in panel.lines])
