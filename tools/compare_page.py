@@ -26,7 +26,7 @@ from recipe_page import processor
 from wgan.charts import short
 from wgan.pictures import save_png
 from wgan.showing import long_cells, mean_curve
-from wgan.tally import decades, estimate_name, mean_spread
+from wgan.tally import decades, estimate_name, mean_spread, spearman
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results"
@@ -103,12 +103,9 @@ def page(found: Mapping[str, Any]) -> str:
     environment.filters.update(short=short, pm=plus_minus, percent=percent)
     tables = {"quality": quality, "stability": stability, "collapse": collapse, "clipping": clipping}
     return environment.from_string(TEMPLATE.read_text()).render(
-        **found,
-        **tables,
-        ratio=lambda a, b: short3(a / b),
-        mean=mean_fid,
-        over=lambda runs: plus_minus(spread_of(runs)),
-    )
+        **found, **tables, mean_estimate=last_of("estimate"), mean_figure=last_of("figure"), later=later,
+        ratio=lambda a, b: short3(a / b), mean=mean_fid, over=lambda runs: plus_minus(spread_of(runs)),
+    )  # fmt: skip
 
 
 def plus_minus(row: Mapping[str, Any]) -> str:
@@ -165,6 +162,11 @@ def stability(result: Mapping[str, Any]) -> str:
 def last_of(value: str) -> Callable[[Mapping[str, Any], str], float]:
     """Return the function that gives the mean of a value at the end of an objective's runs."""
     return lambda result, name: float(np.mean([c["curve"][-1][value] for c in long_cells(result, name)]))
+
+
+def later(result: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return Spearman's correlation over the seeds without each run's first evaluation, before which the critic learns."""
+    return mean_spread(spearman(c["curve"][1:]) for c in long_cells(result, name))
 
 
 def collapse(*comparisons: Mapping[str, Any] | None) -> str:
