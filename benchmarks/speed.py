@@ -248,24 +248,26 @@ def main() -> int:
     if found.row:
         row(found)
         return 0
+    for name in found.only:
+        keep(found.out, name, PARTS[name](found))
+    return 0
+
+
+def keep(out: Path, name: str, result: dict[str, Any]) -> None:
+    """Write one part's results, with what they were measured on, beside the others'."""
     from wgan.checkpoint import write_atomically
     from wgan.run import versions
 
-    report = json.loads(found.out.read_text()) if found.out.exists() else {}
-    for name in found.only:
-        part = PARTS[name](found)
-        if name == "published":
-            part = {**report.get(name, {}).get("result", {}), **part}
-        shown = [word if word != found.tensorflow else "PYTHON-WITH-TENSORFLOW" for word in sys.argv[1:]]
-        report[name] = {
-            "date": date.today().isoformat(),
-            "command": shlex.join(["python", "benchmarks/speed.py", *shown]),
-            "machine": processor(),
-            "versions": versions(),
-            "result": part,
-        }
-        write_atomically(found.out, (json.dumps(report, indent=1) + "\n").encode())
-    return 0
+    report = json.loads(out.read_text()) if out.exists() else {}
+    words = [Path(w).name if w.endswith("python") else w for w in sys.argv[1:]]
+    report[name] = {
+        "date": date.today().isoformat(),
+        "command": shlex.join(["python", "benchmarks/speed.py", *words]),
+        "machine": processor(),
+        "versions": versions(),
+        "result": {**report.get(name, {}).get("result", {}), **result},
+    }
+    write_atomically(out, (json.dumps(report, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":
