@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,7 +44,7 @@ class Engine:
 
     def draws(self, seed: int, step: int, purpose: str, rows: int) -> Draws:
         """Return the stream of draws for one purpose at one step, `rows` rows for the place at hand."""
-        return Draws(generator(seed, step, self.purpose(purpose)), rows * self.place.count, self)
+        return Draws(lambda: generator(seed, step, self.purpose(purpose)), rows * self.place.count, self)
 
     def rows(self, batch: int) -> int:
         """Return how many of a whole batch's rows are at hand."""
@@ -77,13 +77,19 @@ class Engine:
 class Draws:
     """Random numbers of one (seed, step, purpose), drawn on the CPU for the whole world and cut to the rows at hand."""
 
-    def __init__(self, source: torch.Generator, whole: int, engine: Engine) -> None:
-        self.source, self.whole, self.engine = source, whole, engine
-        self.begun = source.get_state()
+    def __init__(self, begin: Callable[[], torch.Generator], whole: int, engine: Engine) -> None:
+        self.begin, self.whole, self.engine = begin, whole, engine
+        self.begun: torch.Generator | None = None  # made when the first number is drawn: most objectives draw none
+
+    @property
+    def source(self) -> torch.Generator:
+        """The stream, where it was left."""
+        self.begun = self.begun or self.begin()
+        return self.begun
 
     def again(self) -> Draws:
         """Return the same stream from its start: the next part of the same batch."""
-        self.source.set_state(self.begun)
+        self.begun = None
         return self
 
     def __call__(self, kind: str, shape: tuple[int, ...]) -> Tensor:
