@@ -219,6 +219,7 @@ SHORT = {
     "train": "--steps 2 --batch 8 --threads 1",
     "evaluate": "-n 100 --metrics fid-lenet",
     "compare": "--steps 20 gan",
+    "benchmark": "small-mlp-clip --steps 1 --batch 4 --threads 1",
 }
 
 
