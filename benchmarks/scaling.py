@@ -45,7 +45,7 @@ from wgan.stop import Stop
 from wgan.updates import make_players
 
 RECIPES = ("mnist", "small-mlp-gp")
-BATCHES = (8, 16, 32, 64, 128)  # of one process, for the line seconds = fixed + batch * each
+BATCHES = (16, 64, 128)  # of one process, for the line seconds = fixed + batch * each
 WORKERS = (1, 2, 8, 16, 64, 256, 1024)
 # bytes a second each way, and seconds before the first byte of a message: stated, not measured here
 RATES = {
