@@ -289,9 +289,11 @@ def test_all_fakes_of_a_phase_are_those_of_each_update() -> None:
     assert not loop.fakes_together(plain, 2, 4)
 
 
-def test_bf16_is_chosen_for_images_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bf16_is_chosen_for_convolutions_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "has_bf16", lambda device: True)
-    for config, source, wanted in ((points_config(), points(), "fp32"), (images_config(), images(), "bf16")):
+    mlps = images_config(generator="mlp", generator_layers="8", critic="mlp", critic_layers="8")
+    cases = ((points_config(), points(), "fp32"), (mlps, images(), "fp32"), (images_config(), images(), "bf16"))
+    for config, source, wanted in cases:
         assert engine_for(config.replace(precision="auto", device="cpu"), source).precision == wanted
         assert engine_for(config.replace(precision="fp32", device="cpu"), source).precision == "fp32"
 

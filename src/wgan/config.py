@@ -221,7 +221,7 @@ class Config:
     precision: str = option(
         "auto",
         "run",
-        "auto = bf16 for images where the CPU or GPU multiplies it, else fp32; fp64 for exact checks",
+        "auto = bf16 for convolutions where the CPU or GPU has it, else fp32; fp64 for exact checks",
         choices=("auto", "fp32", "bf16", "fp64"),
     )
     threads: int = option(0, "run", "CPU threads; 0 = every core", low=0, high=1024)

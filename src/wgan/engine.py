@@ -174,13 +174,12 @@ def make_engine(
     device: str = "auto",
     precision: str = "auto",
     threads: int = 0,
-    images: bool = False,
+    convolutional: bool = False,
     group: Group | None = None,
 ) -> Engine:
     """Resolve 'auto' and return the Engine of this process; WganError for a device that is not there.
 
-    precision auto: bf16 for images where the hardware multiplies it natively, else fp32 (a coordinate of a vector needs
-    more than 8 bits). threads 0: the cores of this machine, shared by its processes.
+    precision auto: bf16 for convolutional networks where the hardware multiplies it natively, else fp32. threads 0: the cores of this machine, shared by its processes.
     """
     group = group or Group()
     where = _device(device)
@@ -192,7 +191,7 @@ def make_engine(
             )
         where = torch.device("cuda", group.local)
     count = threads or max(1, _cores() // group.beside)
-    chosen = precision if precision != "auto" else ("bf16" if images and has_bf16(where) else "fp32")
+    chosen = precision if precision != "auto" else ("bf16" if convolutional and has_bf16(where) else "fp32")
     if chosen == "fp64" and where.type == "mps":
         raise WganError("precision fp64 is not available on mps: use cpu")
     return Engine(where, chosen, count, group=group, place=Place(group.rank, group.world))

@@ -136,8 +136,9 @@ def newest(run: Run, group: Group) -> tuple[checkpoint.Checkpoint | None, list[s
 
 
 def engine_for(config: Config, source: Source, group: Group | None = None) -> Engine:
-    """Return the engine of a new run: precision auto is bf16 for images, where the hardware has it, and fp32 for vectors."""
-    return make_engine(config.device, config.precision, config.threads, source.is_image, group)
+    """Return the engine of a new run: precision auto is bf16 for convolutions of images where the hardware has it, else fp32."""
+    convolutional = source.is_image and "conv" in (config.generator, config.critic)
+    return make_engine(config.device, config.precision, config.threads, convolutional, group)
 
 
 def resume_engine(config: Config, path: Path, source: Source, group: Group | None = None) -> Engine:
