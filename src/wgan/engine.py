@@ -179,7 +179,8 @@ def make_engine(
 ) -> Engine:
     """Resolve 'auto' and return the Engine of this process; WganError for a device that is not there.
 
-    precision auto: bf16 for convolutional networks where the hardware multiplies it natively, else fp32. threads 0: the cores of this machine, shared by its processes.
+    precision auto: bf16 for convolutional networks where the hardware multiplies it natively, else fp32.
+    threads 0: the cores of this machine, shared by its processes.
     """
     group = group or Group()
     where = _device(device)
