@@ -15,7 +15,7 @@ from wgan.data.source import report_indices
 from wgan.errors import WganError
 from wgan.evaluation import evaluate
 from wgan.figures import MEASURES
-from wgan.measured import Measured, shrunk
+from wgan.measured import Measured, flat, shrunk
 from wgan.metrics.certified import fit_critic
 from wgan.metrics.classifier import classification_accuracy, fit_classifier
 from wgan.metrics.features import lenet_card
@@ -119,6 +119,39 @@ def test_cas_is_a_function_of_its_arguments_alone():
     assert torch.equal(before, torch.get_rng_state())
     torch.rand(3)
     assert classification_accuracy(x, y, x, y, 10, updates=5) == first
+
+
+def test_reported_reals_chose_no_checkpoint_and_the_critics_reals_are_not_those_of_the_floor():
+    reals = open_reals("mnist", 300)
+    held = reals.test.batch(report_indices(len(reals.test))[:300])[0]
+    assert torch.equal(reals.held_out[0], held)
+    floor, fitting = ({x.numpy().tobytes() for x in part[0]} for part in (reals.floor, reals.fitting))
+    assert len(floor) == len(fitting) == 300 and not floor & fitting
+
+
+def test_the_bound_is_read_on_the_half_of_the_fakes_that_its_critic_never_saw(train_images, monkeypatch):
+    seen = []
+
+    def fit(real, fake):
+        seen.append((real, fake))
+        return fit_critic(real, fake, steps=60)
+
+    monkeypatch.setattr("wgan.measured.fit_critic", fit)
+    x = torch.from_numpy(train_images[0])[:400, None].clone()
+    x[:200] = 0  # what the critic learns to tell from digits; the other half are digits
+    reals = open_reals("mnist", 400)
+    bound, gap = MEASURES["certified-w1"].function(Measured(Subject(x, None, {}), reals))
+    np.testing.assert_array_equal(seen[0][0], flat(reals.fitting[0]))
+    np.testing.assert_array_equal(seen[0][1], flat(x[:200]))
+    assert (bound.n_fake, bound.n_real) == (200, 400)
+    assert bound.value < 0.5 and abs(gap.value) < 1  # black images against digits would be above 5
+    assert flat(x).max() == 1 and flat(x).shape == (400, 784)
+
+
+def test_raw_measures_the_raw_generator(conditional_run):
+    average, raw = (evaluate(conditional_run, n=100, metrics=["sliced-w1"], raw=r) for r in (False, True))
+    assert [r.results[0]["about"]["generator"] for r in (average, raw)] == ["average", "raw"]
+    assert average.figure("sliced-w1").value != raw.figure("sliced-w1").value
 
 
 @pytest.fixture

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from problems import QuadraticCritic, by_hand
 
 from wgan import monitor as module
 from wgan.data import open_source
 from wgan.data.source import report_indices, selection_indices
-from wgan.engine import make_engine
+from wgan.engine import generator, make_engine
 from wgan.metrics.distances import scaled_fid
 from wgan.metrics.features import features
-from wgan.monitor import ALARMS, SELECTION, Monitor, frozen_copy, loss_tracks_quality, scores_of
+from wgan.monitor import ALARMS, SELECTION, Monitor, frozen_copy, loss_tracks_quality, scores_of, slopes
 from wgan.recipes import configure
 from wgan.state import state
 from wgan.updates import Players, make_players
@@ -164,3 +165,56 @@ def test_spearman_is_one_when_the_loss_falls_with_the_figure_and_minus_one_when_
 
 def test_samples_are_as_many_as_the_selection_part_at_most():
     assert module.SAMPLES <= 2000 and np.isfinite(module.SAMPLES)
+
+
+def test_the_training_gap_is_that_of_training_images_and_overfitting_their_lead_in_standard_errors(digits):
+    p = players(digits)
+    m = Monitor(p.config, digits)
+    n = len(m.reals[0])
+    fakes = m.fakes(p, n, m.reals[1])
+    index = torch.randint(len(digits), (n,), generator=generator(p.config.seed, 0, "monitor train"))
+    with torch.no_grad():
+        train, held = (p.critic((x.float() - 127.5) / 127.5)[0].double() for x in (digits.batch(index)[0], m.reals[0]))
+        fake = p.critic(fakes)[0].double()
+    figures = m.gaps(p, fakes)
+    assert figures["evaluate/wasserstein_train"] == pytest.approx(float(train.mean() - fake.mean()), abs=1e-5)
+    error = float((train.var() / n + held.var() / n).sqrt())
+    assert figures["evaluate/overfit"] == pytest.approx(float(train.mean() - held.mean()) / error, abs=1e-3)
+    assert figures["evaluate/wasserstein_train"] != figures["evaluate/wasserstein_held_out"]
+
+
+def test_slopes_are_measured_at_reals_and_at_fakes():
+    p = by_hand(QuadraticCritic(torch.ones(2, dtype=torch.float64)))  # the slope at x is ||x||
+    real, fake = torch.tensor([[3.0, 4.0]]).repeat(5, 1), torch.tensor([[0.0, 2.0]]).repeat(5, 1)
+    assert slopes(p, real, fake, None).tolist() == [5.0] * 5 + [2.0] * 5
+
+
+def test_what_is_measured_are_fakes_of_the_averaged_generator_with_the_labels_of_the_reals(digits):
+    p = players(digits, ema=0.9, conditioning="concat")
+    with torch.no_grad():
+        for w in p.average.parameters():
+            w += 0.1
+    m = Monitor(p.config, digits)
+    y = torch.arange(40) % 10
+    z = torch.randn(40, p.average.latent, generator=generator(p.config.seed, 0, "monitor"))
+    with torch.no_grad():
+        expected, raw = (network.eval()(z, y) for network in (p.average, p.generator))
+    found = m.fakes(p, 40, y)
+    assert torch.allclose(found, expected, atol=1e-5) and not torch.allclose(found, raw, atol=1e-3)
+    assert not torch.allclose(found, m.fakes(p, 40, (y + 1) % 10), atol=1e-3)
+
+
+def test_a_critic_with_dropout_is_scored_without_it(digits):
+    p = players(digits, dropout=0.5)
+    x = digits.batch(torch.arange(40))[0]
+    frozen = Players(**{**vars(p), "critic": frozen_copy(p.critic)})
+    with torch.no_grad():
+        expected = p.critic.eval()((x.float() - 127.5) / 127.5)[0]
+        dropped = p.critic.train()((x.float() - 127.5) / 127.5)[0]
+    assert not torch.allclose(dropped, expected, atol=1e-3)
+    assert torch.allclose(scores_of(frozen, x, None).float(), expected, atol=1e-5)
+
+
+def test_the_loss_of_a_run_that_never_changes_tracks_nothing(recwarn):
+    assert loss_tracks_quality([{"evaluate/wasserstein_train": 1.0, SELECTION: float(i)} for i in range(5)]) is None
+    assert not recwarn.list

@@ -245,5 +245,7 @@ def loss_tracks_quality(records: Sequence[Mapping[str, Any]]) -> float | None:
     if len(pairs) < 4:
         return None
     losses, figures = zip(*pairs, strict=True)
+    if len(set(losses)) == 1 or len(set(figures)) == 1:
+        return None  # a constant has no ranks
     value = float(spearmanr(losses, figures).statistic)
     return None if np.isnan(value) else value
