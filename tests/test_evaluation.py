@@ -18,6 +18,7 @@ from wgan.figures import MEASURES
 from wgan.measured import Measured, flat, shrunk
 from wgan.metrics.certified import fit_critic
 from wgan.metrics.classifier import classification_accuracy, fit_classifier
+from wgan.metrics.distances import exact_w1
 from wgan.metrics.features import lenet_card
 from wgan.pictures import GAP
 from wgan.run import SELECTION
@@ -101,7 +102,7 @@ def test_a_run_measured_twice_gives_the_same_figures(conditional_run):
 
 
 def test_bytes_are_what_a_viewer_shows():
-    assert to_bytes(torch.tensor([-1.0, 0.0, 1.0, -0.9999])).tolist() == [0, 128, 255, 0]
+    assert to_bytes(torch.tensor([-1.0, 0.0, 1.0, -0.9999, 0.5])).tolist() == [0, 128, 255, 0, 191]
 
 
 def test_cas_learns_from_true_labels_and_not_from_shuffled_ones():
@@ -215,6 +216,9 @@ def test_the_bracket_has_floors_and_its_bounds_are_in_order(tmp_path, train_imag
         low, middle, exact = (getattr(found[k], figure) for k in ("w1-cross-slope", "w1-c-transform", "exact-w1"))
         assert 0 <= low <= middle <= exact
     assert found["exact-w1"].value == pytest.approx(found["exact-w1"].floor, rel=0.1)
+    reals = open_reals("mnist", 200)
+    between_reals = exact_w1(flat(reals.floor[0]), flat(reals.held_out[0]))
+    assert found["exact-w1"].floor == pytest.approx(between_reals) != found["exact-w1"].value
 
 
 def test_a_toy_is_held_against_equally_many_points_of_each_mode():
