@@ -247,7 +247,7 @@ def main() -> int:
             f"{name}: {talk['calls']:.0f} messages, {talk['bytes']:,.0f} bytes, {1000 * talk['seconds']:.1f} ms a step"
         )
         print(f"\non paper, speedup of {name}:\n{table(report['recipes'][name]['on paper'])}\n", flush=True)
-    checkpoint.write_atomically(found.out, (json.dumps(report, indent=1) + "\n").encode())
+        checkpoint.write_atomically(found.out, (json.dumps(report, indent=1) + "\n").encode())
     return 0
 
 
