@@ -51,6 +51,7 @@ def test_the_summary_of_a_comparison_is_that_of_its_runs(file):
     assert all(found[k] for k in ("date", "machine", "command", "versions"))
 
 
-def test_the_comparison_on_digits_is_over_three_seeds(tool):
-    found = tool.results()["mnist"]
+@pytest.mark.parametrize("name", ["grid", "mnist"])
+def test_the_comparison_at_length_is_of_four_objectives_over_three_seeds(tool, name):
+    found = tool.results()[name]
     assert {c["seed"] for c in found["cells"]} == {0, 1, 2} and len(found["request"]["objectives"]) == 4

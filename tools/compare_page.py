@@ -235,7 +235,8 @@ def pictures(found: Mapping[str, Any]) -> None:
     write(figure, "quality")
     figure, axes = panels(2)
     for ax, data in zip(axes, two, strict=True):
-        for name, curves in found[data]["gradients"].items():
+        watched = found[data] if found[data]["gradients"] else found["quick"]
+        for name, curves in watched["gradients"].items():
             norms = 10 ** np.mean([[decades(n) for _, n in run] for run in curves], 0)
             ax.plot([k for k, _ in curves[0]], norms, color=COLOURS[name], label=name, linewidth=1.8)
         ax.set_title(f"{data}: norm of the generator's gradient", loc="left", fontsize=9)
