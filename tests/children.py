@@ -52,7 +52,7 @@ def body(words, output, kill_at, pause):
     from wgan import cli, loop, stop
 
     make_cheap(setattr)
-    stop.PATIENCE = stop.PICTURES = 600.0  # how busy the machine is must not decide what a test sees
+    stop.PATIENCE = stop.PLOTS = stop.PICTURES = 600.0  # how busy the machine is must not decide what a test sees
     ask = stop.Stop.ask
 
     def noted(self, number, frame):

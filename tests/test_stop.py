@@ -346,6 +346,7 @@ def test_pictures_are_left_out_when_it_is_late_and_plots_that_would_wait_for_fon
     monkeypatch.setattr(loop, "finish_pictures", sheets.finish_pictures)
     monkeypatch.setattr(loop, "fonts_are_listed", lambda: listed)
     monkeypatch.setattr(stopping, "PICTURES", -1.0 if late else 600.0)
+    monkeypatch.setattr(stopping, "PLOTS", -1.0 if late else 600.0)
     signal_at(monkeypatch, 1, 4)
     train(monkeypatch, POINTS, tmp_path)
     assert {p.name for p in tmp_path.iterdir()} & {"losses.png", "progress.gif", ".progress.gif.part"} == expected
@@ -360,7 +361,7 @@ def test_an_animation_is_left_between_two_frames_and_the_one_before_is_kept(
 
     def hurry() -> None:
         calls.append(1)
-        if len(calls) == 3:  # before all, before the first frame, before the second
+        if len(calls) == 4:  # before each file, before the first frame, before the second
             raise Interrupted
 
     (tmp_path / "samples" / "step-00000009.png").write_bytes((tmp_path / "samples" / "step-00000004.png").read_bytes())

@@ -126,7 +126,7 @@ def train_on(config: Config, path: Path, tty: bool | None, group: Group) -> Outc
 def finish(run: Run, stop: Stop) -> int:
     """Draw the pictures of the end, as far as a signal leaves time for them; return the exit code."""
     with suppress(Interrupted):
-        finish_pictures(run, stop.hurry, curves=not stop.reason or fonts_are_listed())
+        finish_pictures(run, stop.hurry, curves=not stop.reason or (stop.plots() and fonts_are_listed()))
     return stop.code
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ from wgan.engine import generator
 from wgan.losses import safe_norms
 from wgan.metrics.coverage import mode_report
 from wgan.metrics.distances import exact_w1, scaled_fid, sliced_w1
-from wgan.metrics.features import classify, features
+from wgan.metrics.features import CHUNK, classify, features
 from wgan.pictures import to_uint8
 from wgan.run import SELECTION
 from wgan.sheets import Check, generate, go_on
@@ -96,7 +96,7 @@ class Monitor:
         fakes = self.fakes(p, n, self.reals[1], check)
         figures = self.gaps(p, fakes, check)
         check()
-        figures |= p.engine.group.lead(lambda: self.quality(fakes))
+        figures |= p.engine.group.lead(lambda: self.quality(fakes, check))
         self.note(step, figures[SELECTION])
         return figures
 
@@ -132,13 +132,13 @@ class Monitor:
             "evaluate/gap_per_slope": gap / max(float(slope.max()), 1e-12),
         }
 
-    def quality(self, fakes: Tensor) -> dict[str, float]:
+    def quality(self, fakes: Tensor, check: Check = go_on) -> dict[str, float]:
         """Return the figure the best step is chosen by, under its own tag and as SELECTION."""
         if self.has_digits:
             images = torch.from_numpy(to_uint8(fakes))[:, None]
-            counts = np.bincount(classify(images), minlength=10)
+            counts = np.bincount(in_parts(classify, images, check), minlength=10)
             shares = {f"evaluate/share_{k}": float(c) / len(images) for k, c in enumerate(counts)}
-            name, value = "evaluate/fid_lenet", scaled_fid(features(images), self.real_features)
+            name, value = "evaluate/fid_lenet", scaled_fid(in_parts(features, images, check), self.real_features)
         elif len(self.source.shape) == 1:
             shares = self.modes(fakes)
             name, value = "evaluate/w1", exact_w1(fakes[:1000].numpy(), self.reals[0][:1000].numpy())
@@ -185,6 +185,15 @@ class Monitor:
         if self.source.modes is not None and figures["evaluate/modes"] < len(self.source.modes):
             texts.append(ALARMS["mode"])
         return texts
+
+
+def in_parts(look: Callable[[Tensor], np.ndarray], images: Tensor, check: Check) -> np.ndarray:
+    """Return what `look` sees in images [N, 1, 28, 28], the same as at once; `check` is called before each part."""
+    seen = []
+    for part in images.split(CHUNK):
+        check()
+        seen.append(look(part))
+    return np.concatenate(seen)
 
 
 def kind(alarm: str) -> str:

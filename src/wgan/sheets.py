@@ -97,15 +97,15 @@ def portray(samples: Tensor, source: Source | None) -> Image.Image:
 
 
 def finish_pictures(run: Run, check: Check = go_on, curves: bool = True) -> None:
-    """Write progress.gif and, with `curves`, losses.png from what the run folder holds; `check` is called in between."""
-    check()
-    frames = sample_files(run.samples)
-    if frames:
-        animation(frames, run.path / "progress.gif", check=check)
+    """Write losses.png, with `curves`, and progress.gif from what the run folder holds; `check` is called in between."""
     check()
     records = [r for r in run.log() if "critic/loss" in r] if curves else []
     if records:
         save_png(losses_plot(records, run.config.objective in WASSERSTEIN), run.path / "losses.png")
+    check()
+    frames = sample_files(run.samples)
+    if frames:
+        animation(frames, run.path / "progress.gif", check=check)
 
 
 def save_gif(frames: Sequence[Image.Image], path: Path, fps: float = 20) -> None:

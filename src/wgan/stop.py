@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 PATIENCE = 2.0  # seconds that the step under way is given to end; then it is cut between two critic updates
+PLOTS = 1.0  # seconds after the signal at which plots are left out: one cannot be left half drawn
 PICTURES = 3.5  # seconds after the signal at which the pictures of the end are left out
 
 
@@ -41,6 +42,10 @@ class Stop:
         """Raise Interrupted once a signal came: called within what will be done again."""
         if self.reason:
             raise Interrupted
+
+    def plots(self) -> bool:
+        """Return whether there is time to begin a plot."""
+        return not self.since(PLOTS)
 
     def hurry(self) -> None:
         """Raise Interrupted when a signal came too long ago: called within what can be left out."""
