@@ -111,6 +111,14 @@ def test_squared_distances_are_exact_zeros_for_equal_rows_and_right_elsewhere(dt
     assert torch.allclose(d2.double(), expected, rtol=1e-3 if dtype == torch.float32 else 1e-11)
 
 
+def test_a_row_is_kept_from_finding_itself_in_every_chunk(monkeypatch):
+    base = normal(0, 60, 4)
+    expected = nearest(base, base, exclude_self=True)
+    monkeypatch.setattr(neighbours, "CELLS", 600)  # ten rows at once
+    distance, index = nearest(base, base, exclude_self=True)
+    assert (index == expected[1]).all() and (distance == expected[0]).all() and (distance > 0).all()
+
+
 def test_a_copy_is_at_distance_exactly_zero_and_a_row_can_be_kept_from_finding_itself():
     base = np.random.default_rng(0).integers(0, 256, (200, 784)).astype(float)
     distance, index = nearest(base[50:60], base)
@@ -123,6 +131,7 @@ def test_memorisation_of_fresh_samples_is_none_and_of_copies_complete():
     training, held_out = normal(0, 800, 10), normal(1, 400, 10)
     fresh = memorisation(normal(2, 400, 10), held_out, training)
     assert fresh.closer == pytest.approx(0.5, abs=0.06) and fresh.ratio == pytest.approx(1, abs=0.05)
+    assert fresh.copies == pytest.approx(0.01, abs=0.02)  # nearer than 99 % of the held-out are
     copied = memorisation(training[100:400] + 1e-6, held_out, training)
     assert copied.closer == 1 and copied.copies == 1 and copied.ratio < 1e-3
 
@@ -206,6 +215,7 @@ def test_stacked_modes_of_a_perfect_sampler_score_the_floor_not_zero():
     assert found.kl_floor == pytest.approx(999 / 52_000)
     assert found.kl_floor_measured == pytest.approx(0.0194, abs=0.0004)  # measured beforehand: 0.0194 ± 0.0008
     assert abs(found.excess) < 4 * found.kl_floor_spread
+    assert found.excess == found.kl - found.kl_floor_measured != found.kl - found.kl_floor
 
 
 def test_stacked_modes_count_triples_not_digits():

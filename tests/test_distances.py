@@ -161,6 +161,11 @@ def test_kid_has_a_spread_even_when_the_sets_are_smaller_than_a_subset_and_repea
     assert kid(x, y, seed=3) == kid(x, y, seed=3) != kid(x, y, seed=4)
 
 
+def test_kid_scales_both_sets_by_the_reference_alone():
+    value, spread = kid(normal(0, 400, scale=3.0), normal(1, 400))
+    assert value > 3 * spread  # each in a unit of its own, they would be equal
+
+
 def test_kid_does_not_change_with_the_unit_of_the_features():
     x, y = normal(0, scale=1.3), normal(1)
     assert kid(7 * x, 7 * y) == pytest.approx(kid(x, y), rel=1e-9)
