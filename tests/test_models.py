@@ -324,8 +324,8 @@ def test_activations_are_the_documented_functions() -> None:
 @pytest.mark.parametrize(
     ("options", "shape", "said"),
     [
-        ({"generator_layers": "/ 8 8k4x2 8k4x2 / k3x2"}, (1, 28, 28), "multiples of 8, for example 24x24"),
-        ({"generator_layers": "/ 8 8k4x2 / k3"}, (1, 28, 27), "multiples of 2, for example 28x26"),
+        ({"generator_layers": "/ 8 8k4x2 8k4x2 / k3x2"}, (1, 28, 28), "multiples of 8, for example 32x32"),
+        ({"generator_layers": "/ 8 8k4x2 / k3"}, (1, 28, 27), "multiples of 2, for example 28x28"),
         ({"generator_layers": "/ 8 8k3x4 / k3"}, (1, 8, 8), "use kernel 4 or more"),
         ({"critic_layers": "8p4 8p4"}, (1, 8, 8), "too small for pooling by 4"),
         ({}, (2,), "use the mlp family"),
