@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -324,6 +325,17 @@ def labelled(path, labels):
     np.savez(path, images=coloured(), labels=labels)
 
 
+def damaged_header(path):
+    """An array whose header's opening brace became a letter: to NumPy, a Python text that never ends."""
+    header = b"z" + repr({"descr": "|u1", "fortran_order": False, "shape": (N, 8, 8)}).encode()[1:].ljust(117) + b"\n"
+    raw = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(N * 64)
+    if path.suffix == ".npy":
+        path.write_bytes(raw)
+    else:
+        with zipfile.ZipFile(path, "w") as packed:
+            packed.writestr("images.npy", raw)
+
+
 BAD = [
     ("x.npy", lambda p: save(p, array_with(np.nan)), "1 NaN or infinite values, the first in row 4, column 1", {}),
     ("x.npy", lambda p: save(p, array_with(np.inf, (N, 8, 8))), "NaN or infinite", {}),
@@ -335,7 +347,9 @@ BAD = [
     ("x.npy", lambda p: save(p, np.array(["a"] * N)), "expected numbers", {}),
     ("x.npy", lambda p: np.save(p, np.array([{}] * N), allow_pickle=True), "never unpickled", {}),
     ("x.npy", lambda p: p.write_bytes(b"\x93NUMPY"), "cannot be read", {}),
+    ("x.npy", lambda p: damaged_header(p), "cannot be read as an array: it is damaged", {}),
     ("x.npz", lambda p: p.write_bytes(b"PK"), "cannot be read", {}),
+    ("x.npz", lambda p: damaged_header(p), "cannot be read as arrays: it is damaged", {}),
     ("x.safetensors", lambda p: p.write_bytes(b"PK"), "cannot be read", {}),
     ("x.npz", lambda p: np.savez(p, a=[1], b=[2]), "expected an array named images", {}),
     ("x.npz", lambda p: labelled(p, np.arange(9)), "60 samples and labels of shape [9]", {}),

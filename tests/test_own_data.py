@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import tarfile
+import tracemalloc
 import zipfile
 import zlib
 from pathlib import Path
@@ -345,12 +346,38 @@ def test_an_interrupted_preparation_goes_on_where_it_was(tmp_path, monkeypatch):
     assert 15 < len(seen) - 100 < 60 - 7  # what was committed was not decoded again
 
 
-def test_prepared_data_that_were_damaged_are_made_again(tmp_path, cache):
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("x.bin", lambda raw: raw[:-1]),
+        ("rows.npz", lambda raw: raw[:-1]),
+        ("about.json", lambda raw: raw[:-1]),
+        ("about.json", lambda raw: b"[" * 100_000),
+    ],
+)
+def test_prepared_data_that_were_damaged_are_made_again(tmp_path, cache, name, damage):
     path = folder_of(tmp_path / "x")
     whole = everything(open_source(str(path)))
-    (file,) = cache.rglob("x.bin")
-    file.write_bytes(file.read_bytes()[:-1])
+    (file,) = cache.rglob(name)
+    file.write_bytes(damage(file.read_bytes()))
     assert torch.equal(everything(open_source(str(path))), whole)
+
+
+def test_of_an_archive_no_more_is_in_memory_at_a_time_than_one_large_picture_needs(tmp_path, monkeypatch):
+    """Six members of 8 MB where 10 MB may wait: the next is read when the one before is gone; reading takes 2.8 of them."""
+    size = 1 << 23
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        for i in range(6):
+            packed.writestr(f"large{i}.png", bytes(size))
+        for file in folder_of(tmp_path / "small").iterdir():
+            packed.write(file, file.name)
+    monkeypatch.setattr(pictures, "WAITING", 10_000_000)
+    tracemalloc.start()
+    try:
+        assert "6 of 50 images" in refusal(tmp_path / "x.zip")
+        assert size < tracemalloc.get_traced_memory()[1] < 3.3 * size
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_index_outside_is_refused(tmp_path):

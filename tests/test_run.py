@@ -437,6 +437,25 @@ def test_a_checkpoint_of_other_networks_is_refused_in_one_sentence(stopped, comm
     assert "step 24" in said and "does not fit the networks" in said
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: {name.replace("critic_optimizer/0/exp_avg", "critic_optimizer/0/exp_bvg"): t[name] for name in t},
+        lambda t: {**t, "generator_optimizer/99/exp_avg": t["generator_optimizer/0/exp_avg"]},
+        lambda t: {**t, "critic_optimizer/1/exp_avg_sq": t["critic_optimizer/0/exp_avg_sq"]},
+        lambda t: {**t, "critic_optimizer/0/step": t["critic_optimizer/0/step"].long()},
+        lambda t: {name: tensor for name, tensor in t.items() if name != "generator_optimizer/1/step"},
+    ],
+    ids=["renamed", "of no parameter", "of another shape", "of another kind", "missing"],
+)
+def test_a_state_that_no_such_optimizer_has_is_refused_in_one_sentence(stopped, command, change):
+    found = checkpoint.load(stopped / "checkpoints", 24)
+    tensors = {name: tensor.clone() for name, tensor in change(dict(found.tensors)).items()}
+    checkpoint.save(stopped / "checkpoints", 24, tensors, {"config": found.manifest["config"]})
+    said = command(*WORDS, "--run", stopped).sentence()
+    assert "step 24" in said and "does not fit the networks" in said
+
+
 def test_a_full_disk_stops_in_one_sentence_and_the_run_goes_on_when_there_is_room(tmp_path, command, cheap, whole):
     fsync, left = os.fsync, [30]
 

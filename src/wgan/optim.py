@@ -7,7 +7,7 @@ writes back: nothing is allocated. `--no-fast` takes the same formulas operation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -184,6 +184,25 @@ def build_optimizers(
         make(list(generator.parameters()), config.lr, config),
         make(list(critic.parameters()), config.critic_lr or config.lr, config),
     )
+
+
+SLOTS: dict[type[torch.optim.Optimizer], list[set[str]]] = {  # what each may keep of a weight
+    torch.optim.Adam: [{"step", "exp_avg", "exp_avg_sq"}],
+    torch.optim.RMSprop: [{"step", "square_avg"}],
+    KerasRMSprop: [{"square_avg"}, {"square_avg_eps"}],
+}
+
+
+def require_slots(optimizer: torch.optim.Optimizer, slots: Mapping[int, Mapping[str, Tensor]]) -> None:
+    """Raise ValueError unless `slots`, by parameter number, are what such an optimizer keeps of these parameters."""
+    known = next((names for kind, names in SLOTS.items() if isinstance(optimizer, kind)), [])
+    weights = [p for group in optimizer.param_groups for p in group["params"]]
+    for number, slot in slots.items():
+        if not 0 <= number < len(weights) or slot.keys() not in known:
+            raise ValueError(f"no optimizer state of parameter {number}: {', '.join(slot)}")
+        for name, tensor in slot.items():
+            if not tensor.is_floating_point() or tensor.shape != (() if name == "step" else weights[number].shape):
+                raise ValueError(f"{name} of parameter {number} is {tensor.dtype} {list(tensor.shape)}")
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: Any) -> None:

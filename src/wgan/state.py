@@ -20,6 +20,7 @@ from wgan.config import Config
 from wgan.data import Source
 from wgan.engine import Engine, make_engine
 from wgan.errors import WganError
+from wgan.optim import require_slots
 from wgan.processes import Group
 from wgan.run import Run, has_run, open_run, versions
 from wgan.schedule import due
@@ -44,11 +45,12 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put the tensors {'0/exp_avg': ...} back into the optimizer."""
+    """Put the tensors {'0/exp_avg': ...} back into the optimizer; ValueError when they are not of its kind or weights."""
     slots: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         number, _, name = key.partition("/")
         slots.setdefault(int(number), {})[name] = tensor
+    require_slots(optimizer, slots)
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
     for weight, slot in optimizer.state.items():
         for name, tensor in slot.items():

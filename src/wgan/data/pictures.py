@@ -161,10 +161,11 @@ def each(members: Members, jobs: Any, function: Callable[[Any], Result]) -> Iter
     with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:  # once: filters are shared by all threads
         warnings.simplefilter("ignore")
         for part in together(members, jobs):
-            while len(waiting) > 2 * workers or sum(size for size, _ in waiting) > WAITING:
+            coming = sum(members.files[i].size for i in part)
+            while waiting and (len(waiting) > 2 * workers or coming + sum(size for size, _ in waiting) > WAITING):
                 yield from waiting.popleft()[1].result()
-            data = [_bytes(members, i) for i in part]
-            waiting.append((sum(members.files[i].size for i in part), pool.submit(work, part, data)))
+            # no name for what is read: it would live until the next is there
+            waiting.append((coming, pool.submit(work, part, [_bytes(members, i) for i in part])))
         while waiting:
             yield from waiting.popleft()[1].result()
 

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import shutil
+import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -74,7 +75,7 @@ def load(key: str) -> Prepared | None:
             return None
         with np.load(folder / "rows.npz", allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, zipfile.BadZipFile, zlib.error):
         return None  # never finished, or damaged: prepare it again
     return Prepared(folder, shape, found["rows"], found.get("labels"), found.get("held_out"), about)
 
@@ -147,7 +148,7 @@ class Writer:
             with np.load(self.plan, allow_pickle=False) as saved:
                 if saved["state"].shape == (self.count,) and tuple(saved["shape"]) == self.shape:
                     self.state, self.sums = saved["state"], saved["sums"]
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
             (self.folder / "x.bin").unlink(missing_ok=True)
         self.state[self.state == BAD] = TODO
 
