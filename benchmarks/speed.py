@@ -42,6 +42,7 @@ RECIPES = {
     "mlp-clip": 60,
     "small-mlp-clip": 150,
     "small-mlp-gp": 60,
+    "gulrajani-ring": 20,
 }
 
 
@@ -95,6 +96,8 @@ def fraction(found: argparse.Namespace) -> dict[str, Any]:
     """The share of the matrix-product peak that each recipe's whole loop reaches, and the plain way beside it."""
     result = {}
     for recipe, steps in RECIPES.items():
+        if found.recipes and recipe not in found.recipes:
+            continue
         fast, plain = ours(recipe, steps), ours(recipe, max(2, steps // 2), fast=0)
         result[recipe] = {
             **fast,
@@ -238,6 +241,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--systems", nargs="*", choices=SYSTEMS)
+    parser.add_argument("--recipes", nargs="*", choices=RECIPES, help="those of `fraction`")
     parser.add_argument("--images", nargs="*", type=int, default=[1000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--tensorflow", metavar="PYTHON", help="a Python that has TensorFlow, for S0, S2 and S3")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "speed.json")

@@ -85,7 +85,21 @@ def test_a_report_says_which_extractor_and_sees_blur_that_pixels_praise():
     assert figures["blurred"]["random-precision"].value < 0.1 < figures["blurred"]["random-precision"].floor
 
 
+def test_the_frechet_distance_in_random_features_grows_with_blur_and_is_the_floor_for_reals():
+    reals = open_reals("mnist", 600)
+    x = reals.floor[0]
+    found = {}
+    for kernel in (1, 3, 5):
+        blurred = F.avg_pool2d(x.float(), kernel, 1, kernel // 2).round().to(torch.uint8)
+        (found[kernel],) = MEASURES["fid-random"].function(Measured(Subject(blurred, None, {}), reals))
+    assert found[1].name == "random-relative-fid" and found[1].better == "lower"
+    assert found[1].value == found[1].floor < found[3].value / 2 < found[5].value / 3
+    assert found[3].floor == found[1].floor and found[1].extractor == "random-conv 73a9a8b59d32"
+    assert (found[1].n_fake, found[1].n_real) == (len(x), len(reals.held_out[0]))
+
+
 def test_vectors_have_no_such_figure():
     reals = open_reals("ring", 100)
     points = Measured(Subject(open_source("ring").batch(torch.arange(100))[0], None, {}), reals)
-    assert MEASURES["prdc-random"].missing(points) == "it is for images"
+    for name in ("prdc-random", "fid-random"):
+        assert MEASURES[name].missing(points) == "it is for images"

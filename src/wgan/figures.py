@@ -66,12 +66,27 @@ def prdc_figures(m: Measured) -> Iterator[Figure]:
     yield from prdc_of(m, fake, real, floor, space)
 
 
+def random_fid_figures(m: Measured) -> Iterator[Figure]:
+    """The Fréchet distance over the reference's total variance, in the features of a network with random weights."""
+    real, floor = random_features_of(m, "held_out"), random_features_of(m, "floor")
+    fake, c, h, w = random_features(m.fakes), *m.fakes.shape[1:]
+    spread = bootstrap(lambda some: relative_fid(some, real), fake)
+    base = m.of_reals("floor fid-random", lambda: relative_fid(floor, real))
+    x = extractor_name(c, h, w)
+    yield Figure("random-relative-fid", relative_fid(fake, real), spread, base, None, len(fake), len(real), x)
+
+
 def random_figures(m: Measured) -> Iterator[Figure]:
     """Precision, recall, density and coverage of images in the features of a network with random weights."""
-    real = m.of_reals("random features held_out", lambda: random_features(m.reals.held_out[0][:PRDC]))
-    floor = m.of_reals("random features floor", lambda: random_features(m.reals.floor[0][:PRDC]))
+    real, floor = random_features_of(m, "held_out")[:PRDC], random_features_of(m, "floor")[:PRDC]
     c, h, w = m.fakes.shape[1:]
     yield from prdc_of(m, random_features(m.fakes[:PRDC]), real, floor, extractor_name(c, h, w), "random-")
+
+
+def random_features_of(m: Measured, part: str) -> Rows:
+    """Features of the held-out or floor reals by the network with random weights."""
+    x = m.reals.held_out[0] if part == "held_out" else m.reals.floor[0]
+    return m.of_reals(f"random features {part}", lambda: random_features(x))
 
 
 def prdc_of(m: Measured, fake: Rows, real: Rows, floor: Rows, space: str, prefix: str = "") -> Iterator[Figure]:
@@ -193,6 +208,7 @@ MEASURES: dict[str, Measure] = {
     "kid-lenet": Measure(_digits, kid_figures),
     "fid-inception": Measure(_inception, inception_figures),
     "prdc": Measure(_neighbours, prdc_figures),
+    "fid-random": Measure(_images, random_fid_figures),
     "prdc-random": Measure(_images, random_figures),
     "certified-w1": Measure(_many, w1_figures),
     "bracket": Measure(_always, bracket_figures),

@@ -1,0 +1,136 @@
+"""Write the tables of docs/speed.md from benchmarks/results/speed.json.
+
+Usage: python benchmarks/speed_page.py   (after `python benchmarks/speed.py`)
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE.parent / "docs" / "speed.md"
+TARGETS = {"S0": 10, "S1": 4, "S2": 10, "S3": 10, "S4": 4}
+MLPS = ("mlp-clip", "small-mlp-clip", "small-mlp-gp", "gulrajani-ring")
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table in Markdown."""
+    heads = [*heads]
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def under(part: dict[str, Any]) -> str:
+    """Return the line that says when, on what and by which command a part was measured."""
+    return f"{part['date']}, {part['machine']}, torch {part['versions']['torch']}: `{part['command']}`"
+
+
+def fraction(part: dict[str, Any]) -> str:
+    """Return the shares of the peak, best first."""
+    rows = [
+        (
+            f"`{name}`",
+            r["precision"],
+            f"{1e3 * r['seconds']:.3g}",
+            f"{r['flops'] / 1e9:.3g}",
+            f"{r['peak'] / 1e9:.0f}",
+            f"**{r['flops'] / r['seconds'] / r['peak']:.0%}**",
+            f"{30 if name in MLPS else 50} %",
+            f"{r['times_the_plain_way']:.2f}",
+        )
+        for name, r in sorted(part["result"].items(), key=lambda item: -item[1]["fraction"])
+    ]
+    heads = (
+        "recipe",
+        "precision",
+        "ms a step",
+        "GFLOP a step",
+        "peak, GFLOP/s",
+        "share",
+        "target",
+        "times `--no-fast`",
+    )
+    return f"{table(heads, rows)}\n\n{under(part)}"
+
+
+def published(part: dict[str, Any]) -> str:
+    """Return the ratios against the published programs."""
+    rows = [
+        (
+            system,
+            f"`{r['recipe']}`",
+            f"{r['seconds_per_step']['published']:.3g}",
+            f"{r['seconds_per_step']['wgan']:.3g}",
+            f"**{r['ratio']:.1f}**",
+            str(TARGETS[system]),
+        )
+        for system, r in sorted(part["result"].items())
+    ]
+    return f"{table(('system', 'recipe', 'published, s a step', '`wgan`, s a step', 'ratio', 'target'), rows)}\n\n{under(part)}"
+
+
+def rest(report: dict[str, Any]) -> str:
+    """Return penalty, start and duties in one table."""
+    start, duties = report["start"]["result"], report["duties"]["result"]
+    rows = [
+        *(
+            (f"a step of `{name}` with the penalty over one without", f"{r['ratio']:.2f} times", "2")
+            for name, r in report["penalty"]["result"].items()
+        ),
+        (
+            f"{duties['steps']} steps of `mnist` with log, sheets, evaluations and checkpoints over the same without",
+            f"+{duties['share']:.1%}",
+            "5 %",
+        ),
+        ("`wgan --help`", f"{start['help_seconds']:.2f} s", "0.3 s"),
+        ("from typing `wgan train` to the first line of the log", f"{start['first_step_seconds']:.1f} s", "5 s"),
+        ("peak memory of the default run", f"{start['peak_mib']:.0f} MiB", "1,536 MiB"),
+    ]
+    commands = " ".join(
+        report[name]["command"].split("--only ")[1].split()[0] for name in ("penalty", "start", "duties")
+    )
+    return f"{table(('what', 'measured', 'target'), rows)}\n\n`python benchmarks/speed.py --only {commands}`"
+
+
+def growth(part: dict[str, Any]) -> str:
+    """Return step times against batch, channels, side and number of images."""
+    r = part["result"]
+
+    def line(name: str, values: dict[str, Any], text: str) -> tuple[str, str]:
+        seconds = {k: v["seconds"] if isinstance(v, dict) else v for k, v in values.items()}
+        return name, ", ".join(text.format(int(k) if k.isdigit() else k, 1e3 * s) for k, s in seconds.items())
+
+    rows = [
+        line("batch (`mnist`)", r["batch"], "{}: {:.0f}"),
+        line("channels, times `mnist`'s", r["channels"], "{}: {:.0f}"),
+        line("side in pixels (`images`)", r["side"], "{}: {:.0f}"),
+        line("images in the data, 28 × 28 (`images`)", r["images"], "{:,}: {:.0f}"),
+    ]
+    return f"{table(('against', 'ms a step'), rows)}\n\n{under(part)}"
+
+
+def main() -> None:
+    """Write each table between its marks."""
+    report = json.loads((HERE / "results" / "speed.json").read_text())
+    tables = {
+        "fraction": fraction(report["fraction"]),
+        "published": published(report["published"]),
+        "rest": rest(report),
+        "growth": growth(report["growth"]),
+    }
+    text = PAGE.read_text()
+    for name, made in tables.items():
+        first, last = f"<!-- {name}: written by benchmarks/speed_page.py -->", f"<!-- end of {name} -->"
+        block = re.compile(f"{re.escape(first)}.*?{re.escape(last)}", re.DOTALL)
+        if not block.search(text):
+            raise SystemExit(f"{PAGE.name} lacks {first} ... {last}")
+        text = block.sub(lambda _, whole=f"{first}\n\n{made}\n\n{last}": whole, text)  # type: ignore[misc]
+    PAGE.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
