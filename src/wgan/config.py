@@ -25,7 +25,7 @@ class Config:
     data: str = option(
         "mnist",
         "data",
-        "what to train on: mnist, mnist:0-4, stacked-mnist, ring, grid, swissroll, or a PATH of your own",
+        "what to train on: mnist, mnist:0-4, stacked-mnist, fashion, ring, grid, swissroll, or a PATH of your own",
     )
     split: str = option("train", "data", "part of the data", choices=("train", "test", "all"))
     size: int = option(

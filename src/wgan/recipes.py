@@ -175,6 +175,27 @@ _ARJOVSKY = {
     "sample_every": 250,
 }
 
+_STACKED = {
+    **_UNCONDITIONAL,
+    "data": "stacked-mnist",
+    "lr": 1e-3,
+    "critic_lr": 2e-3,
+    "lr_decay": "linear",
+    "steps": 20000,
+    "sample_every": 1000,
+    "evaluate_every": 2000,
+}
+_POINTS = {
+    **_TOY,
+    "generator_layers": "128 128 128",
+    "critic_layers": "128 128 128",
+    "penalty_weight": 1.0,
+    "lr": 2e-3,
+    "lr_decay": "linear",
+    "n_critic": 2,
+    "ema": 0.995,
+}
+
 _FOLLOW = {"generator_layers": "auto", "critic_layers": "auto", "lr_decay": "linear"}
 _IMAGES = {**_FOLLOW, "critic_lr": 1e-3}
 _VECTORS = {
@@ -202,6 +223,12 @@ RECIPES: dict[str, Recipe] = {
         "relative-fid 0.0031 ± 0.0003 at 5,000 steps",
         _OWN,
     ),
+    "fashion": Recipe(
+        "wgan's own default", "clothes by class (Fashion-MNIST)", "5", "not measured", {**_OWN, "data": "fashion"}
+    ),
+    "stacked-mnist": Recipe("wgan's own", "three digits in one picture: 1,000 modes", "?", "not measured", _STACKED),
+    "ring": Recipe("wgan's own", "8 Gaussians on a ring (PacGAN's)", "2", "not measured", {**_POINTS, "data": "ring"}),
+    "grid": Recipe("wgan's own", "25 Gaussians on a grid (PacGAN's)", "2", "not measured", {**_POINTS, "data": "grid"}),
     "images": Recipe(
         "wgan's own", "your own images: networks that follow their size", "", "depends on the data", _IMAGES
     ),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from wgan.data.digits import open_mnist, open_stacked
+from wgan.data.fashion import open_fashion
 from wgan.data.own import is_own, open_own
 from wgan.data.source import SPLITS, Options, Source
 from wgan.data.toys import open_grid, open_ring, open_roll
@@ -17,6 +18,7 @@ __all__ = ["SOURCES", "SPLITS", "Options", "Source", "data_options", "is_own", "
 SOURCES: dict[str, Callable[[str, str, str, int], Source]] = {
     "mnist": open_mnist,
     "stacked-mnist": open_stacked,
+    "fashion": open_fashion,
     "ring": open_ring,
     "grid": open_grid,
     "swissroll": open_roll,
