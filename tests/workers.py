@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from wgan import checkpoint, cli, desk, joining, loop, monitor, state
 from wgan.config import Config
-from wgan.data import Source
+from wgan.data import Source, store
 from wgan.engine import make_engine
 from wgan.errors import LostContact, NotFinite, SaidElsewhere, WganError
 from wgan.losses import OBJECTIVES
@@ -95,6 +95,41 @@ def all_systems(folder: str, count: int):
             if group.leads:
                 save_file(tensors, f"{folder}/{number}.safetensors")
     return found
+
+
+def in_precision(folder: str, count: int, precision: str):
+    """Take `count` steps of every system in another precision; rank 0 writes the states."""
+    with joining.formed() as group:
+        for number, (config, source) in enumerate(SYSTEMS.values()):
+            p, _ = steps(config.replace(precision=precision, critic_statistics="batch"), source, group, count)
+            if group.leads:
+                save_file(checkpoint.flatten(state.state(p)), f"{folder}/{number}.safetensors")
+
+
+def on_own_data(spec: str, folder: str, caches: list):
+    """Train on a user's own data; return the exit code, how often they were prepared here, and how many rows each read took."""
+    rank, prepared, read = int(os.environ["RANK"]), [], set()
+    os.environ["WGAN_CACHE"] = caches[rank % len(caches)]
+    finish, batch, take = store.Writer.finish, Source.batch, loop.take_step
+
+    def counted(self, *arguments):
+        prepared.append(1)
+        return finish(self, *arguments)
+
+    def rows(self, indices):
+        read.add(len(indices))
+        return batch(self, indices)
+
+    def step(*arguments):
+        Source.batch = rows
+        stats = take(*arguments)
+        Source.batch = batch
+        return stats
+
+    store.Writer.finish, loop.take_step = counted, step
+    loop.finish_pictures = lambda *_, **__: None
+    config = images_config(**{**EIGHT, "data": spec, "n_critic": 2, "evaluate_every": 0, "sample_every": 0})
+    return [loop.train(config, Path(folder), tty=False).code, len(prepared), sorted(read)]
 
 
 def quick():
