@@ -60,7 +60,6 @@ FAMILIES = {
     "toy, penalty": "gulrajani-ring --generator-layers 16 --critic-layers 16 --n-critic 2",
 }
 PLACES = [
-    "start-up",
     "log cut",
     "log line",
     "checkpoint tensors",
@@ -187,7 +186,7 @@ def contents(run: Path) -> dict[str, bytes]:
 
 def place_for(rng: random.Random, place: str) -> Kill:
     """Return a kill at one of the visits of a place that a run makes."""
-    many = {"log line": 24, "critic update": 24, "final pictures": 2}.get(place, 4)
+    many = {"log line": 24, "critic update": 24, "final pictures": 2, "start-up": 2}.get(place, 4)
     return Kill(place, rng.randint(1, many), rng.random() < 0.5, rng.random() < 0.5)
 
 
@@ -203,8 +202,10 @@ def crash(words: list[str], runs: int, folder: Path, seed: int) -> dict[str, Any
     inside = itertools.cycle(rng.sample(PLACES, len(PLACES)))
     while finished < runs and not failures:
         hits = 0
-        for _ in range(rng.randint(1, 5)):
-            if rng.random() < 0.5:
+        for k in range(rng.randint(1, 5)):
+            if k == 0 and finished % 4 == 0:  # only a run that is not there yet starts up
+                kill, after, number = place_for(rng, "start-up"), None, signal.SIGKILL
+            elif rng.random() < 0.5:
                 kill, after, number = place_for(rng, next(inside)), None, signal.SIGKILL
             else:
                 number = signal.SIGTERM if rng.random() < 0.2 else signal.SIGKILL

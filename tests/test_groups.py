@@ -148,6 +148,15 @@ def test_two_processes_make_the_samples_of_one(out: str, conditional_run: Path, 
     assert (tmp_path / out).read_bytes() == (tmp_path / f"two-{out}").read_bytes()
 
 
+def test_the_flag_starts_as_many_as_it_says(monkeypatch: pytest.MonkeyPatch, ring_run: Path, tmp_path: Path) -> None:
+    started: list[tuple[list[str], int, int]] = []
+    monkeypatch.setattr("wgan.commands.launch", lambda *arguments: started.append(arguments) or 0)
+    for words in (["train", "mnist"], ["sample", str(ring_run), "--out", "x.npz"], ["evaluate", str(ring_run)]):
+        line = [*words, "--processes", "2", "--restarts", "1"]
+        assert cli.main(line) == 0 and started.pop() == (line, 2, 1)
+        assert cli.main([*words, "--processes", "2", "--timeout", "-1"]) == 2 and not started
+
+
 def test_the_flag_makes_the_samples_of_one(conditional_run: Path, tmp_path: Path) -> None:
     """The whole of `wgan sample --processes 2`, through torchrun's agent."""
     words = ["sample", str(conditional_run), "-n", "250", "--out"]
