@@ -1,6 +1,6 @@
 """Step time of 1 and 2 processes on this machine, what averaging costs, and a projection on paper to 8 .. 1024 workers.
 
-    python benchmarks/scaling.py
+    python benchmarks/scaling.py [--only mnist]
 
 Measured: for each recipe, the same steps by one process and by two, one thread each, interleaved in rounds; with the
 batch shared (strong) and with the batch grown in proportion (weak). Each figure is a median over steps and rounds.
@@ -21,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import date
 from itertools import product
 from pathlib import Path
@@ -132,6 +133,8 @@ def measured(recipe: str, rounds: int, count: int, warm: int) -> dict[str, Any]:
     return {
         "batch": batch,
         "times": found,
+        "talk_strong": found["two, batch shared"]["traffic"]["seconds"] / two,
+        "overlap": "none: all gradients travel after the backward, right before the optimizer's step",
         "efficiency_strong": one / (2 * two),
         "efficiency_weak": one / double,
         **about,
@@ -152,7 +155,7 @@ class Flops(TorchDispatchMode):
 
 def size_of(recipe: str) -> dict[str, Any]:
     """Return the parameters of a recipe's networks and the floating point operations of one step for one sample."""
-    config = configure(recipe)
+    config = configure(recipe, {"fast": 0})  # PyTorch knows no formula for some of the operations of the fast forms
     source = open_source(config.data, config.split)
     p = make_players(config, make_engine("cpu", "fp32", 1), source)
     sizes = {"generator_parameters": parameter_count(p.generator), "critic_parameters": parameter_count(p.critic)}
@@ -215,12 +218,21 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def processor() -> str:
+    """Return the model of this machine's processor."""
+    with suppress(OSError):
+        names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        return names[0].partition(":")[2].strip() if names else platform.machine()
+    return platform.machine()
+
+
 def main() -> int:
     """Measure, project, write benchmarks/results/scaling.json and print both."""
     parser = argparse.ArgumentParser(description="step time of 1 and 2 processes, and a projection on paper")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--count", type=int, default=12, help="steps that count, in each round")
     parser.add_argument("--warm", type=int, default=3)
+    parser.add_argument("--only", default="", choices=("", *RECIPES), help="one recipe; the other's figures are kept")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "scaling.json")
     parser.add_argument("--worker", default="", help=argparse.SUPPRESS)
     parser.add_argument("--batch", type=int, default=64, help=argparse.SUPPRESS)
@@ -231,18 +243,24 @@ def main() -> int:
     report: dict[str, Any] = {
         "date": date.today().isoformat(),
         "command": shlex.join(["python", "benchmarks/scaling.py", *sys.argv[1:]]),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "machine": f"{platform.system()} {processor()}, {os.cpu_count()} cores, nothing else running",
         "versions": versions(),
         "on paper": {"rates": RATES, "gpu": GPU},
         "recipes": {},
     }
+    with suppress(OSError, ValueError):
+        report["recipes"] = json.loads(found.out.read_text())["recipes"] if found.only else {}
     for name in RECIPES:
-        recipe = measured(name, found.rounds, found.count, found.warm)
+        if found.only not in ("", name):
+            continue
+        recipe = {"command": report["command"], "rounds": found.rounds}
+        recipe |= measured(name, found.rounds, found.count, found.warm)
         report["recipes"][name] = {**recipe, "on paper": projection(recipe)}
         times, talk = recipe["times"], recipe["times"]["two, batch shared"]["traffic"]
         for plan, t in times.items():
             print(f"{name}: {plan}: {1000 * t['seconds']:.1f} ms a step ({t['steps']} steps)")
         print(f"{name}: efficiency {recipe['efficiency_strong']:.2f} (strong), {recipe['efficiency_weak']:.2f} (weak)")
+        print(f"{name}: messages are {100 * recipe['talk_strong']:.0f} % of a step (shared), no part of them overlaps")
         print(
             f"{name}: {talk['calls']:.0f} messages, {talk['bytes']:,.0f} bytes, {1000 * talk['seconds']:.1f} ms a step"
         )

@@ -284,3 +284,35 @@ def test_a_kill_while_one_is_removed_leaves_no_manifest_without_tensors(folder, 
         checkpoint.remove(folder, 10)
     assert seen[0].endswith(".json")
     assert load_newest(folder)[0].step == 5
+
+
+@pytest.mark.parametrize("place", ["fsync", "replace"])
+def test_a_write_that_fails_leaves_what_was_there_and_nothing_else(tmp_path, monkeypatch, place):
+    path = tmp_path / "x.json"
+    checkpoint.write_atomically(path, b"old")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, place, full)
+    with pytest.raises(WganError, match="what was saved before is whole"):
+        checkpoint.write_atomically(path, b"new")
+    assert [p.name for p in tmp_path.iterdir()] == ["x.json"] and path.read_bytes() == b"old"
+
+
+def test_the_manifest_comes_after_its_tensors(tmp_path, monkeypatch):
+    """A kill in between leaves tensors that nothing names, never a manifest without tensors."""
+    written = []
+    monkeypatch.setattr(checkpoint, "write_atomically", lambda path, data: written.append(path.suffix))
+    save(tmp_path, 5, tensors(5), {})
+    assert written == [".safetensors", ".json"]
+
+
+def test_bytes_that_are_no_tensors_are_set_aside_though_their_sum_fits(folder):
+    raw = b"no tensors"
+    (folder / "step-00000010.safetensors").write_bytes(raw)
+    manifest = json.loads((folder / "step-00000010.json").read_text())
+    fitting = {"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
+    (folder / "step-00000010.json").write_text(json.dumps({**manifest, **fitting}))
+    found, notes = load_newest(folder)
+    assert found is not None and found.step == 5 and "holds no valid safetensors" in notes[0]

@@ -330,6 +330,39 @@ def test_links_out_of_the_folder(data: st.DataObject, bench: Bench, ring: Path) 
     bench.judge(lambda: loop.train(open_run(ring).config.replace(steps=steps), run, tty=False))
 
 
+@pytest.mark.parametrize("name", ["checkpoints", "samples", "events", ".lock"])
+def test_a_link_where_a_run_writes_is_refused_by_name(name: str, bench: Bench, ring: Path) -> None:
+    run = Path(shutil.copytree(ring, bench.fresh() / "run"))
+    shutil.rmtree(run / name, ignore_errors=True)
+    (run / name).unlink(missing_ok=True)
+    (run / name).symlink_to(bench.outside / ("mine.txt" if name == ".lock" else ""))
+    with pytest.raises(WganError, match=f"{name} is a symbolic link"):
+        loop.train(open_run(ring).config.replace(steps=3), run, tty=False)
+    bench.judge(lambda: None)  # nothing was written outside
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shape": [2, 2]},
+        {"shape": [0]},
+        {"shape": [65536, 65536, 1]},
+        {"class_names": [3]},
+        {"classes": -1},
+        {"classes": 3, "class_names": ["a"]},
+        {"precision": "fp8"},
+        {"threads": 0},
+    ],
+    ids=str,
+)
+def test_facts_that_no_run_has_are_refused(change: dict[str, Any], bench: Bench, ring: Path) -> None:
+    run = Path(shutil.copytree(ring, bench.fresh() / "run"))
+    facts = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**facts, **change}))
+    with pytest.raises(WganError, match="says what no run can be: the run folder is damaged"):
+        open_run(run)
+
+
 @cases(10, 400)
 def test_class_names_that_lead_elsewhere(data: st.DataObject, bench: Bench, ring: Path) -> None:
     """Folders are named after classes: whatever these are called, the pictures stay where they were asked for."""
