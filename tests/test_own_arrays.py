@@ -337,7 +337,15 @@ def damaged_header(path):
             packed.writestr("images.npy", raw)
 
 
+def claiming(path, size=1 << 40):
+    """An .npz whose directory says that its one array unpacks to a terabyte."""
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("images.npy", b"x" * 100)
+        packed.infolist()[0].file_size = size
+
+
 BAD = [
+    ("x.npz", claiming, "would unpack to 1,099,511,627,776 bytes", {}),
     ("x.npy", lambda p: save(p, array_with(np.nan)), "1 NaN or infinite values, the first in row 4, column 1", {}),
     ("x.npy", lambda p: save(p, array_with(np.inf, (N, 8, 8))), "NaN or infinite", {}),
     ("x.npy", lambda p: save(p, np.ones((N, 3))), "every column is constant", {}),

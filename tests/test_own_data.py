@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import struct
 import tarfile
@@ -405,6 +406,44 @@ def test_a_few_unreadable_files_are_left_out_and_named(tmp_path):
     source = open_source(str(path), "all")
     assert len(source) == 198 and not {7, 100} & set(everything(source)[:, 0, 0, 0].tolist())
     assert "2 of 200" in source.notes[0] and "007.png" in source.notes[0]
+
+
+def cut_chunk(png):
+    """A PNG whose pixels are longer than they say: Pillow calls that a syntax error when it decodes them."""
+    return png[:36] + bytes([png[36] ^ 16]) + png[37:]
+
+
+def test_a_picture_that_cannot_be_decoded_is_left_out_and_named(tmp_path):
+    path = folder_of(tmp_path / "x", 200)
+    (path / "007.png").write_bytes(cut_chunk((path / "007.png").read_bytes()))
+    source = open_source(str(path), "all")
+    assert len(source) == 199 and "007.png (it is damaged or cut short (SyntaxError))" in source.notes[0]
+
+
+def test_a_damaged_member_of_an_archive_is_left_out_and_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as packed:
+        for file in sorted(folder_of(tmp_path / "x", 200).iterdir()):
+            packed.write(file, file.name)
+        at = packed.getinfo("007.png").header_offset
+    raw = bytearray((tmp_path / "x.zip").read_bytes())
+    raw[at + 80] ^= 255
+    (tmp_path / "x.zip").write_bytes(raw)
+    source = open_source(str(tmp_path / "x.zip"), "all")
+    assert len(source) == 199 and "007.png (it cannot be read (BadZipFile))" in source.notes[0]
+
+
+def test_a_compressed_archive_that_is_damaged_is_refused(tmp_path):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        entry = tarfile.TarInfo("0.png")
+        entry.size = 30_000
+        tar.addfile(entry, io.BytesIO(np.random.default_rng(0).bytes(entry.size)))
+    raw = bytearray(lzma.compress(packed.getvalue()))
+    raw[10_000:20_000:40] = bytes(250)
+    (tmp_path / "x.tar.xz").write_bytes(raw)
+    assert "x.tar.xz is a damaged archive" in refusal(tmp_path / "x.tar.xz")
+    (tmp_path / "y.tar.xz").write_bytes(raw[:20] + bytes(1000))  # not even its beginning can be read
+    assert "y.tar.xz" in refusal(tmp_path / "y.tar.xz")
 
 
 # --- bad input: one sentence, nothing left behind -----------------------------------------------------------------------

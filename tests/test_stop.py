@@ -410,3 +410,18 @@ def test_the_end_of_the_process_is_not_interrupted_and_the_list_of_fonts_is_no_n
     code = code.replace("code = process.entry()", "try: process.entry()\nexcept SystemExit: pass")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stderr.strip().endswith("RuntimeError") and "font" not in done.stderr
+
+
+def test_an_interrupt_that_no_command_heard_is_one_line(monkeypatch, capsys) -> None:
+    """While modules are still read, say: main() has not begun."""
+    import wgan.__main__ as program
+
+    def interrupt() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("wgan.cli.main", interrupt)
+    monkeypatch.setattr(program.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    assert program.entry() == 130
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1 and "interrupted" in said.err
