@@ -57,6 +57,8 @@ FAMILIES = {
     "--latent 8 --critic-schedule constant --n-critic 2",
     "batch norm in both": f"arjovsky-mnist {CONV} --critic-schedule constant --n-critic 2",
     "adaptive augmentation": f"mnist {CONV} --augment-target 0.3",
+    "residual networks": "mnist --generator resnet --generator-layers '/ 8 6x2 6x2 / k3' --critic resnet "
+    "--critic-layers '6x2 8x2 /' --latent 8",
     "toy, penalty": "gulrajani-ring --generator-layers 16 --critic-layers 16 --n-critic 2",
 }
 PLACES = [
