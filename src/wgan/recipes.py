@@ -189,11 +189,13 @@ _POINTS = {
     **_TOY,
     "generator_layers": "128 128 128",
     "critic_layers": "128 128 128",
-    "penalty_weight": 1.0,
+    "batch": 512,
+    "penalty_weight": 0.3,
     "lr": 2e-3,
     "lr_decay": "linear",
-    "n_critic": 2,
+    "n_critic": 3,
     "ema": 0.995,
+    "steps": 5000,
 }
 
 _FOLLOW = {"generator_layers": "auto", "critic_layers": "auto", "lr_decay": "linear"}
