@@ -322,8 +322,8 @@ def test_wrong_split_and_seed() -> None:
         open_source("ring", seed=-1)
 
 
-def test_every_name_opens_and_keeps_its_spec() -> None:
-    assert list(SOURCES) == ["mnist", "stacked-mnist", "ring", "grid", "swissroll"]
+def test_every_name_opens_and_keeps_its_spec(fashion: Path) -> None:
+    assert list(SOURCES) == ["mnist", "stacked-mnist", "fashion", "ring", "grid", "swissroll"]
     for name in SOURCES:
         source = open_source(name, "test")
         assert (source.name, source.split) == (name, "test")
