@@ -30,6 +30,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from speed import processor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -218,14 +219,6 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def processor() -> str:
-    """Return the model of this machine's processor."""
-    with suppress(OSError):
-        names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-        return names[0].partition(":")[2].strip() if names else platform.machine()
-    return platform.machine()
-
-
 def main() -> int:
     """Measure, project, write benchmarks/results/scaling.json and print both."""
     parser = argparse.ArgumentParser(description="step time of 1 and 2 processes, and a projection on paper")
@@ -243,7 +236,7 @@ def main() -> int:
     report: dict[str, Any] = {
         "date": date.today().isoformat(),
         "command": shlex.join(["python", "benchmarks/scaling.py", *sys.argv[1:]]),
-        "machine": f"{platform.system()} {processor()}, {os.cpu_count()} cores, nothing else running",
+        "machine": f"{platform.system()}, {processor()}",
         "versions": versions(),
         "on paper": {"rates": RATES, "gpu": GPU},
         "recipes": {},

@@ -24,9 +24,10 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def under(part: dict[str, Any]) -> str:
-    """Return the line that says when, on what and by which command a part was measured."""
-    return f"{part['date']}, {part['machine']}, torch {part['versions']['torch']}: `{part['command']}`"
+def under(part: dict[str, Any], only_last: bool = False) -> str:
+    """Return the line that says when, on what and by which command a part was measured (or its last rows were)."""
+    last = " (the last of several calls, some systems in each)" if only_last else ""
+    return f"{part['date']}, {part['machine']}, torch {part['versions']['torch']}: `{part['command']}`{last}"
 
 
 def fraction(part: dict[str, Any]) -> str:
@@ -70,7 +71,8 @@ def published(part: dict[str, Any]) -> str:
         )
         for system, r in sorted(part["result"].items())
     ]
-    return f"{table(('system', 'recipe', 'published, s a step', '`wgan`, s a step', 'ratio', 'target'), rows)}\n\n{under(part)}"
+    heads = ("system", "recipe", "published, s a step", "`wgan`, s a step", "ratio", "target")
+    return f"{table(heads, rows)}\n\n{under(part, only_last=True)}"
 
 
 def rest(report: dict[str, Any]) -> str:

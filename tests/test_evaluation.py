@@ -259,6 +259,7 @@ def test_both_checkpoints_are_measured_and_the_watcher_is_told_how_far_it_is(rin
     assert [r["about"]["checkpoint"] for r in report.results] == ["last", "best"]
     assert [r["about"]["step"] for r in report.results] == [2, 1]
     assert report.figure("sliced-w1").value != report.figure("sliced-w1", "best").value
+    assert report.figure("sliced-w1").extractor == "columns"  # points have no pixels
     making = ("making 100 samples", 0, 0)
     assert told == [
         making, ("modes", 0, 4), ("sliced-w1", 1, 4), ("finished", 2, 4),

@@ -126,11 +126,12 @@ class Work:
         return {"about": dict(subject.about), "figures": figures, "measured": measured}
 
     def figures(self, measured: Measured, name: str) -> list[Figure]:
-        """Return the figures of one metric, each with the sha256 of its extractor."""
+        """Return the figures of one metric, each with its space and the sha256 of its extractor."""
         self.say(name)
         found = list(MEASURES[name].function(measured))
         self.done += 1
-        return [replace(f, sha256=measured.hashes.get(f.extractor)) for f in found]
+        hashes = measured.hashes
+        return [replace(f, extractor=f.extractor or measured.space, sha256=hashes.get(f.extractor)) for f in found]
 
     def applicable(self, measured: Measured) -> list[str]:
         """Return the wanted metrics, or all that apply; WganError with the reason when a wanted one does not."""

@@ -20,7 +20,7 @@ from wgan.measured import SMALL, Figure, Measure, Measured, bootstrap, flat, len
 from wgan.metrics.certified import Bracket, EvaluationCritic, certify, sample_bracket
 from wgan.metrics.coverage import prdc
 from wgan.metrics.distances import fid, kid, relative_fid, scaled_fid, sliced_w1
-from wgan.metrics.random_features import extractor_name, random_features
+from wgan.metrics.random_features import extractor_name
 
 Rows = NDArray[np.float32]
 PRDC = 5000  # samples of each side for neighbour balls
@@ -62,31 +62,22 @@ def prdc_figures(m: Measured) -> Iterator[Figure]:
         fake, real, floor = m.features, m.real_features("held_out"), m.real_features("floor")
     else:
         fake, real, floor = flat(m.fakes), flat(m.reals.held_out[0]), flat(m.reals.floor[0])
-    space = lenet_name() if m.is_digits else "pixels" if m.is_image else "columns"
-    yield from prdc_of(m, fake, real, floor, space)
+    yield from prdc_of(m, fake, real, floor, lenet_name() if m.is_digits else m.space)
 
 
 def random_fid_figures(m: Measured) -> Iterator[Figure]:
     """The Fréchet distance over the reference's total variance, in the features of a network with random weights."""
-    real, floor = random_features_of(m, "held_out"), random_features_of(m, "floor")
-    fake, c, h, w = random_features(m.fakes), *m.fakes.shape[1:]
+    fake, real, floor = m.random_features, m.real_random_features("held_out"), m.real_random_features("floor")
     spread = bootstrap(lambda some: relative_fid(some, real), fake)
     base = m.of_reals("floor fid-random", lambda: relative_fid(floor, real))
-    x = extractor_name(c, h, w)
+    x = extractor_name(*m.fakes.shape[1:])
     yield Figure("random-relative-fid", relative_fid(fake, real), spread, base, None, len(fake), len(real), x)
 
 
 def random_figures(m: Measured) -> Iterator[Figure]:
     """Precision, recall, density and coverage of images in the features of a network with random weights."""
-    real, floor = random_features_of(m, "held_out")[:PRDC], random_features_of(m, "floor")[:PRDC]
-    c, h, w = m.fakes.shape[1:]
-    yield from prdc_of(m, random_features(m.fakes[:PRDC]), real, floor, extractor_name(c, h, w), "random-")
-
-
-def random_features_of(m: Measured, part: str) -> Rows:
-    """Features of the held-out or floor reals by the network with random weights."""
-    x = m.reals.held_out[0] if part == "held_out" else m.reals.floor[0]
-    return m.of_reals(f"random features {part}", lambda: random_features(x))
+    fake, real, floor = m.random_features, m.real_random_features("held_out"), m.real_random_features("floor")
+    yield from prdc_of(m, fake, real, floor, extractor_name(*m.fakes.shape[1:]), "random-")
 
 
 def prdc_of(m: Measured, fake: Rows, real: Rows, floor: Rows, space: str, prefix: str = "") -> Iterator[Figure]:
@@ -129,7 +120,7 @@ def bracket_figures(m: Measured) -> Iterator[Figure]:
     notes = {
         "cross_slope": ("w1-cross-slope", "a lower bound on exact-w1 by the slope of an evaluation critic"),
         "c_transform": ("w1-c-transform", "a tighter lower bound on exact-w1 by the same critic"),
-        "exact": ("exact-w1", "prefers blur to reality: read it beside its floor"),
+        "exact": ("exact-w1", "prefers blur to reality: read it beside its floor" if m.is_image else ""),
     }
     for field, (name, note) in notes.items():
         better = "lower" if field == "exact" else "none"

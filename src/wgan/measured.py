@@ -17,7 +17,7 @@ from wgan.metrics.classifier import fit_classifier
 from wgan.metrics.features import classify, features, lenet_card
 from wgan.metrics.inception import Extractor, inception_features
 from wgan.metrics.memorisation import Memorisation, memorisation
-from wgan.metrics.random_features import extractor_hash, extractor_name
+from wgan.metrics.random_features import extractor_hash, extractor_name, random_features
 from wgan.subjects import Reals, Subject
 
 Computed = TypeVar("Computed")
@@ -38,7 +38,7 @@ class Figure:
     floor_spread: float | None = None
     n_fake: int = 0
     n_real: int = 0
-    extractor: str = "pixels"
+    extractor: str = ""  # what reads the samples; nothing = the samples' own numbers, see Measured.space
     better: str = "lower"
     note: str = ""
     per_class: dict[str, float] | None = None  # the same figure for each class, by name
@@ -66,6 +66,11 @@ class Measured:
         return self.fakes.dim() == 4
 
     @property
+    def space(self) -> str:
+        """What the samples' own numbers are called."""
+        return "pixels" if self.is_image else "columns"
+
+    @property
     def is_digits(self) -> bool:
         """Whether the shipped digit classifier applies."""
         return self.reals.test.name.partition(":")[0] == "mnist" and tuple(self.fakes.shape[1:]) == (1, 28, 28)
@@ -74,6 +79,11 @@ class Measured:
     def features(self) -> NDArray[np.float32]:
         """Classifier features of the fakes."""
         return features(self.fakes)
+
+    @functools.cached_property
+    def random_features(self) -> NDArray[np.float32]:
+        """Features of the fakes by a network with random weights."""
+        return random_features(self.fakes)
 
     @functools.cached_property
     def predicted(self) -> NDArray[np.int64]:
@@ -148,6 +158,11 @@ class Measured:
         """Classifier features of the held-out or floor reals."""
         x = self.reals.held_out[0] if part == "held_out" else self.reals.floor[0]
         return self.of_reals(f"features {part}", lambda: features(x))
+
+    def real_random_features(self, part: str) -> NDArray[np.float32]:
+        """Features of the held-out or floor reals by a network with random weights."""
+        x = self.reals.held_out[0] if part == "held_out" else self.reals.floor[0]
+        return self.of_reals(f"random features {part}", lambda: random_features(x))
 
 
 @dataclass(frozen=True)
