@@ -229,8 +229,20 @@ RECIPES: dict[str, Recipe] = {
         "wgan's own default", "clothes by class (Fashion-MNIST)", "5", "not measured", {**_OWN, "data": "fashion"}
     ),
     "stacked-mnist": Recipe("wgan's own", "three digits in one picture: 1,000 modes", "?", "not measured", _STACKED),
-    "ring": Recipe("wgan's own", "8 Gaussians on a ring (PacGAN's)", "2", "not measured", {**_POINTS, "data": "ring"}),
-    "grid": Recipe("wgan's own", "25 Gaussians on a grid (PacGAN's)", "2", "not measured", {**_POINTS, "data": "grid"}),
+    "ring": Recipe(
+        "wgan's own",
+        "8 Gaussians on a ring (PacGAN's)",
+        "1.3",
+        "8 of 8 modes, 96 % within 3 sigma",
+        {**_POINTS, "data": "ring"},
+    ),
+    "grid": Recipe(
+        "wgan's own",
+        "25 Gaussians on a grid (PacGAN's)",
+        "1.4",
+        "25 of 25 modes, 94 % within 3 sigma",
+        {**_POINTS, "data": "grid"},
+    ),
     "images": Recipe(
         "wgan's own", "your own images: networks that follow their size", "", "depends on the data", _IMAGES
     ),
