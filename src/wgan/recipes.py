@@ -228,7 +228,9 @@ RECIPES: dict[str, Recipe] = {
     "fashion": Recipe(
         "wgan's own default", "clothes by class (Fashion-MNIST)", "5", "not measured", {**_OWN, "data": "fashion"}
     ),
-    "stacked-mnist": Recipe("wgan's own", "three digits in one picture: 1,000 modes", "?", "not measured", _STACKED),
+    "stacked-mnist": Recipe(
+        "wgan's own", "three digits in one picture: 1,000 modes", "≤ 39", "1,000 modes, KL 0.072 (real 0.025)", _STACKED
+    ),
     "ring": Recipe(
         "wgan's own",
         "8 Gaussians on a ring (PacGAN's)",
