@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import numpy as np
 import pytest
 import torch
@@ -301,3 +303,13 @@ def test_duplicates_are_found_by_bytes_not_by_checksum(tmp_path, monkeypatch):
     monkeypatch.setattr("wgan.data.store.zlib.crc32", lambda data: 1)  # every checksum collides
     np.save(tmp_path / "x.npy", x)
     assert inspection.duplicates(prepared(str(tmp_path / "x.npy"), Options())) == 2
+
+
+def test_the_suggestion_for_sides_that_no_family_makes_has_a_size_and_can_be_trained(tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    np.save("odd.npy", np.random.default_rng(0).integers(0, 256, (60, 25, 30), np.uint8))
+    (line,) = [line for line in command("data", "odd.npy", "--no-measure").out.splitlines() if "wgan train" in line]
+    assert "--size 24 " in line
+    words = shlex.split(line.partition("wgan train")[2])
+    assert command("train", *words, "--dry-run").code == 0
+    assert "--size" not in command("data", "mnist", "--no-measure").out

@@ -123,6 +123,9 @@ def advice(spec: str, source: Source, given: dict[str, str], measured: bool) -> 
     changes: dict[str, object] = {**given, "data": spec}
     if source.is_image:
         yield from warnings(source)
+        if any(side % 4 for side in source.shape[1:]):  # no family makes such sides
+            changes["size"] = max(8, min(source.shape[1:]) // 4 * 4)
+            source = open_source(spec, "train", options=data_options(Config().replace(**given, size=changes["size"])))
         changes["steps"] = steps_for(max(source.shape[1:]))
         if len(source) < FEW:
             changes["augment"] = 1.0 if len(source) < VERY_FEW else 0.5
