@@ -181,6 +181,11 @@ def test_a_table_is_standardised_by_its_training_rows(tmp_path, delimiter):
     assert "always" in train.notes[0]
 
 
+def test_labels_none_of_a_table_is_no_columns_name(tmp_path):
+    path = table(tmp_path / "x.csv", [r[:2] for r in rows()], NAMES[:2])
+    assert open_source(str(path), options=Options(labels="none")).classes == 0
+
+
 def test_units_bring_every_row_back(tmp_path):
     source = open_source(str(table(tmp_path / "x.csv", rows())), "all", options=Options(labels="colour"))
     back = source.units.restore(everything(source).numpy())

@@ -129,7 +129,9 @@ def test_the_cameras_orientation_is_honoured(orientation, stored):
     assert (decoded(picture, 1, size=(8, 8), exif=exif)[0] == halves()).all()
 
 
-@pytest.mark.parametrize(("tag", "size"), [(1, (12, 8)), (3, (12, 8)), (6, (8, 12)), (8, (8, 12)), (77, (12, 8))])
+@pytest.mark.parametrize(
+    ("tag", "size"), [(1, (12, 8)), (3, (12, 8)), (4, (12, 8)), (5, (8, 12)), (6, (8, 12)), (8, (8, 12)), (77, (12, 8))]
+)
 def test_the_header_tells_the_turned_size(tag, size):
     exif = Image.Exif()
     exif[0x0112] = tag
@@ -407,6 +409,13 @@ def test_a_few_unreadable_files_are_left_out_and_named(tmp_path):
     source = open_source(str(path), "all")
     assert len(source) == 198 and not {7, 100} & set(everything(source)[:, 0, 0, 0].tolist())
     assert "2 of 200" in source.notes[0] and "007.png" in source.notes[0]
+
+
+def test_three_of_two_hundred_unreadable_files_are_too_many(tmp_path):
+    path = folder_of(tmp_path / "x", 200)
+    for name in ("007.png", "100.png", "101.png"):
+        (path / name).write_bytes(b"")
+    assert "3 of 200 images" in refusal(path) and "more than 1 %" in refusal(path)
 
 
 def cut_chunk(png):

@@ -170,6 +170,16 @@ def test_flips_mirror_about_half_of_the_real_images_only(photos):
     assert torch.equal(fake, same)
 
 
+def test_half_of_the_images_are_mirrored(photos):
+    source = open_source(str(photos))
+    config = Config(data=str(photos), batch=8, generator_layers="auto", critic_layers="auto", flip=1)
+    players = make_players(config, make_engine("cpu", "fp32", 1), source)
+    x = torch.zeros(4000, 1, 1, 2)
+    x[..., 0] = 1
+    share = players.mirror(x, 0)[:, 0, 0, 1].mean()
+    assert abs(share - 0.5) < 5 * (0.25 / 4000) ** 0.5  # five standard errors
+
+
 @pytest.mark.parametrize("option", ["flip", "augment"])
 def test_vectors_have_neither(option):
     with pytest.raises(WganError, match="are for images"):
