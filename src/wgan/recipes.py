@@ -226,7 +226,11 @@ RECIPES: dict[str, Recipe] = {
         _OWN,
     ),
     "fashion": Recipe(
-        "wgan's own default", "clothes by class (Fashion-MNIST)", "5", "not measured", {**_OWN, "data": "fashion"}
+        "wgan's own default",
+        "clothes by class (Fashion-MNIST)",
+        "≤ 11",
+        "CAS 85.9 % (real 88.7), 5,000 steps",
+        {**_OWN, "data": "fashion"},
     ),
     "stacked-mnist": Recipe(
         "wgan's own", "three digits in one picture: 1,000 modes", "≤ 39", "1,000 modes, KL 0.072 (real 0.025)", _STACKED
