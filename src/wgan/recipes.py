@@ -8,6 +8,7 @@ from typing import Any
 
 from wgan.config import Config
 from wgan.errors import unknown
+from wgan.published import ARJOVSKY, GULRAJANI_MNIST, S0, S1, S2, S3, S4, TOY, UNCONDITIONAL
 
 
 @dataclass(frozen=True)
@@ -21,172 +22,23 @@ class Recipe:
     changes: Mapping[str, Any]
 
 
+_RATES = {"lr": 1e-3, "critic_lr": 2e-3, "lr_decay": "linear"}
 _OWN = {
-    "lr": 1e-3,
-    "critic_lr": 2e-3,
-    "lr_decay": "linear",
+    **_RATES,
     "class_critic": 1.0,
     "class_generator": 0.2,
     "class_on": "real",
 }
-_UNCONDITIONAL = {"conditioning": "none", "critic_conditioning": "none"}
-_CLIP = {
-    **_UNCONDITIONAL,
-    "objective": "wgan-clip",
-    "optimizer": "rmsprop",
-    "lr": 5e-5,
-    "clip": 0.01,
-    "n_critic": 5,
-    "ema": 0.0,
-}
-_KERAS = {**_CLIP, "optimizer": "rmsprop-keras", "critic_update": "separate"}
-_KERAS_2 = {**_KERAS, "optimizer": "rmsprop-keras2"}
-
-_S0 = {
-    **_KERAS,
-    "data": "mnist:5",
-    "batch": 32,
-    "generator_batch": 64,
-    "latent": 50,
-    "generator_layers": "/ 128n0 128k4x2 128k4x2 / k7",
-    "generator_activation": "lrelu:0.2",
-    "generator_init": 0.03,
-    "critic_layers": "64k4x2 64k4x2 /",
-    "critic_norm": "batch",
-    "critic_init": 0.02,
-    "clip_scope": "conv",
-    "norm_momentum": 0.01,
-    "norm_eps": 1e-3,
-    "steps": 840,
-    "sample_every": 84,
-    "evaluate_every": 84,
-}
-_S1 = {
-    **_CLIP,
-    "generator": "mlp",
-    "generator_layers": "256 512 1024",
-    "generator_norm": "none",
-    "critic": "mlp",
-    "critic_layers": "512 256",
-    "latent": 100,
-    "generator_latents": "last",
-    "steps": 9380,
-    "sample_every": 500,
-    "evaluate_every": 2000,
-}
-_S2 = {
-    **_KERAS_2,
-    "split": "all",
-    "batch": 100,
-    "latent": 100,
-    "conditioning": "product",
-    "generator_layers": "1024 / 128 256k5x2 128k5x2 / k2",
-    "generator_norm": "none",
-    "generator_activation": "lrelu:0.3",
-    "generator_init": 0.02,
-    "upsample": "nearest",
-    "critic_layers": "32k3p2 64k3 128k3p2 256k3 /",
-    "critic_activation": "lrelu:0.3",
-    "critic_init": 0.02,
-    "dropout": 0.3,
-    "class_critic": 1.0,
-    "class_generator": 1.0,
-    "critic_schedule": "warm-100",
-    "steps": 20000,
-    "sample_every": 250,
-    "seed": 777,
-}
-_S3 = {
-    **_KERAS_2,
-    "latent": 100,
-    "generator_layers": "/ 512n0a0 128k3x2 64k3 / k3x2",
-    "generator_activation": "relu-cap:0.2",
-    "critic_layers": "64k3x2n0 128k3x2 256k3x2 512k3 /",
-    "critic_norm": "batch",
-    "norm_momentum": 0.2,
-    "norm_eps": 1e-3,
-    "sampling": "sequential",
-    "real_batches": "shared",
-    "generator_latents": "last",
-    "steps": 93800,
-    "sample_every": 938,
-    "clip_scope": "all+norm",
-    "critic_statistics": "running",
-}
-_S4 = {
-    **_CLIP,
-    "generator": "mlp",
-    "generator_layers": "128 256",
-    "generator_norm": "none",
-    "critic": "mlp",
-    "critic_layers": "256 128",
-    "latent": 100,
-    "real_batches": "shared",
-    "steps": 9380,
-    "sample_every": 500,
-    "evaluate_every": 2000,
-}
-_GULRAJANI_MNIST = {
-    **_UNCONDITIONAL,
-    "generator_layers": "/ 256n0 128k5 64k5x2 / k5x2",
-    "generator_norm": "none",
-    "critic_layers": "64k5x2 128k5x2 256k5x2 /",
-    "critic_activation": "lrelu:0.2",
-    "batch": 50,
-    "objective": "wgan-gp",
-    "penalty_weight": 10.0,
-    "lr": 1e-4,
-    "beta1": 0.5,
-    "beta2": 0.9,
-    "n_critic": 5,
-    "ema": 0.0,
-    "steps": 4000,
-}
-_TOY = {
-    **_UNCONDITIONAL,
-    "generator": "mlp",
-    "generator_layers": "512 512 512",
-    "generator_norm": "none",
-    "critic": "mlp",
-    "critic_layers": "512 512 512",
-    "critic_activation": "relu",
-    "latent": 2,
-    "batch": 256,
-    "objective": "wgan-gp",
-    "penalty_weight": 0.1,
-    "lr": 1e-4,
-    "beta1": 0.5,
-    "beta2": 0.9,
-    "n_critic": 5,
-    "ema": 0.0,
-    "steps": 6000,
-    "sample_every": 250,
-}
-_ARJOVSKY = {
-    **_CLIP,
-    "latent": 100,
-    "generator_layers": "/ 256 128k4x2 / k4x2",
-    "generator_init": 0.02,
-    "critic_layers": "64k4x2n0 128k4x2 256k4x2 /",
-    "critic_norm": "batch",
-    "critic_init": 0.02,
-    "critic_schedule": "warm-100",
-    "steps": 4000,
-    "sample_every": 250,
-}
-
 _STACKED = {
-    **_UNCONDITIONAL,
+    **UNCONDITIONAL,
+    **_RATES,
     "data": "stacked-mnist",
-    "lr": 1e-3,
-    "critic_lr": 2e-3,
-    "lr_decay": "linear",
     "steps": 20000,
     "sample_every": 1000,
     "evaluate_every": 2000,
 }
 _POINTS = {
-    **_TOY,
+    **TOY,
     "generator_layers": "128 128 128",
     "critic_layers": "128 128 128",
     "batch": 512,
@@ -260,54 +112,52 @@ RECIPES: dict[str, Recipe] = {
         "fives, clipping",
         "6",
         "relative-fid 0.75 ± 0.01 (fives only)",
-        _S0,
+        S0,
     ),
     "mlp-clip": Recipe(
-        "Deep Learning with PyTorch, GAN, WGAN", "digits, MLPs, clipping", "≤ 11", "relative-fid 0.36 ± 0.003", _S1
+        "Deep Learning with PyTorch, GAN, WGAN", "digits, MLPs, clipping", "≤ 11", "relative-fid 0.36 ± 0.003", S1
     ),
     "ac-clip": Recipe(
         "Wasserstein GAN in Keras (2017)",
         "digits by class, auxiliary classifier, clipping",
         "days",
         "not measured",
-        _S2,
+        S2,
     ),
     "deep-conv-clip": Recipe(
-        "Wasserstein GAN with MNIST, Part 6 (2020)", "digits, deep critic, clipping", "days", "not measured", _S3
+        "Wasserstein GAN with MNIST, Part 6 (2020)", "digits, deep critic, clipping", "days", "not measured", S3
     ),
-    "small-mlp-clip": Recipe(
-        "WGAN in PyTorch", "digits, small MLPs, clipping", "≤ 4", "relative-fid 0.31 ± 0.003", _S4
-    ),
+    "small-mlp-clip": Recipe("WGAN in PyTorch", "digits, small MLPs, clipping", "≤ 4", "relative-fid 0.31 ± 0.003", S4),
     "small-mlp-gp": Recipe(
         "WGAN in PyTorch, its extension",
         "the same, gradient penalty",
         "7",
         "relative-fid 0.27 ± 0.004",
-        {**_S4, "objective": "wgan-gp"},
+        {**S4, "objective": "wgan-gp"},
     ),
     "small-mlp-gan": Recipe(
         "WGAN in PyTorch, its comparison",
         "the same, standard GAN",
         "5",
         "relative-fid 1.75 ± 0.01",
-        {**_S4, "objective": "gan"},
+        {**S4, "objective": "gan"},
     ),
-    "arjovsky-mnist": Recipe("Arjovsky 2017 and its code", "digits, DCGAN, clipping", "?", "not measured", _ARJOVSKY),
+    "arjovsky-mnist": Recipe("Arjovsky 2017 and its code", "digits, DCGAN, clipping", "?", "not measured", ARJOVSKY),
     "gulrajani-mnist": Recipe(
-        "Gulrajani 2017 and its code", "digits, gradient penalty", "?", "not measured", _GULRAJANI_MNIST
+        "Gulrajani 2017 and its code", "digits, gradient penalty", "?", "not measured", GULRAJANI_MNIST
     ),
     "gulrajani-ring": Recipe(
         "Gulrajani 2017",
         "8 Gaussians on a ring",
         "25",
         "8 of 8 modes, 35 % within 3 sigma, at 2,000 steps",
-        {**_TOY, "data": "ring:gulrajani"},
+        {**TOY, "data": "ring:gulrajani"},
     ),
     "gulrajani-grid": Recipe(
-        "Gulrajani 2017", "25 Gaussians on a grid", "≤ 25", "not measured", {**_TOY, "data": "grid:gulrajani"}
+        "Gulrajani 2017", "25 Gaussians on a grid", "≤ 25", "not measured", {**TOY, "data": "grid:gulrajani"}
     ),
     "gulrajani-swissroll": Recipe(
-        "Gulrajani 2017", "a swiss roll", "≤ 25", "not measured", {**_TOY, "data": "swissroll:gulrajani"}
+        "Gulrajani 2017", "a swiss roll", "≤ 25", "not measured", {**TOY, "data": "swissroll:gulrajani"}
     ),
 }
 
