@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -157,14 +158,31 @@ def test_the_flag_starts_as_many_as_it_says(monkeypatch: pytest.MonkeyPatch, rin
         assert cli.main([*words, "--processes", "2", "--timeout", "-1"]) == 2 and not started
 
 
-def test_the_flag_makes_the_samples_of_one(conditional_run: Path, tmp_path: Path) -> None:
-    """The whole of `wgan sample --processes 2`, through torchrun's agent."""
+ENDS = {
+    "quietly": "",
+    "badly": """import atexit, os
+if os.environ.get("RANK") == "0":
+    atexit.register(open, os.path.join(os.path.dirname(__file__), "end"), "w")  # here a connection's thread may abort
+if (os.environ.get("RANK"), os.environ.get("TORCHELASTIC_RESTART_COUNT")) == ("1", "0"):
+    os._exit = lambda code: os.abort()  # when all is done
+""",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_the_flag_makes_the_samples_of_one(
+    end: str, conditional_run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The whole of `wgan sample --processes 2`, through torchrun's agent, however its processes end."""
     words = ["sample", str(conditional_run), "-n", "250", "--out"]
     assert cli.main([*words, str(tmp_path / "one.npz")]) == 0
+    (tmp_path / "sitecustomize.py").write_text(ENDS[end])
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     line = [sys.executable, "-m", "wgan", *words, str(tmp_path / "two.npz"), "--processes", "2"]
     done = subprocess.run(line, capture_output=True, text=True, timeout=600, check=False)
     assert (done.returncode, done.stdout) == (0, f"250 samples in {tmp_path}/two.npz\n"), done.stderr
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    assert not (tmp_path / "end").exists()
 
 
 def test_two_processes_measure_the_figures_of_one(ring_run: Path, tmp_path: Path) -> None:

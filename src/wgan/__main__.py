@@ -32,7 +32,8 @@ def entry() -> int:
         from wgan import launch
         from wgan.cli import main
 
-        return 0 if launch.is_over() else launch.settled(main())
+        code = 0 if launch.is_over() else launch.settled(main())
+        return launch.leave(code) if launch.in_group() else code
     except KeyboardInterrupt:
         return interrupted()
     finally:

@@ -10,10 +10,11 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 from wgan.errors import WganError
 
-OUTCOME = "WGAN_OUTCOME"  # file in which a worker leaves an exit code that no new start would change
+OUTCOME = "WGAN_OUTCOME"  # file in which a worker leaves an exit code that no new start would change or better
 MOST = 1024
 
 
@@ -48,9 +49,11 @@ def launch(words: Sequence[str], processes: int, restarts: int) -> int:
             rank, first = error.get_first_failure()
             how = f"was ended by {first.signal_name()}" if first.exitcode < 0 else f"ended with code {first.exitcode}"
             sys.stdout.flush()
-            print(
-                f"wgan: process {rank} {how}, after {restarts} restarts; the last checkpoint is kept", file=sys.stderr
-            )
+            if not is_over():  # or it died when all was done
+                print(
+                    f"wgan: process {rank} {how}, after {restarts} restarts; the last checkpoint is kept",
+                    file=sys.stderr,
+                )
             code = 1
         finally:
             del os.environ[OUTCOME]
@@ -85,9 +88,23 @@ def is_over() -> bool:
 
 
 def settled(code: int) -> int:
-    """Leave an exit code that no new start would change, a mistake or a signal, for `launch`; return what to exit with."""
-    if OUTCOME not in os.environ or code not in (2, 130, 143):
+    """Leave for `launch` an exit code that no new start would change or better; return what to exit with.
+
+    A mistake, a signal, or that rank 0, the one that writes, has done its work.
+    """
+    if OUTCOME not in os.environ or code not in (2, 130, 143) and (code or rank()):
         return code
     with suppress(FileExistsError), open(os.environ[OUTCOME], "x") as file:
         file.write(str(code))
     return 0
+
+
+def leave(code: int) -> NoReturn:
+    """End this process of a group at once: the interpreter's own end can abort on a thread of the connections.
+
+    C++ ends a program whose thread is still joinable with "terminate called without an active exception".
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # a reader that went away
+            stream.flush()
+    os._exit(code)
