@@ -92,7 +92,7 @@ def settled(code: int) -> int:
 
     A mistake, a signal, or that rank 0, the one that writes, has done its work.
     """
-    if OUTCOME not in os.environ or code not in (2, 130, 143) and (code or rank()):
+    if OUTCOME not in os.environ or (code not in (2, 130, 143) and (code or rank())):
         return code
     with suppress(FileExistsError), open(os.environ[OUTCOME], "x") as file:
         file.write(str(code))
