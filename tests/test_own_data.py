@@ -330,7 +330,7 @@ def test_an_interrupted_preparation_goes_on_where_it_was(tmp_path, monkeypatch):
     path = folder_of(tmp_path / "x", 60)
     whole = everything(open_source(str(path), "all"))
     monkeypatch.setenv("WGAN_CACHE", str(tmp_path / "other"))
-    monkeypatch.setattr(store, "COMMIT", 7)
+    monkeypatch.setattr(store, "COMMIT", 0.0)
     seen = []
     original = pictures.decode
 

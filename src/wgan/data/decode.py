@@ -154,4 +154,5 @@ def resize(picture: Image.Image, frame: Frame) -> Image.Image:
 
 def as_planes(picture: Image.Image) -> NDArray[np.uint8]:
     """Return a grey or RGB picture as uint8 [C, H, W]."""
-    return np.stack([np.asarray(band) for band in picture.split()])  # split() is much faster than NumPy's transpose
+    planes = b"".join(band.tobytes() for band in picture.split())  # much faster than NumPy's transpose, or its stack
+    return np.frombuffer(planes, np.uint8).reshape(-1, picture.height, picture.width)

@@ -25,7 +25,7 @@ from wgan.errors import WganError
 
 LARGE = 128  # pixels: pictures that are all alike and no larger stay as they are
 WAITING = 1 << 28  # bytes of files of an archive that are read and not yet decoded
-TOGETHER = 8  # files in one job of a thread
+TOGETHER = 32  # files in one job of a thread
 SHARE_BAD = 0.01  # of unreadable files; more are refused
 
 Result = TypeVar("Result")
@@ -162,7 +162,7 @@ def each(members: Members, jobs: Any, function: Callable[[Any], Result]) -> Iter
         warnings.simplefilter("ignore")
         for part in together(members, jobs):
             coming = sum(members.files[i].size for i in part)
-            while waiting and (len(waiting) > 2 * workers or coming + sum(size for size, _ in waiting) > WAITING):
+            while waiting and (len(waiting) > 4 * workers or coming + sum(size for size, _ in waiting) > WAITING):
                 yield from waiting.popleft()[1].result()
             # no name for what is read: it would live until the next is there
             waiting.append((coming, pool.submit(work, part, [_bytes(members, i) for i in part])))

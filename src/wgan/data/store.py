@@ -10,6 +10,7 @@ import json
 import math
 import os
 import shutil
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +27,7 @@ from wgan.data.members import shown
 from wgan.errors import WganError
 
 FORMAT = 1  # of the prepared files; raised when preparation changes what it makes
-COMMIT = 512  # rows between two moments at which what was written counts as done
+COMMIT = 2.0  # seconds between two moments at which what was written counts as done
 TODO, DONE, BAD = 0, 1, 2
 
 
@@ -160,13 +161,15 @@ class Writer:
     def fill(self, results: Iterable[tuple[int, NDArray[Any] | str]], progress: Callable[[int], None]) -> None:
         """Write (row number, row) pairs; a text instead of a row says why it cannot be read."""
         with disk_errors(self.folder):
+            committed = time.monotonic()
             for done, (i, row) in enumerate(results, 1):
                 if isinstance(row, str):
                     self.state[i], self.reasons[i] = BAD, row
                 else:
                     self._write(i, row)
-                if done % COMMIT == 0:
+                if time.monotonic() - committed >= COMMIT:
                     self.commit()
+                    committed = time.monotonic()
                 progress(done)
             self.file.truncate(self.count * self.row_bytes)
             self.commit()
