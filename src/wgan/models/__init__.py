@@ -10,6 +10,7 @@ from wgan.config import Config
 from wgan.errors import WganError, unknown
 from wgan.models import auto, conv, mlp, resnet
 from wgan.models.layers import Chain, Style, initialise, spectral
+from wgan.models.slopes import input_gradient
 from wgan.rules import CONVOLUTIONAL
 
 MODELS = {
@@ -71,6 +72,10 @@ class Critic(nn.Module):
             if self.projection is not None:
                 score = score + (self.projection(y) * h).sum(1)
             return score, self.head(h) if self.head is not None else None
+
+    def slope(self, x: Tensor, y: Tensor | None = None) -> Tensor | None:
+        """x, y as above -> the gradient of the score in x [B, n]; None where autograd has to find it."""
+        return input_gradient(self.trunk, self.score, x, None if self.projection is None else self.projection(y))
 
 
 def build(config: Config, shape: tuple[int, ...], classes: int) -> tuple[Generator, Critic]:

@@ -50,6 +50,14 @@ def can_multiply(x: Tensor) -> bool:
     return known and torch.backends.mkldnn.is_available()
 
 
+def times(g: Tensor, weight: Tensor) -> Tensor:
+    """g [B, m], weight [m, n] -> g weight [B, n], as often differentiable as one likes: a gradient on its way to the input."""
+    if not can_multiply(g):
+        return g @ weight
+    made: Tensor = _Product.apply(g, weight.t(), g.dtype == torch.bfloat16)  # type: ignore[no-untyped-call]
+    return made
+
+
 def _product(a: Tensor, b: Tensor, bias: Tensor | None, half: bool) -> Tensor:
     """a [m, k], b [n, k] -> a b^T (+ bias) [m, n]."""
     if not half:
