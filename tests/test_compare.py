@@ -90,6 +90,15 @@ def test_the_three_architectures_of_images_are_an_mlp_and_convolutions_with_and_
                      "conv-plain": ("conv", "conv", "none", "none")}  # fmt: skip
 
 
+@pytest.mark.parametrize(("data", "weight"), [("grid", 1.0), ("mnist", 10.0)])
+def test_a_run_is_of_its_own_seed_data_and_steps_at_a_constant_rate(data, weight):
+    steps = {"gan": 150, "wgan-clip": 40, "wgan-gp": 30, "wgan-lp": 20}
+    for c in cells.cells(request(data=data), data == "mnist", steps):
+        config = c.config(data == "mnist")
+        assert (config.seed, config.data, config.steps) == (c.seed, c.data, steps[c.objective])
+        assert (config.lr_decay, config.penalty_weight, config.precision) == ("none", weight, "fp32")
+
+
 def test_the_plan_has_each_run_once_and_all_that_the_questions_need():
     found = cells.cells(request(), False, dict.fromkeys(FOUR, 100))
     assert len({c.name for c in found}) == len(found)
@@ -244,6 +253,20 @@ def test_stability_is_the_share_of_runs_within_twice_the_best():
     assert row["groups"]["shallow"]["reached"] == 0.0
     assert summary["collapse"]["grid: modes-reached"]["gan"]["mean"] == 23.5
     assert summary["collapse"]["ring: modes-reached"]["gan"] == {"mean": 24.9, "spread": None, "n": 1, "floor": 25.0}
+
+
+def test_the_last_figure_of_a_run_counts_and_not_its_best():
+    worse = cell("gan", 1.0, curve=[point(10, 3.0, 1.0), point(20, 2.0, 5.0)])
+    assert tally.final(worse) == 5.0 and tally.final({**worse, "failed": "nan"}) == math.inf
+    assert tally.share([worse], 4.0) == 0.0
+
+
+def test_runs_of_other_rates_do_not_count_for_quality_tracks_and_clipping():
+    other = cell("gan", 9.0, rate=3.0, parts=("rates",), tracks=-1.0, share_clipped=0.5)
+    summary = result_of([cell("gan", 1.0), other])["summary"]
+    assert summary["quality"]["gan"]["modes-reached"]["mean"] == 24.0
+    assert summary["tracks"]["gan"] == {"mean": 1.0, "spread": None, "n": 1}
+    assert summary["clipping"]["gan"]["share_clipped"]["n"] == 0
 
 
 def test_a_comparison_in_which_every_run_failed_has_no_threshold():
