@@ -635,6 +635,21 @@ def test_a_comparison_goes_on_where_it_was_and_gives_the_same_figures(tmp_path, 
     assert all(c["cpu_seconds"] > 0 for c in again["cells"])
 
 
+def test_a_run_that_was_stopped_half_way_is_trained_to_its_end(tmp_path, monkeypatch, tiny):
+    asked = tiny.replace(parts=("quality",))
+    whole = compare.compare(asked, tmp_path)
+    assert whole["steps"] == {"gan": 20} and whole["rate_factor"] == cells.POINT_RATE
+    folder = tmp_path / "runs" / whole["cells"][0]["name"]
+    for file in folder.glob("checkpoints/*20.*"):
+        file.unlink()
+    (folder / "comparison.json").unlink()
+    assert open_run(folder).step == 10
+    real, calls = compare.train, []
+    monkeypatch.setattr(compare, "train", lambda config, path: calls.append(path) or real(config, path))
+    again = compare.compare(asked, tmp_path)
+    assert calls == [folder] and open_run(folder).step == 20 and without_times(again) == without_times(whole)
+
+
 @pytest.mark.parametrize("damage", ["", "[]", '{"failed": ""}'])
 def test_a_reading_without_its_figures_is_made_again(tmp_path, tiny, damage):
     whole = compare.compare(tiny, tmp_path)
