@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from torch import Tensor
 
 from wgan.class_figures import (
     TOY,
@@ -22,7 +22,6 @@ from wgan.metrics.coverage import prdc
 from wgan.metrics.distances import fid, kid, relative_fid, scaled_fid, sliced_w1
 from wgan.metrics.random_features import extractor_name
 
-Rows = NDArray[np.float32]
 PRDC = 5000  # samples of each side for neighbour balls
 
 
@@ -59,10 +58,16 @@ def kid_figures(m: Measured) -> Iterator[Figure]:
 def prdc_figures(m: Measured) -> Iterator[Figure]:
     """Precision, recall, density and coverage, in classifier features for digits and in pixels otherwise."""
     if m.is_digits:
-        fake, real, floor = m.features, m.real_features("held_out"), m.real_features("floor")
+        sets = alike(m.features, m.real_features("held_out"), m.real_features("floor"))
     else:
-        fake, real, floor = flat(m.fakes), flat(m.reals.held_out[0]), flat(m.reals.floor[0])
-    yield from prdc_of(m, fake, real, floor, lenet_name() if m.is_digits else m.space)
+        sets = map(flat, alike(m.fakes, m.reals.held_out[0], m.reals.floor[0]))
+    yield from prdc_of(m, *sets, lenet_name() if m.is_digits else m.space)
+
+
+def alike(*sets: Any) -> Iterator[Any]:
+    """Yield the sets cut to one number of samples, at most PRDC."""
+    n = min(PRDC, *map(len, sets))
+    return (x[:n] for x in sets)
 
 
 def random_fid_figures(m: Measured) -> Iterator[Figure]:
@@ -76,15 +81,14 @@ def random_fid_figures(m: Measured) -> Iterator[Figure]:
 
 def random_figures(m: Measured) -> Iterator[Figure]:
     """Precision, recall, density and coverage of images in the features of a network with random weights."""
-    fake, real, floor = m.random_features, m.real_random_features("held_out"), m.real_random_features("floor")
-    yield from prdc_of(m, fake, real, floor, extractor_name(*m.fakes.shape[1:]), "random-")
+    sets = alike(m.random_features, m.real_random_features("held_out"), m.real_random_features("floor"))
+    yield from prdc_of(m, *sets, extractor_name(*m.fakes.shape[1:]), "random-")
 
 
-def prdc_of(m: Measured, fake: Rows, real: Rows, floor: Rows, space: str, prefix: str = "") -> Iterator[Figure]:
+def prdc_of(m: Measured, fake: Any, real: Any, floor: Any, space: str, prefix: str = "") -> Iterator[Figure]:
     """The four figures of neighbour balls in one space, at equal numbers, beside those of the floor."""
-    n = min(PRDC, len(fake), len(real), len(floor))
-    found = prdc(fake[:n], real[:n])
-    best = m.of_reals(f"floor {prefix}prdc {n}", lambda: prdc(floor[:n], real[:n]))
+    n, found = len(fake), prdc(fake, real)
+    best = m.of_reals(f"floor {prefix}prdc {n}", lambda: prdc(floor, real))
     for name in found._fields:
         value, floor_value = getattr(found, name), getattr(best, name)
         yield Figure(prefix + name, value, None, floor_value, None, n, n, space, "higher", "k = 5")
@@ -92,19 +96,20 @@ def prdc_of(m: Measured, fake: Rows, real: Rows, floor: Rows, space: str, prefix
 
 def w1_figures(m: Measured) -> Iterator[Figure]:
     """The certified population bound, and the sample bracket with the same evaluation critic."""
-    fake, floor = flat(m.fakes), flat(m.reals.floor[0])
     held, fitting = flat(m.reals.held_out[0]), flat(m.reals.fitting[0])
-    half, h = len(fake) // 2, len(floor) // 2
-    found = certify(m.evaluation_critic, fitting, fake[:half], held, fake[half:])
-    base = m.of_reals("floor certified", lambda: certify(m.real_critic, fitting, floor[:h], held, floor[h:]))
+    fitted, fake = halves(m.fakes)
+    found = certify(m.evaluation_critic, fitting, fitted, held, fake)
+    f_fitted, floor = halves(m.reals.floor[0])
+    base = m.of_reals("floor certified", lambda: certify(m.real_critic, fitting, f_fitted, held, floor))
     note = f"95 % interval {found.low:.3g} to {found.high:.3g}; L = {found.lipschitz:.6f}"
-    yield Figure(
-        "certified-w1", found.bound, found.error, base.bound, base.error, len(fake) - half, len(held), note=note
-    )
+    yield Figure("certified-w1", found.bound, found.error, base.bound, base.error, len(fake), len(held), note=note)
     note = "the held-out gap itself, without the 1.645 standard errors"
-    yield Figure(
-        "certified-w1-gap", found.gap, found.error, base.gap, base.error, len(fake) - half, len(held), note=note
-    )
+    yield Figure("certified-w1-gap", found.gap, found.error, base.gap, base.error, len(fake), len(held), note=note)
+
+
+def halves(x: Tensor) -> tuple[Any, Any]:
+    """Return the rows of the first half, which an evaluation critic may learn from, and of the rest."""
+    return flat(x[: len(x) // 2]), flat(x[len(x) // 2 :])
 
 
 def bracket_figures(m: Measured) -> Iterator[Figure]:
@@ -127,7 +132,7 @@ def bracket_figures(m: Measured) -> Iterator[Figure]:
         yield Figure(name, getattr(found, field), None, getattr(base, field), None, n, n, better=better, note=note)
 
 
-def bracket_of(critic: EvaluationCritic, real: Rows, fake: Rows) -> Bracket:
+def bracket_of(critic: EvaluationCritic, real: Any, fake: Any) -> Bracket:
     """Return the sample bracket by an evaluation critic's own scores."""
     return sample_bracket(real, fake, critic(real), critic(fake))
 

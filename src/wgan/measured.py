@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from wgan.metrics.features import classify, features, lenet_card
 from wgan.metrics.inception import Extractor, inception_features
 from wgan.metrics.memorisation import Memorisation, memorisation
 from wgan.metrics.random_features import extractor_hash, extractor_name, random_features
+from wgan.metrics.rows import Pixels
 from wgan.subjects import Reals, Subject
 
 Computed = TypeVar("Computed")
@@ -101,7 +102,7 @@ class Measured:
         n = min(SMALL, len(self.fakes), len(self.reals.held_out[0]))
         return memorisation(flat(self.fakes[:n]), flat(self.reals.held_out[0][:n]), self.train_blocks())
 
-    def train_blocks(self) -> Iterator[NDArray[np.float32]]:
+    def train_blocks(self) -> Iterator[Any]:
         """Yield the training split as rows, in blocks of at most BLOCK numbers: it may be far larger than memory."""
         train = self.reals.train
         for indices in torch.arange(len(train)).split(max(1, BLOCK // self.fakes[0].numel())):
@@ -173,11 +174,9 @@ class Measure:
     function: Callable[[Measured], Iterator[Figure]]
 
 
-def flat(x: Tensor) -> NDArray[np.float32]:
-    """Return samples as rows: pixels in [0, 1], or vectors in their own units."""
-    y = x.float() / 255 if x.dtype == torch.uint8 else x.float()
-    rows: NDArray[np.float32] = y.flatten(1).numpy()
-    return rows
+def flat(x: Tensor) -> Any:
+    """Return samples as rows [N, D]: pixels in [0, 1], made when they are read, or vectors in their own units."""
+    return Pixels(x) if x.dtype == torch.uint8 else x.float().flatten(1).numpy()
 
 
 def shrunk(x: Tensor) -> Tensor:

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from wgan.errors import WganError
 from wgan.metrics.distances import cost_matrix, exact_w1
-from wgan.metrics.neighbours import chunks
+from wgan.metrics.neighbours import chunks, mean_of
 from wgan.metrics.rows import Rows, pair, rows
 
 WIDTH, HIDDEN, STEPS, BATCH = 128, 2, 500, 512  # fixed: figures compare only under one architecture and budget
+HELD = 2**25  # numbers of one standardised set kept; of a larger one each batch is made anew, to the same numbers
 TURN, RATE = 0.3, 0.01  # first steps: of a layer's weights, as an angle in radians; of each bias
 
 
@@ -108,9 +109,9 @@ def fit_critic(real: Any, fake: Any, steps: int = STEPS, seed: int = 0) -> Evalu
     Not the supremum over all 1-Lipschitz functions: a finite network after finitely many steps.
     """
     x, y = pair(real, fake, names=("real", "fake"), single=True)
-    centre = (x.mean(0, dtype=np.float64) + y.mean(0, dtype=np.float64)) / 2
+    centre = (mean_of(x) + mean_of(y)) / 2
     scale = math.sqrt((_mean_square(x, centre) + _mean_square(y, centre)) / 2) or 1.0
-    a, b = _standardised(x, centre, scale), _standardised(y, centre, scale)
+    a, b = Standardised(x, centre, scale), Standardised(y, centre, scale)
     weights, biases = _climb(a, b, steps, torch.Generator().manual_seed(seed))
     exact = [polar(w.double()) for w in weights]
     return EvaluationCritic(exact, [v.double() for v in biases], centre, scale)
@@ -121,17 +122,28 @@ def _mean_square(x: Any, centre: Rows) -> float:
     return sum(float(((x[part] - centre) ** 2).sum()) for part in chunks(*x.shape)) / len(x)
 
 
-def _standardised(x: Any, centre: Rows, scale: float) -> Tensor:
-    """Return (x − centre) / scale as float32."""
-    found = torch.empty(*x.shape)
-    for part in chunks(*x.shape):
-        found[part] = torch.from_numpy((x[part] - centre) / scale)
-    return found
+class Standardised:
+    """(x − centre) / scale as float32 [N, D], of which rows are picked; made once where it is small."""
+
+    def __init__(self, x: Any, centre: Rows, scale: float) -> None:
+        self.x, self.centre, self.scale = x, centre, scale
+        self.whole = None
+        if math.prod(x.shape) <= HELD:
+            self.whole = torch.cat([self._made(part) for part in chunks(*x.shape)])
+
+    def _made(self, part: Any) -> Tensor:
+        return torch.from_numpy((self.x[part] - self.centre) / self.scale).float()
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        return self._made(index.numpy()) if self.whole is None else self.whole[index]
+
+    def __len__(self) -> int:
+        return len(self.x)
 
 
-def _climb(a: Tensor, b: Tensor, steps: int, rng: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
+def _climb(a: Standardised, b: Standardised, steps: int, rng: torch.Generator) -> tuple[list[Tensor], list[Tensor]]:
     """Return weights and biases after `steps` steps up the gap of batches from a and b, in float32."""
-    weights, biases, optimizer = _start(a.shape[1], rng)
+    weights, biases, optimizer = _start(len(a.centre), rng)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))
     for _ in range(steps):
         picks = [s[torch.randint(len(s), (BATCH,), generator=rng)] for s in (a, b)]
@@ -218,7 +230,7 @@ def sample_bracket(real: Any, fake: Any, real_scores: Any, fake_scores: Any) -> 
     Errors: WganError for NaN, unequal widths, scores of another length, too many samples. Not about the populations: see
     `certified_w1`. When no score orders the samples (L× <= 0) the cross slope proves nothing and is 0.
     """
-    x, y = pair(real, fake, names=("real", "fake"))
+    x, y = pair(real, fake, names=("real", "fake"), single=True)
     f, g = (_scores(s, len(v), n) for s, v, n in ((real_scores, x, "real_scores"), (fake_scores, y, "fake_scores")))
     cost = cost_matrix(x, y)
     floor = max(1e-9 * float(cost.max()), 1e-300)  # equal points have equal scores; keep 0 / 0 out of the slope

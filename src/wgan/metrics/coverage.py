@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wgan.errors import WganError
-from wgan.metrics.neighbours import centred, chunks, squared_distances
+from wgan.metrics.neighbours import Centred, chunks, mean_of, squared_distances
 from wgan.metrics.rows import labels, pair
 
 Counts = NDArray[np.int64]
@@ -31,7 +31,7 @@ def prdc(fake: Any, real: Any, k: int = 5) -> Prdc:
     With r_i, s_j the distances of real x_i and fake y_j to their k-th neighbour in their own set:
     precision = mean_j [some i: ‖x_i − y_j‖ < r_i], recall = mean_i [some j: ‖x_i − y_j‖ < s_j],
     density = Σ_ij [‖x_i − y_j‖ < r_i] / (k M), coverage = mean_i [some j: ‖x_i − y_j‖ < r_i]
-    fake [M, D], real [N, D], both above k. Memory: one chunk of distances (about 300 MB) whatever N and M.
+    fake [M, D], real [N, D], both above k. Memory: chunks (about 500 MB) whatever N, M and D.
     Source: Kynkäänniemi et al. 2019, equations 1 and 2; Naeem et al. 2020, section 3.
     Errors: WganError for k or fewer samples, NaN, unequal widths. More than k equal samples have radius 0, and a ball of
     radius 0 holds nothing: a constant set scores 0. Precision and recall are not robust to outliers, and all four depend
@@ -39,11 +39,13 @@ def prdc(fake: Any, real: Any, k: int = 5) -> Prdc:
     """
     if k < 1:
         raise WganError(f"k must be at least 1, not {k}")
-    y, x = centred(*pair(fake, real, least=k + 1))
+    fake, real = pair(fake, real, least=k + 1, single=True)
+    mean = mean_of(real)
+    x, y = Centred(real, mean), Centred(fake, mean)
     real_radius, fake_radius = _radii(x, k), _radii(y, k)
     held_by = torch.zeros(len(y), dtype=torch.int64)  # number of real balls that hold fake j
     recalled, covered = 0, 0
-    for part in chunks(len(x), len(y)):
+    for part in chunks(len(x), max(len(y), len(mean))):
         d2 = squared_distances(x[part], y)  # [chunk, M]
         inside = d2 < real_radius[part, None]
         held_by += inside.sum(0)
@@ -57,10 +59,10 @@ def prdc(fake: Any, real: Any, k: int = 5) -> Prdc:
     )
 
 
-def _radii(x: Tensor, k: int) -> Tensor:
+def _radii(x: Centred, k: int) -> Tensor:
     """Return the squared distance of each row to its k-th nearest other row."""
-    parts = [squared_distances(x[s], x).kthvalue(k + 1, dim=1).values for s in chunks(len(x), len(x))]  # 1st is itself
-    return torch.cat(parts)
+    parts = chunks(len(x), max(x.x.shape))
+    return torch.cat([squared_distances(x[s], x).kthvalue(k + 1, dim=1).values for s in parts])  # the 1st is itself
 
 
 def kl(counts: Any, reference: Any = None) -> float:

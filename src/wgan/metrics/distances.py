@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from wgan.errors import WganError
-from wgan.metrics.neighbours import chunks
+from wgan.metrics.neighbours import chunks, mean_of
 from wgan.metrics.rows import Rows, pair, rows
 
 MOST_CELLS = 10_000**2  # of the cost matrix of exact W1: 0.8 GB
@@ -151,13 +151,21 @@ def sliced_w1(fake: Any, real: Any, projections: int = 256, seed: int = 0) -> fl
     Source: Bonneel et al. 2015, with p = 1. Errors: WganError for NaN or unequal widths.
     Not W1: in D dimensions a translation reads smaller by a factor of about sqrt(πD/2).
     """
-    a, b = pair(fake, real)
+    a, b = pair(fake, real, single=True)
     directions = np.random.default_rng(seed).normal(size=(a.shape[1], projections))
     directions /= np.linalg.norm(directions, axis=0)
-    return float(np.mean([_sorted_w1(a @ theta, b @ theta) for theta in directions.T]))
+    return float(np.mean([_sorted_w1(x, y) for x, y in zip(_along(a, directions), _along(b, directions), strict=True)]))
 
 
-def cost_matrix(a: Rows, b: Rows) -> Rows:
+def _along(x: Any, directions: Rows) -> Rows:
+    """Return the coordinates [P, N] of rows [N, D] along directions [D, P]; large sets are read in chunks."""
+    found = np.empty((directions.shape[1], len(x)))
+    for part in chunks(*x.shape):
+        found[:, part] = (x[part].astype(np.float64, copy=False) @ directions).T
+    return found
+
+
+def cost_matrix(a: Any, b: Any) -> Rows:
     """Return Euclidean distances [N, M] of rows; WganError when the matrix would exceed 10,000 × 10,000."""
     import ot
 
@@ -165,8 +173,12 @@ def cost_matrix(a: Rows, b: Rows) -> Rows:
         raise WganError(
             f"exact W1 of {len(a)} and {len(b)} samples needs too much memory: give it 10,000 of each at most"
         )
-    centre = b.mean(0)  # distances do not change, their rounding error shrinks
-    matrix: Rows = ot.dist(a - centre, b - centre, metric="euclidean")
+    centre = mean_of(b)  # distances do not change, their rounding error shrinks
+    matrix: Rows = np.empty((len(a), len(b)))
+    for i in chunks(len(a), max(b.shape)):
+        some = a[i] - centre
+        for j in chunks(*b.shape):
+            matrix[i, j] = ot.dist(some, b[j] - centre, metric="euclidean")
     return matrix
 
 
@@ -183,7 +195,7 @@ def exact_w1(fake: Any, real: Any) -> float:
     """
     import ot
 
-    a, b = pair(fake, real)
+    a, b = pair(fake, real, single=True)
     cost = cost_matrix(a, b)
     value, log = ot.emd2(_uniform(len(a)), _uniform(len(b)), cost, numItermax=10_000_000, log=True)
     if log["warning"] is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,22 +23,42 @@ def chunks(n: int, width: int) -> Iterator[slice]:
         yield slice(start, min(n, start + step))
 
 
-def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Return ‖a_i − b_j‖² [N, M] by one matrix product; what rounding may have left of a zero is 0.
+def mean_of(x: Any) -> Rows:
+    """Return the mean [D] of rows [N, D] in float64, read in chunks."""
+    total: Rows = np.zeros(x.shape[1])
+    for part in chunks(*x.shape):
+        total += x[part].sum(0, dtype=np.float64)
+    return total / len(x)
 
-    a [N, D], b [M, D] of one floating type. The expansion ‖a‖² + ‖b‖² − 2 a·b has an absolute error of some ulps of the
-    norms, so equal rows would come out as small positive noise, and ties as a lottery.
+
+class Centred:
+    """Rows minus a mean, in float64: distances stay, rounding errors shrink. A large set is centred anew whenever it is read."""
+
+    def __init__(self, x: Any, mean: Rows) -> None:
+        self.x, self.mean = x, mean
+        self.whole = x[:] - mean if math.prod(x.shape) <= CELLS else None
+        self.norms = torch.cat([self[part].square().sum(1) for part in chunks(*x.shape)])
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, part: slice) -> Tensor:
+        return torch.from_numpy(self.x[part] - self.mean if self.whole is None else self.whole[part])
+
+
+def squared_distances(a: Tensor, b: Tensor | Centred) -> Tensor:
+    """Return ‖a_i − b_j‖² [N, M] by matrix products; what rounding may have left of a zero is 0.
+
+    a [N, D], b [M, D] of one floating type; b is read in chunks. The expansion ‖a‖² + ‖b‖² − 2 a·b has an absolute error
+    of some ulps of the norms, so equal rows would come out as small positive noise, and ties as a lottery.
     """
-    na, nb = (a * a).sum(1), (b * b).sum(1)
-    d2 = torch.addmm(nb[None, :].expand(len(a), -1), a, b.T, alpha=-2).add_(na[:, None])
+    na, nb = (a * a).sum(1), b.norms if isinstance(b, Centred) else (b * b).sum(1)
+    d2 = a.new_empty(len(a), len(b))
+    for part in chunks(len(b), a.shape[1]):
+        torch.addmm(nb[None, part].expand(len(a), -1), a, b[part].T, alpha=-2, out=d2[:, part])
+    d2.add_(na[:, None])
     noise = 16 * torch.finfo(a.dtype).eps * float(na.max() + nb.max())
     return torch.threshold_(d2, noise, 0.0)
-
-
-def centred(*sets: Rows) -> list[Tensor]:
-    """Return float64 tensors of the sets minus the last one's mean: distances stay, rounding errors shrink."""
-    mean = sets[-1].mean(0)
-    return [torch.from_numpy(x - mean) for x in sets]
 
 
 def nearest(queries: Any, base: Any, exclude_self: bool = False) -> tuple[Rows, NDArray[np.int64]]:
@@ -47,7 +68,7 @@ def nearest(queries: Any, base: Any, exclude_self: bool = False) -> tuple[Rows, 
     float32 and the distance of the pair it finds is computed anew in float64, so an exact copy has distance exactly 0.
     `exclude_self`: queries is base, and a row is not its own neighbour. Memory: one centred copy of base, and chunks.
     """
-    mean = base.mean(0, dtype=np.float64)
+    mean = mean_of(base)
     kind = np.float32 if base.shape[1] > 64 else np.float64
     b = torch.from_numpy(np.empty(base.shape, kind))
     for part in chunks(len(base), base.shape[1]):
