@@ -58,16 +58,16 @@ def kid_figures(m: Measured) -> Iterator[Figure]:
 def prdc_figures(m: Measured) -> Iterator[Figure]:
     """Precision, recall, density and coverage, in classifier features for digits and in pixels otherwise."""
     if m.is_digits:
-        sets = alike(m.features, m.real_features("held_out"), m.real_features("floor"))
+        fake, real, floor = alike(m.features, m.real_features("held_out"), m.real_features("floor"))
     else:
-        sets = map(flat, alike(m.fakes, m.reals.held_out[0], m.reals.floor[0]))
-    yield from prdc_of(m, *sets, lenet_name() if m.is_digits else m.space)
+        fake, real, floor = map(flat, alike(m.fakes, m.reals.held_out[0], m.reals.floor[0]))
+    yield from prdc_of(m, fake, real, floor, lenet_name() if m.is_digits else m.space)
 
 
-def alike(*sets: Any) -> Iterator[Any]:
-    """Yield the sets cut to one number of samples, at most PRDC."""
+def alike(*sets: Any) -> list[Any]:
+    """Return the sets cut to one number of samples, at most PRDC."""
     n = min(PRDC, *map(len, sets))
-    return (x[:n] for x in sets)
+    return [x[:n] for x in sets]
 
 
 def random_fid_figures(m: Measured) -> Iterator[Figure]:
@@ -81,8 +81,9 @@ def random_fid_figures(m: Measured) -> Iterator[Figure]:
 
 def random_figures(m: Measured) -> Iterator[Figure]:
     """Precision, recall, density and coverage of images in the features of a network with random weights."""
-    sets = alike(m.random_features, m.real_random_features("held_out"), m.real_random_features("floor"))
-    yield from prdc_of(m, *sets, extractor_name(*m.fakes.shape[1:]), "random-")
+    reals = (m.real_random_features(part) for part in ("held_out", "floor"))
+    fake, real, floor = alike(m.random_features, *reals)
+    yield from prdc_of(m, fake, real, floor, extractor_name(*m.fakes.shape[1:]), "random-")
 
 
 def prdc_of(m: Measured, fake: Any, real: Any, floor: Any, space: str, prefix: str = "") -> Iterator[Figure]:
