@@ -226,12 +226,9 @@ class Config:
     )
     threads: int = option(0, "run", "CPU threads; 0 = every core", low=0, high=1024)
     fast: int = option(
-        1,
-        "run",
-        "1 = the fast ways of computing, 0 = the plain ones (docs/speed.md): slower, equal up to rounding",
-        low=0,
-        high=1,
+        1, "run", "0 = the plain ways of computing (docs/speed.md): slower, equal up to rounding", low=0, high=1
     )
+    compile: int = option(0, "run", "1 = the generator by torch.compile; on a CPU with fast 0", low=0, high=1)
     log_every: int = option(10, "run", "steps between lines of log.jsonl; 0 = only at the end", low=0)
     sample_every: int = option(200, "run", "steps between sample sheets; 0 = only at the end", low=0)
     evaluate_every: int = option(500, "run", "steps between evaluations; 0 = only at the end", low=0)
@@ -266,7 +263,7 @@ FIELDS = {f.name: f for f in fields(Config)}
 # younger than format 1: missing means the default, which is what was done before
 LATER = (
     "size", "crop", "channels", "labels", "flip", "augment", "augment_target", "keep_every", "on_nan", "nan_retries",
-    "critic_statistics", "fast", "microbatch",
+    "critic_statistics", "fast", "microbatch", "compile",
 )  # fmt: skip
 FREE_FIELDS = ("steps", "keep_every", "on_nan", "nan_retries")  # what may differ when a run is continued
 

@@ -7,6 +7,8 @@ there are. Who they are and how they talk is in processes.py.
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -41,6 +43,15 @@ class Engine:
         if self.precision != "bf16":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def require_compiler(self, fast: bool) -> None:
+        """Raise WganError where torch.compile cannot work: with the CPU's own fast layers, or without a C++ compiler."""
+        if self.device.type == "cpu" and fast:
+            raise WganError(
+                "compile 1 cannot take the fast layers of a CPU: add --fast 0, or leave it out (docs/speed.md)"
+            )
+        if not os.environ.get("CXX") and not any(map(shutil.which, ("g++", "clang++", "c++"))):
+            raise WganError("compile 1 needs a C++ compiler, and none was found: install g++, or leave it out")
 
     def draws(self, seed: int, step: int, purpose: str, rows: int) -> Draws:
         """Return the stream of draws for one purpose at one step, `rows` rows for the place at hand."""
@@ -209,8 +220,6 @@ def _device(name: str) -> torch.device:
 
 
 def _cores() -> int:
-    import os
-
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 

@@ -88,6 +88,9 @@ def make_players(config: Config, engine: Engine, source: Source) -> Players:
     if engine.group.world > 1 or config.microbatch:
         for network in (generator, critic):
             share_batch(network, engine.group, engine.place)
+    if config.compile:  # of the two players the one that is never differentiated twice
+        engine.require_compiler(bool(config.fast))
+        generator.compile(dynamic=False)
     optimizers = build_optimizers(generator, critic, config)
     return Players(config, engine, rules, generator, critic, average, *optimizers, clipped, share=config.augment)
 
