@@ -16,6 +16,7 @@ from test_report import Elements
 from wgan import cells, compare, probes, readings, showing, tally
 from wgan.cells import Request
 from wgan.checkpoint import write_atomically
+from wgan.cli import parse
 from wgan.errors import WganError
 from wgan.losses import OBJECTIVES
 from wgan.run import open_run
@@ -454,6 +455,40 @@ def readings_figure(name):
     return Figure(name, 1.0)
 
 
+@pytest.mark.parametrize(("data", "count"), [("ring", 2000), ("stacked-mnist", 10_000)])
+def test_a_figure_is_read_off_enough_samples_with_its_own_floor(monkeypatch, data, count):
+    from wgan.figures import Figure
+
+    monkeypatch.setattr(readings, "load", lambda run, checkpoint: checkpoint)
+    monkeypatch.setattr(readings, "reals_of", lambda *about: about)
+    monkeypatch.setattr(readings, "from_model", lambda *about: about)
+    measure = readings.MEASURES["modes"].__class__(
+        lambda m: "", lambda m: iter([Figure("seen", float(m.subject[1]), floor=7.0, better="higher")])
+    )
+    monkeypatch.setitem(readings.MEASURES, "modes", measure)
+    about = cells.Cell(("collapse",), "gan", data, "mlp", 1.0, 0, 2, 1)
+    assert readings.figures_of(about, None, ["modes"]) == {"seen": {"value": count, "floor": 7.0, "better": "higher"}}
+
+
+def test_the_last_value_of_a_tag_and_the_whole_curve_are_read(monkeypatch):
+    assert readings.last([{"a": 1}, {"a": 2}, {"b": 3}], "a") == 2.0 and readings.last([{"b": 3}], "a") is None
+    logged = [{"step": i, "critic/loss": 0.0, "critic/wasserstein": w, "evaluate/selection": f}
+              for i, (w, f) in enumerate([(9.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0), (4.0, 5.0)])]  # fmt: skip
+    run = type("Logged", (), {"log": lambda self: logged})()
+    found = readings.reading(cells.Cell(("rates",), "wgan-gp", "ring", "mlp", 1.0, 0, 2, 1), run, False)
+    assert found["tracks"] == pytest.approx(0.0) and len(found["curve"]) == 5
+
+
+def test_slopes_are_taken_at_samples_that_were_held_out(ring, monkeypatch):
+    held = []
+    real = probes.places_of
+    monkeypatch.setattr(probes, "places_of", lambda p, source: held.append(source) or real(p, source))
+    probes.critic_slopes(ring)
+    index = torch.arange(20)
+    test, train = (probes.open_source(ring.config.data, split).batch(index)[0] for split in ("test", "train"))
+    assert torch.equal(held[0].batch(index)[0], test) and not torch.equal(test, train)
+
+
 @pytest.mark.parametrize(
     ("data", "is_image", "first"),
     [("mnist:0-4", True, "fid-lenet"), ("stacked-mnist", True, "stacked-modes"), ("ring:gulrajani", False, "modes"),
@@ -529,6 +564,25 @@ def test_the_slopes_chart_stands_on_a_logarithmic_axis():
     assert [line.name for line in panel.lines] == ["gan", "wgan-gp"]
     assert [v for _, v in panel.lines[0].points] == [0.25, 0.75]
     assert panel.hover["x"][1] >= 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "seeds", "steps", "without"), [(["--quick"], 1, 500, {"architectures"}), ([], 3, 4000, set())]
+)
+def test_quick_is_one_seed_fewer_steps_and_one_architecture(words, seeds, steps, without):
+    asked = compare.request_of(parse(["compare", *words]))
+    assert (asked.objectives, asked.data, asked.seeds, asked.amount) == (FOUR, "grid", seeds, steps)
+    assert set(cells.PARTS) - set(asked.parts) == without
+
+
+def test_a_signal_between_two_runs_stops_before_the_next_is_trained(tmp_path):
+    def struck():
+        raise compare.Interrupted(143)
+
+    (one,) = cells.cells(request(objectives=("gan",), parts=("quality",), seeds=1), False, {"gan": 20})
+    with pytest.raises(compare.Interrupted):
+        compare.measure_cell(one, tmp_path, False, struck)
+    assert not list(tmp_path.iterdir())
 
 
 # --- mistakes ---------------------------------------------------------------------------------------------------------
