@@ -98,6 +98,9 @@ def test_a_run_is_of_its_own_seed_data_and_steps_at_a_constant_rate(data, weight
         config = c.config(data == "mnist")
         assert (config.seed, config.data, config.steps) == (c.seed, c.data, steps[c.objective])
         assert (config.lr_decay, config.penalty_weight, config.precision) == ("none", weight, "fp32")
+        # nothing beside the objective: an auxiliary classifier's loss would be measured with it
+        assert (config.conditioning, config.critic_conditioning, config.ema, config.critic_lr) == ("none", "none", 0, 0)
+        assert config.class_critic == config.class_generator == 0
 
 
 def test_the_plan_has_each_run_once_and_all_that_the_questions_need():

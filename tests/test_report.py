@@ -189,6 +189,13 @@ def test_a_sheet_keeps_every_pixel_though_it_is_smaller(shared):
     assert (shown.repeat(2, 0).repeat(2, 1) == stored).all()
 
 
+def test_no_auxiliary_classifier_is_told_of_where_there_are_no_labels(shared, tmp_path):
+    facts = {k: v for k, v in FACTS.items() if not k.startswith("class")}
+    plain = write_run(tmp_path / "plain", facts=facts, sheets=1, gif=False)
+    assert "auxiliary classifier 1 / 0.2" in Elements(page_of(shared)[0]).text
+    assert "auxiliary classifier 1" not in Elements(page_of(plain)[0]).text
+
+
 def test_class_labels_stand_over_the_columns_of_a_conditional_run_only(shared, tmp_path):
     label = re.compile(r'<div class="labels".*?</div>', re.S)
     assert re.findall(r"<span>(\w+)</span>", label.search(page_of(shared)[0])[0]) == list("0123456789")

@@ -32,7 +32,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "hinge": {"optimizer": "adam", "lr": 2e-4, "beta1": 0.0, "beta2": 0.9, "n_critic": 5, "critic_norm": "spectral"},
     "r3gan": {"optimizer": "adam", "lr": 2e-4, "beta1": 0.0, "beta2": 0.99, "n_critic": 1},
 }
-_PLAIN = {"conditioning": "none", "critic_conditioning": "none", "ema": 0.0, "lr_decay": "none", "critic_lr": 0.0}
+# the objective alone: no label is used, not by an auxiliary classifier either, whose loss would be measured with it
+_PLAIN = {"conditioning": "none", "critic_conditioning": "none", "class_critic": 0.0, "class_generator": 0.0,
+          "ema": 0.0, "lr_decay": "none", "critic_lr": 0.0}  # fmt: skip
 _POINTS = {**_PLAIN, "generator": "mlp", "critic": "mlp", "generator_norm": "none", "critic_activation": "relu",
            "latent": 2, "batch": 128, "penalty_weight": 1.0}  # fmt: skip
 _IMAGES = {**_PLAIN, "latent": 64, "batch": 64}

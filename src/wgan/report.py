@@ -231,7 +231,7 @@ def facts_of(run: Evidence) -> dict[str, str]:
     return {
         "recipe": f"{c.recipe}: {known.source}" if known else c.recipe,
         "data": joined(f"{c.data}, {c.split} split", facts.get("shape"), labels),
-        "objective": objective(c),
+        "objective": objective(c, bool(classes)),
         "generator": network(c.generator, c.generator_layers, c.generator_norm, run.parameters.get("generator")),
         "critic": network(c.critic, c.critic_layers, c.critic_norm, run.parameters.get("critic")),
         "optimizer": optimizer(c),
@@ -256,13 +256,13 @@ def joined(*parts: Any) -> str:
     return ", ".join(str(p) for p in parts if p)
 
 
-def objective(c: Config) -> str:
-    """Return the objective with the number that matters to it."""
+def objective(c: Config, labelled: bool) -> str:
+    """Return the objective with the number that matters to it; without labels there is no auxiliary classifier."""
     number = {"wgan-clip": f"weights within ±{c.clip:g}"}.get(c.objective, "")
     number = f"penalty weight {c.penalty_weight:g}" if c.objective in PENALISED else number
     classes = (
         f"auxiliary classifier {c.class_critic:g} / {c.class_generator:g}"
-        if c.class_critic or c.class_generator
+        if labelled and (c.class_critic or c.class_generator)
         else ""
     )
     return joined(c.objective, number, classes)
