@@ -299,6 +299,36 @@ def test_the_default_of_several_is_in_the_current_folder(command, shared, run, m
     assert (tmp_path / "report.html").is_file()
 
 
+def test_the_best_figure_is_the_smallest_or_the_largest_as_it_says():
+    for better, best in (("lower", 0), ("higher", 1), ("none", None)):
+        assert report.best_of([{"value": v, "better": better} for v in (1.0, 2.0)]) == best
+    assert report.best_of([{"value": 1.0, "better": "lower"}, None]) is None
+
+
+def test_runs_share_the_room_for_pictures_and_what_differs_is_marked_in_the_facts(shared, tmp_path, monkeypatch):
+    rooms = []
+    monkeypatch.setattr(report, "exhibit", lambda found, room: rooms.append(room) or exhibits.Exhibits())
+    other = write_run(tmp_path / "two", seed=4, sheets=0, gif=False)
+    page_of(shared, other, out=tmp_path / "both.html")
+    assert rooms == [exhibits.BUDGET / 2] * 2
+    found = [evidence.gather(folder, folder.name) for folder in (shared, other)]
+    rows = {name: (texts, differs) for name, texts, differs in report.facts_table(found)}
+    assert rows["seed"] == (["3", "4"], True) and rows["data"] == (
+        ["mnist, train split, 1 × 28 × 28, 10 classes, conditional"] * 2,
+        False,
+    )
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(45, "45 s"), (720, "12 min"), (12_600, "3.5 h")])
+def test_a_duration_is_told_in_the_unit_that_fits(seconds, text):
+    assert report.clock(seconds) == text
+
+
+def test_a_large_figure_has_that_of_real_data_under_it(shared):
+    first = report.tiles(evidence.gather(shared, "one"))[0]
+    assert (first["name"], first["value"], first["under"]) == ("fid-lenet", "12.35", "real data: 1")
+
+
 # --- bounds -----------------------------------------------------------------------------------------------------------
 
 
