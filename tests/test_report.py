@@ -248,6 +248,22 @@ def test_the_command_line_says_where_the_page_is(command, run):
     assert result.code == 0 and str(run / "report.html") in result.out and (run / "report.html").is_file()
 
 
+def test_the_number_of_an_objective_is_the_one_that_matters_to_it():
+    for name, text in (
+        ("gan", "gan"),
+        ("wgan-clip", "wgan-clip, weights within ±0.02"),
+        ("wgan-gp", "wgan-gp, penalty weight 7"),
+    ):
+        config = configure("mnist", {"objective": name, "clip": 0.02, "penalty_weight": 7})
+        assert report.objective(config, False) == text
+
+
+def test_the_bars_of_the_digits_are_as_high_as_their_share_of_the_largest(run):
+    with open(run / "log.jsonl", "a") as log:
+        log.write(json.dumps({"step": 200, "evaluate/share_3": 0.5, "evaluate/share_8": 0.125}) + "\n")
+    assert report.shares(evidence.gather(run, "run")) == [("3", 0.5, 1.0), ("8", 0.125, 0.25)]
+
+
 # --- several runs -----------------------------------------------------------------------------------------------------
 
 
@@ -325,7 +341,8 @@ def test_a_duration_is_told_in_the_unit_that_fits(seconds, text):
 
 
 def test_a_large_figure_has_that_of_real_data_under_it(shared):
-    first = report.tiles(evidence.gather(shared, "one"))[0]
+    first, second = report.tiles(evidence.gather(shared, "one"))
+    assert (second["name"], second["under"]) == ("coverage", "real data: 1")
     assert (first["name"], first["value"], first["under"]) == ("fid-lenet", "12.35", "real data: 1")
 
 
