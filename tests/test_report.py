@@ -264,6 +264,26 @@ def test_the_bars_of_the_digits_are_as_high_as_their_share_of_the_largest(run):
     assert report.shares(evidence.gather(run, "run")) == [("3", 0.5, 1.0), ("8", 0.125, 0.25)]
 
 
+def test_the_step_is_that_of_the_newest_sheet_where_the_log_is_behind(run):
+    (run / "log.jsonl").unlink()
+    save_png(sheet(digits(1)), run / "samples" / "step-00000150.png")
+    assert report.show(run, "run", exhibits.BUDGET).found.step == 150
+
+
+def test_the_bits_of_a_run_need_only_what_was_left_to_the_machine(tmp_path):
+    for name, options, bits in (
+        ("auto", {}, "--threads 2 --precision fp32"),
+        ("given", {"threads": 2, "precision": "fp32"}, ""),
+    ):
+        folder = write_run(tmp_path / name, sheets=0, gif=False, **options)
+        assert report.show(folder, name, exhibits.BUDGET).bits == bits
+
+
+def test_how_often_the_critic_is_updated_is_told():
+    assert report.schedule(configure("mnist", {"n_critic": 3})) == "3 critic updates each"
+    assert report.schedule(configure("mnist", {"n_critic": 1})) == "1 critic update each"
+
+
 # --- several runs -----------------------------------------------------------------------------------------------------
 
 
