@@ -148,7 +148,7 @@ def main() -> None:
     name = run.config.recipe
     assert name in RECIPES
     (ROOT / "docs/pictures").mkdir(exist_ok=True)
-    shutil.copy(run.samples / f"step-{run.step:08d}.png", ROOT / f"docs/pictures/{name}.png")
+    shutil.copy(max(run.samples.glob("step-*.png")), ROOT / f"docs/pictures/{name}.png")
     target = ROOT / f"docs/recipes/{name}.md"
     if (
         not target.exists()

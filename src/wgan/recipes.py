@@ -154,7 +154,11 @@ RECIPES: dict[str, Recipe] = {
         {**TOY, "data": "ring:gulrajani"},
     ),
     "gulrajani-grid": Recipe(
-        "Gulrajani 2017", "25 Gaussians on a grid", "≤ 25", "not measured", {**TOY, "data": "grid:gulrajani"}
+        "Gulrajani 2017",
+        "25 Gaussians on a grid",
+        "≤ 25",
+        "25 of 25 modes, 51 % within 3 sigma, at 4,365 steps",
+        {**TOY, "data": "grid:gulrajani"},
     ),
     "gulrajani-swissroll": Recipe(
         "Gulrajani 2017", "a swiss roll", "≤ 25", "not measured", {**TOY, "data": "swissroll:gulrajani"}
