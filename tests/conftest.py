@@ -16,6 +16,7 @@ import pytest
 from children import make_cheap
 
 from wgan import cli
+from wgan.data import open_source
 
 TINY = ("--steps", "2", "--batch", "8", "--threads", "1")
 CONDITIONAL = shlex.split("mnist --generator mlp --generator-layers 16 --critic mlp --critic-layers 16 --latent 8")
@@ -109,3 +110,9 @@ def copy(tmp_path):
         return shutil.copytree(run, tmp_path / "copy")
 
     return make
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """Each split of MNIST, opened once."""
+    return {split: open_source("mnist", split) for split in ("train", "test", "all")}

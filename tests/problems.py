@@ -206,3 +206,13 @@ def weights(network: nn.Module) -> list[Tensor]:
 def same(a: list[Tensor], b: list[Tensor]) -> bool:
     """Whether two lists of tensors are equal bit for bit."""
     return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def everything(source: Source) -> Tensor:
+    """Return all samples of a source."""
+    return source.batch(torch.arange(len(source)))[0]
+
+
+def some(source: Source, count: int = 500) -> Tensor:
+    """Return the indices of `count` samples drawn with replacement."""
+    return torch.randint(len(source), (count,), generator=torch.Generator().manual_seed(1))
