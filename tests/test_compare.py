@@ -562,6 +562,11 @@ def test_the_gradients_chart_is_the_geometric_mean_over_the_seeds():
     assert panel.lines[0].points == [(0, 1.0), (500, -3.0)] and panel.hover["across"] == "update"
 
 
+def test_a_scatter_has_the_estimate_across_and_the_figure_up():
+    (panel,) = showing.tracks(result_of([cell("wgan-gp", 7.0)]))
+    assert panel.lines[0].points == [(1.0, 7.0), (2.0, 10.5), (3.0, 14.0)]
+
+
 def test_the_slopes_chart_stands_on_a_logarithmic_axis():
     (panel,) = showing.slopes(result_of([cell("gan", 1.0), cell("wgan-gp", 1.0)]))
     assert [line.name for line in panel.lines] == ["gan", "wgan-gp"]

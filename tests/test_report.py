@@ -525,6 +525,17 @@ def test_a_log_that_was_torn_or_tampered_with_still_gives_curves(run):
     assert not any("nan" in d or "inf" in d for d in re.findall(r'd="([^"]*)"', page))
 
 
+def test_a_log_out_of_order_and_far_too_many_long_alarms_are_put_right(run):
+    rows = [{"step": 5, "critic/loss": 50.0}, {"step": 9, "critic/loss": 90.0}, {"step": 7, "critic/loss": 70.0}]
+    rows += [{"step": 8, "alarm": "x" * 10_000}] * 101
+    (run / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = evidence.gather(run, "run")
+    steps, values = found.curves["critic/loss"]
+    assert steps.tolist() == [5, 7, 9] and values.tolist() == [50, 70, 90] and found.step == 9
+    assert len(found.alarms) == 100 and found.alarms[0] == (8, "x" * evidence.TEXT)
+    assert found.notes == ["log.jsonl has 101 alarms: the first 100 are shown"]
+
+
 def test_the_page_replaces_a_link_and_does_not_follow_it(run, tmp_path):
     precious = tmp_path / "precious"
     precious.write_text("keep me")
