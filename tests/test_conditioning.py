@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from problems import images_config, normal, points_config
+from problems import EXACT, images, images_config, normal, points_config
 from torch import nn
 
 from wgan.config import FIELDS
@@ -19,7 +19,7 @@ from wgan.models.layers import (
     normalisation,
 )
 from wgan.recipes import configure
-from wgan.updates import pack
+from wgan.updates import generator_loss, make_players, pack
 
 IMAGE = (1, 8, 8)
 
@@ -241,3 +241,16 @@ def test_a_folded_upsampling_convolution_is_the_plain_one_with_its_gradients(ker
     wanted = torch.autograd.grad(plain, (x, conv.weight, conv.bias), seed)
     found = torch.autograd.grad(folded(x), (x, conv.weight, conv.bias), seed)
     assert all(torch.allclose(a, b, atol=1e-11) for a, b in zip(wanted, found, strict=True))
+
+
+def test_a_generator_that_is_told_no_label_is_not_asked_for_one() -> None:
+    """The auxiliary classifier's term would pull it at random: labels of real samples, images of none."""
+    found = {}
+    for conditioning in ("none", "concat"):
+        config = images_config(conditioning=conditioning, class_critic=1.0, class_generator=1.0)
+        p = make_players(config, EXACT, images())
+        y = torch.arange(4) % 3
+        loss, stats = generator_loss(p, normal(1, 4, config.latent), y, None, 0)
+        found[conditioning] = "generator/class" in stats
+        assert math.isclose(float(loss.detach()), float(-stats["generator/score"] + stats.get("generator/class", 0.0)))
+    assert found == {"none": False, "concat": True}

@@ -242,7 +242,7 @@ def generator_loss(p: Players, z: Tensor, y: Tensor | None, real: Tensor | None,
     real_scores = None if real is None else judge(p, pack(real, p.config.pack), y)[0]
     loss = p.objective.generator(scores, real_scores)
     stats: Stats = {"generator/score": scores.mean().detach()}
-    if p.config.class_generator and y is not None and logits is not None:
+    if p.config.class_generator and p.generator.classes and y is not None and logits is not None:  # it was told y
         term = class_loss(logits, y)
         stats |= {"generator/class": term.detach(), "generator/class_accuracy": (logits.argmax(1) == y).float().mean()}
         loss = loss + p.config.class_generator * term
