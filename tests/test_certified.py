@@ -1,6 +1,7 @@
 """Wasserstein-1 from below: never above a known truth, close to it where it can be, and the sample bracket in order."""
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -73,6 +74,9 @@ def test_a_translation_is_found_almost_whole():
     found = certified_w1(normal(0) + t, normal(1), normal(2) + t, normal(3), steps=150)
     assert found.low <= 2.5 <= found.high + 0.05
     assert found.bound > 0.9 * 2.5
+    one_sided, two_sided = (NormalDist().inv_cdf(share) for share in (0.95, 0.975))  # 95 % each
+    assert found.gap - found.bound == pytest.approx(one_sided * found.error, rel=1e-3)
+    assert found.high - found.gap == pytest.approx(two_sided * found.error, rel=1e-3)
 
 
 @pytest.mark.parametrize("unit", [1e-3, 255.0])

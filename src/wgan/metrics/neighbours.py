@@ -75,7 +75,7 @@ def nearest(queries: Any, base: Any, exclude_self: bool = False) -> tuple[Rows, 
         b[part] = torch.from_numpy(base[part] - mean)
     index = np.empty(len(queries), dtype=np.int64)
     distance = np.empty(len(queries))
-    for part in chunks(len(queries), max(base.shape)):
+    for part in chunks(len(queries), 4 * max(base.shape)):  # four: float64 copies of the rows besides
         d2 = squared_distances(torch.from_numpy((queries[part] - mean).astype(kind)), b)
         if exclude_self:
             d2[torch.arange(len(d2)), torch.arange(part.start, part.stop)] = torch.inf
