@@ -46,7 +46,7 @@ def test_the_fraction_is_of_the_peak() -> None:
 
 def test_a_step_of_a_recipe_is_measured_and_its_flops_do_not_depend_on_the_way() -> None:
     tiny = {"batch": 8, "threads": 1, "precision": "fp32", "critic_layers": "16", "generator_layers": "16"}
-    rows = [benchmark.benchmark("small-mlp-gp", 2, {**tiny, "fast": fast}) for fast in (1, 0)]
+    rows = [benchmark.benchmark("small-mlp-clip", 2, {**tiny, "fast": fast}) for fast in (1, 0)]
     assert rows[0].flops == rows[1].flops > 0 and rows[0].seconds > 0  # no gradient is computed for nothing
     assert (rows[0].precision, rows[0].threads, rows[0].steps) == ("fp32", 1, 2)
     # critic: 16 rows through 784 x 16 and 16 x 1; generator: 8 rows through 100 x 16 and 16 x 784, by hand at n_critic 1
@@ -56,6 +56,10 @@ def test_a_step_of_a_recipe_is_measured_and_its_flops_do_not_depend_on_the_way()
     half = critic // 2
     players = update + generator + (2 * half) + (2 * generator + generator - 2 * 8 * 100 * 16)  # the latents need none
     assert one.flops == players
+    # the penalty by hand: 8 points through 784 x 16 and back, and the gradients of that product's two factors
+    by_hand, plain = (benchmark.benchmark("small-mlp-gp", 1, {**tiny, "n_critic": 1, "fast": fast}) for fast in (1, 0))
+    assert by_hand.flops - one.flops == 4 * 2 * 8 * 784 * 16
+    assert plain.flops > by_hand.flops  # the score and its derivatives besides
 
 
 def test_the_command_prints_a_table_and_writes_the_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -331,6 +331,7 @@ def test_an_interrupted_preparation_goes_on_where_it_was(tmp_path, monkeypatch):
     whole = everything(open_source(str(path), "all"))
     monkeypatch.setenv("WGAN_CACHE", str(tmp_path / "other"))
     monkeypatch.setattr(store, "COMMIT", 0.0)
+    monkeypatch.setattr(pictures, "TOGETHER", 4)  # or the first of two jobs may be the one that dies
     seen = []
     original = pictures.decode
 
@@ -347,7 +348,7 @@ def test_an_interrupted_preparation_goes_on_where_it_was(tmp_path, monkeypatch):
     seen.clear()
     seen += [1] * 100
     assert torch.equal(everything(open_source(str(path), "all")), whole)
-    assert 15 < len(seen) - 100 < 60 - 7  # what was committed was not decoded again
+    assert 0 < len(seen) - 100 < 60 - 7  # what was committed was not decoded again
 
 
 @pytest.mark.parametrize(
