@@ -43,7 +43,6 @@ def memorisation(fake: Any, held_out: Any, training: Any, pairs: int = 16) -> Me
         x, base = pair(fake, block, names=("fake", "training"), single=True)
         y, _ = pair(held_out, base, names=("held_out", "training"), single=True)
         found, place = nearest(x, base)
-        del x  # it may be a copy
         index, near = np.where(found < near, place + start, index), np.minimum(near, found)
         usual = np.minimum(usual, nearest(y, base)[0])
         start += len(base)
