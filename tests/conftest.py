@@ -14,9 +14,11 @@ from typing import NamedTuple
 
 import pytest
 from children import make_cheap
+from reports import digits, figure, write_metrics, write_run
 
 from wgan import cli
 from wgan.data import open_source
+from wgan.pictures import sheet
 
 TINY = ("--steps", "2", "--batch", "8", "--threads", "1")
 CONDITIONAL = shlex.split("mnist --generator mlp --generator-layers 16 --critic mlp --critic-layers 16 --latent 8")
@@ -100,6 +102,16 @@ def ring_run(tmp_path_factory):
     """A finished run of 2 steps: points of the plane, checkpoints at steps 1 and 2."""
     words = shlex.split("gulrajani-ring --generator-layers 16 --critic-layers 16 --checkpoint-every 1")
     return trained(tmp_path_factory.mktemp("ring") / "run", *words)
+
+
+@pytest.fixture(scope="session")
+def reported_run(tmp_path_factory):
+    """All that a report shows of a run: log, sheets, animation, walk, neighbours, figures; written by hand."""
+    folder = write_run(tmp_path_factory.mktemp("report") / "one", seed=3, lr=0.001)
+    write_metrics(folder, figure("fid-lenet", 12.3456), figure("coverage", 0.5, better="higher", spread=None))
+    for name in ("walk.gif", "neighbours.png"):
+        (sheet(digits(9, 1))).save(folder / name)
+    return folder
 
 
 @pytest.fixture

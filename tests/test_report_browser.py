@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from browser import PROGRAM, Browser
 from PIL import Image
-from test_report import figure, write_metrics, write_run
+from reports import figure, write_metrics, write_run
 
 from wgan import report
 

@@ -1,0 +1,77 @@
+"""Test the page of a comparison: its charts, its tables, and that it escapes what it is told."""
+
+from __future__ import annotations
+
+from comparisons import cell, result_of
+from reports import Elements
+
+from wgan import showing
+
+
+def test_the_page_shows_every_answer_and_escapes_what_it_is_told(tmp_path):
+    evil = "<script>alert(1)</script>"
+    weights = {"edges": [-1.0, 0.0, 1.0], "shares": [0.25, 0.75], "largest": 1.0, "rms": 0.5}
+    found = [cell("gan", 1.0), cell("gan", 2.0, seed=1), cell("wgan-clip", 1.0, weights=weights, share_clipped=0.5, failed=""),
+             cell("wgan-clip", 1.0, seed=1, failed=evil)]  # fmt: skip
+    found = [{**c, "data": evil} for c in found]
+    result = result_of(found, data=evil)
+    showing.write_page(result, tmp_path)
+    page = (tmp_path / "index.html").read_text("utf-8")
+    seen = Elements(page)
+    assert page.count("<script") == 2 and "alert(1)" in seen.text and "http" not in page.replace("http-equiv", "")
+    for text in (
+        "50 % of the clipped ones on the bound",
+        "Vanishing gradients",
+        "1 diverged",
+        "Spearman 1.00 ± 0.00",
+        "the rates 10 times as high",
+        "gan, minimax",
+        "the JS estimate, nats",
+        "the W estimate",
+        "at most 2:",
+        "equal steps",
+        "-3.00",
+    ):
+        assert text in seen.text, text
+    # quality, modes and share over time, gradients, two scatters, slopes, one histogram of weights
+    assert page.count("<svg") == 3 + 1 + 2 + 1 + 1
+    assert "Not part of this comparison" not in seen.text
+
+
+def test_what_was_not_asked_is_said_on_the_page(tmp_path):
+    found = [cell("gan", 1.0, parts=("rates",), figures={}, slopes={})]
+    result = result_of(found, gradients={"x": []}, parts=["rates"])
+    result["gradients"] = {}
+    showing.write_page(result, tmp_path)
+    text = Elements((tmp_path / "index.html").read_text("utf-8")).text
+    assert text.count("Not part of this comparison") == 5  # all but stability
+
+
+def test_curves_run_over_the_budget_that_is_equal():
+    found = [cell("gan", 1.0), cell("wgan-gp", 1.0), cell("wgan-gp", 3.0, seed=1)]
+    result = result_of(found, kind="seconds", amount=60)
+    result["steps"] = {"gan": 30, "wgan-gp": 60}
+    steps, values = showing.mean_curve(result, "wgan-gp", "figure")
+    assert steps.tolist() == [10, 20, 30] and values.tolist() == [4, 3, 2]
+    assert showing.mean_curve(result, "gan", "figure")[0].tolist() == [20, 40, 60]
+    assert showing.over_time(result)[0].hover["across"] == "CPU second"
+    result["request"]["kind"] = "steps"
+    assert showing.mean_curve(result, "gan", "figure")[0].tolist() == [10, 20, 30]
+    assert showing.mean_curve(result_of([cell("gan", 1, failed="x")]), "gan", "figure") is None
+
+
+def test_the_gradients_chart_is_the_geometric_mean_over_the_seeds():
+    (panel,) = showing.gradients({"gan": [[[0, 1.0], [500, 0.01]], [[0, 100.0], [500, 0.0001]]]})
+    assert panel.lines[0].points == [(0, 1.0), (500, -3.0)] and panel.hover["across"] == "update"
+
+
+def test_a_scatter_has_the_estimate_across_and_the_figure_up():
+    (panel,) = showing.tracks(result_of([cell("wgan-gp", 7.0)]))
+    assert panel.lines[0].points == [(1.0, 7.0), (2.0, 10.5), (3.0, 14.0)]
+
+
+def test_the_slopes_chart_stands_on_a_logarithmic_axis():
+    (panel,) = showing.slopes(result_of([cell("gan", 1.0), cell("wgan-gp", 1.0)]))
+    assert [line.name for line in panel.lines] == ["gan", "wgan-gp"]
+    assert [v for _, v in panel.lines[0].points] == [0.25, 0.75]
+    assert panel.hover["x"][1] >= 0.5
