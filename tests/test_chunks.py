@@ -11,7 +11,7 @@ from wgan.figures import MEASURES
 from wgan.generate import latents, load
 from wgan.measured import Measured
 from wgan.metrics import certified, neighbours
-from wgan.metrics.certified import certified_w1, fit_critic, sample_bracket
+from wgan.metrics.certified import Standardised, certified_w1, fit_critic, sample_bracket
 from wgan.metrics.coverage import prdc
 from wgan.metrics.distances import exact_w1, sliced_w1
 from wgan.metrics.memorisation import memorisation
@@ -82,6 +82,17 @@ def test_no_metric_reads_more_than_a_chunk_of_large_images(name, sets, monkeypat
     assert read and max(read) <= CELLS
 
 
+def test_a_set_too_large_to_keep_is_standardised_anew_for_each_batch_to_the_same_numbers(sets, monkeypatch):
+    x = Pixels(sets[0])
+    centre, index = x[:].mean(0, dtype=np.float64), torch.tensor([5, 0, 59])
+    kept = Standardised(x, centre, 3.0)
+    monkeypatch.setattr(certified, "HELD", 60 * 192 - 1)
+    anew = Standardised(x, centre, 3.0)
+    assert kept.whole is not None and anew.whole is None
+    assert torch.equal(kept[index], anew[index])
+    np.testing.assert_allclose(kept[index], (as_floats(sets[0])[index] - centre) / 3, atol=1e-6)
+
+
 def test_pixels_are_the_rows_in_0_to_1_by_slice_and_by_index(sets):
     x = Pixels(sets[0])
     assert x.shape == (60, 192) and len(x) == 60
@@ -94,7 +105,7 @@ def test_pixels_are_the_rows_in_0_to_1_by_slice_and_by_index(sets):
 
 def test_fakes_made_in_parts_are_those_made_at_once(conditional_run, monkeypatch):
     model = load(conditional_run)
-    asked = torch.arange(250) % model.network.classes
+    asked = torch.arange(250) // 30 % model.network.classes  # each part of 100 has labels of its own
     whole = from_model(model, 250, 5, False, asked)
     direct = subjects.to_bytes(model.decode(latents(5, 250, model.network.latent), asked).as_subclass(torch.Tensor))
     monkeypatch.setattr(subjects, "PART", 100)

@@ -14,7 +14,7 @@ from wgan.data import Source, open_source
 from wgan.data.source import report_indices
 from wgan.errors import WganError
 from wgan.evaluation import evaluate
-from wgan.figures import MEASURES
+from wgan.figures import MEASURES, alike
 from wgan.measured import Measured, flat, shrunk
 from wgan.metrics.certified import fit_critic
 from wgan.metrics.classifier import classification_accuracy, fit_classifier
@@ -77,6 +77,9 @@ def test_selected_classes_do_not_count_the_others_as_missing(tmp_path, train_ima
     np.savez(tmp_path / "fives.npz", images=np.repeat(images[labels == 5], 4, 0)[:200])
     found = figures(evaluate(tmp_path / "fives.npz", data="mnist:5", n=200, metrics=["classes"]))
     assert found["class-kl"].value < 0.2 and found["rarest-class"].value > 0.9
+    np.savez(tmp_path / "others.npz", images=images[labels != 5][:200])  # digits that this data never shows
+    found = figures(evaluate(tmp_path / "others.npz", data="mnist:5", n=200, metrics=["classes"]))
+    assert 3 < found["class-kl"].value < 10 and found["rarest-class"].value < 0.05
 
 
 def test_a_toy_file_of_true_points_reaches_every_mode(tmp_path):
@@ -155,6 +158,13 @@ def test_raw_measures_the_raw_generator(conditional_run):
     assert average.figure("sliced-w1").value != raw.figure("sliced-w1").value
 
 
+def test_the_flag_raw_measures_the_raw_generator(conditional_run, tmp_path, command):
+    words = ("evaluate", conditional_run, "-n", 100, "--metrics", "sliced-w1", "--out", tmp_path / "x.json")
+    for flags, kind in (((), "average"), (("--raw",), "raw")):
+        assert command(*words, *flags).code == 0
+        assert json.loads((tmp_path / "x.json").read_text())["results"][0]["generator"] == kind
+
+
 @pytest.fixture
 def hasty(monkeypatch):
     """Classifiers of cas and gan-test, and evaluation critics, that learn for a moment only."""
@@ -219,6 +229,22 @@ def test_the_bracket_has_floors_and_its_bounds_are_in_order(tmp_path, train_imag
     reals = open_reals("mnist", 200)
     between_reals = exact_w1(flat(reals.floor[0]), flat(reals.held_out[0]))
     assert found["exact-w1"].floor == pytest.approx(between_reals) != found["exact-w1"].value
+
+
+def test_the_bracket_reads_the_last_fakes_which_its_critic_never_saw(train_images, hasty, monkeypatch):
+    monkeypatch.setattr("wgan.figures.SMALL", 60)
+    x, reals = torch.from_numpy(train_images[0])[:200, None], open_reals("mnist", 200)
+    *_, exact = MEASURES["bracket"].function(Measured(Subject(x, None, {}), reals))
+    real = flat(reals.balanced(60))
+    assert exact.n_fake == exact.n_real == 60
+    assert exact.value == pytest.approx(exact_w1(flat(x[140:]), real))
+    assert exact.floor == pytest.approx(exact_w1(flat(reals.floor[0][140:]), real))
+
+
+def test_neighbour_balls_are_counted_at_equal_numbers_of_at_most_5000():
+    few, some, many = (np.arange(2 * n).reshape(n, 2) for n in (30, 5001, 7000))
+    assert [len(x) for x in alike(some, many)] == [5000, 5000]
+    assert [x.tolist() for x in alike(many, few, some)] == [few.tolist()] * 3
 
 
 def test_a_toy_is_held_against_equally_many_points_of_each_mode():

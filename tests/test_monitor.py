@@ -137,6 +137,15 @@ def test_a_slope_far_from_one_is_no_alarm_without_a_penalty(digits):
     assert Monitor(configure("small-mlp-clip"), digits).alarms(9000, GOOD | {"evaluate/slope_mean": 5.0}) == []
 
 
+def test_a_slope_far_from_one_is_no_alarm_under_a_light_penalty():
+    ring = open_source("ring", "train")
+    m = Monitor(configure("gulrajani-ring", {"data": "ring", "penalty_weight": 0.1}), ring)
+    figures = GOOD | {"evaluate/slope_mean": 5.0, "evaluate/modes": 8.0}
+    assert m.alarms(90_000, figures) == []
+    heavy = Monitor(configure("gulrajani-ring", {"data": "ring", "penalty_weight": 1.0}), ring)
+    assert heavy.alarms(90_000, figures) == [ALARMS["slope"]]
+
+
 def test_a_young_generator_may_miss_classes(digits):
     m = Monitor(configure("small-mlp-gp", {"steps": 1000}), digits)
     missing = GOOD | {"evaluate/share_4": 0.0}
@@ -149,6 +158,7 @@ def test_a_resumed_monitor_remembers_the_best_step_and_what_it_said(digits):
         {"step": 20, SELECTION: 1.0},
         {"step": 20, "alarm": ALARMS["negative"]},
         {"step": 30, SELECTION: 2.0},
+        {"step": 40, SELECTION: 1.0},  # no better: the earlier step stays
     ]
     m = Monitor.resumed(configure("small-mlp-clip"), digits, records)
     assert (m.best, m.lowest) == (20, 1.0)
@@ -178,6 +188,10 @@ def test_the_training_gap_is_that_of_training_images_and_overfitting_their_lead_
         fake = p.critic(fakes)[0].double()
     figures = m.gaps(p, fakes)
     assert figures["evaluate/wasserstein_train"] == pytest.approx(float(train.mean() - fake.mean()), abs=1e-5)
+    assert figures["evaluate/slope_max"] > 1.05 * figures["evaluate/slope_mean"]
+    assert figures["evaluate/gap_per_slope"] * figures["evaluate/slope_max"] == pytest.approx(
+        figures["evaluate/wasserstein_held_out"]
+    )
     error = float((train.var() / n + held.var() / n).sqrt())
     assert figures["evaluate/overfit"] == pytest.approx(float(train.mean() - held.mean()) / error, abs=1e-3)
     assert figures["evaluate/wasserstein_train"] != figures["evaluate/wasserstein_held_out"]
@@ -187,6 +201,18 @@ def test_slopes_are_measured_at_reals_and_at_fakes():
     p = by_hand(QuadraticCritic(torch.ones(2, dtype=torch.float64)))  # the slope at x is ||x||
     real, fake = torch.tensor([[3.0, 4.0]]).repeat(5, 1), torch.tensor([[0.0, 2.0]]).repeat(5, 1)
     assert slopes(p, real, fake, None).tolist() == [5.0] * 5 + [2.0] * 5
+
+
+def test_a_critic_of_packs_scores_and_slopes_whole_packs_and_leaves_the_rest_out(digits):
+    p = players(digits, pack=4)
+    x = digits.batch(torch.arange(50))[0]
+    packs = ((x[:48].float() - 127.5) / 127.5).reshape(12, 4, 28, 28)
+    with torch.no_grad():
+        expected = p.critic(packs)[0]
+    assert torch.allclose(scores_of(p, x, None).float(), expected, atol=1e-5)
+    fakes = p.engine.to_float(x)
+    assert torch.equal(slopes(p, x, fakes, None), slopes(p, x[:48], fakes[:48], None))
+    assert len(slopes(p, x, fakes, None)) == 24  # 12 packs of each side
 
 
 def test_what_is_measured_are_fakes_of_the_averaged_generator_with_the_labels_of_the_reals(digits):
