@@ -11,7 +11,7 @@ from wgan.data.idx import read_idx
 from wgan.errors import WganError
 from wgan.metrics import features as module
 from wgan.metrics.distances import exact_w1, relative_fid
-from wgan.metrics.features import WEIGHTS, classify, features, lenet_card, load_lenet, logits, stacked_digits
+from wgan.metrics.features import WEIGHTS, classify, digits_of, features, lenet_card, load_lenet, logits, stacked_digits
 
 MNIST = WEIGHTS.parents[1] / "data" / "mnist"
 
@@ -50,6 +50,13 @@ def test_features_have_their_shape_and_are_no_constant(digits):
     f = features(digits[0][:100])
     assert f.shape == (100, 128) and f.dtype == np.float32
     assert (f >= 0).all() and np.isfinite(f).all() and f.std(0).max() > 0
+
+
+def test_the_digits_of_features_are_those_of_their_images(digits):
+    noise = np.random.default_rng(0).integers(0, 256, (300, 1, 28, 28), dtype=np.uint8)
+    for images in (digits[0], noise):
+        assert (digits_of(features(images)) == classify(images)).all()
+    assert len(set(digits_of(features(digits[0])))) == 10
 
 
 def test_features_are_those_of_pixels_between_0_and_1(digits):

@@ -9,7 +9,7 @@ import numpy as np
 from wgan.measured import Figure, Measured, lenet_name, shrunk
 from wgan.metrics.classifier import fit_classifier, predictions
 from wgan.metrics.coverage import LabelAccuracy, class_histogram, label_accuracy, mode_report, stacked_modes
-from wgan.metrics.features import classify, stacked_digits
+from wgan.metrics.features import stacked_digits
 
 TOY = 2500  # samples of a 2-D mixture, as in the papers
 
@@ -17,9 +17,9 @@ TOY = 2500  # samples of a 2-D mixture, as in the papers
 def class_figures(m: Measured) -> Iterator[Figure]:
     """How often each digit is made, as KL from the held-out histogram, and the rarest class."""
     names = [int(name) for name in m.reals.test.class_names]
-    reference = np.bincount(m.of_reals("predicted held_out", lambda: classify(m.reals.held_out[0])), minlength=10)
+    reference = np.bincount(m.real_predicted("held_out"), minlength=10)
     expected = reference + 1.0  # a digit the reference never shows is rare, not impossible
-    floor = class_histogram(m.of_reals("predicted floor", lambda: classify(m.reals.floor[0])), 10, expected)
+    floor = class_histogram(m.real_predicted("floor"), 10, expected)
     found = class_histogram(m.predicted, 10, expected)
     n, r, x = len(m.predicted), len(m.reals.held_out[0]), lenet_name()
     shares = " ".join(f"{name}:{found.shares[name]:.3f}" for name in names)
@@ -35,7 +35,7 @@ def label_figures(m: Measured) -> Iterator[Figure]:
     x, y = m.reals.held_out
     assert y is not None
     found = label_accuracy(digits[m.subject.labels.numpy()], m.predicted, 10)
-    base = label_accuracy(digits[y.numpy()], m.of_reals("predicted held_out", lambda: classify(x)), 10)
+    base = label_accuracy(digits[y.numpy()], m.real_predicted("held_out"), 10)
     names = {str(d): int(d) for d in digits}
     yield accuracy_figure("label-accuracy", found, base, names, (len(m.fakes), len(x)), lenet_name())
 

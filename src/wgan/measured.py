@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from wgan.metrics.certified import EvaluationCritic, fit_critic
 from wgan.metrics.classifier import fit_classifier
-from wgan.metrics.features import classify, features, lenet_card
+from wgan.metrics.features import digits_of, features, lenet_card
 from wgan.metrics.inception import Extractor, inception_features
 from wgan.metrics.memorisation import Memorisation, memorisation
 from wgan.metrics.random_features import extractor_hash, extractor_name, random_features
@@ -89,7 +89,7 @@ class Measured:
     @functools.cached_property
     def predicted(self) -> NDArray[np.int64]:
         """The digit the classifier sees in each fake."""
-        return classify(self.fakes)
+        return digits_of(self.features)
 
     @functools.cached_property
     def evaluation_critic(self) -> EvaluationCritic:
@@ -159,6 +159,10 @@ class Measured:
         """Classifier features of the held-out or floor reals."""
         x = self.reals.held_out[0] if part == "held_out" else self.reals.floor[0]
         return self.of_reals(f"features {part}", lambda: features(x))
+
+    def real_predicted(self, part: str) -> NDArray[np.int64]:
+        """The digit the classifier sees in each of the held-out or floor reals."""
+        return self.of_reals(f"predicted {part}", lambda: digits_of(self.real_features(part)))
 
     def real_random_features(self, part: str) -> NDArray[np.float32]:
         """Features of the held-out or floor reals by a network with random weights."""

@@ -67,10 +67,11 @@ def orthonormal(w: Tensor, iterations: int) -> Tensor:
     wide = w.shape[0] <= w.shape[1]
     gram = w @ w.T if wide else w.T @ w
     eye = torch.eye(len(gram), dtype=w.dtype)
-    total = eye
-    for _ in range(iterations):
+    total = step = (3 * eye - gram) / 2
+    for _ in range(iterations - 1):
+        gram = step @ gram @ step
         step = (3 * eye - gram) / 2
-        total, gram = step @ total, step @ gram @ step
+        total = step @ total
     return total @ w if wide else w @ total
 
 

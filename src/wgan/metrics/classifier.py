@@ -15,12 +15,17 @@ UPDATES = 800  # of every fit, however many samples there are: the budget is par
 
 
 def small_classifier(channels: int, classes: int) -> nn.Module:
-    """Return a small convolutional classifier for images of any side from 8: [B, C, H, W] -> [B, classes]."""
-    return nn.Sequential(
-        nn.Conv2d(channels, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.AdaptiveMaxPool2d(4),
+    """Return a small convolutional classifier for images of any side from 8: [B, C, H, W] -> [B, classes].
+
+    Its ReLUs stand behind the pooling, which is the same function (a maximum of ReLUs is the ReLU of the maximum) at a
+    quarter of the work; channels last, batch norm and pooling take a third of the time on a CPU.
+    """
+    network = nn.Sequential(
+        nn.Conv2d(channels, 32, 3, padding=1), nn.BatchNorm2d(32), nn.MaxPool2d(2), nn.ReLU(),
+        nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.AdaptiveMaxPool2d(4), nn.ReLU(),
         nn.Flatten(), nn.Linear(64 * 16, 128), nn.ReLU(), nn.Linear(128, classes),
     )  # fmt: skip
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def classification_accuracy(
@@ -56,7 +61,11 @@ def fit_classifier(images: Any, labels: Any, classes: int, updates: int = UPDATE
 @torch.no_grad()
 def predictions(model: nn.Module, images: Any) -> Tensor:
     """Return the class that the classifier sees in each image: uint8 [N, C, H, W] -> int64 [N]."""
-    return torch.cat([model(x.float() / 127.5 - 1).argmax(1) for x in torch.as_tensor(images).split(500)])
+    return torch.cat([model(_floats(x)).argmax(1) for x in torch.as_tensor(images).split(500)])
+
+
+def _floats(images: Tensor) -> Tensor:
+    return (images.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
 
 
 def _check(images: Any, labels: Any, classes: int, name: str) -> tuple[Tensor, Tensor]:
@@ -69,12 +78,12 @@ def _check(images: Any, labels: Any, classes: int, name: str) -> tuple[Tensor, T
 
 
 def _fit(model: nn.Module, x: Tensor, y: Tensor, updates: int, rng: torch.Generator) -> None:
-    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
     model.train()
     for _ in range(updates):
         pick = torch.randint(len(x), (BATCH,), generator=rng)
-        loss = F.cross_entropy(model(x[pick].float() / 127.5 - 1), y[pick])
+        loss = F.cross_entropy(model(_floats(x[pick])), y[pick])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

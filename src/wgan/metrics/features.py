@@ -131,6 +131,13 @@ def classify(images: Any) -> NDArray[np.int64]:
     return digits
 
 
+@torch.no_grad()
+def digits_of(found: Any) -> NDArray[np.int64]:
+    """Return the digits that `classify` sees, from the `features` float32 [N, 128] of the same images -> int64 [N]."""
+    digits: NDArray[np.int64] = load_lenet().head(torch.as_tensor(found)).argmax(1).numpy()
+    return digits
+
+
 def stacked_digits(images: Any) -> NDArray[np.int64]:
     """Return the triple of digits in each stacked-MNIST image, one for each colour channel.
 
