@@ -3,8 +3,9 @@
 Usage: python benchmarks/evaluation.py cost [--sizes 1000,10000,50000] [--only prdc,kid]
            seconds and peak memory of each metric, a process each; with --only the others keep what was measured before
        python benchmarks/evaluation.py order [-n 8000]    every figure for real halves and distorted reals
+       python benchmarks/evaluation.py large [-n 10000]   peak memory of each metric for 64 x 64 colour images, one evaluation
        python benchmarks/evaluation.py page               writes both tables, and the recipes' figures, into docs/evaluation.md
-Results: benchmarks/results/evaluation-cost.json and evaluation-order.json (date, machine, versions, command).
+Results: benchmarks/results/evaluation-{cost,order,large}.json (date, machine, versions, command).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +29,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wgan.data import open_source
+from wgan.evaluation import evaluate
 from wgan.figures import MEASURES
 from wgan.measured import Measured, flat
 from wgan.metrics.classifier import classification_accuracy
@@ -185,6 +188,49 @@ def order(n: int) -> list[dict[str, Any]]:
     return found
 
 
+# --- large images ---------------------------------------------------------------------------------------------------------
+
+
+def scenes(n: int, seed: int, side: int = 64) -> np.ndarray:
+    """Return images uint8 [n, side, side, 3] of three soft coloured spots on a gradient, in 16 levels: they pack well."""
+    rng, line = np.random.default_rng(seed), np.linspace(-1, 1, side, dtype=np.float32)
+    found = np.empty((n, side, side, 3), np.uint8)
+    for i in range(n):
+        slope, ground = rng.normal(0, 20, (2, 1, 1, 1)), rng.uniform(60, 190, 3)
+        image = ground + slope[0] * line[:, None, None] + slope[1] * line[None, :, None]
+        for _ in range(3):
+            (y, x), width, colour = rng.uniform(-0.8, 0.8, 2), rng.uniform(0.1, 0.5), rng.uniform(-100, 100, 3)
+            spot = np.exp(-((line[:, None] - y) ** 2 + (line[None] - x) ** 2) / (2 * width**2))
+            image = image + spot[..., None] * colour
+        found[i] = image.clip(0, 255) // 16 * 16
+    return found
+
+
+def large(n: int) -> list[dict[str, Any]]:
+    """Return seconds and peak memory of each metric while one evaluation of n images of 64 x 64 x 3 goes on (Linux only)."""
+    stages: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["WGAN_CACHE"] = folder
+        fakes, reals = Path(folder) / "samples.npz", Path(folder) / "real.npz"
+        np.savez_compressed(fakes, images=scenes(n, 1))
+        np.savez_compressed(reals, x_train=scenes(2 * n, 2), x_test=scenes(n + 2500, 3))
+        at = ["opening", time.perf_counter()]
+
+        def watch(name: str, done: int, total: int) -> None:
+            """Note the peak since the last call, and begin anew: Linux forgets a peak when 5 is written there."""
+            peak = next(s for s in Path("/proc/self/status").read_text().splitlines() if s.startswith("VmHWM"))
+            seconds = time.perf_counter() - float(at[1])
+            stages.append({"metric": at[0], "n": n, "seconds": seconds, "peak": int(peak.split()[1]) * 1024})
+            print(f"{at[0]:32} {seconds:7.1f} s  {stages[-1]['peak'] / 2**20:6.0f} MiB", flush=True)
+            Path("/proc/self/clear_refs").write_text("5")
+            at[:] = [name, time.perf_counter()]
+
+        watch("opening", 0, 0)
+        stages.clear()
+        evaluate(fakes, data=str(reals), n=n, watch=watch)
+    return stages
+
+
 # --- page -------------------------------------------------------------------------------------------------------------
 
 # figure -> which way is better; the columns of the table
@@ -276,7 +322,7 @@ def write_page() -> None:
 def main() -> None:
     """Run one part and write its results."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("part", choices=("cost", "order", "one", "page"))
+    parser.add_argument("part", choices=("cost", "order", "large", "one", "page"))
     parser.add_argument("one", nargs="*")
     parser.add_argument("--sizes", default="1000,10000,50000")
     parser.add_argument("--only", default=",".join(COSTS))
@@ -288,7 +334,7 @@ def main() -> None:
     if args.part == "page":
         return write_page()
     sizes, names = [int(n) for n in args.sizes.split(",")], args.only.split(",")
-    found = cost(sizes, names) if args.part == "cost" else order(args.n)
+    found = cost(sizes, names) if args.part == "cost" else {"order": order, "large": large}[args.part](args.n)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"evaluation-{args.part}.json").write_text(json.dumps({**about(), "results": found}, indent=1) + "\n")
 
