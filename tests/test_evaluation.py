@@ -56,6 +56,17 @@ def test_every_figure_says_how_many_samples_and_what_extractor(tmp_path, train_i
     assert found["fid-lenet"].extractor.startswith("lenet-mnist ")
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".npy"])
+def test_a_file_of_few_samples_stands_beside_the_floor_of_as_few(tmp_path, train_images, suffix, recwarn):
+    path = tmp_path / f"few{suffix}"
+    np.save(path, train_images[0][:200]) if suffix == ".npy" else np.savez(path, images=train_images[0][:200])
+    asked = evaluate(path, data="mnist", n=200, metrics=["fid-lenet"])
+    whole = evaluate(path, data="mnist", metrics=["fid-lenet"])  # n is 10,000: the file holds 200
+    assert whole.to_json() == asked.to_json()
+    assert whole.figure("fid-lenet").n_real == 200 == whole.notes["n_real"]
+    assert not recwarn.list
+
+
 def test_labels_of_real_images_are_right_and_shuffled_ones_are_at_chance(tmp_path, train_images):
     images, labels = train_images
     np.savez(tmp_path / "right.npz", images=images, labels=labels)
@@ -87,6 +98,7 @@ def test_a_toy_file_of_true_points_reaches_every_mode(tmp_path):
     np.savez(tmp_path / "ring.npz", samples=points)
     found = figures(evaluate(tmp_path / "ring.npz", data="ring", n=2500, metrics=["modes"]))
     assert found["modes-reached"].value == 8 == found["modes-reached"].floor
+    assert tuple(found) == MEASURES["modes"].figures
     assert 0.97 < found["modes-high-quality"].value <= 1  # 1 - exp(-4.5) = 0.9889
 
 
@@ -339,6 +351,8 @@ def test_constant_images_have_every_figure(tmp_path, hasty):
     np.savez(tmp_path / "flat.npz", images=images, labels=np.arange(120) % 10)
     found = figures(evaluate(tmp_path / "flat.npz", data="mnist", n=120))
     assert all(np.isfinite(f.value) for f in found.values()), found
+    others = ("fid-inception", "modes", "stacked-modes")  # neither weights nor modes here
+    assert list(found) == [name for metric, m in MEASURES.items() if metric not in others for name in m.figures]
     assert found["relative-fid"].value > 1 and found["coverage"].value == 0 == found["density"].value
     assert found["rarest-class"].value == 0
 
@@ -368,8 +382,15 @@ def test_mistakes_are_refused_before_anything_is_computed(tmp_path, conditional_
     np.savez(tmp_path / "x.npz", images=np.zeros((200, 28, 28), np.uint8))
     with pytest.raises(WganError, match="needs --data"):
         evaluate(tmp_path / "x.npz")
+    for options in ({"raw": True}, {"checkpoint": "best"}):
+        with pytest.raises(WganError, match=r"x.npz is a file of samples: --raw and --checkpoint choose"):
+            evaluate(tmp_path / "x.npz", data="mnist", n=200, **options)
+    with pytest.raises(WganError, match="100000000 samples do not fit into memory"):
+        evaluate(conditional_run, n=100_000_000)
     with pytest.raises(WganError, match=r"unknown metric 'fid-lente'.*fid-lenet"):
         evaluate(conditional_run, metrics=["fid-lente"])
+    with pytest.raises(WganError, match="recall is a figure of the metric prdc: ask for prdc"):
+        evaluate(conditional_run, metrics=["sliced-w1", "recall"])
     with pytest.raises(WganError, match="n must be at least 100"):
         evaluate(conditional_run, n=5)
     with pytest.raises(WganError, match="no checkpoint of step 77"):

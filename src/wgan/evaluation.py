@@ -86,10 +86,13 @@ def evaluate(
         raise WganError(f"{path} does not exist: give a run folder, or an .npz of samples with --data")
     if data is None:
         raise WganError(f"{path} needs --data: the data its samples imitate, for example --data mnist")
+    if raw or checkpoint is not None:
+        raise WganError(f"{path} is a file of samples: --raw and --checkpoint choose a generator of a run folder")
     reals = open_reals(data, n)
     subject = from_file(path, n, reals.test)
     if len(subject.fakes) < LEAST:
         raise WganError(f"{path} holds {len(subject.fakes)} samples: figures that mean something need at least {LEAST}")
+    reals = replace(reals, n=len(subject.fakes))  # the floor is that of as many reals, also where the file holds fewer
     return Report(data, [work.measure(subject, reals)], notes(reals))
 
 
@@ -146,6 +149,9 @@ def chosen(metrics: Sequence[str] | None) -> list[str] | None:
     """Return the wanted names; WganError for an unknown one. None = all that apply."""
     for name in metrics or []:
         if name not in MEASURES:
+            home = next((metric for metric, measure in MEASURES.items() if name in measure.figures), None)
+            if home is not None:
+                raise WganError(f"{name} is a figure of the metric {home}: ask for {home}")
             raise unknown("metric", name, MEASURES)
     return list(metrics) if metrics else None
 
@@ -171,6 +177,7 @@ def _evaluate_run(
     for which in moments:
         work.say(f"making {n} samples")
         model = generate.load(run, checkpoint=which, raw=raw, group=work.group)
+        model.require_room(n)
         subject = from_model(model, n, seed, raw, label_plan(reals, n))
         result = work.measure(subject, reals)
         result["about"]["checkpoint"] = str(which)

@@ -1,4 +1,4 @@
-"""MEASURES: metric name -> what it needs and how its figures, each with its floor, come from fakes and reals."""
+"""MEASURES: metric name -> what it needs, how its figures, each with its floor, come from fakes and reals, and their names."""
 
 from __future__ import annotations
 
@@ -200,21 +200,23 @@ def _neighbours(m: Measured) -> str:
     return "" if len(m.reals.held_out[0]) > 5 else "it needs more than 5 held-out reals"
 
 
+# fmt: off
 MEASURES: dict[str, Measure] = {
-    "fid-lenet": Measure(_digits, fid_figures),
-    "kid-lenet": Measure(_digits, kid_figures),
-    "fid-inception": Measure(_inception, inception_figures),
-    "prdc": Measure(_neighbours, prdc_figures),
-    "fid-random": Measure(_images, random_fid_figures),
-    "prdc-random": Measure(_images, random_figures),
-    "certified-w1": Measure(_many, w1_figures),
-    "bracket": Measure(_always, bracket_figures),
-    "sliced-w1": Measure(_always, sliced_figures),
-    "memorisation": Measure(_always, memorisation_figures),
-    "classes": Measure(_digits, class_figures),
-    "label-accuracy": Measure(_asked, label_figures),
-    "cas": Measure(_classified, cas_figures),
-    "gan-test": Measure(_classified, gan_test_figures),
-    "modes": Measure(_modes, mode_figures),
-    "stacked-modes": Measure(_stacked, stacked_figures),
+    "fid-lenet": Measure(_digits, fid_figures, ("fid-lenet", "relative-fid")),
+    "kid-lenet": Measure(_digits, kid_figures, ("kid-lenet",)),
+    "fid-inception": Measure(_inception, inception_figures, ("fid-inception",)),
+    "prdc": Measure(_neighbours, prdc_figures, ("precision", "recall", "density", "coverage")),
+    "fid-random": Measure(_images, random_fid_figures, ("random-relative-fid",)),
+    "prdc-random": Measure(_images, random_figures, ("random-precision", "random-recall", "random-density", "random-coverage")),
+    "certified-w1": Measure(_many, w1_figures, ("certified-w1", "certified-w1-gap")),
+    "bracket": Measure(_always, bracket_figures, ("w1-cross-slope", "w1-c-transform", "exact-w1")),
+    "sliced-w1": Measure(_always, sliced_figures, ("sliced-w1",)),
+    "memorisation": Measure(_always, memorisation_figures, ("nearest-train", "copies")),
+    "classes": Measure(_digits, class_figures, ("class-kl", "rarest-class")),
+    "label-accuracy": Measure(_asked, label_figures, ("label-accuracy",)),
+    "cas": Measure(_classified, cas_figures, ("cas",)),
+    "gan-test": Measure(_classified, gan_test_figures, ("gan-test",)),
+    "modes": Measure(_modes, mode_figures, ("modes-reached", "modes-high-quality", "modes-reverse-kl")),
+    "stacked-modes": Measure(_stacked, stacked_figures, ("stacked-modes", "stacked-kl", "stacked-kl-above-floor")),
 }
+# fmt: on

@@ -172,10 +172,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class Measure:
-    """How one metric is applied: why it cannot be ('' = it can), and its figures."""
+    """How one metric is applied: why it cannot be ('' = it can), and its figures, with their names."""
 
     missing: Callable[[Measured], str]
     function: Callable[[Measured], Iterator[Figure]]
+    figures: tuple[str, ...]
 
 
 def flat(x: Tensor) -> Any:

@@ -159,5 +159,5 @@ def as_samples(array: NDArray[Any], shape: tuple[int, ...], where: str, kind: An
     if array.dtype != np.uint8 or array.shape[1:] != wanted:
         layout = ", ".join(map(str, ("N", *wanted)))
         raise WganError(f"{where} is {array.dtype} {list(array.shape)}: expected uint8 [{layout}]")
-    images = torch.from_numpy(np.ascontiguousarray(array))
+    images = torch.from_numpy(np.require(array, requirements=["C", "W"]))  # a mapped .npy may not be written to
     return images[:, None] if c == 1 else images.permute(0, 3, 1, 2).contiguous()
