@@ -73,6 +73,14 @@ def test_quick_is_one_seed_fewer_steps_and_one_architecture(words, seeds, steps,
     assert set(cells.PARTS) - set(asked.parts) == without
 
 
+def test_the_line_of_an_objective_tells_its_first_figures_that_are_known(command, monkeypatch):
+    known = {f"figure-{i}": {"mean": float(i), "spread": 0.5} for i in range(1, 6)}
+    rows = {"gan": {"unknown": {"mean": None, "spread": None}, **known}}
+    monkeypatch.setattr(compare, "compare", lambda *about: {"summary": {"quality": rows}})
+    line = command("compare", "gan").out.splitlines()[0]
+    assert line.split("  ")[-4:] == [f"figure-{i} {i} ± 0.5" for i in range(1, 5)] and line.startswith("gan ")
+
+
 def test_a_signal_between_two_runs_stops_before_the_next_is_trained(tmp_path):
     def struck():
         raise compare.Interrupted(143)

@@ -186,6 +186,35 @@ def test_a_log_out_of_order_and_far_too_many_long_alarms_are_put_right(run):
     assert found.notes == ["log.jsonl has 101 alarms: the first 100 are shown"]
 
 
+def test_each_text_and_each_list_of_a_run_folder_has_its_limit(run):
+    long = "x" * 1000
+    facts = {
+        **FACTS,
+        "class_names": [long] * 2000,
+        "device": long,
+        "versions": {long + str(i): long for i in range(50)},
+    }
+    (run / "run.json").write_text(json.dumps(facts))
+    found = evidence.gather(run, "run")
+    assert found.class_names == ["x" * 20] * 1000 and found.facts["device"] == "x" * evidence.TEXT
+    assert found.facts["versions"] == {"x" * evidence.TEXT: "x" * evidence.TEXT}
+
+
+def test_a_file_that_is_too_large_is_not_read(run):
+    with open(run / "metrics.json", "wb") as file:
+        file.truncate(evidence.SMALL + 1)
+    assert evidence.gather(run, "run").notes == ["metrics.json is left out: it has more than 4 MB"]
+
+
+def test_the_figures_of_up_to_eight_checkpoints_are_read_with_their_steps(run):
+    each = [{"checkpoint": f"c{i}", "step": 10 * i, "figures": [figure("fid-lenet", float(i))]} for i in range(9)]
+    (run / "metrics.json").write_text(json.dumps({"results": each}))
+    found = evidence.gather(run, "run").results
+    assert [(r["label"], r["step"], r["figures"][0]["value"]) for r in found] == [
+        (f"c{i}", 10 * i, i) for i in range(8)
+    ]
+
+
 def test_the_page_replaces_a_link_and_does_not_follow_it(run, tmp_path):
     precious = tmp_path / "precious"
     precious.write_text("keep me")

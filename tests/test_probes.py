@@ -39,6 +39,15 @@ def test_the_generator_stays_as_it_was_while_the_critic_learns(monkeypatch):
     assert players.critic.score.weight.grad is None or players.critic.score.weight.requires_grad is False
 
 
+def test_the_batches_of_a_probe_are_those_of_its_seed_and_update():
+    source = probes.open_source("ring", "train")
+    p = probes.make_players(config("gan"), probes.engine_for(config("gan"), source), source)
+    other = probes.make_players(config("gan", seed=1), p.engine, source)
+    for again, same in ((probes.batch(p, source, 3), True), (probes.batch(p, source, 4), False),
+                        (probes.batch(other, source, 3), False)):  # fmt: skip
+        assert [torch.equal(a, b) for a, b in zip(again, probes.batch(p, source, 3), strict=True)] == [same, same]
+
+
 def test_the_minimax_gradient_vanishes_below_a_good_critic_and_the_non_saturating_one_does_not():
     found = probes.vanishing(config("gan", lr=0.02, critic_layers="64"), (0, 200))
     assert list(found) == ["gan", "gan, minimax"]

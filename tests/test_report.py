@@ -143,6 +143,11 @@ def test_the_bits_of_a_run_need_only_what_was_left_to_the_machine(tmp_path):
         assert report.show(folder, name, exhibits.BUDGET).bits == bits
 
 
+def test_a_rate_of_the_critics_own_is_told():
+    both, alone = (configure("mnist", {"lr": 0.001, "critic_lr": rate, "ema": 0}) for rate in (0.0005, 0.001))
+    assert "lr 0.001 (critic 0.0005)," in report.optimizer(both) and "critic" not in report.optimizer(alone)
+
+
 def test_how_often_the_critic_is_updated_is_told():
     assert report.schedule(configure("mnist", {"n_critic": 3})) == "3 critic updates each"
     assert report.schedule(configure("mnist", {"n_critic": 1})) == "1 critic update each"

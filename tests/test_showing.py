@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from comparisons import cell, result_of
-from reports import Elements
+from reports import Elements, write_run
 
 from wgan import showing
 
@@ -38,6 +40,29 @@ def test_the_page_shows_every_answer_and_escapes_what_it_is_told(tmp_path):
     assert "Not part of this comparison" not in seen.text
 
 
+def test_the_tables_of_the_page_tell_each_objective_its_own_figures(tmp_path):
+    weights = {"edges": [-1.0, 0.0, 1.0], "shares": [0.25, 0.75], "largest": 1.25, "rms": 0.5}
+    found = [cell("gan", 1.0, weights=weights), cell("gan", 2.0, seed=1), cell("wgan-clip", 4.0, share_clipped=0.75)]
+    result = result_of(found)
+    showing.write_page(result, tmp_path)
+    page = (tmp_path / "index.html").read_text("utf-8")
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S) for row in page.split("<tr>")]
+    plain = {row[0]: [" ".join(re.sub("<[^>]*>", " ", text).split()) for text in row[1:]] for row in rows if row}
+    assert plain["modes-reached"] == ["23.5 ± 0.71 floor 25", "21 floor 25", "higher"]
+    assert plain["rate × 1"] == ["100 % 1.5 ± 0.71", "0 % 4"]
+    assert plain["weights on the bound"] == ["–", "0.75"] and plain["slopes within 0.5 to 2"] == ["0.5 ± 0", "0.5"]
+    assert plain["grid: modes-reached"] == ["23.5 ± 0.71", "21", "25"]
+    assert showing.weights(result)[0].about.endswith("largest 1.25")
+
+
+def test_the_page_shows_the_last_sheet_of_the_first_seed_of_each_objective(tmp_path):
+    for name in ("gan-0", "gan-1", "wgan-gp-0"):
+        write_run(tmp_path / "runs" / name, sheets=3, gif=False)
+    result = result_of([cell("gan", 1.0), cell("gan", 2.0, seed=1), cell("wgan-gp", 4.0), cell("wgan-lp", 4.0)])
+    shown = showing.sheets_of(result, tmp_path)
+    assert [(name, picture.step) for name, picture in shown] == [("gan", 200), ("wgan-gp", 200)]
+
+
 def test_what_was_not_asked_is_said_on_the_page(tmp_path):
     found = [cell("gan", 1.0, parts=("rates",), figures={}, slopes={})]
     result = result_of(found, gradients={"x": []}, parts=["rates"])
@@ -58,6 +83,12 @@ def test_curves_run_over_the_budget_that_is_equal():
     result["request"]["kind"] = "steps"
     assert showing.mean_curve(result, "gan", "figure")[0].tolist() == [10, 20, 30]
     assert showing.mean_curve(result_of([cell("gan", 1, failed="x")]), "gan", "figure") is None
+
+
+def test_the_mean_curve_is_over_the_runs_that_ended():
+    diverged = {**cell("gan", 90.0, seed=3), "failed": "critic/loss is not finite at step 25"}
+    found = [cell("gan", 1.0), cell("gan", 2.0, seed=1), cell("gan", 6.0, seed=2), diverged]
+    assert showing.mean_curve(result_of(found), "gan", "figure")[1].tolist() == [6, 4.5, 3]
 
 
 def test_the_gradients_chart_is_the_geometric_mean_over_the_seeds():
