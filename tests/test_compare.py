@@ -108,6 +108,7 @@ def test_a_signal_between_two_runs_stops_before_the_next_is_trained(tmp_path):
         (["--data", "mnist,grid"], "mnist,grid"),
         (["--steps", "0"], "more than 0"),
         (["--parts", "qualty"], "did you mean quality"),
+        (["--parts", ""], "unknown part ''"),
         (["runs/mnist"], "wgan report"),
     ],
 )

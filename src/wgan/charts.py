@@ -217,8 +217,11 @@ def dots_of(name: str, colour: int, dashed: bool, curve: Curve, scale: Scale) ->
 
 
 def rounded(curve: Curve) -> list[tuple[float, float]]:
-    """Return the points with as many digits as a tooltip shows."""
-    return [(round(float(s)), float(f"{v:.4g}")) for s, v in zip(*curve, strict=True)]
+    """Return the points with as many digits as a tooltip shows; whole steps, but the fractions of a short axis."""
+    return [
+        (round(float(s)) if abs(s) >= 100 else float(f"{s:.4g}"), float(f"{v:.4g}"))
+        for s, v in zip(*curve, strict=True)
+    ]
 
 
 def ticks(low: float, high: float, count: int) -> list[float]:

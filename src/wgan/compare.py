@@ -61,7 +61,7 @@ def request_of(found: argparse.Namespace) -> Request:
     amount = seconds_of(str(value)) if kind == "seconds" else float(value)
     seeds = found.seeds if found.seeds is not None else 1 if found.quick else 3
     objectives = tuple(found.objectives or ("gan", "wgan-clip", "wgan-gp", "wgan-lp"))
-    parts = tuple(found.parts.split(",")) if found.parts else tuple(p for p in PARTS if not found.quick or p not in
+    parts = tuple(found.parts.split(",")) if found.parts is not None else tuple(p for p in PARTS if not found.quick or p not in
                                                                     ("architectures",))  # fmt: skip
     request = Request(objectives, found.data, seeds, kind, amount, parts)
     request.check()
