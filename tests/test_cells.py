@@ -84,6 +84,7 @@ def test_the_learning_rate_of_a_cell_is_its_objectives_own_times_the_factor():
     assert found["wgan-clip", 3.0].lr == pytest.approx(1.5e-4) and found["gan", 1.0].lr == 2e-4
     assert found["gan", 0.3].lr == pytest.approx(6e-5) and found["wgan-gp", 1.0].lr == 1e-4
     assert found["wgan-clip", 1.0].optimizer == "rmsprop" and found["wgan-gp", 1.0].n_critic == 5
+    assert f"{found['gan', 3.0].lr} {found['wgan-gp', 3.0].lr}" == "0.0006 0.0003"  # as a command repeats it
     points = {(c.objective, c.rate): c.config(False) for c in cells.cells(request(), False, dict.fromkeys(FOUR, 100))}
     for key, config in points.items():
         assert config.lr == pytest.approx(cells.POINT_RATE * found[key].lr) and config.critic_lr == 0

@@ -95,6 +95,7 @@ def test_a_scatter_is_dots_in_the_order_of_what_runs_across():
     )
     (line,) = found.lines
     assert line.points == [(1.0, 9.0), (2.0, 7.0), (3.0, 5.0)] and not line.thin and not line.thick
+    assert line.last == "" and found.label == "x: "
     assert [x for x, _ in line.dots] == sorted(x for x, _ in line.dots) and len(line.dots) == 3
 
 

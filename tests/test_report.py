@@ -87,6 +87,12 @@ def test_a_sheet_keeps_every_pixel_though_it_is_smaller(reported_run):
     assert (shown.repeat(2, 0).repeat(2, 1) == stored).all()
 
 
+def test_a_sheet_that_is_a_plot_keeps_its_text_readable(run):
+    assert "class=smooth" not in page_of(run)[0]
+    Image.effect_noise((512, 512), 50).save(run / "samples" / "step-00000200.png")
+    assert page_of(run)[0].count("<img class=smooth") == 1
+
+
 def test_no_auxiliary_classifier_is_told_of_where_there_are_no_labels(reported_run, tmp_path):
     facts = {k: v for k, v in FACTS.items() if not k.startswith("class")}
     plain = write_run(tmp_path / "plain", facts=facts, sheets=1, gif=False)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from comparisons import cell, result_of
 from reports import Elements, write_run
 
 from wgan import showing
+from wgan.exhibits import Picture
 
 
 def test_the_page_shows_every_answer_and_escapes_what_it_is_told(tmp_path):
@@ -63,6 +65,12 @@ def test_the_page_shows_the_last_sheet_of_the_first_seed_of_each_objective(tmp_p
     assert [(name, picture.step) for name, picture in shown] == [("gan", 200), ("wgan-gp", 200)]
 
 
+@pytest.mark.parametrize(("side", "classes"), [(301, []), (512, ["smooth"])])
+def test_a_sheet_that_is_larger_than_it_is_shown_keeps_its_text_readable(side, classes):
+    page = showing.render(result_of([cell("gan", 1.0)]), [("gan", Picture("data:image/png;base64,", side, side))])
+    assert [a["class"] for tag, a in Elements(page).found if tag == "img" and "class" in a] == classes
+
+
 def test_what_was_not_asked_is_said_on_the_page(tmp_path):
     found = [cell("gan", 1.0, parts=("rates",), figures={}, slopes={})]
     result = result_of(found, gradients={"x": []}, parts=["rates"])
@@ -104,5 +112,9 @@ def test_a_scatter_has_the_estimate_across_and_the_figure_up():
 def test_the_slopes_chart_stands_on_a_logarithmic_axis():
     (panel,) = showing.slopes(result_of([cell("gan", 1.0), cell("wgan-gp", 1.0)]))
     assert [line.name for line in panel.lines] == ["gan", "wgan-gp"]
-    assert [v for _, v in panel.lines[0].points] == [0.25, 0.75]
+    assert [v for _, v in panel.lines[0].points] == [
+        0.25,
+        0.75,
+    ] and panel.label == "Slope of the critic, log10: gan; wgan-gp"
+    assert not any(line.dots or line.last for line in panel.lines)
     assert panel.hover["x"][1] >= 0.5

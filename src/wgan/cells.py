@@ -120,7 +120,7 @@ class Cell:
         changes = {**ARCHITECTURES[family(is_image)][self.architecture], **SETTINGS[self.objective]}
         if is_image and "penalty_weight" not in SETTINGS[self.objective]:
             changes["penalty_weight"] = 10.0
-        changes["lr"] = self.rate * (1.0 if is_image else POINT_RATE) * changes["lr"]
+        changes["lr"] = float(f"{self.rate * (1.0 if is_image else POINT_RATE) * changes['lr']:.6g}")
         often = {"log_every": 100, "evaluate_every": 10, "sample_every": 10, "checkpoint_every": 2}
         cadence = {name: max(1, self.steps // times) for name, times in often.items()}
         run = {

@@ -81,7 +81,7 @@ class Line:
     thick: str
     dots: Sequence[tuple[float, float]]
     points: Sequence[tuple[float, float]]  # step, value
-    last: str
+    last: str  # value, where the line has an end that says something
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def panel_of(kind: Kind, runs: Mapping[str, Mapping[str, Curve]], joined: bool =
         "y": scale.y,
         "lines": [{"name": n.name, "points": n.points} for n in lines],
     }
-    label = f"{kind.title}: " + "; ".join(f"{n.name} ends at {n.last}" for n in lines)
+    label = f"{kind.title}: " + "; ".join(f"{n.name} ends at {n.last}" if n.last else n.name for n in lines)
     mark = kind.reference
     reference = scale.at(0, mark)[1] if mark is not None and scale.y[0] <= mark <= scale.y[1] else None
     x_ticks = [(scale.at(v, 0)[0], short(v)) for v in ticks(*scale.x, 5)]
@@ -213,7 +213,7 @@ def dots_of(name: str, colour: int, dashed: bool, curve: Curve, scale: Scale) ->
     across, up = curve[0][order], curve[1][order]
     dots = [scale.at(a, u) for a, u in zip(across, up, strict=True)]
     points = [(float(f"{a:.4g}"), float(f"{u:.4g}")) for a, u in zip(across, up, strict=True)]
-    return Line(name, colour, dashed, "", "", dots, points, short(float(up[-1])))
+    return Line(name, colour, dashed, "", "", dots, points, "")
 
 
 def rounded(curve: Curve) -> list[tuple[float, float]]:

@@ -141,7 +141,7 @@ def weights(result: Mapping[str, Any]) -> list[Panel]:
         about = f"share of weights of each size; largest {short(found['largest'])}{bound}"
         kind = Kind(f"Weights of the critic: {cell['objective']}", {"share": "share"}, about, across="weight")
         panel = panel_of(kind, {"": {"share": (middle, np.array(found["shares"]))}})
-        panels += [without_dots(panel)] if panel else []
+        panels += [histogram(panel)] if panel else []
     return panels
 
 
@@ -162,7 +162,7 @@ def slopes(result: Mapping[str, Any]) -> list[Panel]:
     about = "share of held-out reals, fakes and points between them; 0 = slope 1, where the penalty wants it"
     kind = Kind("Slope of the critic, log10", {"share": ""}, about, across="log10 slope")
     panel = panel_of(kind, shown)
-    return [without_dots(panel)] if panel else []
+    return [histogram(panel)] if panel else []
 
 
 def hundredths(row: Mapping[str, Any]) -> str:
@@ -170,6 +170,7 @@ def hundredths(row: Mapping[str, Any]) -> str:
     return f"{row['mean']:.2f}" + ("" if row["spread"] is None else f" ± {row['spread']:.2f}")
 
 
-def without_dots(panel: Panel) -> Panel:
-    """Return a chart whose lines have no dot at each value."""
-    return replace(panel, lines=[replace(line, dots=()) for line in panel.lines])
+def histogram(panel: Panel) -> Panel:
+    """Return a chart whose lines have no dot at each value, and no last value."""
+    label = f"{panel.title}: " + "; ".join(line.name for line in panel.lines)
+    return replace(panel, label=label, lines=[replace(line, dots=(), last="") for line in panel.lines])
