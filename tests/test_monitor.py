@@ -15,6 +15,7 @@ from wgan.metrics.distances import scaled_fid
 from wgan.metrics.features import features
 from wgan.monitor import ALARMS, SELECTION, Monitor, frozen_copy, loss_tracks_quality, scores_of, slopes
 from wgan.recipes import configure
+from wgan.run import open_run
 from wgan.state import state
 from wgan.updates import Players, make_players
 
@@ -244,3 +245,11 @@ def test_a_critic_with_dropout_is_scored_without_it(digits):
 def test_the_loss_of_a_run_that_never_changes_tracks_nothing(recwarn):
     assert loss_tracks_quality([{"evaluate/wasserstein_train": 1.0, SELECTION: float(i)} for i in range(5)]) is None
     assert not recwarn.list
+
+
+def test_the_end_of_a_run_says_whether_its_loss_tracked_quality(tmp_path, command):
+    words = ("train", "ring", "--run", tmp_path / "ring", "--evaluate-every", 1, "--batch", 32, "--threads", 1)
+    assert "Spearman" not in command(*words, "--steps", 3).out  # three evaluations have no correlation
+    said = command(*words, "--steps", 4)
+    value = loss_tracks_quality(open_run(tmp_path / "ring").log())
+    assert said.code == 0 and f"Spearman correlation of W estimate and quality over the run: {value:.2f}\n" in said.out

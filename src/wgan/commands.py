@@ -25,12 +25,14 @@ from wgan.evaluation import Report
 from wgan.joining import formed, world_size
 from wgan.launch import launch
 from wgan.measured import Measured
-from wgan.monitor import bytes_last
+from wgan.monitor import bytes_last, loss_tracks_quality
 from wgan.pictures import save_png, sheet
 from wgan.processes import Group
 from wgan.recipes import RECIPES
 from wgan.sheets import save_gif
 from wgan.writers import SHEET, WRITERS, write_folder
+
+TRACKS = "Spearman correlation of W estimate and quality over the run: {:.2f}"
 
 
 def train(found: argparse.Namespace) -> int:
@@ -75,6 +77,8 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
         return outcome.code
     print(f"finished step {outcome.run.step} of {config.steps}: pictures in {folder}/samples, {folder}/progress.gif, "
           f"{folder}/losses.png")  # fmt: skip
+    if (tracks := loss_tracks_quality(outcome.run.log())) is not None:
+        print(TRACKS.format(tracks))
     for line in copying(config, folder):
         print(line)
     print(f"next: wgan sample {shlex.quote(str(folder))} -n 100 --out samples.png")
@@ -277,7 +281,7 @@ def print_report(report: Report, console: Console) -> None:
     if signal is not None:
         wide.print(f"critic's last W estimate {signal:.4g}: a training signal, not a distance", highlight=False)
     if tracks is not None:
-        wide.print(f"Spearman correlation of W estimate and quality over the run: {tracks:.2f}", highlight=False)
+        wide.print(TRACKS.format(tracks), highlight=False)
 
 
 def recipes(found: argparse.Namespace) -> int:
