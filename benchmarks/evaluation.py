@@ -3,9 +3,10 @@
 Usage: python benchmarks/evaluation.py cost [--sizes 1000,10000,50000] [--only prdc,kid]
            seconds and peak memory of each metric, a process each; with --only the others keep what was measured before
        python benchmarks/evaluation.py order [-n 8000]    every figure for real halves and distorted reals
-       python benchmarks/evaluation.py large [-n 10000]   peak memory of each metric for 64 x 64 colour images, one evaluation
-       python benchmarks/evaluation.py page               writes both tables, and the recipes' figures, into docs/evaluation.md
-Results: benchmarks/results/evaluation-{cost,order,large}.json (date, machine, versions, command).
+       python benchmarks/evaluation.py whole RUN [-n 10000]   seconds and peak memory of each metric of one `wgan evaluate RUN`
+       python benchmarks/evaluation.py large [-n 10000]   the same for a file of 64 x 64 colour images with labels
+       python benchmarks/evaluation.py page               writes the tables, and the recipes' figures, into docs/evaluation.md
+Results: benchmarks/results/evaluation-{cost,order,whole,large}.json (date, machine, versions, command).
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from wgan.metrics.features import features
 from wgan.metrics.inception import Inception, inception_features
 from wgan.metrics.memorisation import memorisation
 from wgan.metrics.random_features import random_features
+from wgan.recipes import RECIPES, configure
 from wgan.subjects import Subject, open_reals
 
 RESULTS = Path(__file__).parent / "results"
@@ -188,47 +190,53 @@ def order(n: int) -> list[dict[str, Any]]:
     return found
 
 
-# --- large images ---------------------------------------------------------------------------------------------------------
+# --- one evaluation ---------------------------------------------------------------------------------------------------
 
 
-def scenes(n: int, seed: int, side: int = 64) -> np.ndarray:
-    """Return images uint8 [n, side, side, 3] of three soft coloured spots on a gradient, in 16 levels: they pack well."""
+def stages_of(target: Path, n: int, data: str | None = None) -> list[dict[str, Any]]:
+    """Return seconds and peak memory of each metric while one evaluation of the last checkpoint or a file goes on (Linux)."""
+    stages: list[dict[str, Any]] = []
+    at = ["opening", time.perf_counter()]
+
+    def watch(name: str, done: int, total: int) -> None:
+        """Note the peak since the last call, and begin anew: Linux forgets a peak when 5 is written there."""
+        peak = next(s for s in Path("/proc/self/status").read_text().splitlines() if s.startswith("VmHWM"))
+        seconds = time.perf_counter() - float(at[1])
+        stages.append({"metric": at[0], "n": n, "seconds": seconds, "peak": int(peak.split()[1]) * 1024})
+        print(f"{at[0]:32} {seconds:7.1f} s  {stages[-1]['peak'] / 2**20:6.0f} MiB", flush=True)
+        Path("/proc/self/clear_refs").write_text("5")
+        at[:] = [name, time.perf_counter()]
+
+    evaluate(target, data=data, n=n, checkpoint="last" if data is None else None, watch=watch)
+    print(f"{'in all':32} {sum(s['seconds'] for s in stages):7.1f} s", flush=True)
+    return stages
+
+
+def scenes(n: int, seed: int, side: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    """Return images uint8 [n, side, side, 3] of one to three soft coloured spots on a gradient, and how many less one."""
     rng, line = np.random.default_rng(seed), np.linspace(-1, 1, side, dtype=np.float32)
-    found = np.empty((n, side, side, 3), np.uint8)
+    found, spots = np.empty((n, side, side, 3), np.uint8), np.arange(n) % 3
     for i in range(n):
         slope, ground = rng.normal(0, 20, (2, 1, 1, 1)), rng.uniform(60, 190, 3)
         image = ground + slope[0] * line[:, None, None] + slope[1] * line[None, :, None]
-        for _ in range(3):
+        for _ in range(spots[i] + 1):
             (y, x), width, colour = rng.uniform(-0.8, 0.8, 2), rng.uniform(0.1, 0.5), rng.uniform(-100, 100, 3)
             spot = np.exp(-((line[:, None] - y) ** 2 + (line[None] - x) ** 2) / (2 * width**2))
             image = image + spot[..., None] * colour
-        found[i] = image.clip(0, 255) // 16 * 16
-    return found
+        found[i] = image.clip(0, 255) // 16 * 16  # 16 levels: they pack well
+    return found, spots
 
 
 def large(n: int) -> list[dict[str, Any]]:
-    """Return seconds and peak memory of each metric while one evaluation of n images of 64 x 64 x 3 goes on (Linux only)."""
-    stages: list[dict[str, Any]] = []
+    """Return the stages of evaluating n labelled images of 64 x 64 x 3 against 2 n training images and n held-out ones."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["WGAN_CACHE"] = folder
         fakes, reals = Path(folder) / "samples.npz", Path(folder) / "real.npz"
-        np.savez_compressed(fakes, images=scenes(n, 1))
-        np.savez_compressed(reals, x_train=scenes(2 * n, 2), x_test=scenes(n + 2500, 3))
-        at = ["opening", time.perf_counter()]
-
-        def watch(name: str, done: int, total: int) -> None:
-            """Note the peak since the last call, and begin anew: Linux forgets a peak when 5 is written there."""
-            peak = next(s for s in Path("/proc/self/status").read_text().splitlines() if s.startswith("VmHWM"))
-            seconds = time.perf_counter() - float(at[1])
-            stages.append({"metric": at[0], "n": n, "seconds": seconds, "peak": int(peak.split()[1]) * 1024})
-            print(f"{at[0]:32} {seconds:7.1f} s  {stages[-1]['peak'] / 2**20:6.0f} MiB", flush=True)
-            Path("/proc/self/clear_refs").write_text("5")
-            at[:] = [name, time.perf_counter()]
-
-        watch("opening", 0, 0)
-        stages.clear()
-        evaluate(fakes, data=str(reals), n=n, watch=watch)
-    return stages
+        (x, y), (train, train_y), (test, test_y) = scenes(n, 1), scenes(2 * n, 2), scenes(n + 2000, 3)
+        np.savez_compressed(fakes, images=x, labels=y)
+        np.savez_compressed(reals, x_train=train, y_train=train_y, x_test=test, y_test=test_y)
+        del x, train, test
+        return stages_of(fakes, n, str(reals))
 
 
 # --- page -------------------------------------------------------------------------------------------------------------
@@ -297,6 +305,28 @@ def agreement() -> str:
     )
 
 
+def trained() -> str:
+    """Return which recipes the table has at which length, and which it has not, and why."""
+    digits, others, shorter = [], [], []
+    for path in sorted((RESULTS / "recipes").glob("*.json")):
+        result = json.loads(path.read_text())["metrics"]
+        steps, length = result["results"][0]["step"], configure(path.stem).steps
+        (digits if result["data"].partition(":")[0] == "mnist" else others).append(path.stem)
+        if path.stem in digits and steps < length:
+            shorter.append(f"`{path.stem}` at {steps:,} of {length:,} steps")
+    lacking = {name: r.minutes for name, r in RECIPES.items() if name not in (*digits, *others, "images", "vectors")}
+    said = [
+        f"`{name}`" + (f" ({m} of training at its published length)" if m == "days" else "")
+        for name, m in lacking.items()
+    ]
+    return (
+        f"Each of the {len(digits)} recipes in the table ran to its whole length"
+        + (f", but {', '.join(shorter)}" if shorter else "")
+        + f". **Not in it, because no trained run has been measured:** {', '.join(said)}. Other data, with figures of "
+        f"their own on their pages: {', '.join(f'`{name}`' for name in others)}; `images` and `vectors` train on the user's data."
+    )
+
+
 def cost_table() -> list[str]:
     """Return the table of seconds and peak memory."""
     kept = json.loads((RESULTS / "evaluation-cost.json").read_text())
@@ -308,11 +338,22 @@ def cost_table() -> list[str]:
     return lines
 
 
+def stage_table(part: str) -> list[str]:
+    """Return the table of one evaluation's seconds and peak memory, metric by metric."""
+    kept = json.loads((RESULTS / f"evaluation-{part}.json").read_text())["results"]
+    most = max(r["peak"] for r in kept) / 2**20
+    cells = [f"{r['metric']} {r['seconds']:.1f} s, {r['peak'] / 2**20:,.0f} MiB" for r in kept]
+    lines = ["| one evaluation, stage by stage | | | |", "|---|---|---|---|"]
+    lines += [f"| {' | '.join(cells[i : i + 4] + [''] * (i + 4 - len(cells)))} |" for i in range(0, len(cells), 4)]
+    return [*lines, f"| **in all {sum(r['seconds'] for r in kept):.0f} s, at most {most:,.0f} MiB** | | | |"]
+
+
 def write_page() -> None:
     """Put the tables between their marks in docs/evaluation.md."""
     path = Path(__file__).parents[1] / "docs" / "evaluation.md"
     text = path.read_text()
-    for mark, lines in {"order": [*order_table(), "", *mistakes(), "", agreement()], "cost": cost_table()}.items():
+    tables = {"order": [*order_table(), "", trained(), "", *mistakes(), "", agreement()], "cost": cost_table()}
+    for mark, lines in {**tables, "whole": stage_table("whole"), "large": stage_table("large")}.items():
         begin, end = f"<!-- {mark}: written by benchmarks/evaluation.py page -->", f"<!-- end of {mark} -->"
         before, _, rest = text.partition(begin)
         text = "\n".join([before + begin, "", *lines, "", end + rest.partition(end)[2]])
@@ -322,11 +363,11 @@ def write_page() -> None:
 def main() -> None:
     """Run one part and write its results."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("part", choices=("cost", "order", "large", "one", "page"))
+    parser.add_argument("part", choices=("cost", "order", "whole", "large", "one", "page"))
     parser.add_argument("one", nargs="*")
     parser.add_argument("--sizes", default="1000,10000,50000")
     parser.add_argument("--only", default=",".join(COSTS))
-    parser.add_argument("-n", type=int, default=8000)
+    parser.add_argument("-n", type=int, help="samples: 8,000 for order, 10,000 for whole and large")
     args = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
     if args.part == "one":
@@ -334,7 +375,13 @@ def main() -> None:
     if args.part == "page":
         return write_page()
     sizes, names = [int(n) for n in args.sizes.split(",")], args.only.split(",")
-    found = cost(sizes, names) if args.part == "cost" else {"order": order, "large": large}[args.part](args.n)
+    parts = {
+        "cost": lambda: cost(sizes, names),
+        "order": lambda: order(args.n or 8000),
+        "whole": lambda: stages_of(Path(args.one[0]), args.n or 10_000),
+        "large": lambda: large(args.n or 10_000),
+    }
+    found = parts[args.part]()
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"evaluation-{args.part}.json").write_text(json.dumps({**about(), "results": found}, indent=1) + "\n")
 

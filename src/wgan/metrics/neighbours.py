@@ -46,13 +46,16 @@ class Centred:
         return torch.from_numpy(self.x[part] - self.mean if self.whole is None else self.whole[part])
 
 
-def squared_distances(a: Tensor, b: Tensor | Centred) -> Tensor:
+def squared_distances(a: Tensor, b: Tensor | Centred, norms: Tensor | None = None) -> Tensor:
     """Return ‖a_i − b_j‖² [N, M] by matrix products; what rounding may have left of a zero is 0.
 
-    a [N, D], b [M, D] of one floating type; b is read in chunks. The expansion ‖a‖² + ‖b‖² − 2 a·b has an absolute error
-    of some ulps of the norms, so equal rows would come out as small positive noise, and ties as a lottery.
+    a [N, D], b [M, D] of one floating type; b is read in chunks; norms [M]: ‖b_j‖², where they are known.
+    The expansion ‖a‖² + ‖b‖² − 2 a·b has an absolute error of some ulps of the norms, so equal rows would come out as small
+    positive noise, and ties as a lottery.
     """
-    na, nb = (a * a).sum(1), b.norms if isinstance(b, Centred) else (b * b).sum(1)
+    if norms is None:
+        norms = b.norms if isinstance(b, Centred) else (b * b).sum(1)
+    na, nb = (a * a).sum(1), norms
     d2 = a.new_empty(len(a), len(b))
     for part in chunks(len(b), a.shape[1]):
         torch.addmm(nb[None, part].expand(len(a), -1), a, b[part].T, alpha=-2, out=d2[:, part])
@@ -71,12 +74,14 @@ def nearest(queries: Any, base: Any, exclude_self: bool = False) -> tuple[Rows, 
     mean = mean_of(base)
     kind = np.float32 if base.shape[1] > 64 else np.float64
     b = torch.from_numpy(np.empty(base.shape, kind))
+    norms = b.new_empty(len(b))
     for part in chunks(len(base), base.shape[1]):
         b[part] = torch.from_numpy(base[part] - mean)
+        norms[part] = b[part].square().sum(1)
     index = np.empty(len(queries), dtype=np.int64)
     distance = np.empty(len(queries))
-    for part in chunks(len(queries), 4 * max(base.shape)):  # four: float64 copies of the rows besides
-        d2 = squared_distances(torch.from_numpy((queries[part] - mean).astype(kind)), b)
+    for part in chunks(len(queries), max(len(base), 4 * base.shape[1])):  # four: float64 copies of the rows besides
+        d2 = squared_distances(torch.from_numpy((queries[part] - mean).astype(kind)), b, norms)
         if exclude_self:
             d2[torch.arange(len(d2)), torch.arange(part.start, part.stop)] = torch.inf
         index[part] = d2.argmin(1).numpy()
