@@ -10,10 +10,11 @@ import sys
 
 import numpy as np
 import pytest
+from markupsafe import escape
 from PIL import Image
 from reports import FACTS, Elements, digits, figure, page_of, write_metrics, write_run
 
-from wgan import evidence, exhibits, report
+from wgan import charts, evidence, exhibits, report
 from wgan.errors import WganError
 from wgan.pictures import save_png, sheet
 from wgan.recipes import configure
@@ -91,6 +92,19 @@ def test_a_sheet_that_is_a_plot_keeps_its_text_readable(run):
     assert "class=smooth" not in page_of(run)[0]
     Image.effect_noise((512, 512), 50).save(run / "samples" / "step-00000200.png")
     assert page_of(run)[0].count("<img class=smooth") == 1
+
+
+def test_a_chart_is_drawn_with_its_ticks_and_what_is_beyond_them(run):
+    with open(run / "log.jsonl", "a") as log:
+        log.write(json.dumps({"step": 200, "generator/loss": 1e6}) + "\n")
+    page, _ = page_of(run)
+    drawn = charts.panels({"run": evidence.gather(run, "run").curves}, {})
+    for title, panel in {panel.title: panel for panel in drawn}.items():
+        section = re.search(rf"<h3>{re.escape(escape(title))}</h3>.*?</section>", page, re.S)[0]
+        ticks = re.findall(r'<text x="(.*?)" y="(.*?)" text-anchor="(.*?)">(.*?)</text>', section)
+        across = [(f"{x}", f"{charts.HEIGHT - charts.BOTTOM + 17}", "middle", text) for x, text in panel.x_ticks]
+        assert ticks == [(f"{charts.LEFT - 7}", f"{y + 4}", "end", text) for y, text in panel.y_ticks] + across
+        assert ("1 of 101 values beyond the axis" in section) == (title == "Generator loss")
 
 
 def test_no_auxiliary_classifier_is_told_of_where_there_are_no_labels(reported_run, tmp_path):
@@ -173,6 +187,15 @@ def test_several_runs_stand_side_by_side_and_their_differences_are_marked(report
     assert re.search(r"<span class=best>7 ± 0.5</span>", page) and not re.search(r"<span class=best>12", page)
     first = re.search(r'<div class="key">.*?</div>', page, re.S)[0]
     assert "one" in first and "two" in first
+
+
+def test_each_of_several_runs_has_its_own_command(reported_run, tmp_path):
+    other = write_run(tmp_path / "two", objective="wgan-lp", sheets=0, gif=False)
+    page, _ = page_of(reported_run, other, out=tmp_path / "both.html")
+    assert re.findall("<pre>(.*?)</pre>", page) == [
+        "wgan train mnist --steps 200 --seed 3 --run runs/one",
+        "wgan train mnist --objective wgan-lp --steps 200 --run runs/two",
+    ]
 
 
 def test_the_score_gap_of_a_gan_is_not_called_an_estimate(reported_run, tmp_path):
