@@ -14,7 +14,7 @@ def test_a_reading_of_a_run_measures_what_its_questions_need(ring_run, monkeypat
     wanted = {"quality": {"modes-reached", "sliced-w1", "precision", "coverage", "certified-w1"}, "collapse": {"modes-reached"},
               "rates": set()}  # fmt: skip
     monkeypatch.setitem(readings.MEASURES, "certified-w1", readings.MEASURES["sliced-w1"].__class__(
-        lambda m: "", lambda m: iter([readings_figure("certified-w1")])))  # fmt: skip
+        lambda m: "", lambda m: iter([readings_figure("certified-w1")]), ()))  # fmt: skip
     for part, names in wanted.items():
         about = cells.Cell((part,), "wgan-gp", "ring:gulrajani", "mlp", 1.0, 0, 2, 1)
         found = readings.reading(about, run, False)
@@ -39,7 +39,7 @@ def test_a_figure_is_read_off_enough_samples_with_its_own_floor(monkeypatch, dat
     monkeypatch.setattr(readings, "reals_of", lambda *about: about)
     monkeypatch.setattr(readings, "from_model", lambda *about: about)
     measure = readings.MEASURES["modes"].__class__(
-        lambda m: "", lambda m: iter([Figure("seen", float(m.subject[1]), floor=7.0, better="higher")])
+        lambda m: "", lambda m: iter([Figure("seen", float(m.subject[1]), floor=7.0, better="higher")]), ()
     )
     monkeypatch.setitem(readings.MEASURES, "modes", measure)
     about = cells.Cell(("collapse",), "gan", data, "mlp", 1.0, 0, 2, 1)

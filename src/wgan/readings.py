@@ -10,6 +10,7 @@ from typing import Any
 
 from wgan.cells import Cell
 from wgan.checkpoint import write_atomically
+from wgan.errors import WganError
 from wgan.evaluation import SEED
 from wgan.figures import MEASURES, Figure, Measured
 from wgan.generate import load
@@ -31,10 +32,12 @@ NOTHING: dict[str, Any] = {"failed": "", "figures": {}, "curve": [], "tracks": N
 def reading(cell: Cell, run: Run, is_image: bool, check: Check = go_on) -> dict[str, Any]:
     """Return all that a comparison needs of a finished run; the slow parts are done for the questions that need them.
 
-    check: called between two of them.
+    check: called between two of them. Raises WganError for a log without an evaluation, of which a finished run has ten.
     """
     records = run.log()
     curve = curve_of(cell.objective, records)
+    if not curve:
+        raise WganError(f"{run.path}/log.jsonl holds no evaluation: restore it, or delete {run.path} to train it again")
     long = "quality" in cell.parts
     wanted = metrics_of(cell.data, is_image, long) if {"quality", "collapse"} & set(cell.parts) else []
     return {
