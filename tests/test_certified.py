@@ -145,6 +145,11 @@ def test_bjorck_on_the_gram_matrix_reaches_the_nearest_orthonormal_matrix(shape)
     assert torch.allclose(orthonormal(near, 6), polar(near), atol=1e-12)
     gram = polar(w) @ polar(w).T if shape[0] <= shape[1] else polar(w).T @ polar(w)
     assert torch.allclose(gram, torch.eye(min(shape), dtype=w.dtype), atol=1e-12)
+    once = near @ (3 * torch.eye(shape[1], dtype=w.dtype) - near.T @ near) / 2
+    twice = once @ (3 * torch.eye(shape[1], dtype=w.dtype) - once.T @ once) / 2
+    assert torch.allclose(orthonormal(near, 1), once, atol=1e-12)
+    assert torch.allclose(orthonormal(near, 2), twice, atol=1e-12)
+    assert not torch.allclose(once, twice, atol=1e-6)
 
 
 def test_retraction_survives_a_step_that_bjorck_would_not():

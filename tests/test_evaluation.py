@@ -13,8 +13,9 @@ from PIL import Image
 from wgan.data import Source, open_source
 from wgan.data.source import report_indices
 from wgan.errors import WganError
-from wgan.evaluation import evaluate
+from wgan.evaluation import SEED, evaluate, label_plan
 from wgan.figures import MEASURES, alike
+from wgan.generate import latents, load
 from wgan.measured import Measured, flat, shrunk
 from wgan.metrics.certified import fit_critic
 from wgan.metrics.classifier import classification_accuracy, fit_classifier
@@ -81,6 +82,50 @@ def test_labels_are_class_names_also_where_classes_are_selected():
     assert label_numbers(np.array([7, 3, 7]), reals.test, "x").tolist() == [1, 0, 1]
     with pytest.raises(WganError, match=r"x holds the label 5.*3, 7"):
         label_numbers(np.array([5]), reals.test, "x")
+
+
+DIGITS = [str(i) for i in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("spec", "asked", "labels"),
+    [
+        ("mnist", list(range(10)), list(range(10))),
+        ("mnist:3,7", [3, 7], [0, 1]),  # the data's number 0 is the digit 3
+        ("mnist:5", [5], None),  # one class is no label
+    ],
+)
+def test_a_conditional_run_is_asked_for_the_classes_of_the_data_it_is_held_against(spec, asked, labels):
+    made, told = label_plan(open_reals(spec, 300), DIGITS, 300)
+    assert sorted(set(made.tolist())) == asked and len(made) == 300
+    assert told is None if labels is None else sorted(set(told.tolist())) == labels
+    if told is not None:
+        assert all(asked[t] == m for m, t in zip(made.tolist(), told.tolist(), strict=True))
+
+
+def test_a_run_that_cannot_make_all_classes_makes_the_others_and_is_refused_where_none_is_left():
+    made, told = label_plan(open_reals("mnist", 300), ["7", "3"], 300)
+    assert set(zip(made.tolist(), told.tolist(), strict=True)) == {(0, 7), (1, 3)}
+    assert label_plan(open_reals("mnist", 300), [], 300) == (None, None)
+    with pytest.raises(WganError, match=r"mnist:0-4 has 0, 1, 2, 3, 4, and the run makes 7, 8: no class of it"):
+        label_plan(open_reals("mnist:0-4", 300), ["7", "8"], 300)
+
+
+def test_a_run_held_against_two_digits_has_their_labels_in_the_numbers_of_the_data(conditional_run):
+    measured = evaluate(conditional_run, data="mnist:3,7", n=100, metrics=["sliced-w1"]).results[0]["measured"]
+    made, told = label_plan(measured.reals, DIGITS, 100)
+    model = load(conditional_run)
+    samples = model.decode(latents(SEED, 100, model.network.latent), made).as_subclass(torch.Tensor)
+    assert torch.equal(measured.subject.labels, told) and torch.equal(measured.fakes, to_bytes(samples))
+
+
+def test_a_run_held_against_one_digit_makes_that_digit(conditional_run):
+    report = evaluate(conditional_run, data="mnist:5", n=100, metrics=["sliced-w1"])
+    model = load(conditional_run)
+    fives = to_bytes(
+        model.decode(latents(SEED, 100, model.network.latent), torch.full((100,), 5)).as_subclass(torch.Tensor)
+    )
+    assert torch.equal(report.results[0]["measured"].fakes, fives)
 
 
 def test_selected_classes_do_not_count_the_others_as_missing(tmp_path, train_images):

@@ -178,7 +178,8 @@ def _evaluate_run(
         work.say(f"making {n} samples")
         model = generate.load(run, checkpoint=which, raw=raw, group=work.group)
         model.require_room(n)
-        subject = from_model(model, n, seed, raw, label_plan(reals, n))
+        asked, labels = label_plan(reals, model.class_names, n)
+        subject = replace(from_model(model, n, seed, raw, asked), labels=labels)
         result = work.measure(subject, reals)
         result["about"]["checkpoint"] = str(which)
         results.append(result)
@@ -194,12 +195,27 @@ def both(run: Run) -> list[str | int]:
     return ["last", "best"] if best is not None and steps and best != steps[-1] and best in steps else ["last"]
 
 
-def label_plan(reals: Reals, n: int) -> Tensor | None:
-    """Return n labels with the training split's frequencies, in a fixed order, or None without labels."""
-    if reals.train.labels is None or not reals.train.classes:
-        return None
-    labels = reals.train.labels
-    return labels[torch.arange(n) * len(labels) // n] if n <= len(labels) else labels[torch.arange(n) % len(labels)]
+def label_plan(reals: Reals, names: Sequence[str], n: int) -> tuple[Tensor | None, Tensor | None]:
+    """Return n labels in the numbers of a model with the classes `names`, and the same in the numbers of the data.
+
+    They have the frequencies of those training samples whose class the model can make, in a fixed order; all classes in turn
+    where the data name none. None for an unconditional model, or for data without labels.
+    Raises WganError when data and model have no class in common.
+    """
+    if not names:
+        return None, None
+    data = reals.train
+    if not data.class_names:
+        return torch.arange(n) % len(names), None
+    common = torch.tensor([i for i, name in enumerate(data.class_names) if name in names], dtype=torch.int64)
+    if not len(common):
+        raise WganError(
+            f"{data.name} has {', '.join(data.class_names)}, and the run makes {', '.join(names)}: no class of it"
+        )
+    pool = common if data.labels is None else data.labels[torch.isin(data.labels, common)]
+    labels = pool[torch.arange(n) * len(pool) // n] if n <= len(pool) else pool[torch.arange(n) % len(pool)]
+    numbers = torch.tensor([names.index(name) if name in names else -1 for name in data.class_names])
+    return numbers[labels], None if data.labels is None else labels
 
 
 def notes(reals: Reals) -> dict[str, Any]:
