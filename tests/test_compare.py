@@ -124,10 +124,20 @@ def test_another_request_or_a_foreign_folder_is_refused(tmp_path):
     for other in ({"seeds": 5}, {"data": "ring"}, {"parts": ("quality",)}, {"kind": "forwards"}, {"amount": 101}):
         with pytest.raises(WganError, match="another comparison"):
             compare.planned(request(**other), tmp_path, False)
+    asked = request(parts=("rates", "quality"))  # in any order
+    (tmp_path / "plan.json").write_text(json.dumps({"request": asked.as_dict(), "steps": dict.fromkeys(FOUR, 100)}))
+    assert compare.planned(request(parts=("quality", "rates")), tmp_path, False)["steps"]["gan"] == 100
     for text in ("", "[]", '{"request": 1}', json.dumps({"request": request().as_dict()})):
         (tmp_path / "plan.json").write_text(text)
         with pytest.raises(WganError, match="another comparison"):
             compare.planned(request(), tmp_path, False)
     (tmp_path / "plan.json").rename(tmp_path / "precious.txt")
-    with pytest.raises(WganError, match="not a comparison"):
-        compare.planned(request(), tmp_path, False)
+    for out in (tmp_path, tmp_path / "precious.txt"):
+        with pytest.raises(WganError, match=f"{out} is not a comparison"):
+            compare.planned(request(), out, False)
+
+
+def test_a_plan_that_was_killed_while_it_was_written_is_written_again(tmp_path):
+    (tmp_path / ".plan.json.tmp").write_text("{")
+    assert compare.planned(request(), tmp_path, False)["steps"] == dict.fromkeys(FOUR, 100)
+    assert [p.name for p in tmp_path.iterdir()] == ["plan.json"]

@@ -143,6 +143,32 @@ def test_a_signal_while_measuring_stops_the_comparison_and_it_goes_on(tmp_path, 
     assert command(*words).code == 0 and (tmp_path / "out" / "index.html").is_file()
 
 
+def test_a_signal_between_two_parts_of_a_reading_stops_it(tmp_path, monkeypatch):
+    (one,) = cells.cells(request(objectives=("gan",), parts=("quality",), seeds=1), False, {"gan": 20})
+    calls = []
+
+    def struck():
+        calls.append("check")
+        if len(calls) > 1:
+            raise compare.Interrupted(143)
+
+    monkeypatch.setattr(compare, "trained", lambda *about: None)
+    monkeypatch.setattr(compare, "reading", lambda cell, run, is_image, check: check())
+    with pytest.raises(compare.Interrupted):
+        compare.measure_cell(one, tmp_path, False, struck)
+    assert len(calls) == 2 and not list(tmp_path.iterdir())
+
+
+def test_the_time_of_a_training_that_was_stopped_counts(tmp_path, monkeypatch):
+    (one,) = cells.cells(request(objectives=("gan",), parts=("quality",), seeds=1), False, {"gan": 20})
+    times = iter([1.0, 3.5])
+    monkeypatch.setattr(compare.time, "process_time", lambda: next(times))
+    monkeypatch.setattr(compare, "train", lambda *about: (_ for _ in ()).throw(compare.Interrupted(130)))
+    with pytest.raises(compare.Interrupted):
+        compare.trained(one, tmp_path, False)
+    assert compare.spent(tmp_path) == {one.name: 2.5}
+
+
 def test_a_signal_while_training_is_passed_on(tmp_path, monkeypatch, tiny, command):
     class Ended:
         code = 130

@@ -99,6 +99,8 @@ def test_a_chart_is_drawn_with_its_ticks_and_what_is_beyond_them(run):
         log.write(json.dumps({"step": 200, "generator/loss": 1e6}) + "\n")
     page, _ = page_of(run)
     drawn = charts.panels({"run": evidence.gather(run, "run").curves}, {})
+    hovered = [json.loads(a["data-chart"]) for _, a in Elements(page).found if "data-chart" in a]
+    assert hovered == json.loads(json.dumps([panel.hover for panel in drawn]))
     for title, panel in {panel.title: panel for panel in drawn}.items():
         section = re.search(rf"<h3>{re.escape(escape(title))}</h3>.*?</section>", page, re.S)[0]
         ticks = re.findall(r'<text x="(.*?)" y="(.*?)" text-anchor="(.*?)">(.*?)</text>', section)

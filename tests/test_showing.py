@@ -37,6 +37,8 @@ def test_the_page_shows_every_answer_and_escapes_what_it_is_told(tmp_path):
         "-3.00",
     ):
         assert text in seen.text, text
+    policy = next(a["content"] for tag, a in seen.found if a.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in policy and "img-src data:" in policy and "script-src 'sha256-" in policy
     # quality, modes and share over time, gradients, two scatters, slopes, one histogram of weights
     assert page.count("<svg") == 3 + 1 + 2 + 1 + 1
     assert "Not part of this comparison" not in seen.text

@@ -129,7 +129,8 @@ def gradients_of(cell: Cell, folder: Path, is_image: bool, check: Check = go_on)
 def planned(request: Request, out: Path, is_image: bool) -> dict[str, Any]:
     """Return the plan in `out`: the steps of each objective, fixed once; WganError when it is for another request."""
     path = out / "plan.json"
-    if out.exists() and not path.is_file() and (not out.is_dir() or any(out.iterdir())):
+    torn = f".{path.name}.tmp"  # all that a kill while the plan was written leaves
+    if out.exists() and not path.is_file() and (not out.is_dir() or any(p.name != torn for p in out.iterdir())):
         raise WganError(f"{out} is not a comparison: give an empty folder, or a new one, to --out")
     if not path.is_file():
         steps = steps_of(request, is_image)
