@@ -6,6 +6,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded: tiny tensors, a second thread only costs
 
+import functools
 import gzip
 import shlex
 import shutil
@@ -13,11 +14,14 @@ import struct
 from typing import NamedTuple
 
 import pytest
+import torch
 from children import make_cheap
 from reports import digits, figure, write_metrics, write_run
 
 from wgan import cli
 from wgan.data import open_source
+from wgan.metrics.certified import fit_critic
+from wgan.metrics.classifier import fit_classifier
 from wgan.pictures import sheet
 
 TINY = ("--steps", "2", "--batch", "8", "--threads", "1")
@@ -128,3 +132,19 @@ def copy(tmp_path):
 def mnist():
     """Each split of MNIST, opened once."""
     return {split: open_source("mnist", split) for split in ("train", "test", "all")}
+
+
+@pytest.fixture(scope="session")
+def train_images():
+    """600 training digits [N, 28, 28] and their labels; no test changes them."""
+    x, y = open_source("mnist", "train").batch(torch.arange(600))
+    return x[:, 0].numpy(), y.numpy()
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Classifiers of cas and gan-test, and evaluation critics, that learn for a moment only."""
+    short = functools.partial(fit_classifier, updates=50)
+    monkeypatch.setattr("wgan.measured.fit_critic", functools.partial(fit_critic, steps=20))
+    monkeypatch.setattr("wgan.class_figures.fit_classifier", short)
+    monkeypatch.setattr("wgan.measured.fit_classifier", short)

@@ -88,3 +88,8 @@ class Elements(HTMLParser):
 
     def handle_data(self, data):
         self.text += data if self.inside not in ("script", "style") else ""
+
+
+def figures(report):
+    """Return the figures of an evaluation's first checkpoint or file, by name."""
+    return {f.name: f for f in report.results[0]["figures"]}

@@ -170,7 +170,7 @@ def add_evaluate(commands: Any) -> None:
     p.add_argument("target", metavar="RUN|FILE.npz", help="run folder, or a file with images (or samples) and labels")
     p.add_argument("--data", metavar="SPEC", help="what to hold it against (default: the run's own data)")
     p.add_argument("-n", type=whole, default=10_000, help="how many fakes (default: 10000)")
-    p.add_argument("--metrics", metavar="A,B", help="only these (default: all that apply)")
+    p.add_argument("--metrics", metavar="A,B", help="only these, such as fid-lenet,prdc (default: all that apply)")
     p.add_argument("--checkpoint", metavar="WHICH", help="last, best or a step (default: last, and best if another)")
     p.add_argument(
         "--inception-weights", metavar="FILE.safetensors", help="adds fid-inception (docs/evaluation.md says how)"
