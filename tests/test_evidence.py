@@ -200,6 +200,11 @@ def test_each_text_and_each_list_of_a_run_folder_has_its_limit(run):
     assert found.facts["versions"] == {"x" * evidence.TEXT: "x" * evidence.TEXT}
 
 
+def test_a_text_that_is_no_unicode_does_not_stop_the_page(run):
+    (run / "run.json").write_text(json.dumps({**FACTS, "device": "half \ud800 a character"}))
+    assert "half ? a character" in page_of(run)[0]
+
+
 def test_a_file_that_is_too_large_is_not_read(run):
     with open(run / "metrics.json", "wb") as file:
         file.truncate(evidence.SMALL + 1)

@@ -48,6 +48,12 @@ def test_an_animation_holds_as_many_frames_as_there_is_room_for_and_lasts_as_lon
     assert (first == np.asarray(noise(0))).all() and (last == np.asarray(noise(count - 1))).all()
 
 
+def test_an_animation_whose_last_frame_is_small_loses_no_more_frames_than_it_must():
+    frames = [*(noise(i) for i in range(40)), Image.new("L", (64, 64))]
+    data, picture = decoded(exhibits.fitted_gif(frames, 250, 100_000))
+    assert 70_000 < len(data) <= 100_000 and picture.n_frames > 10
+
+
 def test_an_animation_that_is_too_large_is_drawn_anew_from_the_sheets_with_their_steps(tmp_path):
     found = gather(write_run(tmp_path / "run", sheets=8), "run")
     sheets = exhibits.decoded_sheets(found)

@@ -181,14 +181,29 @@ def test_how_often_the_critic_is_updated_is_told():
 def test_several_runs_stand_side_by_side_and_their_differences_are_marked(reported_run, tmp_path):
     other = write_run(tmp_path / "two", seed=4, objective="wgan-lp", sheets=2)
     write_metrics(other, figure("fid-lenet", 7.0))
-    page, _ = page_of(reported_run, other, out=tmp_path / "both.html")
+    (other / "walk.gif").write_bytes(b"none")
+    page, notes = page_of(reported_run, other, out=tmp_path / "both.html")
+    assert notes == ["two: walk.gif is left out: it is a broken picture"]
     seen = Elements(page)
     assert "2 runs side by side" in seen.text and seen.text.count("Play") == 2
+    of_one = page_of(reported_run)[0]  # what would be of the first alone
+    for text in ('"card tile"', "Digits among the samples"):
+        assert text in of_one and text not in page
+    options = {
+        name: values
+        for name, values, *_ in report.options_table([*(evidence.gather(run, "") for run in (reported_run, other))])
+    }
+    assert options["seed"] == [("3", True), ("4", True)]
+    assert options["objective"] == [("wgan-gp", False), ("wgan-lp", True)]
     rows = {name: bool(mark) for mark, name in re.findall(r"<tr( class=differs)?><th>(\w+)</th>", page)}
     assert rows["seed"] and rows["objective"] and not rows["data"] and not rows["batch"]
     assert re.search(r"<span class=best>7 ± 0.5</span>", page) and not re.search(r"<span class=best>12", page)
     first = re.search(r'<div class="key">.*?</div>', page, re.S)[0]
     assert "one" in first and "two" in first
+
+
+def test_more_runs_than_anybody_sees_are_refused(command, run):
+    assert "shows 1 to 24 runs, not 25" in command("report", *[run] * 25).sentence()
 
 
 def test_each_of_several_runs_has_its_own_command(reported_run, tmp_path):
@@ -209,11 +224,12 @@ def test_the_score_gap_of_a_gan_is_not_called_an_estimate(reported_run, tmp_path
     assert "gap of" not in Elements(page_of(reported_run)[0]).text
 
 
-def test_no_figure_of_one_data_set_is_better_than_one_of_another(reported_run, tmp_path):
+@pytest.mark.parametrize("other_data", [{"data": "mnist:5"}, {"split": "train"}])
+def test_no_figure_of_one_data_set_is_better_than_one_of_another(reported_run, tmp_path, other_data):
     other = write_run(tmp_path / "two", sheets=1, gif=False)
     write_metrics(other, figure("fid-lenet", 7.0))
     found = json.loads((other / "metrics.json").read_text())
-    (other / "metrics.json").write_text(json.dumps({**found, "data": "mnist:5"}))
+    (other / "metrics.json").write_text(json.dumps({**found, **other_data}))
     page, _ = page_of(reported_run, other, out=tmp_path / "both.html")
     assert "class=best" not in page and "no figure is better than another" in page
     (other / "metrics.json").write_text(json.dumps(found))

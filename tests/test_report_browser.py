@@ -72,6 +72,11 @@ def test_the_slider_moves_the_sheet_and_the_other_runs_follow(browser, pages):
     )
     # 5 sheets here, 3 there: the other shows its newest sheet up to step 50
     assert [step for step, _ in browser.run(state)] == ["step 50", "step 0"]
+    spoken = "[...document.querySelectorAll('input')].map(range => range.getAttribute('aria-valuetext'))"
+    assert browser.run(spoken) == ["step 50", "step 0"]
+    for kind in ("keyUp", "keyDown"):
+        browser.call("Input.dispatchKeyEvent", type=kind, key="ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39)
+    assert [step for step, _ in browser.run(state)] == ["step 100", "step 100"]
     assert browser.complaints() == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from comparisons import cell, result_of
+from comparisons import PLACES, cell, result_of
 from reports import Elements, write_run
 
 from wgan import showing
@@ -112,7 +112,13 @@ def test_a_scatter_has_the_estimate_across_and_the_figure_up():
 
 
 def test_the_slopes_chart_stands_on_a_logarithmic_axis():
-    (panel,) = showing.slopes(result_of([cell("gan", 1.0), cell("wgan-gp", 1.0)]))
+    wide = {
+        "quantiles": dict.fromkeys(PLACES, [1.0] * 5),
+        "edges": [-2.0, -1.0, 0.0, 1.0, 2.0, 3.0],
+        "shares": [0.0, 0.25, 0.75, 0.0, 0.0],
+        "near_one": 0.5,
+    }
+    (panel,) = showing.slopes(result_of([cell("gan", 1.0, slopes=wide), cell("wgan-gp", 1.0, slopes=wide)]))
     assert [line.name for line in panel.lines] == ["gan", "wgan-gp"]
     assert [v for _, v in panel.lines[0].points] == [
         0.25,
