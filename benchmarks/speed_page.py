@@ -1,6 +1,6 @@
-"""Write the tables of docs/speed.md from benchmarks/results/speed.json.
+"""Write the tables of docs/speed.md from benchmarks/results/speed.json and profiles.json.
 
-Usage: python benchmarks/speed_page.py   (after `python benchmarks/speed.py`)
+Usage: python benchmarks/speed_page.py   (after `python benchmarks/speed.py` and `python benchmarks/profiles.py`)
 """
 
 from __future__ import annotations
@@ -115,6 +115,20 @@ def growth(part: dict[str, Any]) -> str:
     return f"{table(('against', 'ms a step'), rows)}\n\n{under(part)}"
 
 
+def profiles(report: dict[str, Any]) -> str:
+    """Return ms a step by kind of work, the plain ways' in front of the fast ones'."""
+    kinds = [*next(iter(report["recipes"].values()))["fast"]["ms_by_kind"]]
+    rows = [
+        (
+            f"`{name}`",
+            f"{r['plain']['ms']:.3g} → {r['fast']['ms']:.3g}",
+            *(f"{r['plain']['ms_by_kind'][k]:.3g} → {r['fast']['ms_by_kind'][k]:.3g}" for k in kinds),
+        )
+        for name, r in report["recipes"].items()
+    ]
+    return f"{table(('recipe', 'ms a step', *kinds), rows)}\n\n{under(report)}"
+
+
 def main() -> None:
     """Write each table between its marks."""
     report = json.loads((HERE / "results" / "speed.json").read_text())
@@ -123,6 +137,7 @@ def main() -> None:
         "published": published(report["published"]),
         "rest": rest(report),
         "growth": growth(report["growth"]),
+        "profiles": profiles(json.loads((HERE / "results" / "profiles.json").read_text())),
     }
     text = PAGE.read_text()
     for name, made in tables.items():
