@@ -129,25 +129,29 @@ def profiles(report: dict[str, Any]) -> str:
     return f"{table(('recipe', 'ms a step', *kinds), rows)}\n\n{under(report)}"
 
 
-def main() -> None:
-    """Write each table between its marks."""
-    report = json.loads((HERE / "results" / "speed.json").read_text())
+def page(text: str, report: dict[str, Any], profiled: dict[str, Any]) -> str:
+    """Return `text` with each table between its marks."""
     tables = {
         "fraction": fraction(report["fraction"]),
         "published": published(report["published"]),
         "rest": rest(report),
         "growth": growth(report["growth"]),
-        "profiles": profiles(json.loads((HERE / "results" / "profiles.json").read_text())),
+        "profiles": profiles(profiled),
     }
-    text = PAGE.read_text()
     for name, made in tables.items():
         first, last = f"<!-- {name}: written by benchmarks/speed_page.py -->", f"<!-- end of {name} -->"
         block = re.compile(f"{re.escape(first)}.*?{re.escape(last)}", re.DOTALL)
         if not block.search(text):
             raise SystemExit(f"{PAGE.name} lacks {first} ... {last}")
         text = block.sub(lambda _, whole=f"{first}\n\n{made}\n\n{last}": whole, text)  # type: ignore[misc]
-    PAGE.write_text(text)
+    return text
+
+
+def results() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the committed figures: of speed.py, of profiles.py."""
+    speed, profiled = (json.loads((HERE / "results" / f"{name}.json").read_text()) for name in ("speed", "profiles"))
+    return speed, profiled
 
 
 if __name__ == "__main__":
-    main()
+    PAGE.write_text(page(PAGE.read_text(), *results()))
