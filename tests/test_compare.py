@@ -70,10 +70,18 @@ def test_quick_is_one_seed_fewer_steps_and_one_architecture(words, seeds, steps,
 
 def test_the_line_of_an_objective_tells_its_first_figures_that_are_known(command, monkeypatch):
     known = {f"figure-{i}": {"mean": float(i), "spread": 0.5} for i in range(1, 6)}
-    rows = {"gan": {"unknown": {"mean": None, "spread": None}, **known}}
-    monkeypatch.setattr(compare, "compare", lambda *about: {"summary": {"quality": rows}})
+    found = {"quality": {"gan": {"unknown": {"mean": None, "spread": None}, **known}}, "gradients": {}}
+    found["stability"] = {"gan": {"groups": {}, "reached": None, "runs": 0}}
+    monkeypatch.setattr(compare, "compare", lambda *about: {"summary": found})
     line = command("compare", "gan").out.splitlines()[0]
     assert line.split("  ")[-4:] == [f"figure-{i} {i} ± 0.5" for i in range(1, 5)] and line.startswith("gan ")
+    found["quality"]["gan"] = {}
+    found["stability"] = {"gan": {"groups": {"mlp": {}}, "reached": 1 / 3, "runs": 9}}
+    found["gradients"] = {"gan": {"mean": -1.234}}
+    assert command("compare", "gan").out.splitlines()[0].split(maxsplit=1) == [
+        "gan",
+        "stable 33 % of 9  gradient 10^-1.23",
+    ]
 
 
 def test_a_signal_between_two_runs_stops_before_the_next_is_trained(tmp_path):
@@ -104,6 +112,7 @@ def test_a_signal_between_two_runs_stops_before_the_next_is_trained(tmp_path):
         (["--steps", "0"], "more than 0"),
         (["--parts", "qualty"], "did you mean quality"),
         (["--parts", ""], "unknown part ''"),
+        (["--parts", "rates,rates"], "twice"),
         (["runs/mnist"], "wgan report"),
     ],
 )
@@ -127,7 +136,11 @@ def test_another_request_or_a_foreign_folder_is_refused(tmp_path):
     asked = request(parts=("rates", "quality"))  # in any order
     (tmp_path / "plan.json").write_text(json.dumps({"request": asked.as_dict(), "steps": dict.fromkeys(FOUR, 100)}))
     assert compare.planned(request(parts=("quality", "rates")), tmp_path, False)["steps"]["gan"] == 100
-    for text in ("", "[]", '{"request": 1}', json.dumps({"request": request().as_dict()})):
+    for text in ("", "[]", '{"request": {'):
+        (tmp_path / "plan.json").write_text(text)
+        with pytest.raises(WganError, match=r"plan\.json is damaged: delete it"):
+            compare.planned(request(), tmp_path, False)
+    for text in ('{"request": 1}', json.dumps({"request": request().as_dict()})):
         (tmp_path / "plan.json").write_text(text)
         with pytest.raises(WganError, match="another comparison"):
             compare.planned(request(), tmp_path, False)
@@ -135,6 +148,15 @@ def test_another_request_or_a_foreign_folder_is_refused(tmp_path):
     for out in (tmp_path, tmp_path / "precious.txt"):
         with pytest.raises(WganError, match=f"{out} is not a comparison"):
             compare.planned(request(), out, False)
+    (tmp_path / "precious.txt").rename(tmp_path / "runs")  # runs of anybody
+    with pytest.raises(WganError, match="not a comparison"):
+        compare.planned(request(), tmp_path, False)
+    (tmp_path / "cpu.json").write_text("{}")
+    (tmp_path / "precious.txt").touch()
+    with pytest.raises(WganError, match="not a comparison"):
+        compare.planned(request(), tmp_path, False)
+    (tmp_path / "precious.txt").unlink()
+    assert compare.planned(request(), tmp_path, False)["steps"]["gan"] == 100
 
 
 def test_a_plan_that_was_killed_while_it_was_written_is_written_again(tmp_path):

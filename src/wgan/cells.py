@@ -82,6 +82,8 @@ class Request:
         for name in self.parts:
             if name not in PARTS:
                 raise unknown("part", name, PARTS)
+        if len(set(self.parts)) < len(self.parts):
+            raise WganError("a part is named twice: name each once")
         if not 1 <= self.seeds <= 100:
             raise WganError(f"--seeds must be between 1 and 100, not {self.seeds}")
         if not self.amount > 0:

@@ -31,6 +31,7 @@ from wgan.updates import make_players
 FORMAT = 2  # of plan.json and compare.json
 QUICK_STEPS, STEPS = 500, 4000
 UNITS = {"s": 1, "m": 60, "h": 3600}
+OURS = {"runs", "gradients", "cpu.json", "compare.json", "index.html"}  # beside the plan, in the folder of a comparison
 PROBE = 10  # steps of each objective that are timed for a budget of CPU time
 
 
@@ -44,11 +45,22 @@ def command(found: argparse.Namespace) -> int:
         except Interrupted as inside:
             print(f"stopped, saved in {out}; the same command goes on from there")
             return int(inside.args[0]) if inside.args else stop.code
-    for objective, row in result["summary"]["quality"].items():
-        known = [(k, v) for k, v in row.items() if v["mean"] is not None][:4]
-        print(f"{objective:10} " + "  ".join(f"{name} {figure_text(v['mean'], v['spread'])}" for name, v in known))
+    for objective in request.objectives:
+        print(f"{objective:10} " + "  ".join(answers(result["summary"], objective)))
     print(f"comparison in {out}/index.html, figures in {out}/compare.json")
     return 0
+
+
+def answers(summary: Mapping[str, Any], objective: str) -> list[str]:
+    """Return what was found of an objective in a few words: its first figures, its stability, its gradient."""
+    known = [(k, v) for k, v in summary["quality"][objective].items() if v["mean"] is not None][:4]
+    words = [f"{name} {figure_text(v['mean'], v['spread'])}" for name, v in known]
+    stable = summary["stability"][objective]
+    if stable["groups"]:
+        words.append(f"stable {100 * stable['reached']:.0f} % of {stable['runs']}")
+    if fall := summary["gradients"].get(objective):
+        words.append(f"gradient 10^{fall['mean']:.2f}")
+    return words
 
 
 def request_of(found: argparse.Namespace) -> Request:
@@ -129,21 +141,26 @@ def gradients_of(cell: Cell, folder: Path, is_image: bool, check: Check = go_on)
 def planned(request: Request, out: Path, is_image: bool) -> dict[str, Any]:
     """Return the plan in `out`: the steps of each objective, fixed once; WganError when it is for another request."""
     path = out / "plan.json"
-    torn = f".{path.name}.tmp"  # all that a kill while the plan was written leaves
-    if out.exists() and not path.is_file() and (not out.is_dir() or any(p.name != torn for p in out.iterdir())):
+    if out.exists() and not path.is_file() and not is_ours(out):
         raise WganError(f"{out} is not a comparison: give an empty folder, or a new one, to --out")
     if not path.is_file():
         steps = steps_of(request, is_image)
         check_steps(steps)
         return dict(remembered(path, lambda: {"format": FORMAT, "request": request.as_dict(), "steps": steps}))
     plan = kept(path)
-    if (
-        plan is None
-        or plan.get("request") != request.as_dict()
-        or set(plan.get("steps", ())) != set(request.objectives)
-    ):
+    if plan is None:
+        raise WganError(f"{path} is damaged: delete it, and the same command plans anew and keeps what is trained")
+    if plan.get("request") != request.as_dict() or set(plan.get("steps", ())) != set(request.objectives):
         raise WganError(f"{out} holds another comparison: repeat its options to continue it, or give another --out")
     return plan
+
+
+def is_ours(out: Path) -> bool:
+    """Return whether `out`, which holds no plan, is empty or holds nothing but what a comparison wrote there."""
+    if not out.is_dir():
+        return False
+    names = {p.name for p in out.iterdir()} - {".plan.json.tmp"}  # what a kill leaves while the plan is written
+    return not names or (names <= OURS and bool(names & {"cpu.json", "gradients"}))
 
 
 def steps_of(request: Request, is_image: bool) -> dict[str, int]:
