@@ -6,7 +6,8 @@ Usage: python benchmarks/evaluation.py cost [--sizes 1000,10000,50000] [--only p
        python benchmarks/evaluation.py whole RUN [-n 10000]   seconds and peak memory of each metric of one `wgan evaluate RUN`
        python benchmarks/evaluation.py large [-n 10000]   the same for a file of 64 x 64 colour images with labels
        python benchmarks/evaluation.py page               writes the tables, and the recipes' figures, into docs/evaluation.md
-Results: benchmarks/results/evaluation-{cost,order,whole,large}.json (date, machine, versions, command).
+Results: benchmarks/results/evaluation-{cost,order,whole,large}.json, evaluation-whole-N.json for another n (date, machine,
+versions, command).
 """
 
 from __future__ import annotations
@@ -383,7 +384,10 @@ def main() -> None:
     }
     found = parts[args.part]()
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"evaluation-{args.part}.json").write_text(json.dumps({**about(), "results": found}, indent=1) + "\n")
+    size = f"-{args.n}" if args.part == "whole" and args.n else ""
+    (RESULTS / f"evaluation-{args.part}{size}.json").write_text(
+        json.dumps({**about(), "results": found}, indent=1) + "\n"
+    )
 
 
 if __name__ == "__main__":
