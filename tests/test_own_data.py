@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 
 from wgan.data import Options, data_options, is_own, open_source, pictures, store
+from wgan.data import decode as files
 from wgan.data.decode import Frame, Unreadable, decode, header
 from wgan.data.own import absolute
 from wgan.data.split import held_out_count, held_out_mask
@@ -164,6 +165,22 @@ def test_a_jpeg_is_never_decoded_smaller_than_it_is_wanted():
     blocks = np.random.default_rng(0).integers(0, 2, (16, 16)).astype(np.uint8) * 255
     small = decoded(Image.fromarray(blocks.repeat(4, 0).repeat(4, 1)), 1, "JPEG", size=(16, 16), quality=95)[0]
     assert ((small > 127) == (blocks > 127)).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "crop", "size", "seen"),
+    [
+        ((512, 512), "center", (32, 32), (64, 64)),
+        ((1024, 512), "fit", (32, 32), (128, 64)),  # twice as large in both directions
+        ((1024, 512), "center", (64, 16), (256, 128)),  # what is wanted is wider than high
+        ((512, 512), "none", (32, 32), (512, 512)),  # Pillow's own reduction comes first there
+    ],
+)
+def test_a_jpeg_is_decoded_at_twice_the_wanted_side_at_least(monkeypatch, shape, crop, size, seen):
+    sizes = []
+    monkeypatch.setattr(files, "resize", lambda picture, frame: sizes.append(picture.size) or picture)
+    decoded(flat("red", shape), 3, "JPEG", crop=crop, size=size)
+    assert sizes == [seen]
 
 
 def png_header(width, height):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,13 +12,14 @@ from PIL import Image
 from torch import nn
 
 import wgan
-from wgan import inspection
+from wgan import commands, inspection
 from wgan.augment import augment, cutout, steps, translation
 from wgan.config import Config
 from wgan.data import open_source
 from wgan.engine import make_engine
 from wgan.errors import WganError
 from wgan.loop import critic_phase, generator_phase
+from wgan.measured import Figure
 from wgan.models import auto, build
 from wgan.recipes import configure
 from wgan.updates import make_players
@@ -201,6 +203,27 @@ def test_a_folder_trains_samples_and_is_measured(photos, command, monkeypatch, t
     assert command("sample", "runs/photos", "-n", 4, "--label", "b", "--out", "b.png").code == 0
     measured = command("evaluate", "runs/photos", "-n", 100, "--metrics", "prdc,sliced-w1,memorisation")
     assert measured.code == 0 and "pixels" in measured.out and (tmp_path / "runs/photos/neighbours.png").is_file()
+
+
+@pytest.mark.parametrize(("few", "lines"), [(94, 0), (95, 1)])
+def test_the_line_on_copies_says_the_figures_of_the_evaluation(tmp_path, monkeypatch, few, lines):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(125, 2)))  # 94 to train on
+    figures = {"nearest-train": (1.5, 2.5), "copies": (0.125, 0.01)}
+
+    def measured(path, n, metrics, checkpoint):
+        assert (path, metrics, checkpoint) == (tmp_path, ["memorisation"], "last")
+        found = [Figure(k, v, None, floor, None, 40, 25) for k, (v, floor) in figures.items()]
+        result = {"measured": SimpleNamespace(is_image=False)}
+        return SimpleNamespace(figure=lambda name: next(f for f in found if f.name == name), results=[result])
+
+    monkeypatch.setattr("wgan.evaluation.evaluate", measured)
+    monkeypatch.setattr(inspection, "FEW", few)
+    config = configure("vectors", {"data": str(tmp_path / "x.npy")})
+    said = [*commands.copying(config, tmp_path)]
+    assert said == [
+        "copies: 12.5 % of 40 samples are nearer to a training sample than 99 % of 25 held-out ones are; "
+        "median distance 1.5, of held-out ones 2.5"
+    ] * lines  # fmt: skip
 
 
 def test_copies_are_counted_for_few_samples_of_the_users_own_only(tmp_path, command, cheap, monkeypatch):
