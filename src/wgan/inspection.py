@@ -128,10 +128,11 @@ def advice(spec: str, source: Source, given: dict[str, str], measured: bool) -> 
             source = open_source(spec, "train", options=data_options(Config().replace(**given, size=changes["size"])))
         changes["steps"] = steps_for(max(source.shape[1:]))
         if len(source) < FEW:
-            changes["augment"] = 1.0 if len(source) < VERY_FEW else 0.5
+            few = len(source) < VERY_FEW  # too few to hold any out, by which the share could adapt
+            changes |= {"augment": 1.0} if few else {"augment_target": 0.3}
     recipe = fitting(changes)
     config = configure(recipe, changes)
-    words = " ".join(f"--{k} {shlex.quote(str(v))}" for k, v in changes.items())
+    words = " ".join(f"--{k.replace('_', '-')} {shlex.quote(str(v))}" for k, v in changes.items())
     yield f"{'suggestion':14} wgan train {recipe} {words}"
     families = f"{config.generator} generator, {config.critic} critic, batch {config.batch}, {config.steps} steps"
     time = f", about {clock_text(seconds(config, source))} on this machine" if measured else ""
@@ -145,7 +146,8 @@ def warnings(source: Source) -> Iterator[str]:
         yield (f"{'warning':14} {n} training images are very few: expect near copies of them; --augment 1 helps, "
                "more images help more")  # fmt: skip
     elif n < FEW:
-        yield f"{'warning':14} {n} training images are few: the critic may learn them by heart; --augment and --flip 1 help"
+        yield (f"{'warning':14} {n} training images are few: the critic may learn them by heart; --augment-target 0.3 and "
+               "--flip 1 help")  # fmt: skip
     if source.labels is not None and source.classes:
         least = int(torch.bincount(source.labels, minlength=source.classes).min())
         if least < 50:

@@ -125,7 +125,11 @@ RECIPES: dict[str, Recipe] = {
         S2,
     ),
     "deep-conv-clip": Recipe(
-        "Wasserstein GAN with MNIST, Part 6 (2020)", "digits, deep critic, clipping", "days", "not measured", S3
+        "Wasserstein GAN with MNIST, Part 6 (2020)",
+        "digits, deep critic, clipping",
+        "days",
+        "no digits yet at 13,959 steps",
+        S3,
     ),
     "small-mlp-clip": Recipe("WGAN in PyTorch", "digits, small MLPs, clipping", "≤ 4", "relative-fid 0.31 ± 0.003", S4),
     "small-mlp-gp": Recipe(
