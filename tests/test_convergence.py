@@ -34,6 +34,46 @@ def test_the_page_is_made_of_the_committed_results(tool):
     assert tool.page(other) != text
 
 
+def stability(**groups):
+    """A comparison whose runs gave (share at the threshold, rate -> (mean, spread)) for each objective."""
+    found = {
+        name.replace("_", "-"): {
+            "reached": reached,
+            "groups": {k: {"mean": m, "spread": s, "n": 3} for k, (m, s) in rows.items()},
+        }
+        for name, (reached, rows) in groups.items()
+    }
+    return {"summary": {"stability": found}}
+
+
+def test_more_stable_is_more_runs_at_the_threshold_and_seeds_that_differ_less(tool):
+    found = stability(
+        gan=(0.5, {"rate × 1": (8.0, 2.0), "rate × 3": (40.0, 20.0)}),
+        wgan_gp=(0.6, {"rate × 1": (1.0, 0.2), "rate × 3": (2.0, 0.6)}),
+        wgan_lp=(0.5, {"rate × 1": (1.0, 0.1), "rate × 3": (2.0, 0.2)}),
+        wgan_clip=(0.9, {"mlp": (1.0, 0.375)}),
+    )
+    spreads = {name: tool.seed_spread(found, name) for name in ("gan", "wgan-gp", "wgan-lp", "wgan-clip")}
+    assert spreads == pytest.approx({"gan": 0.375, "wgan-gp": 0.25, "wgan-lp": 0.1, "wgan-clip": 0.375})
+    assert [tool.rate_ratio(found, name) for name in ("gan", "wgan-gp", "wgan-clip")] == [5.0, 2.0, None]
+    assert [tool.more_stable(found, name) for name in ("wgan-gp", "wgan-lp", "wgan-clip")] == [True, False, False]
+
+
+def test_from_the_largest_estimate_on_a_curve_is_ranked_anew(tool):
+    curve = [
+        {"step": i, "estimate": e, "figure": f}
+        for i, (e, f) in enumerate([(1, 9), (5, 8), (4, 6), (3, 5), (2, 1), (0, 2)])
+    ]
+    found = {"cells": [{"parts": ["quality"], "objective": "gan", "curve": c} for c in (curve, curve[:4])]}
+    assert tool.peak(found, "gan") == {"step": 1, "estimate": 5, "figure": 8}
+    assert tool.fallen(found, "gan") == {
+        "mean": pytest.approx(0.9),
+        "spread": None,
+        "n": 1,
+    }  # of the other three are left
+    assert tool.later(found, "gan")["mean"] == pytest.approx(0.9)  # three of the second again
+
+
 def near(one, other):
     """Whether two JSON values are the same to about six digits, the precision that is kept."""
     if isinstance(one, dict):

@@ -16,29 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from compare_pictures import PICTURES, pictures
 from jinja2 import Environment, StrictUndefined
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from PIL import Image
 from recipe_page import processor
 
 from wgan.charts import short
-from wgan.showing import long_cells, mean_curve
-from wgan.tally import decades, estimate_name, mean_spread, spearman
+from wgan.showing import long_cells
+from wgan.tally import mean_spread, spearman
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results"
-PICTURES = ROOT / "docs/pictures"
 PAGE, TEMPLATE = ROOT / "docs/convergence.md", Path(__file__).parent / "convergence.template.md"
-COLOURS = {
-    "gan": "#d9480f",
-    "gan, minimax": "#f0a27d",
-    "wgan-clip": "#2b8a3e",
-    "wgan-gp": "#1c6fb8",
-    "wgan-lp": "#8e44ad",
-}
 
 
 # --- results ----------------------------------------------------------------------------------------------------------
@@ -90,9 +79,8 @@ def results() -> dict[str, Any]:
     """Return name -> committed results; a name that is no Python word has _ for -."""
     files = sorted(RESULTS.glob("compare-*.json"))
     found = {file.stem.removeprefix("compare-").replace("-", "_"): json.loads(file.read_text()) for file in files}
-    found = {"grid": found["quick"], "grid_stability": found["quick"]} | found  # one seed, where no longer one was run
-    # the grid's comparison in which the generator's gradient was watched over most seeds
-    return found | {"watched": next(found[n] for n in ("grid", "grid_stability", "quick") if found[n]["gradients"])}
+    # by a rule or a correlation the longest runs are judged
+    return found | {"mnist_judged": found["mnist_long"], "grid_judged": found["grid_long"]}
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
@@ -104,16 +92,21 @@ def page(found: Mapping[str, Any]) -> str:
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.filters.update(short=short, pm=plus_minus, percent=percent)
-    tables = {"quality": quality, "stability": stability, "collapse": collapse, "clipping": clipping}
+    tables = {"quality": quality, "stability": stability, "collapse": collapse, "clipping": clipping,
+              "seed_spread": seed_spread, "rate_ratio": rate_ratio, "more_stable": more_stable,
+              "peak": peak, "fallen": fallen}  # fmt: skip
     return environment.from_string(TEMPLATE.read_text()).render(
-        **found, **tables, mean_estimate=last_of("estimate"), mean_figure=last_of("figure"), later=later,
+        **found, **tables, short3=short3, mean_estimate=last_of("estimate"), mean_figure=last_of("figure"), later=later,
         ratio=lambda a, b: short3(a / b), mean=mean_fid, over=lambda runs: plus_minus(spread_of(runs)),
     )  # fmt: skip
 
 
 def plus_minus(row: Mapping[str, Any]) -> str:
     """Return mean ± spread."""
-    return short3(row["mean"]) + ("" if row["spread"] is None else f" ± {row['spread']:.2g}")
+    spread = row["spread"]
+    return short3(row["mean"]) + (
+        "" if spread is None else f" ± {spread:,.0f}" if spread >= 100 else f" ± {spread:.2g}"
+    )
 
 
 def spread_of(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -159,7 +152,31 @@ def stability(result: Mapping[str, Any]) -> str:
     for group in found[names[0]]["groups"]:
         cells = [found[n]["groups"][group] for n in names]
         rows.append([group, *(f"{percent(c['reached'])} ({plus_minus(c)})" if c["n"] else "diverged" for c in cells)])
+    rows.append(["spread over the seeds, as a share of the mean", *(short3(seed_spread(result, n)) for n in names)])
+    ratios = [rate_ratio(result, n) for n in names]
+    if None not in ratios:
+        rows.append(["worst rate's mean over the best one's", *(short3(r) for r in ratios if r is not None)])
     return table(["", *names], rows)
+
+
+def seed_spread(result: Mapping[str, Any], name: str) -> float:
+    """Return the standard deviation over the seeds as a share of the mean, its mean over rates and architectures."""
+    groups = result["summary"]["stability"][name]["groups"].values()
+    return float(np.mean([g["spread"] / g["mean"] for g in groups if g["n"] > 1]))
+
+
+def rate_ratio(result: Mapping[str, Any], name: str) -> float | None:
+    """Return the mean of the worst learning rate over that of the best; None where one rate alone was run."""
+    groups = result["summary"]["stability"][name]["groups"]
+    means = [g["mean"] for key, g in groups.items() if key.startswith("rate") and g["n"]]
+    return max(means) / min(means) if means else None
+
+
+def more_stable(result: Mapping[str, Any], name: str) -> bool:
+    """Return whether more runs of an objective reach the threshold than of the GAN, and its seeds differ less."""
+    found = result["summary"]["stability"]
+    return bool(found[name]["reached"] > found["gan"]["reached"]
+                and seed_spread(result, name) < seed_spread(result, "gan"))  # fmt: skip
 
 
 def last_of(value: str) -> Callable[[Mapping[str, Any], str], float]:
@@ -170,6 +187,22 @@ def last_of(value: str) -> Callable[[Mapping[str, Any], str], float]:
 def later(result: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return Spearman's correlation over the seeds without each run's first evaluation, before which the critic learns."""
     return mean_spread(spearman(c["curve"][1:]) for c in long_cells(result, name))
+
+
+def largest(curve: list[dict[str, Any]]) -> int:
+    """Return the number of the evaluation at which the estimate is largest."""
+    return max(range(len(curve)), key=lambda i: float(curve[i]["estimate"]))
+
+
+def fallen(result: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return Spearman's correlation over the seeds from the evaluation on at which the estimate is largest."""
+    return mean_spread(spearman(c["curve"][largest(c["curve"]) :]) for c in long_cells(result, name))
+
+
+def peak(result: Mapping[str, Any], name: str) -> dict[str, float]:
+    """Return the mean over the seeds of the step at which the estimate is largest, and estimate and figure there."""
+    points = [c["curve"][largest(c["curve"])] for c in long_cells(result, name)]
+    return {key: float(np.mean([p[key] for p in points])) for key in ("step", "estimate", "figure")}
 
 
 def collapse(*comparisons: Mapping[str, Any] | None) -> str:
@@ -195,87 +228,6 @@ def clipping(result: Mapping[str, Any]) -> str:
     }.items():
         rows.append([title, *("" if found[n][key]["mean"] is None else plus_minus(found[n][key]) for n in names)])
     return table(["", *names], rows)
-
-
-# --- pictures ---------------------------------------------------------------------------------------------------------
-
-
-def panels(count: int, height: float = 2.6) -> tuple[Figure, list[Axes]]:
-    """Return a figure of some panels in a row."""
-    figure = Figure(figsize=(9, height), dpi=80, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    found = list(figure.subplots(1, count, squeeze=False)[0])
-    for axes in found:
-        axes.grid(alpha=0.25, linewidth=0.6)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=8)
-    return figure, found
-
-
-def write(figure: Figure, name: str) -> None:
-    """Write a picture of few colours."""
-    canvas = figure.canvas
-    assert isinstance(canvas, FigureCanvasAgg)
-    canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(128, dither=Image.Dither.NONE)
-    picture.save(PICTURES / f"compare-{name}.png", optimize=True)
-
-
-def pictures(found: Mapping[str, Any]) -> None:
-    """Draw all pictures of the page."""
-    two = {"grid": "W1 to held-out points", "mnist": "fid-lenet"}
-    figure, axes = panels(2)
-    for ax, (data, label) in zip(axes, two.items(), strict=True):
-        for name in found[data]["request"]["objectives"]:
-            curve = mean_curve(found[data], name, "figure")
-            if curve:
-                ax.plot(*curve, color=COLOURS[name], label=name, linewidth=1.8)
-        ax.set_title(f"{data}: {label}, lower is better", loc="left", fontsize=9)
-        ax.set_xlabel("step", fontsize=8)
-        ax.set_yscale("log")
-    axes[0].legend(fontsize=8, frameon=False)
-    write(figure, "quality")
-    figure, axes = panels(2)
-    for ax, data in zip(axes, two, strict=True):
-        watched = found["watched"] if data == "grid" else found[data]
-        for name, curves in watched["gradients"].items():
-            norms = 10 ** np.mean([[decades(n) for _, n in run] for run in curves], 0)
-            ax.plot([k for k, _ in curves[0]], norms, color=COLOURS[name], label=name, linewidth=1.8)
-        ax.set_title(f"{data}: norm of the generator's gradient", loc="left", fontsize=9)
-        ax.set_xlabel("critic updates on a frozen generator", fontsize=8)
-        ax.set_yscale("log")
-    axes[0].legend(fontsize=8, frameon=False)
-    write(figure, "gradients")
-    for data in two:
-        names = found[data]["request"]["objectives"]
-        figure, axes = panels(len(names), 2.4)
-        for ax, name in zip(axes, names, strict=True):
-            for cell in long_cells(found[data], name):
-                points = [(p["estimate"], p["figure"]) for p in cell["curve"]]
-                ax.scatter(*zip(*points, strict=True), s=10, color=COLOURS[name], alpha=0.7)
-            ax.set_title(f"{name} on {data}", loc="left", fontsize=9)
-            ax.set_xlabel(estimate_name(name), fontsize=8)
-            ax.xaxis.set_major_locator(MaxNLocator(3))
-        write(figure, f"tracks-{data}")
-    figure, axes = panels(2)
-    for name in found["mnist"]["request"]["objectives"]:
-        runs = [c["slopes"] for c in long_cells(found["mnist"], name)]
-        edges = np.array(runs[0]["edges"])
-        middle = 10 ** ((edges[1:] + edges[:-1]) / 2)
-        axes[0].plot(middle, np.mean([r["shares"] for r in runs], 0), color=COLOURS[name], label=name, linewidth=1.5)
-    axes[0].set_xscale("log")
-    axes[0].set_xlim(1e-3, 1e2)
-    axes[0].set_title("mnist: slope of the critic, share of samples", loc="left", fontsize=9)
-    axes[0].axvline(1, color="#555555", linewidth=0.8, linestyle=":")
-    axes[0].legend(fontsize=8, frameon=False)
-    for name in ("wgan-clip", "wgan-gp"):
-        (weights,) = (c["weights"] for c in long_cells(found["mnist"], name) if c["seed"] == 0)
-        edges = np.array(weights["edges"])
-        axes[1].plot((edges[1:] + edges[:-1]) / 2 / edges[-1], weights["shares"], color=COLOURS[name], linewidth=1.5,
-                     label=f"{name}, to ±{short(edges[-1])}")  # fmt: skip
-    axes[1].set_title("mnist: weights of the critic, each over its range", loc="left", fontsize=9)
-    axes[1].legend(fontsize=8, frameon=False)
-    write(figure, "clipping")
 
 
 def main() -> None:
