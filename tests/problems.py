@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from wgan import loop, monitor
 from wgan.config import FIELDS, Config
 from wgan.data import Source
-from wgan.engine import Engine
+from wgan.engine import Draws, Engine
 from wgan.losses import clippable, objective
 from wgan.updates import Players, make_players
 
@@ -216,3 +216,18 @@ def everything(source: Source) -> Tensor:
 def some(source: Source, count: int = 500) -> Tensor:
     """Return the indices of `count` samples drawn with replacement."""
     return torch.randint(len(source), (count,), generator=torch.Generator().manual_seed(1))
+
+
+def draws(rows: int, seed: int = 0) -> Draws:
+    """The draws of one update, of `rows` samples."""
+    return EXACT.draws(seed, 0, "test", rows)
+
+
+def two_clouds(rows: int = 16) -> tuple[Tensor, Tensor]:
+    """Real points around (1, 1) and fakes around (-1, -1)."""
+    return normal(1, rows, 2) / 4 + 1, normal(2, rows, 2) / 4 - 1
+
+
+def distinct(tensors: list[Tensor]) -> int:
+    """How many of the tensors differ."""
+    return len({t.numpy().tobytes() for t in tensors})

@@ -9,9 +9,9 @@ from types import MappingProxyType
 import pytest
 import torch
 from problems import (
-    EXACT,
     LinearCritic,
     by_hand,
+    draws,
     exact_players,
     images,
     images_config,
@@ -27,7 +27,6 @@ import wgan
 from wgan import config as config_file
 from wgan import loop, losses
 from wgan.config import FIELDS
-from wgan.engine import Draws
 from wgan.errors import WganError
 from wgan.losses import OBJECTIVES, POINTS, Objective, class_loss, clip_weights, clippable
 from wgan.models import MODELS, build
@@ -38,10 +37,6 @@ from wgan.updates import critic_loss, critic_update
 PENALISED = [name for name, rules in OBJECTIVES.items() if rules.penalty]
 REAL = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
 FAKE = torch.tensor([0.0, 3.0, -1.0], dtype=torch.float64)
-
-
-def draws(rows: int, seed: int = 0) -> Draws:
-    return EXACT.draws(seed, 0, "test", rows)
 
 
 def softplus(x: float) -> float:

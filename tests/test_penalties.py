@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 from problems import (
-    EXACT,
     LinearCritic,
     QuadraticCritic,
     by_hand,
+    draws,
     exact_players,
     images,
     images_config,
@@ -20,15 +20,10 @@ from problems import (
 )
 from torch import Tensor
 
-from wgan.engine import Draws
 from wgan.losses import OBJECTIVES, POINTS, gradient_norms, safe_norms
 from wgan.updates import critic_loss, critic_update, penalty_term
 
 PENALISED = [name for name, rules in OBJECTIVES.items() if rules.penalty]
-
-
-def draws(rows: int, seed: int = 0) -> Draws:
-    return EXACT.draws(seed, 0, "test", rows)
 
 
 def mean(values: list[float]) -> float:

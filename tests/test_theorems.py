@@ -367,7 +367,7 @@ def test_every_recipe_builds_takes_three_steps_and_fills_its_run_folder(
         "batch": 8,
         "generator_batch": 0,
         "n_critic": 1,
-        "critic_schedule": "constant",  # the published warm-up is 100 updates a step; test_updates counts them
+        "critic_schedule": "constant",  # the published warm-up is 100 updates a step; test_feeding counts them
         "threads": 1,
         **dict.fromkeys(("log_every", "sample_every", "evaluate_every", "checkpoint_every"), 0),
     }
