@@ -11,18 +11,22 @@ import gzip
 import shlex
 import shutil
 import struct
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from children import make_cheap
 from reports import digits, figure, write_metrics, write_run
+from trials import Bench, Quiet
 
-from wgan import cli
+from wgan import cli, desk, loop
 from wgan.data import open_source
+from wgan.generate import load
 from wgan.metrics.certified import fit_critic
 from wgan.metrics.classifier import fit_classifier
 from wgan.pictures import sheet
+from wgan.recipes import configure
 
 TINY = ("--steps", "2", "--batch", "8", "--threads", "1")
 CONDITIONAL = shlex.split("mnist --generator mlp --generator-layers 16 --critic mlp --critic-layers 16 --latent 8")
@@ -148,3 +152,26 @@ def hasty(monkeypatch):
     monkeypatch.setattr("wgan.measured.fit_critic", functools.partial(fit_critic, steps=20))
     monkeypatch.setattr("wgan.class_figures.fit_classifier", short)
     monkeypatch.setattr("wgan.measured.fit_classifier", short)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, ring: Path) -> Bench:
+    """Where a module's cases of hostile input are run and judged."""
+    made = Bench(tmp_path_factory.mktemp("fuzz"))
+    load(ring).sample(2)
+    assert made.baseline
+    return made
+
+
+@pytest.fixture(scope="module")
+def ring(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A tiny finished run with two checkpoints, and no plots or evaluations in this module."""
+    folder = tmp_path_factory.mktemp("ring") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        make_cheap(patch.setattr)
+        patch.setattr(loop, "finish_pictures", lambda *_, **__: None)
+        patch.setattr(desk, "draw_sheet", lambda *_: None)
+        patch.setattr("wgan.log.Events", lambda *_, **__: Quiet())
+        options = dict(generator_layers="4", critic_layers="4", batch=4, n_critic=1, threads=1)
+        loop.train(configure("gulrajani-ring", {**options, "steps": 2, "checkpoint_every": 1}), folder, tty=False)
+        yield folder
