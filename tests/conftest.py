@@ -189,3 +189,10 @@ def uninterrupted(tmp_path_factory):
     # the last three, and the best: of 6, 12, 18, 24 times 3 modulo 11 the second is lowest
     assert checkpoint.steps(run / "checkpoints") == [12, 15, 20, 24]
     return finished_bytes(run, LAST)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -22,3 +22,8 @@ def json_of(folder, name, **changes):
     """Return a JSON file of a run with some values changed, and those left out that are given as `...`."""
     values = {**json.loads((folder / name).read_text()), **changes}
     return json.dumps({k: v for k, v in values.items() if v is not ...}).encode()
+
+
+def files(folder):
+    """Return the names of every file below a folder, in order."""
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
