@@ -8,17 +8,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded: tiny te
 
 import functools
 import gzip
-import os
 import shlex
 import shutil
 import struct
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from children import finished_bytes, make_cheap
 from folders import LAST, WORDS
+from PIL import Image
 from reports import digits, figure, write_metrics, write_run
 from trials import Bench, Quiet
 
@@ -196,3 +197,28 @@ def here(tmp_path, monkeypatch):
     """An empty folder to work in."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path_factory):
+    """Prepared data go to a folder of this test's own."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("WGAN_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """60 coloured pictures of 16 x 12 in two classes."""
+    rng = np.random.default_rng(0)
+    for i in range(60):
+        folder = tmp_path / "photos" / ("ab"[i % 2])
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the plots at a run's end, which take longer than its training."""
+    monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)

@@ -5,43 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from problems import images, images_config, points, points_config, train_on
+from leaving import CONV, N_CRITIC, POINTS, SYSTEMS, kept, logged, train
 
 from wgan import checkpoint, desk, log, loop, monitor, plots, progress, sheets
 from wgan import stop as stopping
 from wgan.generate import load
-from wgan.log import read_log
 from wgan.run import open_run
-from wgan.stop import Interrupted, Stop, stop_on_signal
-
-N_CRITIC = 5
-LONG = {"n_critic": N_CRITIC, "steps": 4, "sample_every": 2, "evaluate_every": 2, "checkpoint_every": 2}
-SYSTEMS = {
-    "mlp, clipping, halves, shared batches, last latents": (
-        points_config(
-            objective="wgan-clip",
-            optimizer="rmsprop-keras",
-            critic_update="separate",
-            real_batches="shared",
-            generator_latents="last",
-            **LONG,
-        ),
-        points(),
-    ),
-    "conv, dropout, auxiliary classes": (
-        images_config(dropout=0.4, class_critic=1.0, class_generator=1.0, conditioning="product", **LONG),
-        images(),
-    ),
-    "conv, batch norm, average": (images_config(ema=0.9, beta1=0.5, conditioning="norm", **LONG), images()),
-}
-POINTS, CONV = "mlp, clipping, halves, shared batches, last latents", "conv, batch norm, average"
+from wgan.stop import Interrupted
 
 
 @pytest.fixture(autouse=True)
@@ -49,22 +23,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the plots at a run's end, and measure on few samples."""
     monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
     monkeypatch.setattr(monitor, "SAMPLES", 20)
-
-
-def train(monkeypatch: pytest.MonkeyPatch, name: str, folder: Path, **changes: Any) -> loop.Outcome:
-    config, source = SYSTEMS[name]
-    train_on(monkeypatch, source)
-    return loop.train(config.replace(**changes), folder, tty=False)
-
-
-def kept(folder: Path, step: int = 4) -> dict[str, bytes]:
-    """What two equal runs have in common to the last byte."""
-    files = [*(folder / "samples").iterdir(), *(folder / "checkpoints").glob(f"step-{step:08d}.*")]
-    return {p.name: p.read_bytes() for p in [*files, folder / "log.jsonl", folder / "config.json"]}
-
-
-def logged(folder: Path) -> list[int]:
-    return [r["step"] for r in read_log(folder) if "critic/loss" in r]
 
 
 @pytest.fixture
@@ -225,48 +183,6 @@ def test_a_signal_before_an_evaluation_leaves_it_out(monkeypatch: pytest.MonkeyP
     assert json.loads((tmp_path / "checkpoints" / "step-00000002.json").read_text())["measured"]
 
 
-# --- the handler ------------------------------------------------------------------------------------------------------
-
-
-def test_the_first_signal_asks_and_the_second_leaves() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with stop_on_signal() as stop:
-        assert not stop.overdue() and not stop.reason
-        signal.raise_signal(signal.SIGTERM)
-        assert (stop.reason, stop.code) == ("SIGTERM", 143)
-        for late, asked in ((False, time.monotonic() + 60), (True, time.monotonic() - stopping.PATIENCE - 1)):
-            stop.asked = asked
-            assert stop.overdue() == late
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_what_is_done_again_is_left_at_once_and_what_can_be_left_out_when_it_is_late() -> None:
-    stop = Stop(asked=-1e9)
-    stop.leave(), stop.hurry()  # nobody asked
-    stop.ask(signal.SIGINT, None)
-    stop.asked = time.monotonic() + 60
-    with pytest.raises(Interrupted):
-        stop.leave()
-    stop.hurry()
-    stop.asked = time.monotonic() - stopping.PICTURES - 1
-    with pytest.raises(Interrupted):
-        stop.hurry()
-
-
-def test_a_signal_is_only_noted_where_an_exception_would_be_lost() -> None:
-    """Raised within a destructor it would be printed and forgotten; the evaluation would go on."""
-
-    class Destructor:
-        def __del__(self) -> None:
-            signal.raise_signal(signal.SIGTERM)
-
-    with stop_on_signal() as stop, pytest.raises(Interrupted):
-        Destructor()
-        stop.leave()
-
-
 # --- where a signal may come ------------------------------------------------------------------------------------------
 
 MOMENTS = {
@@ -376,55 +292,3 @@ def test_no_plot_waits_for_the_list_of_fonts_after_a_signal(monkeypatch: pytest.
     assert not plots.fonts_are_listed()
     (tmp_path / "fontlist-v390.json").write_text("{}")
     assert plots.fonts_are_listed()
-
-
-# --- the process ------------------------------------------------------------------------------------------------------
-
-
-def test_a_process_says_in_one_line_that_it_was_interrupted_even_in_a_destructor() -> None:
-    for how in ("raise KeyboardInterrupt", "Destructor()"):
-        code = (
-            "import sys, wgan.cli, wgan.__main__ as process\n"
-            "class Destructor:\n"
-            "    def __del__(self): raise KeyboardInterrupt\n"
-            "def command(found):\n"
-            f"    {how}\n"
-            "    print('went on')\n"
-            "wgan.cli.function = lambda name: command\n"
-            "sys.argv = ['wgan', 'recipes']\n"
-            "sys.exit(process.entry())\n"
-        )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout, done.stderr) == (130, "", "wgan: interrupted\n")
-
-
-def test_the_end_of_the_process_is_not_interrupted_and_the_list_of_fonts_is_no_news() -> None:
-    code = (
-        "import sys, signal, logging, wgan.__main__ as process\n"
-        "sys.argv = ['wgan', '--version']\n"
-        "code = process.entry()\n"
-        "signal.raise_signal(signal.SIGINT)\n"
-        "logging.getLogger('matplotlib.font_manager').warning('building the font cache')\n"
-        "raise RuntimeError\n"
-    )
-    code = code.replace("code = process.entry()", "try: process.entry()\nexcept SystemExit: pass")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and done.stderr.strip().endswith("RuntimeError") and "font" not in done.stderr
-
-
-def test_an_interrupt_that_no_command_heard_is_one_line(monkeypatch, capsys) -> None:
-    """While modules are still read, say: main() has not begun."""
-    import wgan.__main__ as program
-
-    def interrupt() -> int:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("wgan.cli.main", interrupt)
-    monkeypatch.setattr(program.signal, "signal", lambda *_: None)
-    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
-    try:
-        assert program.entry() == 130
-    except KeyboardInterrupt:  # which would end the tests, not fail one
-        pytest.fail("not heard")
-    said = capsys.readouterr()
-    assert said.err.count("\n") == 1 and "interrupted" in said.err

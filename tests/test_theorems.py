@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import signal
 from pathlib import Path
 from typing import Any
@@ -10,62 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from problems import SINGLE, images, images_config, normal, options_of, points, points_config, train_on
+from problems import SINGLE, images, images_config, normal, options_of, train_on
+from systems import FAST, SYSTEMS
 
 import wgan
-from wgan import checkpoint, generate, loop, monitor, sheets
-from wgan.config import FIELDS, Config
-from wgan.data import Source, open_source
+from wgan import checkpoint, generate, loop, sheets
+from wgan.data import Source
 from wgan.models import build
-from wgan.recipes import RECIPES, configure
 
-# The small systems that every theorem is tried on: what can carry state from one step to the next.
-SYSTEMS: dict[str, tuple[Config, Source]] = {
-    "mlp, clipping, RMSProp": (points_config(objective="wgan-clip", optimizer="rmsprop", lr=1e-3), points()),
-    "mlp, Keras's RMSProp in two halves, shared batches": (
-        points_config(
-            objective="wgan-clip",
-            optimizer="rmsprop-keras",
-            critic_update="separate",
-            real_batches="shared",
-            generator_latents="last",
-        ),
-        points(),
-    ),
-    "conv, dropout, auxiliary classes": (
-        images_config(
-            dropout=0.4, class_critic=1.0, class_generator=1.0, conditioning="product", ema=0.0, objective="wgan-lp"
-        ),
-        images(),
-    ),
-    "conv, batch norm, average, momentum": (images_config(ema=0.9, beta1=0.5, conditioning="norm"), images()),
-    "conv, batch norm in the critic": (
-        images_config(objective="gan", critic_norm="batch", ema=0.9, critic_conditioning="none"),
-        images(),
-    ),
-    "conv, spectral norm, iid": (images_config(objective="hinge", critic_norm="spectral", sampling="iid"), images()),
-    "conv, augmented and mirrored": (images_config(augment=0.5, flip=1, n_critic=1), images()),
-    "conv, adaptive augmentation": (images_config(augment_target=0.3, augment=0.2), images(120)),
-    "resnet, conditional norm, layer norm": (
-        images_config(
-            generator="resnet",
-            generator_layers="/ 8 6x2 / k3",
-            critic="resnet",
-            critic_layers="6x2 8x2 /",
-            critic_norm="layer",
-        ),
-        images(),
-    ),
-    "conv, bf16": (images_config(precision="bf16"), images()),
-    "mlp, packed relativistic pairs": (points_config(objective="r3gan", pack=2, beta1=0.5, ema=0.5), points()),
-}
-FAST = ["mlp, clipping, RMSProp", "conv, batch norm, average, momentum"]
-
-
-@pytest.fixture(autouse=True)
-def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the plots at a run's end, which take longer than its training."""
-    monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
+pytestmark = pytest.mark.usefixtures("no_plots")
 
 
 @pytest.fixture
@@ -99,7 +51,7 @@ def differing(a: dict[str, bytes], b: dict[str, bytes]) -> list[str]:
     return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
 
 
-# --- resume ----------------------------------------------------------------------------------------------------------
+# --- resume -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -196,7 +148,7 @@ def test_resume_needs_every_part_of_the_state(name: str, train: Any, monkeypatch
         assert any(not torch.equal(whole[key], resumed[key]) for key in whole), prefix
 
 
-# --- seeds and cadences ----------------------------------------------------------------------------------------------
+# --- seeds and cadences -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", FAST)
@@ -263,7 +215,7 @@ def test_training_leaves_the_number_of_threads_as_it_was(train: Any) -> None:
     assert torch.get_num_threads() == before
 
 
-# --- sampling --------------------------------------------------------------------------------------------------------
+# --- sampling ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["conv, batch norm, average, momentum", "mlp, clipping, RMSProp"])
@@ -337,56 +289,3 @@ def test_samples_are_in_the_range_of_images_and_become_them(train: Any) -> None:
     assert pixels.shape == (5, 8, 8) and pixels.dtype == np.uint8
     # the inverse of (x - 127.5) / 127.5, to the nearest level
     assert np.abs(pixels - (np.asarray(samples)[:, 0] * 127.5 + 127.5)).max() <= 0.5 + 1e-4
-
-
-# --- recipes ---------------------------------------------------------------------------------------------------------
-
-opened = functools.lru_cache(open_source)  # each data set is read once for all recipes
-
-# What a run folder holds by the architecture's contract; metrics.json is another command's.
-CONTRACT = (Path(__file__).parent.parent / "docs" / "architecture.md").read_text("utf-8")
-(ROW,) = [line for line in CONTRACT.splitlines() if line.startswith("| run folder |")]
-FOLDER = {name.strip("/") for name in ROW.split("`")[1].split()} - {"metrics.json"}
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_builds_takes_three_steps_and_fills_its_run_folder(
-    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    full = name in ("small-mlp-clip", "gulrajani-ring")  # the plots are made for one recipe on images and one on points
-    if full:
-        monkeypatch.undo()
-    if name == "fashion":
-        request.getfixturevalue("fashion")
-    monkeypatch.setattr(loop, "open_source", opened)
-    monkeypatch.setattr(sheets, "BLOCK", 10)  # ten samples on a sheet: the published generators are large
-    monkeypatch.setattr(monitor.Monitor, "measure", lambda *_: {})
-    monkeypatch.setattr(monitor.Monitor, "alarms", lambda *_: [])
-    tiny: dict[str, Any] = {
-        "steps": 3,
-        "batch": 8,
-        "generator_batch": 0,
-        "n_critic": 1,
-        "critic_schedule": "constant",  # the published warm-up is 100 updates a step; test_feeding counts them
-        "threads": 1,
-        **dict.fromkeys(("log_every", "sample_every", "evaluate_every", "checkpoint_every"), 0),
-    }
-    run = wgan.train(name, run=tmp_path / "run", **tiny)
-    held = {p.name for p in run.path.iterdir()} - {".lock"}
-    assert held == (FOLDER if full else FOLDER - {"losses.png", "progress.gif"})
-    assert sorted(p.name for p in run.samples.iterdir()) == ["step-00000000.png", "step-00000003.png"]
-    assert sorted(p.name for p in run.checkpoints.iterdir()) == ["step-00000003.json", "step-00000003.safetensors"]
-    assert [p.name.startswith("events.out.tfevents") for p in (run.path / "events").iterdir()] == [True]
-    (line,) = run.log()
-    losses = {"critic/loss", "generator/loss", "critic/wasserstein", "critic/real", "critic/fake"}
-    assert line["step"] == run.step == 3 and losses <= set(line)
-    assert run.config == configure(name, tiny) == wgan.open_run(run.path).config
-    monkeypatch.setattr(generate, "BLOCK", 10)
-    assert torch.isfinite(wgan.load(run).sample(2)).all()
-
-
-def test_every_recipe_is_differences_only() -> None:
-    defaults = Config()
-    for name, recipe in RECIPES.items():
-        assert set(recipe.changes) <= set(FIELDS), name
-        assert configure(name) == defaults.replace(recipe=name, **recipe.changes)

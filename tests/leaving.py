@@ -1,0 +1,50 @@
+"""Small systems that are stopped within a long step: how they are trained in tests, and what two runs must agree on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from problems import images, images_config, points, points_config, train_on
+
+from wgan import loop
+from wgan.log import read_log
+
+N_CRITIC = 5
+LONG = {"n_critic": N_CRITIC, "steps": 4, "sample_every": 2, "evaluate_every": 2, "checkpoint_every": 2}
+SYSTEMS = {
+    "mlp, clipping, halves, shared batches, last latents": (
+        points_config(
+            objective="wgan-clip",
+            optimizer="rmsprop-keras",
+            critic_update="separate",
+            real_batches="shared",
+            generator_latents="last",
+            **LONG,
+        ),
+        points(),
+    ),
+    "conv, dropout, auxiliary classes": (
+        images_config(dropout=0.4, class_critic=1.0, class_generator=1.0, conditioning="product", **LONG),
+        images(),
+    ),
+    "conv, batch norm, average": (images_config(ema=0.9, beta1=0.5, conditioning="norm", **LONG), images()),
+}
+POINTS, CONV = "mlp, clipping, halves, shared batches, last latents", "conv, batch norm, average"
+
+
+def train(monkeypatch: pytest.MonkeyPatch, name: str, folder: Path, **changes: Any) -> loop.Outcome:
+    config, source = SYSTEMS[name]
+    train_on(monkeypatch, source)
+    return loop.train(config.replace(**changes), folder, tty=False)
+
+
+def kept(folder: Path, step: int = 4) -> dict[str, bytes]:
+    """What two equal runs have in common to the last byte."""
+    files = [*(folder / "samples").iterdir(), *(folder / "checkpoints").glob(f"step-{step:08d}.*")]
+    return {p.name: p.read_bytes() for p in [*files, folder / "log.jsonl", folder / "config.json"]}
+
+
+def logged(folder: Path) -> list[int]:
+    return [r["step"] for r in read_log(folder) if "critic/loss" in r]
