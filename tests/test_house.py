@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "wgan"
 FILES = sorted(SOURCE.rglob("*.py"))
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 MOST_LINES = 320
 LONGER = {"config.py": 400}  # every option, with its help, in one place
 
@@ -130,6 +131,13 @@ def test_a_file_says_in_its_first_line_what_it_is_and_is_short(path):
     first = text.partition("\n")[0]
     assert first.startswith('"""') and len(first) > 20 and ast.get_docstring(ast.parse(text))
     assert len(text.splitlines()) <= LONGER.get(path.name, MOST_LINES)
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda p: p.name)
+def test_a_test_file_says_in_its_first_line_what_it_tests_and_is_short(path):
+    lines = path.read_text().splitlines()
+    assert lines[0].startswith('"""') and len(lines[0]) > 20
+    assert len(lines) <= MOST_LINES
 
 
 def calls(tree):
