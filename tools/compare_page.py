@@ -45,7 +45,7 @@ def keep(folder: Path, name: str, command: str, seconds: str = "") -> None:
     sheets = [last_sheet(folder / "runs" / c["name"]) for n in result["request"]["objectives"]
               for c in long_cells(result, n) if c["seed"] == 0]  # fmt: skip
     if sheets:
-        beside(sheets).quantize(16).save(PICTURES / f"compare-{name}-sheets.png", optimize=True)
+        beside(sheets).quantize(48).save(PICTURES / f"compare-{name}-sheets.png", optimize=True)
 
 
 def rounded(value: Any) -> Any:
