@@ -34,7 +34,7 @@ PAGE, TEMPLATE = ROOT / "docs/convergence.md", Path(__file__).parent / "converge
 
 
 def keep(folder: Path, name: str, command: str, seconds: str = "") -> None:
-    """Copy the figures of a comparison, six digits each, with date, machine and command; and its last sheets."""
+    """Copy the figures of a comparison, eight digits each, with date, machine and command; and its last sheets."""
     result = json.loads((folder / "compare.json").read_text())
     about: dict[str, Any] = {"date": datetime.date.today().isoformat(), "machine": processor(), "command": command}
     about |= {"seconds": float(seconds)} if seconds else {}
@@ -49,9 +49,9 @@ def keep(folder: Path, name: str, command: str, seconds: str = "") -> None:
 
 
 def rounded(value: Any) -> Any:
-    """Return the same with six significant digits."""
+    """Return the same with eight significant digits: a spread over seeds is a difference of values that are close."""
     if isinstance(value, float):
-        return float(f"{value:.6g}")
+        return float(f"{value:.8g}")
     if isinstance(value, dict):
         return {k: rounded(v) for k, v in value.items()}
     return [rounded(v) for v in value] if isinstance(value, list) else value
