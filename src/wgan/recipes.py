@@ -148,7 +148,11 @@ RECIPES: dict[str, Recipe] = {
     ),
     "arjovsky-mnist": Recipe("Arjovsky 2017 and its code", "digits, DCGAN, clipping", "?", "not measured", ARJOVSKY),
     "gulrajani-mnist": Recipe(
-        "Gulrajani 2017 and its code", "digits, gradient penalty", "?", "relative-fid 0.26, at 772 steps", GULRAJANI_MNIST
+        "Gulrajani 2017 and its code",
+        "digits, gradient penalty",
+        "?",
+        "relative-fid 0.26, at 772 steps",
+        GULRAJANI_MNIST,
     ),
     "gulrajani-ring": Recipe(
         "Gulrajani 2017",
