@@ -159,9 +159,10 @@ def main() -> None:
     kept = ROOT / f"benchmarks/results/recipes/{name}.json"
     kept.parent.mkdir(parents=True, exist_ok=True)
     about = {"date": datetime.date.today().isoformat(), "machine": processor(), "command": command(run), **run.facts}
-    kept.write_text(
-        json.dumps({**about, "metrics": json.loads((run.path / "metrics.json").read_text())}, indent=1) + "\n"
-    )
+    metrics = json.loads((run.path / "metrics.json").read_text())
+    for result in metrics["results"]:
+        result["run"] = f"runs/{Path(result['run']).name}"  # where it lay on this machine is nobody's business
+    kept.write_text(json.dumps({**about, "metrics": metrics}, indent=1) + "\n")
     (ROOT / "docs/recipes/README.md").write_text(index())
     print(f"{target}, {kept}")
 
