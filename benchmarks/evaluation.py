@@ -5,7 +5,7 @@ Usage: python benchmarks/evaluation.py cost [--sizes 1000,10000,50000] [--only p
        python benchmarks/evaluation.py order [-n 8000]    every figure for real halves and distorted reals
        python benchmarks/evaluation.py whole RUN [-n 10000]   seconds and peak memory of each metric of one `wgan evaluate RUN`
        python benchmarks/evaluation.py large [-n 10000]   the same for a file of 64 x 64 colour images with labels
-       python benchmarks/evaluation.py page               writes the tables, and the recipes' figures, into docs/evaluation.md
+Afterwards: python benchmarks/evaluation_page.py
 Results: benchmarks/results/evaluation-{cost,order,whole,large}.json, evaluation-whole-N.json for another n (date, machine,
 versions, command).
 """
@@ -41,7 +41,6 @@ from wgan.metrics.features import features
 from wgan.metrics.inception import Inception, inception_features
 from wgan.metrics.memorisation import memorisation
 from wgan.metrics.random_features import random_features
-from wgan.recipes import RECIPES, configure
 from wgan.subjects import Subject, open_reals
 
 RESULTS = Path(__file__).parent / "results"
@@ -157,9 +156,6 @@ def noisy(x: Tensor, sigma: float) -> Tensor:
     return (x.float() + noise).round().clamp(0, 255).to(torch.uint8)
 
 
-DISTORTED = ("blur sigma 0.5", "blur sigma 1", "noise sigma 25", "digits below 5", "one mean image")
-
-
 def distortions(n: int) -> dict[str, Tensor]:
     """Return n images of each kind, made from training digits the floor does not use."""
     source = open_source("mnist", "train")
@@ -240,131 +236,10 @@ def large(n: int) -> list[dict[str, Any]]:
         return stages_of(fakes, n, str(reals))
 
 
-# --- page -------------------------------------------------------------------------------------------------------------
-
-# figure -> which way is better; the columns of the table
-COLUMNS = {"relative-fid": "lower", "kid-lenet": "lower", "precision": "higher", "recall": "higher", "coverage": "higher",
-           "certified-w1": "lower", "exact-w1": "lower", "sliced-w1": "lower", "class-kl": "lower", "copies": "none"}  # fmt: skip
-
-
-def order_rows() -> list[tuple[str, dict[str, Any]]]:
-    """Return (images, figures) of the distortions and of every recipe for digits whose results are committed."""
-    kept = json.loads((RESULTS / "evaluation-order.json").read_text())["results"]
-    found = [(r["images"], r) for r in kept]
-    for path in sorted((RESULTS / "recipes").glob("*.json")):
-        result = json.loads(path.read_text())["metrics"]
-        last = result["results"][0]
-        if result["data"].partition(":")[0] == "mnist":
-            name = f"`{path.stem}`, step {last['step']:,}" + (
-                "" if result["data"] == "mnist" else f", {result['data']}"
-            )
-            found.append((name, {f["name"]: f["value"] for f in last["figures"]}))
-    return found
-
-
-def order_table() -> list[str]:
-    """Return the table of every distortion and recipe."""
-    lines = [f"| images | {' | '.join(COLUMNS)} |", "|---|" + "---|" * len(COLUMNS)]
-    for name, figures in order_rows():
-        cells = ["" if figures.get(c) is None else f"{figures[c]:.3g}" for c in COLUMNS]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return lines
-
-
-def mistakes() -> list[str]:
-    """Return where each figure orders wrongly.
-
-    A distortion counts as not seen when it is no worse than real images by more than real images differ from their floor.
-    """
-    table = dict(order_rows())
-    real, found = table["real"], []
-    for column, better in COLUMNS.items():
-        sign = {"lower": 1, "higher": -1}.get(better, 0)
-        noise = abs(real[column] - real["floors"][column])
-        unseen = [n for n in DISTORTED if sign and sign * (table[n][column] - real[column]) <= noise]
-        if unseen:
-            found.append(f"- `{column}` calls as good as real images, or better: {', '.join(unseen)}.")
-        if sign and sign * (table["blur sigma 1"][column] - table["blur sigma 0.5"][column]) < -noise:
-            found.append(f"- `{column}` calls the stronger blur better than the weaker one.")
-    return found
-
-
-def agreement() -> str:
-    """Return how far the figures agree about the recipes: Spearman's correlation of each with relative-fid."""
-    from scipy.stats import spearmanr
-
-    recipes = [f for name, f in order_rows() if name.startswith("`") and "mnist:" not in name]
-    parts = []
-    for column, better in COLUMNS.items():
-        pairs = [(f["relative-fid"], f[column]) for f in recipes if f.get(column) is not None]
-        if column != "relative-fid" and better != "none" and len(pairs) > 3:
-            value = float(spearmanr(*zip(*pairs, strict=True)).statistic) * (1 if better == "lower" else -1)
-            parts.append(f"`{column}` {value:.2f}")
-    return (
-        f"Whether the figures agree about the {len(recipes)} recipes for all digits (Spearman's correlation with "
-        f"relative-fid, 1 = the same order): {', '.join(parts)}."
-    )
-
-
-def trained() -> str:
-    """Return which recipes the table has at which length, and which it has not, and why."""
-    digits, others, shorter = [], [], []
-    for path in sorted((RESULTS / "recipes").glob("*.json")):
-        result = json.loads(path.read_text())["metrics"]
-        steps, length = result["results"][0]["step"], configure(path.stem).steps
-        (digits if result["data"].partition(":")[0] == "mnist" else others).append(path.stem)
-        if path.stem in digits and steps < length:
-            shorter.append(f"`{path.stem}` at {steps:,} of {length:,} steps")
-    lacking = {name: r.minutes for name, r in RECIPES.items() if name not in (*digits, *others, "images", "vectors")}
-    said = [
-        f"`{name}`" + (f" ({m} of training at its published length)" if m == "days" else "")
-        for name, m in lacking.items()
-    ]
-    return (
-        f"Each of the {len(digits)} recipes in the table ran to its whole length"
-        + (f", but {', '.join(shorter)}" if shorter else "")
-        + f". **Not in it, because no trained run has been measured:** {', '.join(said)}. Other data, with figures of "
-        f"their own on their pages: {', '.join(f'`{name}`' for name in others)}; `images` and `vectors` train on the user's data."
-    )
-
-
-def cost_table() -> list[str]:
-    """Return the table of seconds and peak memory."""
-    kept = json.loads((RESULTS / "evaluation-cost.json").read_text())
-    lines = ["| metric | n a side: seconds, peak memory | | |", "|---|---|---|---|"]
-    for name in COSTS:
-        found = [r for r in kept["results"] if r["metric"] == name]
-        cells = [f"{r['n']:,}: {r['seconds']:.1f} s, {r['peak'] / 2**20:.0f} MiB" for r in found]
-        lines.append(f"| {' | '.join([name, *cells, *[''] * (3 - len(cells))])} |")
-    return lines
-
-
-def stage_table(part: str) -> list[str]:
-    """Return the table of one evaluation's seconds and peak memory, metric by metric."""
-    kept = json.loads((RESULTS / f"evaluation-{part}.json").read_text())["results"]
-    most = max(r["peak"] for r in kept) / 2**20
-    cells = [f"{r['metric']} {r['seconds']:.1f} s, {r['peak'] / 2**20:,.0f} MiB" for r in kept]
-    lines = ["| one evaluation, stage by stage | | | |", "|---|---|---|---|"]
-    lines += [f"| {' | '.join(cells[i : i + 4] + [''] * (i + 4 - len(cells)))} |" for i in range(0, len(cells), 4)]
-    return [*lines, f"| **in all {sum(r['seconds'] for r in kept):.0f} s, at most {most:,.0f} MiB** | | | |"]
-
-
-def write_page() -> None:
-    """Put the tables between their marks in docs/evaluation.md."""
-    path = Path(__file__).parents[1] / "docs" / "evaluation.md"
-    text = path.read_text()
-    tables = {"order": [*order_table(), "", trained(), "", *mistakes(), "", agreement()], "cost": cost_table()}
-    for mark, lines in {**tables, "whole": stage_table("whole"), "large": stage_table("large")}.items():
-        begin, end = f"<!-- {mark}: written by benchmarks/evaluation.py page -->", f"<!-- end of {mark} -->"
-        before, _, rest = text.partition(begin)
-        text = "\n".join([before + begin, "", *lines, "", end + rest.partition(end)[2]])
-    path.write_text(text)
-
-
 def main() -> None:
     """Run one part and write its results."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("part", choices=("cost", "order", "whole", "large", "one", "page"))
+    parser.add_argument("part", choices=("cost", "order", "whole", "large", "one"))
     parser.add_argument("one", nargs="*")
     parser.add_argument("--sizes", default="1000,10000,50000")
     parser.add_argument("--only", default=",".join(COSTS))
@@ -373,8 +248,6 @@ def main() -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
     if args.part == "one":
         return one_cost(args.one[0], int(args.one[1]))
-    if args.part == "page":
-        return write_page()
     sizes, names = [int(n) for n in args.sizes.split(",")], args.only.split(",")
     parts = {
         "cost": lambda: cost(sizes, names),

@@ -8,9 +8,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded: tiny te
 
 import functools
 import gzip
+import importlib
 import shlex
 import shutil
 import struct
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,6 +52,21 @@ class Result(NamedTuple):
         assert self.err.startswith("wgan: ") and self.err.count("\n") == 1 and self.err.endswith("\n"), self.err
         assert len(self.err) < 500, self.err
         return self.err[len("wgan: ") : -1]
+
+
+@pytest.fixture(scope="session")
+def script() -> Callable[[str, str], Any]:
+    """Return a function that imports a script of the repository, by its folder and its name."""
+
+    def imported(folder: str, name: str) -> Any:
+        place = str(Path(__file__).parent.parent / folder)
+        sys.path.insert(0, place)
+        try:
+            return importlib.import_module(name)
+        finally:
+            sys.path.remove(place)
+
+    return imported
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,12 +16,8 @@ COMPARISONS = [file for file in FILES if "summary" in json.loads(file.read_text(
 
 
 @pytest.fixture(scope="module")
-def tool():
-    sys.path.insert(0, str(ROOT / "tools"))
-    import compare_page
-
-    sys.path.remove(str(ROOT / "tools"))
-    return compare_page
+def tool(script):
+    return script("tools", "compare_page")
 
 
 def test_the_page_is_made_of_the_committed_results(tool):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,8 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
-def tool():
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    import speed_page
-
-    sys.path.remove(str(ROOT / "benchmarks"))
-    return speed_page
+def tool(script):
+    return script("benchmarks", "speed_page")
 
 
 def test_the_page_is_made_of_the_committed_measurements(tool):
