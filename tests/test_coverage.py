@@ -97,9 +97,10 @@ def test_nearest_is_what_a_full_distance_matrix_says(monkeypatch, d):
     monkeypatch.setattr(neighbours, "CELLS", 500)
     queries, base = normal(0, 70, d), normal(1, 90, d)
     full = np.linalg.norm(queries[:, None] - base[None], axis=2)
-    distance, index = nearest(queries, base)
-    assert (index == full.argmin(1)).all()
-    np.testing.assert_allclose(distance, full.min(1), rtol=1e-12)
+    for k in (1, 5):
+        distance, index = nearest(queries, base, k)
+        assert (index == full.argsort(1)[:, :k]).all()
+        np.testing.assert_allclose(distance, np.sort(full, 1)[:, :k], rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -122,18 +123,47 @@ def test_a_row_is_kept_from_finding_itself_in_every_chunk(monkeypatch):
 def test_a_copy_is_at_distance_exactly_zero_and_a_row_can_be_kept_from_finding_itself():
     base = np.random.default_rng(0).integers(0, 256, (200, 784)).astype(float)
     distance, index = nearest(base[50:60], base)
-    assert (distance == 0).all() and (index == np.arange(50, 60)).all()
+    assert (distance == 0).all() and (index[:, 0] == np.arange(50, 60)).all()
     distance, index = nearest(base, base, exclude_self=True)
-    assert (distance > 0).all() and (index != np.arange(200)).all()
+    assert (distance > 0).all() and (index[:, 0] != np.arange(200)).all()
 
 
 def test_memorisation_of_fresh_samples_is_none_and_of_copies_complete():
     training, held_out = normal(0, 800, 10), normal(1, 400, 10)
     fresh = memorisation(normal(2, 400, 10), held_out, training)
     assert fresh.closer == pytest.approx(0.5, abs=0.06) and fresh.ratio == pytest.approx(1, abs=0.05)
-    assert fresh.copies == pytest.approx(0.01, abs=0.02)  # nearer than 99 % of the held-out are
+    assert fresh.near == pytest.approx(0.01, abs=0.02)  # nearer than 99 % of the held-out are
+    assert fresh.copies <= fresh.near and fresh.real_copies <= 0.01
     copied = memorisation(training[100:400] + 1e-6, held_out, training)
-    assert copied.closer == 1 and copied.copies == 1 and copied.ratio < 1e-3
+    assert copied.closer == 1 and copied.near == copied.copies == 1 and copied.ratio < 1e-3
+
+
+def blurred(images):
+    """Return images [N, 16, 16] as means over 5 x 5 pixels, edges repeated."""
+    x = torch.from_numpy(images)[:, None]
+    return torch.nn.functional.avg_pool2d(torch.nn.functional.pad(x, (2, 2, 2, 2), "replicate"), 5, 1)[:, 0].numpy()
+
+
+def test_copies_are_near_to_one_training_sample_and_blurred_fakes_to_all():
+    # pure noise: any blurred or grey image is nearer to each training image than training images are to one another
+    rng = np.random.default_rng(0)
+    training, held_out, fresh = (rng.random((n, 16, 16)) for n in (600, 200, 300))
+    fakes = {
+        "copies": (training[:300], 1, 1),
+        "noisy copies": (training[:300] + 0.1 * rng.standard_normal((300, 16, 16)), 1, 1),
+        "copies of repeated images": (np.tile(training[:20], (15, 1, 1)), 1, 1),
+        "fresh": (fresh, 0.02, 0.005),
+        "blobs": (blurred(fresh), 1, 0),
+        "the mean": (np.broadcast_to(training.mean(0), (300, 16, 16)), 1, 0),
+    }
+    for name, (fake, near, copies) in fakes.items():
+        found = memorisation(fake, held_out, training)
+        assert (found.near, found.copies) == pytest.approx((near, copies), abs=0.025), name
+    twice = memorisation(fakes["noisy copies"][0], held_out, np.concatenate([training, training]))
+    assert twice.copies == 1  # a training image that is there twice does not hide its copies
+    alone = np.concatenate([training, 40 + rng.random((1, 16, 16))])  # far from all the rest
+    far = memorisation(45 + fresh, held_out, alone)
+    assert far.copies == 0  # nearer to it than to the rest, but near to nothing
 
 
 def test_memorisation_names_the_closest_pairs_first():
@@ -151,19 +181,16 @@ def test_memorisation_reads_training_samples_block_by_block(sizes):
     whole = memorisation(fake, held_out, training)
     blocks = memorisation(fake, held_out, iter(np.split(training, np.cumsum(sizes)[:-1])))
     assert whole.pairs.tolist() == blocks.pairs.tolist() and whole.pairs[:2].tolist() == [[3, 99], [5, 0]]
-    assert (whole.closer, whole.fake_median, whole.real_median) == (
-        blocks.closer,
-        blocks.fake_median,
-        blocks.real_median,
-    )
+    assert whole[:7] == blocks[:7] and whole.copies == 2 / 40
 
 
 def test_memorisation_has_an_answer_at_the_edges():
     x = normal(0, 30, 4)
     same = memorisation(x, x, x)
-    assert (same.ratio, same.closer) == (1, 0.5)  # fakes and held-out reals are all copies: no difference
+    assert (same.ratio, same.closer, same.copies) == (1, 0.5, 0)  # fakes and held-out reals are all copies: no difference
     assert memorisation(x + 1, x, x).ratio == float("inf")
     assert memorisation(x[:1], x, x, pairs=5).pairs.shape == (1, 2)
+    assert memorisation(x[:1], x + 1, x[:1]).copies == 1 and memorisation(x[1:2], x + 1, x[:3]).copies == 1
     with pytest.raises(WganError, match="held_out has 3 numbers"):
         memorisation(x, x[:, :3], x)
     with pytest.raises(WganError, match="held_out has 0 samples"):

@@ -174,6 +174,8 @@ def test_the_closest_pairs_are_a_picture_beside_a_file_and_in_a_run(tmp_path, tr
     images[41] = train_images[0][5]
     np.savez(tmp_path / "x.npz", images=images)
     assert command("evaluate", tmp_path / "x.npz", "--data", "mnist", "-n", 100, "--metrics", "memorisation").code == 0
+    copies = json.loads((tmp_path / "x.metrics.json").read_text())["results"][0]["figures"][1]
+    assert (copies["name"], copies["value"], copies["floor"]) == ("copies", 0.01, 0)
     picture = np.asarray(Image.open(tmp_path / "x.neighbours.png").convert("L"))
     scale = round((picture.shape[1] - 9 * GAP) / (8 * 28))  # four pairs a row
     first, second = (

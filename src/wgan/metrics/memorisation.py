@@ -12,6 +12,9 @@ from wgan.errors import WganError
 from wgan.metrics.neighbours import nearest
 from wgan.metrics.rows import Rows, pair
 
+NEIGHBOURS = 5  # as in precision and recall; up to four repeats of a training sample do not hide its copies
+UNUSUAL = 0.01  # share of held-out reals below a threshold
+
 
 class Memorisation(NamedTuple):
     """What `memorisation` measures; distances in data units."""
@@ -20,7 +23,9 @@ class Memorisation(NamedTuple):
     real_median: float  # the same of held-out reals: what a generator that copies nothing should reach
     ratio: float  # fake_median / real_median; 1 when both are 0
     closer: float  # P(a fake is nearer to the train set than a held-out real); 0.5 = no difference, 1 = copies
-    copies: float  # share of fakes nearer than 99 % of the held-out reals are; 0.01 = no difference
+    near: float  # share of fakes nearer than 99 % of the held-out reals are; 0.01 = no difference; of blurred fakes all
+    copies: float  # share of fakes that are near, and much nearer to that one than to the next
+    real_copies: float  # the same of held-out reals, at most about 0.01: what a generator that copies nothing should reach
     pairs: NDArray[np.int64]  # [P, 2] index of the fake, index of its training neighbour; closest first
     distances: Rows  # [P] of these pairs
 
@@ -28,35 +33,64 @@ class Memorisation(NamedTuple):
 def memorisation(fake: Any, held_out: Any, training: Any, pairs: int = 16) -> Memorisation:
     """Return how near fakes lie to training samples, compared with reals that were not trained on.
 
-    d(x) = min_i ‖x − t_i‖ over training samples t; closer = P(d(fake) < d(real)) + ½ P(equal) (Mann-Whitney's U / nm)
+    d_k(x) = distance of x to its k-th nearest training sample; closer = P(d_1(fake) < d_1(real)) + ½ P(equal) (U / nm)
+    near   = share of fakes with d_1 below the 1 % quantile of the held-out reals' d_1
+    copies = share of these with d_1 / d_5 below the 1 % quantile of the held-out reals' d_1 / d_5, too (0 where d_1 is 0)
     fake [N, ...], held_out [M, ...], training [T, ...] of one width, pixels or features, in one scale; pairs <= N kept.
     training may also be an iterator of such arrays, which are read one by one and need not fit into memory together.
-    Source: Lopez-Paz & Oquab 2017 (nearest neighbours as a two-sample test); Alaa et al. 2022 (authenticity).
-    Errors: WganError for NaN, no sample, unequal widths. Blurred fakes lie nearer to everything in pixel space: `closer`
-    above 0.5 is a reason to look at the pairs, not a proof. Shifted copies escape it.
+    Source: Lopez-Paz & Oquab 2017 (nearest neighbours as a two-sample test); Yoon et al. 2023, Carlini et al. 2023 (a copy
+    is much nearer to one training sample than to the next). Blurred fakes, and fakes near the mean, lie nearer to
+    everything in pixel space, so `near` and `closer` alone prove nothing; shifted copies escape all of them: look at the pairs.
+    Errors: WganError for NaN, no sample, unequal widths.
     """
     if pairs < 0:
         raise WganError(f"pairs must be 0 or more, not {pairs}")
     blocks = training if isinstance(training, Iterator) else iter([training])
-    near, usual, index, start = np.array(np.inf), np.array(np.inf), np.array(-1), 0
+    fakes, reals, start = Nearest(), Nearest(), 0
     for block in blocks:
         x, base = pair(fake, block, names=("fake", "training"), single=True)
         y, _ = pair(held_out, base, names=("held_out", "training"), single=True)
-        found, place = nearest(x, base)
-        index, near = np.where(found < near, place + start, index), np.minimum(near, found)
-        usual = np.minimum(usual, nearest(y, base)[0])
+        fakes.see(x, base, start)
+        reals.see(y, base, start)
         start += len(base)
+    near, usual = fakes.distance[:, 0], reals.distance[:, 0]
     first = np.argsort(near, kind="stable")[:pairs]
     a, b = float(np.median(near)), float(np.median(usual))
+    below, apart = (np.quantile(v, UNUSUAL) for v in (usual, reals.ratios()))
     return Memorisation(
         fake_median=a,
         real_median=b,
         ratio=1.0 if a == b else float(np.divide(a, b)) if b else float("inf"),
         closer=_below(near, usual),
-        copies=float((near < np.quantile(usual, 0.01)).mean()),
-        pairs=np.stack([first, index[first]], 1),
+        near=float((near < below).mean()),
+        copies=float(((near < below) & (fakes.ratios() < apart)).mean()),
+        real_copies=float(((usual < below) & (reals.ratios() < apart)).mean()),
+        pairs=np.stack([first, fakes.index[first, 0]], 1),
         distances=near[first],
     )
+
+
+class Nearest:
+    """The NEIGHBOURS nearest training samples of some rows, found block by block: distance and index [N, k], nearest first."""
+
+    def __init__(self) -> None:
+        self.distance: Rows = np.empty((0, 0))
+        self.index: NDArray[np.int64] = np.empty((0, 0), np.int64)
+
+    def see(self, x: Any, base: Any, start: int) -> None:
+        """Take the rows of `base`, whose indices begin at `start`, into account for the rows x."""
+        distance, index = nearest(x, base, min(NEIGHBOURS, len(base)))
+        if start:
+            distance = np.concatenate([self.distance, distance], 1)
+            index = np.concatenate([self.index, index + start], 1)
+        order = np.argsort(distance, 1, kind="stable")[:, :NEIGHBOURS]
+        self.distance = np.take_along_axis(distance, order, 1)
+        self.index = np.take_along_axis(index, order, 1)
+
+    def ratios(self) -> Rows:
+        """Return d_1 / d_k [N]: near 0 for a copy of one sample, near 1 for what lies amid all of them; 0 where d_1 is 0."""
+        first, last = self.distance[:, 0], self.distance[:, -1]
+        return np.divide(first, last, out=np.zeros_like(first), where=first > 0)
 
 
 def _below(a: Rows, b: Rows) -> float:

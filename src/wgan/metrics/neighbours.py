@@ -64,12 +64,12 @@ def squared_distances(a: Tensor, b: Tensor | Centred, norms: Tensor | None = Non
     return torch.threshold_(d2, noise, 0.0)
 
 
-def nearest(queries: Any, base: Any, exclude_self: bool = False) -> tuple[Rows, NDArray[np.int64]]:
-    """Return for each query the distance to its nearest row of `base`, and that row's index.
+def nearest(queries: Any, base: Any, k: int = 1, exclude_self: bool = False) -> tuple[Rows, NDArray[np.int64]]:
+    """Return for each query the distances to its k nearest rows of `base`, nearest first, and those rows' indices.
 
-    queries [N, D], base [M, D], float32 or float64 -> float64 [N], int64 [N]. In many dimensions the search runs in
-    float32 and the distance of the pair it finds is computed anew in float64, so an exact copy has distance exactly 0.
-    `exclude_self`: queries is base, and a row is not its own neighbour. Memory: one centred copy of base, and chunks.
+    queries [N, D], base [M, D], float32 or float64 -> float64 [N, k], int64 [N, k]; k <= M. In many dimensions the search
+    runs in float32 and the distances of the rows it finds are computed anew in float64, so an exact copy has distance
+    exactly 0. `exclude_self`: queries is base, and a row is not its own neighbour. Memory: one centred copy of base, and chunks.
     """
     mean = mean_of(base)
     kind = np.float32 if base.shape[1] > 64 else np.float64
@@ -78,13 +78,15 @@ def nearest(queries: Any, base: Any, exclude_self: bool = False) -> tuple[Rows, 
     for part in chunks(len(base), base.shape[1]):
         b[part] = torch.from_numpy(base[part] - mean)
         norms[part] = b[part].square().sum(1)
-    index = np.empty(len(queries), dtype=np.int64)
-    distance = np.empty(len(queries))
+    index = np.empty((len(queries), k), dtype=np.int64)
+    distance = np.empty((len(queries), k))
     for part in chunks(len(queries), max(len(base), 4 * base.shape[1])):  # four: float64 copies of the rows besides
         d2 = squared_distances(torch.from_numpy((queries[part] - mean).astype(kind)), b, norms)
         if exclude_self:
             d2[torch.arange(len(d2)), torch.arange(part.start, part.stop)] = torch.inf
-        index[part] = d2.argmin(1).numpy()
-        found = base[index[part]].astype(np.float64)
-        distance[part] = np.linalg.norm(queries[part] - found, axis=1)
-    return distance, index
+        index[part] = d2.argmin(1, keepdim=True) if k == 1 else d2.topk(k, largest=False).indices
+        for j in range(k):
+            found = base[index[part, j]].astype(np.float64)
+            distance[part, j] = np.linalg.norm(queries[part] - found, axis=1)
+    order = np.lexsort((index, distance))  # rounding may have swapped them; the lower index first among equals
+    return np.take_along_axis(distance, order, 1), np.take_along_axis(index, order, 1)
