@@ -187,7 +187,11 @@ def test_memorisation_reads_training_samples_block_by_block(sizes):
 def test_memorisation_has_an_answer_at_the_edges():
     x = normal(0, 30, 4)
     same = memorisation(x, x, x)
-    assert (same.ratio, same.closer, same.copies) == (1, 0.5, 0)  # fakes and held-out reals are all copies: no difference
+    assert (same.ratio, same.closer, same.copies) == (
+        1,
+        0.5,
+        0,
+    )  # fakes and held-out reals are all copies: no difference
     assert memorisation(x + 1, x, x).ratio == float("inf")
     assert memorisation(x[:1], x, x, pairs=5).pairs.shape == (1, 2)
     assert memorisation(x[:1], x + 1, x[:1]).copies == 1 and memorisation(x[1:2], x + 1, x[:3]).copies == 1

@@ -86,12 +86,15 @@ def test_the_line_on_copies_says_the_figures_of_the_evaluation(tmp_path, monkeyp
     monkeypatch.setattr(inspection, "FEW", few)
     config = configure("vectors", {"data": str(tmp_path / "x.npy")})
     said = [*commands.copying(config, tmp_path)]
-    assert said == [
-        "copies: 12.5 % of 40 samples look like a copy of a training sample, 0.4 % of 25 held-out ones; "
-        "median distance to the nearest 1.5, of held-out ones 2.5",
-        "copies: another 10.1 % are near to several training samples at once: not copies, but blurred, or less varied "
-        "than the data",
-    ][:lines]
+    assert (
+        said
+        == [
+            "copies: 12.5 % of 40 samples look like a copy of a training sample, 0.4 % of 25 held-out ones; "
+            "median distance to the nearest 1.5, of held-out ones 2.5",
+            "copies: another 10.1 % are near to several training samples at once: not copies, but blurred, or less varied "
+            "than the data",
+        ][:lines]
+    )
 
 
 def test_copies_are_counted_for_few_samples_of_the_users_own_only(tmp_path, command, cheap, monkeypatch):

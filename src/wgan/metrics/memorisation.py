@@ -25,7 +25,9 @@ class Memorisation(NamedTuple):
     closer: float  # P(a fake is nearer to the train set than a held-out real); 0.5 = no difference, 1 = copies
     near: float  # share of fakes nearer than 99 % of the held-out reals are; 0.01 = no difference; of blurred fakes all
     copies: float  # share of fakes that are near, and much nearer to that one than to the next
-    real_copies: float  # the same of held-out reals, at most about 0.01: what a generator that copies nothing should reach
+    real_copies: (
+        float  # the same of held-out reals, at most about 0.01: what a generator that copies nothing should reach
+    )
     pairs: NDArray[np.int64]  # [P, 2] index of the fake, index of its training neighbour; closest first
     distances: Rows  # [P] of these pairs
 
