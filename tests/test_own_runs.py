@@ -147,6 +147,40 @@ def test_a_mistake_in_the_data_leaves_no_run_behind(tmp_path, command):
     assert "no file or folder" in said and not (tmp_path / "run").exists()
 
 
+OFF = {"conditioning": "none", "critic_conditioning": "none"}
+OF_LABELS = [
+    {"conditioning": "norm"},
+    {"critic_conditioning": "projection"},
+    {"class_critic": 1.0},
+    {"class_generator": "0.2"},
+    {"class_on": "real"},
+]
+
+
+@pytest.mark.parametrize("option", OF_LABELS)
+def test_an_option_that_acts_on_labels_is_refused_where_there_are_none(photos, tmp_path, cheap, option):
+    words = {"steps": 1, "batch": 8, "threads": 1, **option}
+    (name, value), run = next(iter(option.items())), tmp_path / "run"
+    with pytest.raises(
+        WganError, match=rf"^{name} {value} would do nothing: .*photos has no labels \(labels none\); leave"
+    ):
+        wgan.train(data=photos, labels="none", run=run, **words)
+    with pytest.raises(WganError, match=f"^{name} {value} would do nothing: data has no labels; leave"):
+        wgan.train(data=np.zeros((40, 8, 8), np.uint8), run=run, **words)
+    assert not run.exists()
+    wgan.train(data=photos, run=run, **words)  # its sub-folders are labels
+    if name != "class_on":
+        wgan.train(data=photos, labels="none", run=tmp_path / "plain", **{**words, name: OFF.get(name, 0)})
+
+
+def test_a_run_that_was_begun_with_an_option_of_labels_goes_on(photos, tmp_path, cheap):
+    options = {"data": photos, "labels": "none", "run": tmp_path / "run", "batch": 8, "threads": 1}
+    wgan.train(steps=1, **options)
+    config = tmp_path / "run/config.json"
+    config.write_text(config.read_text().replace('"class_critic": 0.0', '"class_critic": 1.0'))
+    assert wgan.train(steps=2, class_critic=1.0, **options).step == 2
+
+
 def test_a_config_from_before_these_options_is_still_read():
     import json
 

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from wgan.config import Config
+from wgan.errors import WganError
 from wgan.recipes import configure
 from wgan.run import Run
+
+OF_LABELS = ("conditioning", "critic_conditioning", "class_critic", "class_generator", "class_on")  # they act on labels
 
 
 def train(recipe: str | None = None, *, data: Any = None, run: str | Path | None = None, **overrides: Any) -> Run:
@@ -26,8 +29,7 @@ def train(recipe: str | None = None, *, data: Any = None, run: str | Path | None
     if data is not None:
         overrides["data"] = str(data) if isinstance(data, (str, Path)) else given(data)
     with formed() as group:  # of a script that torchrun started; alone otherwise
-        config = group.agree(lambda: plan(recipe, overrides), patient=True)
-        folder = Path(run) if run is not None else Path("runs") / run_name(config, recipe)
+        config, folder = group.agree(lambda: plan(recipe, overrides, run), patient=True)
         outcome = loop(config, folder, group=group)
     if outcome.code:
         raise KeyboardInterrupt if outcome.code == 130 else SystemExit(outcome.code)
@@ -41,17 +43,39 @@ def given(data: Any) -> str:
     return spec_of(data)
 
 
-def plan(recipe: str | None, overrides: Mapping[str, Any]) -> Config:
-    """Return the Config of `recipe`, or of the one that fits the data where it is None; paths become absolute.
+def plan(recipe: str | None, overrides: Mapping[str, Any], run: str | Path | None = None) -> tuple[Config, Path]:
+    """Return the Config of `recipe`, or of the one that fits the data where it is None, and the run folder.
 
-    Raises WganError for a mistake in the options, and, when the recipe must be chosen, for data that cannot be read.
+    Paths of data become absolute; run: None = runs/NAME. Raises WganError for a mistake in the options, also when one that
+    acts on labels is given for data without any, and for data that cannot be read when they must be looked at for that.
     """
     changes = dict(overrides)
     if "data" in changes:
         from wgan.data.own import absolute
 
         changes["data"] = absolute(str(changes["data"]))
-    return configure(fitting(changes) if recipe is None else recipe, changes)
+    config = configure(fitting(changes) if recipe is None else recipe, changes)
+    folder = Path(run) if run is not None else Path("runs") / run_name(config, recipe)
+    require_labels(config, changes, folder)
+    return config, folder
+
+
+def require_labels(config: Config, changes: Mapping[str, Any], folder: Path) -> None:
+    """Raise WganError when an option of `changes` acts on labels, and the data have none: it would do nothing."""
+    asked = [name for name in OF_LABELS if name in changes and getattr(config, name) not in ("none", 0)]
+    if not asked or (folder / "config.json").exists():  # a run that began so goes on so
+        return
+    from wgan.data import data_options, open_source
+
+    source = open_source(config.data, config.split, options=data_options(config))
+    if not source.classes:
+        what = " and ".join(f"{name} {changes[name]}" for name in asked)
+        data = "data" if config.data.startswith("given:") else config.data
+        labels = " (labels none)" if config.labels == "none" else ""
+        raise WganError(
+            f"{what} would do nothing: {data} has no labels{labels}; leave that out, or give labels (sub-folders, an array of "
+            "labels, --labels COLUMN)"
+        )
 
 
 def fitting(changes: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from wgan import inspection
-from wgan.api import plan, run_name
+from wgan.api import plan
 from wgan.checkpoint import write_atomically
 from wgan.config import Config
 from wgan.data import data_options, is_own, open_source
@@ -58,12 +58,11 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
     """Train as one of the processes of `group`."""
     prefix = "option_"
     given = {k[len(prefix) :]: v for k, v in vars(found).items() if k.startswith(prefix) and v is not None}
-    config = group.agree(lambda: plan(found.name, given), patient=True)
+    config, folder = group.agree(lambda: plan(found.name, given, found.run), patient=True)
     if found.dry_run:
         return group.lead(lambda: dry_run(config, found.processes or group.world))
     from wgan.loop import train as loop
 
-    folder = Path(found.run) if found.run else Path("runs") / run_name(config, found.name)
     if group.leads and (again := os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) != "0":
         print(f"a process was lost: all were started again ({again} of at most {found.restarts} times)", flush=True)
     outcome = loop(config, folder, group=group)
