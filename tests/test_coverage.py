@@ -159,6 +159,8 @@ def test_copies_are_near_to_one_training_sample_and_blurred_fakes_to_all():
     for name, (fake, near, copies) in fakes.items():
         found = memorisation(fake, held_out, training)
         assert (found.near, found.copies) == pytest.approx((near, copies), abs=0.025), name
+    few = memorisation(fakes["blobs"][0], held_out[:12], training)  # the smallest of 12 is no quantile of 1 %
+    assert (few.near, few.copies) == (1, 0)
     twice = memorisation(fakes["noisy copies"][0], held_out, np.concatenate([training, training]))
     assert twice.copies == 1  # a training image that is there twice does not hide its copies
     alone = np.concatenate([training, 40 + rng.random((1, 16, 16))])  # far from all the rest
