@@ -32,7 +32,55 @@ def test_strict_refuses_what_training_would_skip(tmp_path, command):
         Image.new("L", (8, 8), i).save(folder / f"{i}.png")
     (folder / "5.png").write_bytes(b"no")
     assert "5.png: it is no picture" in command("data", folder, "--no-measure").out
-    assert "1 files cannot be read, the first is 5.png" in command("data", folder, "--strict").sentence()
+    assert "1 file cannot be read, the first is 5.png" in command("data", folder, "--strict").sentence()
+
+
+def test_unreadable_files_are_listed_also_where_there_are_too_many(tmp_path, command, monkeypatch):
+    (tmp_path / "x").mkdir()
+    for i in range(60):
+        (tmp_path / "x" / f"{i:02d}.png").write_bytes(b"no")
+    for i in range(10, 60):
+        Image.new("L", (8, 8), i).save(tmp_path / "x" / f"{i}.png")
+    monkeypatch.setattr(inspection, "UNREADABLE", 3)
+    result = command("data", tmp_path / "x", "--no-measure")
+    assert "10 of 60 images" in result.sentence() and "(wgan data lists them)" in result.err
+    lines = result.out.splitlines()
+    assert lines[0].split() == ["unreadable", "10", "files"] and [line.split()[0] for line in lines[1:4]] == [
+        "00.png:",
+        "01.png:",
+        "02.png:",
+    ]
+    assert lines[4].strip() == "... and 7 more" and len(lines) == 5
+
+
+def test_a_contact_sheet_is_a_png(tmp_path, command):
+    assert "the contact sheet is a .png" in command("data", "mnist", "--out", tmp_path / "x.jpg").sentence()
+    assert not (tmp_path / "x.jpg").exists()
+
+
+def test_a_name_that_would_move_the_cursor_is_shown_as_text(tmp_path, command):
+    for name in ("a\x1b[2J", "b\nc"):
+        (tmp_path / "x" / name).mkdir(parents=True)
+        for i in range(20):
+            Image.new("L", (8, 8), i).save(tmp_path / "x" / name / f"{i}.png")
+    said = command("data", tmp_path / "x", "--no-measure").out
+    assert "2 (a\\x1b[2J: 20, b\\nc: 20)" in said and "\x1b" not in said
+
+
+@pytest.mark.parametrize(("count", "batch", "warned"), [(63, 32, True), (64, 32, True), (90, 0, True), (700, 0, False)])
+def test_a_batch_is_no_larger_than_the_training_part(tmp_path, command, count, batch, warned):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "x.npy", rng.integers(0, 256, (count, 8, 8), dtype=np.uint8))
+    np.save(tmp_path / "v.npy", rng.normal(size=(count, 2)))
+    said = command("data", tmp_path / "x.npy", "--no-measure").out
+    assert (f"--batch {batch}" in said and f"batch {batch}, " in said) if batch else "--batch" not in said
+    rows = command("data", tmp_path / "v.npy", "--no-measure").out
+    assert ("training rows are very few" in rows) == warned and "vectors of 2 numbers; " in rows
+
+
+def test_bundled_data_are_suggested_their_own_recipe(command):
+    assert "suggestion     wgan train grid\n" in command("data", "grid", "--no-measure").out
+    assert "wgan train vectors --data grid:gulrajani" in command("data", "grid:gulrajani", "--no-measure").out
 
 
 def test_wgan_data_shows_bundled_data_and_vectors(tmp_path, command, monkeypatch):
@@ -40,7 +88,11 @@ def test_wgan_data_shows_bundled_data_and_vectors(tmp_path, command, monkeypatch
     assert "100000 to train on, 100000 held out" in command("data", "ring", "--no-measure").out
     np.save(tmp_path / "v.npy", np.random.default_rng(0).normal(size=(50, 4)))
     said = command("data", tmp_path / "v.npy", "--out", tmp_path / "v.png").out
-    assert "vectors" in said and "mlp generator" in said and "1:01 on this machine" in said
+    assert (
+        "vectors" in said
+        and "mlp generator" in said
+        and "1:01 on this machine as it is now, without evaluations" in said
+    )
 
 
 def test_duplicates_are_found_by_bytes_not_by_checksum(tmp_path, monkeypatch):

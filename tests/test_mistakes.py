@@ -36,6 +36,7 @@ TRAIN_MISTAKES = [
     pytest.param("--device cuda", "device cuda is not available", marks=NO_CUDA),
     ("--split valid", "split 'valid' is not known"),
     ("--data mnits", "unknown data 'mnits': did you mean mnist"),
+    ("--data photos", "; no file or folder has that name, either"),
     ("--data mnist:", "ends with ':'"),
     ("--data mnist:12", "'12' is neither a digit"),
     ("--data mnist:5-2", "5-2"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from wgan.api import fitting
 from wgan.config import Config
 from wgan.data import Options, Source, data_options, is_own, open_source
 from wgan.data.own import absolute, prepared
+from wgan.data.pictures import TooManyBad
 from wgan.data.store import Prepared
 from wgan.engine import thread_count
 from wgan.errors import WganError
@@ -22,12 +23,12 @@ from wgan.monitor import bytes_last
 from wgan.pictures import save_png, sheet
 from wgan.plots import scatter
 from wgan.progress import clock_text
-from wgan.recipes import configure
+from wgan.recipes import RECIPES, configure
 from wgan.state import engine_for
 from wgan.updates import make_players
 
 FEW, VERY_FEW = 5000, 500  # images
-LISTED = 10  # of anything
+LISTED, UNREADABLE = 10, 100  # of anything; of files that cannot be read
 ON_SHEET = 100
 
 
@@ -39,8 +40,14 @@ def command(found: argparse.Namespace) -> int:
     options = data_options(Config().replace(**given))
     if found.out and not Path(found.out).parent.is_dir():
         raise WganError(f"the folder {Path(found.out).parent} does not exist: create it or give another --out")
-    for line in describe(spec, options, found.strict):
-        print(line)
+    if found.out and Path(found.out).suffix.lower() != ".png":
+        raise WganError(f"--out {found.out}: the contact sheet is a .png")
+    try:
+        for line in describe(spec, options, found.strict):
+            print(line)
+    except TooManyBad as error:
+        print("\n".join(unreadable(error.bad)))
+        raise
     source = open_source(spec, "train", options=options)
     for line in advice(spec, source, given, found.measure):
         print(line)
@@ -55,8 +62,9 @@ def describe(spec: str, options: Options, strict: bool) -> Iterator[str]:
     parts = {split: open_source(spec, split, options=options) for split in ("train", "test")}
     train, test = parts["train"], parts["test"]
     yield f"{'data':14} {spec}"
-    kind = "images, channels x height x width =" if train.is_image else "vectors of numbers,"
-    yield f"{'samples':14} {kind} {'x'.join(map(str, train.shape))}; {len(train)} to train on, {len(test)} held out"
+    size = "x".join(map(str, train.shape))
+    kind = f"images, channels x height x width = {size}" if train.is_image else f"vectors of {size} numbers"
+    yield f"{'samples':14} {kind}; {len(train)} to train on, {len(test)} held out"
     yield f"{'classes':14} {class_text(train, test)}"
     if is_own(spec):
         yield from describe_own(prepared(spec, options), strict)
@@ -85,12 +93,19 @@ def describe_own(data: Prepared, strict: bool) -> Iterator[str]:
         yield f"{'sizes':14} {facts['different_sizes']} (width x height): {sizes}{more}"
     copies = duplicates(data)
     yield f"{'duplicates':14} {copies} of {len(data)} samples are exact copies of another, as prepared"
-    yield f"{'unreadable':14} {len(bad)} files" + "".join(
-        f"\n{'':14} {name}: {reason}" for name, reason in bad[:LISTED]
-    )
+    yield from unreadable(bad)
     if bad and strict:
-        raise WganError(f"{len(bad)} files cannot be read, the first is {bad[0][0]} ({bad[0][1]}): remove or mend them")
+        count = f"{len(bad)} file{'s' * (len(bad) != 1)}"
+        raise WganError(f"{count} cannot be read, the first is {bad[0][0]} ({bad[0][1]}): remove or mend them")
     yield f"{'prepared in':14} {data.folder}"
+
+
+def unreadable(bad: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield how many files cannot be read, and for the first UNREADABLE which and why; bad: (name, reason) of each."""
+    yield f"{'unreadable':14} {len(bad)} file{'s' * (len(bad) != 1)}"
+    yield from (f"{'':14} {name}: {reason}" for name, reason in bad[:UNREADABLE])
+    if len(bad) > UNREADABLE:
+        yield f"{'':14} ... and {len(bad) - UNREADABLE} more"
 
 
 def duplicates(data: Prepared) -> int:
@@ -121,8 +136,13 @@ def contact_sheet(source: Source):  # type: ignore[no-untyped-def]
 def advice(spec: str, source: Source, given: dict[str, str], measured: bool) -> Iterator[str]:
     """Yield warnings, then a command that fits the data and this machine."""
     changes: dict[str, object] = {**given, "data": spec}
+    yield from warnings(source)
+    if spec in RECIPES:  # bundled data with a recipe of their own
+        config = configure(spec)
+        yield f"{'suggestion':14} wgan train {spec}"
+        yield f"{'':14} {summary(config)}{time_text(config, source, measured)}"
+        return
     if source.is_image:
-        yield from warnings(source)
         if any(side % 4 for side in source.shape[1:]):  # no family makes such sides
             changes["size"] = max(8, min(source.shape[1:]) // 4 * 4)
             source = open_source(spec, "train", options=data_options(Config().replace(**given, size=changes["size"])))
@@ -132,23 +152,41 @@ def advice(spec: str, source: Source, given: dict[str, str], measured: bool) -> 
             changes |= {"augment": 1.0} if few else {"augment_target": 0.3}
     recipe = fitting(changes)
     config = configure(recipe, changes)
+    if len(source) < config.batch:  # each batch would hold some samples twice
+        changes["batch"] = 1 << (len(source).bit_length() - 1)
+        config = configure(recipe, changes)
     words = " ".join(f"--{k.replace('_', '-')} {shlex.quote(str(v))}" for k, v in changes.items())
     yield f"{'suggestion':14} wgan train {recipe} {words}"
-    families = f"{config.generator} generator, {config.critic} critic, batch {config.batch}, {config.steps} steps"
-    time = f", about {clock_text(seconds(config, source))} on this machine" if measured else ""
-    yield f"{'':14} {families}{time}"
+    yield f"{'':14} {summary(config)}{time_text(config, source, measured)}"
+
+
+def summary(config: Config) -> str:
+    """Return families, batch and steps in a few words."""
+    return f"{config.generator} generator, {config.critic} critic, batch {config.batch}, {config.steps} steps"
+
+
+def time_text(config: Config, source: Source, measured: bool) -> str:
+    """Return what the whole run would take, where it is to be measured."""
+    return (
+        f", about {clock_text(seconds(config, source))} on this machine as it is now, without evaluations"
+        if measured
+        else ""
+    )
 
 
 def warnings(source: Source) -> Iterator[str]:
-    """Yield what is to be feared of few images."""
+    """Yield what is to be feared of few samples."""
     n = len(source)
-    if n < VERY_FEW:
+    if not source.is_image:
+        if n < VERY_FEW:
+            yield f"{'warning':14} {n} training rows are very few: expect near copies of them; more rows help"
+    elif n < VERY_FEW:
         yield (f"{'warning':14} {n} training images are very few: expect near copies of them; --augment 1 helps, "
                "more images help more")  # fmt: skip
     elif n < FEW:
         yield (f"{'warning':14} {n} training images are few: the critic may learn them by heart; --augment-target 0.3 and "
                "--flip 1 help")  # fmt: skip
-    if source.labels is not None and source.classes:
+    if source.labels is not None and source.classes and source.is_image:
         least = int(torch.bincount(source.labels, minlength=source.classes).min())
         if least < 50:
             yield f"{'warning':14} the smallest class has {least} training images: --labels none learns them as one"

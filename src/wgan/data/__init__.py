@@ -54,7 +54,7 @@ def open_source(spec: str, split: str = "train", seed: int = 0, options: Options
     if name not in SOURCES and is_own(spec) and split in SPLITS:
         return open_own(spec, split, options)
     if name not in SOURCES:
-        raise unknown("data", name, SOURCES)
+        raise WganError(f"{unknown('data', name, SOURCES)}; no file or folder has that name, either")
     if options != Options():
         raise WganError(f"size, crop, channels and labels are for your own data, and {name} is bundled: leave them out")
     if colon and not argument:

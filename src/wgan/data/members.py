@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import os
+import re
 import tarfile
 import zipfile
 import zlib
@@ -18,6 +19,7 @@ from wgan.errors import WganError
 
 SPLIT_NAMES = {"train": False, "training": False, "val": False, "valid": False, "validation": False,
                "test": True, "testing": True}  # fmt: skip
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what moves a terminal's cursor, or worse
 LARGEST = 1 << 28  # bytes of one picture file: a larger one is no picture, or a trap
 # what a damaged or locked member of an archive raises when it is read
 DAMAGED = (
@@ -51,8 +53,9 @@ class Members:
 
 
 def shown(name: str | Path) -> str:
-    """Return a file name as text that every terminal and JSON file takes, also where it is not UTF-8."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    """Return a file name as text that every terminal and JSON file takes, also where it is not UTF-8 or holds line ends."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def is_picture(name: str) -> bool:

@@ -31,6 +31,14 @@ SHARE_BAD = 0.01  # of unreadable files; more are refused
 Result = TypeVar("Result")
 
 
+class TooManyBad(WganError):
+    """More files than 1 % cannot be read; `bad`: the name of each, and why."""
+
+    def __init__(self, text: str, bad: list[tuple[str, str]]) -> None:
+        super().__init__(text)
+        self.bad = bad
+
+
 @dataclass(frozen=True)
 class Survey:
     """What the headers of all pictures say: a Header for each readable one, a reason for each other."""
@@ -204,10 +212,11 @@ def cores() -> int:
 def require_readable(bad: dict[int, str], files: list[Member], where: str) -> None:
     """Raise WganError when more than 1 % of the files cannot be read."""
     if len(bad) > SHARE_BAD * len(files):
-        first = min(bad)
-        raise WganError(
-            f"{len(bad)} of {len(files)} images of {where} cannot be read, more than 1 %: the first is "
-            f"{shown(files[first].name)} ({bad[first]}); remove or mend them (wgan data lists them)"
+        named = [(shown(files[i].name), bad[i]) for i in sorted(bad)]
+        raise TooManyBad(
+            f"{len(bad)} of {len(files)} images of {where} cannot be read, more than 1 %: the first is {named[0][0]} "
+            f"({named[0][1]}); remove or mend them (wgan data lists them)",
+            named,
         )
 
 

@@ -38,7 +38,7 @@ def memorisation(fake: Any, held_out: Any, training: Any, pairs: int = 16) -> Me
 
     d_k(x) = distance of x to its k-th nearest training sample; closer = P(d_1(fake) < d_1(real)) + ½ P(equal) (U / nm)
     near   = share of fakes with d_1 below the 1 % quantile of the held-out reals' d_1
-    copies = share of these with d_1 / d_5 below the 1 % quantile of the held-out reals' d_1 / d_5, and 0.75, too (0 where d_1 is 0)
+    copies = share of these with d_1 / d_5 (0 where d_1 is 0) below the 1 % quantile of the held-out reals' and below 0.75
     fake [N, ...], held_out [M, ...], training [T, ...] of one width, pixels or features, in one scale; pairs <= N kept.
     training may also be an iterator of such arrays, which are read one by one and need not fit into memory together.
     Source: Lopez-Paz & Oquab 2017 (nearest neighbours as a two-sample test); Yoon et al. 2023, Carlini et al. 2023 (a copy
