@@ -221,13 +221,44 @@ def test_an_array_a_tensor_a_dataset_and_an_iterable_are_the_same_data():
     )
 
 
+def test_every_way_of_giving_samples_and_labels_is_the_same_data():
+    x, y = coloured(), np.arange(N) % 3
+    pair = spec_of((x, y))
+    tensors = torch.from_numpy(x), torch.from_numpy(y)
+    sets = torch.utils.data.TensorDataset(*tensors)
+    ways = [[x, y], tensors, (list(x), y.tolist()), sets, torch.utils.data.DataLoader(sets, batch_size=4, shuffle=True)]
+    assert [spec_of(way) for way in ways] == [pair] * len(ways)
+    assert spec_of(torch.utils.data.TensorDataset(tensors[0])) == spec_of(x)
+
+
+class DataFrame:
+    """Stands for a table of pandas, which is not installed."""
+
+    def __iter__(self):
+        return iter("ab")
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
-    [(3, "cannot be a int"), ({}, "cannot be a dict"), ([], "no samples"), ([np.zeros(2), np.zeros(3)], "2 shapes")],
+    [
+        (3, "cannot be a int"),
+        ({}, "cannot be a dict"),
+        ([], "no samples"),
+        ([np.zeros(2), np.zeros(3), np.zeros(2)], "2 shapes"),
+        ([[[1], [2, 3], [4]]] * 3, "lists of different lengths"),
+        (DataFrame(), r"a DataFrame: write it as \.csv or \.parquet"),
+    ],
 )
 def test_other_things_are_refused(data, said):
     with pytest.raises(WganError, match=said):
         spec_of(data)
+
+
+def test_a_message_about_data_from_python_names_no_hash():
+    with pytest.raises(WganError, match=r"^the array given as data has 5 samples"):
+        open_source(spec_of(np.zeros((5, 2))))
+    with pytest.raises(WganError, match=r"^the array given as data holds 1 NaN"):
+        open_source(spec_of(np.where(np.arange(120).reshape(60, 2) == 7, np.nan, 1.0)))
 
 
 def test_training_on_an_array(tmp_path, cheap):

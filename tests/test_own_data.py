@@ -211,6 +211,13 @@ def test_what_is_a_name(spec, tmp_path, monkeypatch):
     assert not is_own(spec) and absolute(spec) == spec
 
 
+def test_a_local_folder_of_the_hub_becomes_absolute_and_a_name_stays(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    assert absolute("hf:there") == f"hf:{tmp_path}/there"
+    assert [absolute(spec) for spec in ("hf:a/b", "hf:", "hf:" + "x" * 5000)] == ["hf:a/b", "hf:", "hf:" + "x" * 5000]
+
+
 def test_a_path_becomes_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert absolute("./x/../y.csv") == str(Path(tmp_path).resolve() / "y.csv")

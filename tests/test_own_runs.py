@@ -165,7 +165,9 @@ def test_an_option_that_acts_on_labels_is_refused_where_there_are_none(photos, t
         WganError, match=rf"^{name} {value} would do nothing: .*photos has no labels \(labels none\); leave"
     ):
         wgan.train(data=photos, labels="none", run=run, **words)
-    with pytest.raises(WganError, match=f"^{name} {value} would do nothing: data has no labels; leave"):
+    with pytest.raises(
+        WganError, match=f"^{name} {value} would do nothing: the array given as data has no labels; leave"
+    ):
         wgan.train(data=np.zeros((40, 8, 8), np.uint8), run=run, **words)
     assert not run.exists()
     wgan.train(data=photos, run=run, **words)  # its sub-folders are labels

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from problems import everything
 import wgan
 from wgan.data import Options, open_source
 from wgan.data.units import Units, fit, from_json
+from wgan.errors import WganError
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -102,6 +106,19 @@ def test_parquet_needs_its_library(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     (tmp_path / "x.parquet").write_bytes(b"PAR1")
     assert "pip install 'wgan[parquet]'" in refusal(tmp_path / "x.parquet")
+
+
+def test_the_hub_without_a_network_is_one_sentence(monkeypatch, caplog):
+    def load_dataset(name):
+        logging.getLogger("huggingface_hub.utils").warning("Retrying")
+        raise ConnectionError(f"no way to {name}\nmore")
+
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
+    with pytest.raises(
+        WganError, match=r"^hf:a/b cannot be loaded: no such data set, or no connection \(no way to a/b\)$"
+    ):
+        open_source("hf:a/b")
+    assert not caplog.records and logging.getLogger("huggingface_hub").level == logging.NOTSET
 
 
 def test_the_hub_needs_its_library(monkeypatch):

@@ -65,12 +65,13 @@ def require_labels(config: Config, changes: Mapping[str, Any], folder: Path) -> 
     asked = [name for name in OF_LABELS if name in changes and getattr(config, name) not in ("none", 0)]
     if not asked or (folder / "config.json").exists():  # a run that began so goes on so
         return
-    from wgan.data import data_options, open_source
+    from wgan.data import data_options, is_own, open_source
+    from wgan.data.own import called
 
     source = open_source(config.data, config.split, options=data_options(config))
     if not source.classes:
         what = " and ".join(f"{name} {changes[name]}" for name in asked)
-        data = "data" if config.data.startswith("given:") else config.data
+        data = called(config.data) if is_own(config.data) else config.data
         labels = " (labels none)" if config.labels == "none" else ""
         raise WganError(
             f"{what} would do nothing: {data} has no labels{labels}; leave that out, or give labels (sub-folders, an array of "

@@ -16,6 +16,7 @@ from wgan.data.store import cache_home, disk_errors, write_whole
 from wgan.errors import WganError
 
 GIVEN = "given:"
+WHOLE = (np.ndarray, torch.Tensor, list)  # what holds samples, or their labels; two of them are no samples themselves
 
 
 def spec_of(data: Any) -> str:
@@ -26,13 +27,15 @@ def spec_of(data: Any) -> str:
 def arrays_of(data: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Return samples [N, ...] and labels [N] or None.
 
-    A Dataset or iterable is read once, to its end; its items are samples, or (sample, label) pairs.
+    A Dataset or iterable is read once, to its end; its items are samples, or (sample, label) pairs, or (sample,). A DataLoader
+    stands for its data set: its batches and their order are the run's own affair.
     """
     if isinstance(data, (np.ndarray, torch.Tensor)):
         return as_array(data), None
-    if isinstance(data, tuple) and len(data) == 2 and all(isinstance(v, (np.ndarray, torch.Tensor)) for v in data):
-        return as_array(data[0]), as_array(data[1])
-    items = items_of(data)
+    if isinstance(data, (tuple, list)) and len(data) == 2 and all(isinstance(v, WHOLE) for v in data):
+        return arrays_of(data[0])[0], as_array(data[1])
+    items = items_of(data.dataset if isinstance(data, torch.utils.data.DataLoader) else data)
+    items = [item[0] if isinstance(item, tuple) and len(item) == 1 else item for item in items]  # of a TensorDataset
     pairs = bool(items) and all(isinstance(item, (tuple, list)) and len(item) == 2 for item in items)
     samples = [as_array(item[0] if pairs else item) for item in items]
     shapes = {s.shape for s in samples}
@@ -47,6 +50,11 @@ def arrays_of(data: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
 
 def items_of(data: Any) -> list[Any]:
     """Return the items of a Dataset (by number) or of an iterable; WganError for what is neither."""
+    if type(data).__name__ == "DataFrame":  # of pandas or polars, neither of which is needed here
+        raise WganError(
+            "data cannot be a DataFrame: write it as .csv or .parquet and give that path, which keeps the columns' names, or "
+            "give its numbers, data.to_numpy()"
+        )
     if isinstance(data, torch.utils.data.Dataset) and hasattr(data, "__len__"):
         return [data[i] for i in range(len(data))]
     if isinstance(data, Iterable) and not isinstance(data, (str, bytes, dict)):
@@ -61,7 +69,10 @@ def as_array(value: Any) -> NDArray[Any]:
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu()
         return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # a list of lists of different lengths
+        raise WganError("data holds lists of different lengths, which are no array of numbers") from None
     if array.dtype.kind not in "fiubU":
         raise WganError(f"data holds a {type(value).__name__}, which is no array of numbers")
     return array

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,18 @@ def open_hub(spec: str, name: str, options: Options) -> Prepared:
         return load(key) or prepare_arrays(as_arrays(parts, spec, options), options, folder, spec)
 
 
+@contextmanager
+def quiet(library: str) -> Iterator[None]:
+    """Within the block the loggers of a library say nothing."""
+    logger = logging.getLogger(library)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def load_parts(datasets: Any, spec: str, name: str) -> list[Any]:
     """Return the training part and, where there is one, the test part."""
     if not name:
@@ -37,7 +52,10 @@ def load_parts(datasets: Any, spec: str, name: str) -> list[Any]:
     try:
         local = Path(name).expanduser()
         saved = (local / "dataset_dict.json").is_file() or (local / "state.json").is_file()
-        found = datasets.load_from_disk(str(local)) if saved else datasets.load_dataset(name)
+        with quiet(
+            "huggingface_hub"
+        ):  # a line for each of five tries without a network; the sentence below says it once
+            found = datasets.load_from_disk(str(local)) if saved else datasets.load_dataset(name)
     except Exception as error:  # the library raises whatever its many parts raise
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WganError(f"{spec} cannot be loaded: no such data set, or no connection ({first[:200]})") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -38,8 +39,13 @@ def is_own(spec: str) -> bool:
 
 def absolute(spec: str) -> str:
     """Return a path as an absolute one, so that a run finds its data from every folder; other specs as they are."""
-    if not is_own(spec) or spec.startswith((HUB, GIVEN)):
+    if not is_own(spec) or spec.startswith(GIVEN):
         return spec
+    if spec.startswith(HUB):  # a name of the hub, or a local folder
+        name = spec[len(HUB) :]
+        return (
+            HUB + str(Path(name).expanduser().resolve()) if name and os.path.exists(Path(name).expanduser()) else spec
+        )
     try:
         spec.encode()
     except UnicodeEncodeError:
@@ -57,7 +63,7 @@ def prepared(spec: str, options: Options) -> Prepared:
     if spec.startswith(HUB):
         return open_hub(spec, spec[len(HUB) :], options)
     path = given_path(spec) if spec.startswith(GIVEN) else Path(absolute(spec))
-    where = spec if spec.startswith(GIVEN) else shown(path)
+    where = called(spec)
     try:
         if not path.exists():
             raise WganError(f"no file or folder {where}: --data takes {KINDS}, or a name such as mnist")
@@ -70,6 +76,13 @@ def prepared(spec: str, options: Options) -> Prepared:
         return prepare_arrays_once(path, options, where)
     except OSError as error:
         raise WganError(f"cannot read {where}: {error.strerror or error}") from None
+
+
+def called(spec: str) -> str:
+    """Return what a message calls the data of `spec`: their path, or what they are where Python gave them."""
+    return (
+        "the array given as data" if spec.startswith(GIVEN) else shown(spec if spec.startswith(HUB) else absolute(spec))
+    )
 
 
 def is_archive(path: Path) -> bool:
@@ -123,7 +136,7 @@ def read(path: Path, options: Options, where: str) -> Arrays:
 
 def as_source(data: Prepared, spec: str, split: str) -> Source:
     """Return one split of prepared data as a Source that reads the mapped file."""
-    chosen = splits.indices(len(data), data.held_out, split, shown(spec))
+    chosen = splits.indices(len(data), data.held_out, split, called(spec))
     rows = data.rows[chosen]
     values = data.values()
 
