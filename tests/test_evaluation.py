@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from reports import figures
 
-from wgan.data import open_source
+from wgan.data import Options, open_source
 from wgan.errors import WganError
 from wgan.evaluation import SEED, evaluate, label_plan
 from wgan.generate import latents, load
@@ -197,6 +197,10 @@ def test_few_own_images_are_measured_by_what_applies(tmp_path, hasty):
     found = figures(evaluate(tmp_path / "made.npz", data=spec, n=120))
     assert "exact-w1" in found and "certified-w1" not in found and "fid-lenet" not in found
     assert all(np.isfinite(f.value) for f in found.values())
+    np.savez(tmp_path / "small.npz", images=rng.integers(0, 256, (120, 8, 8), dtype=np.uint8))
+    with pytest.raises(WganError, match="expected uint8"):
+        evaluate(tmp_path / "small.npz", data=spec, n=120, metrics=["sliced-w1"])
+    evaluate(tmp_path / "small.npz", data=spec, n=120, metrics=["sliced-w1"], options=Options(size=8, channels=1))
     with pytest.raises(WganError, match="metric certified-w1 does not apply: it needs at least 100 fakes, 30 held-out"):
         evaluate(tmp_path / "made.npz", data=spec, n=120, metrics=["certified-w1"])
     np.savez(tmp_path / "one.npz", images=rng.integers(0, 256, (1, 12, 12, 3), dtype=np.uint8))

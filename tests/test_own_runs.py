@@ -61,7 +61,7 @@ def test_a_side_that_cannot_be_made_is_refused_with_the_nearest():
 def test_a_folder_trains_samples_and_is_measured(photos, command, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     result = command("train", "--data", "photos", "--augment", 0.5, "--flip", 1, *SMALL)
-    assert result.code == 0 and "runs/photos" in result.out
+    assert result.code == 0 and "next: wgan sample runs/photos -n 100 --out samples.png" in result.out
     run = wgan.open_run("runs/photos")
     assert run.config.recipe == "images" and run.config.data == str(photos) and run.facts["class_names"] == ["a", "b"]
     assert "% of 12 samples look like a copy of a training sample" in result.out
@@ -105,6 +105,14 @@ def test_copies_are_counted_for_few_samples_of_the_users_own_only(tmp_path, comm
     monkeypatch.setattr(inspection, "FEW", 75)  # as many as are trained on: no longer few
     assert "copies: " not in command("train", "--data", tmp_path / "x.npy", "--run", tmp_path / "run", *SMALL).out
     assert "copies: " not in command("train", "vectors", "--data", "ring", "--run", tmp_path / "ring", *SMALL).out
+
+
+def test_vectors_and_a_recipe_for_images_are_one_clear_sentence(tmp_path, command):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(60, 3)))
+    for family in ("conv", "resnet"):
+        words = ("train", "images", "--data", tmp_path / "x.npy", "--generator", family, "--critic", family, *SMALL)
+        said = command(*words).sentence()
+        assert f"the family {family} makes images, and the data are vectors of 3 numbers: use --generator mlp" in said
 
 
 def test_five_channels_train_and_sample(tmp_path, command, cheap):

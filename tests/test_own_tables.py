@@ -18,6 +18,7 @@ import wgan
 from wgan.data import Options, open_source
 from wgan.data.units import Units, fit, from_json
 from wgan.errors import WganError
+from wgan.subjects import from_file
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -75,11 +76,13 @@ def test_samples_of_a_table_have_its_columns_types_and_order(tmp_path, command, 
     path = table(tmp_path / "x.csv", [[r[4], *r[:4]] for r in rows()], [NAMES[4], *NAMES[:4]])
     run = tmp_path / "run"
     words = ("--steps", 2, "--batch", 8, "--threads", 1, "--n-critic", 1, "--generator-layers", 8, "--critic-layers", 8)
-    assert command("train", "--data", path, "--labels", "colour", "--run", run, *words).code == 0
-    for name in ("s.csv", "s.npz", "s.npy"):
+    said = command("train", "--data", path, "--labels", "colour", "--run", run, *words)
+    assert said.code == 0 and f"next: wgan sample {run} -n 100 --out rows.csv" in said.out
+    for name in ("s.csv", "s.npz", "s.npy", "s.tsv"):
         assert command("sample", run, "-n", 6, "--out", tmp_path / name).code == 0
     lines = list(csv.reader((tmp_path / "s.csv").open()))
     assert lines[0] == [NAMES[4], *NAMES[:4]] and len(lines) == 7
+    assert list(csv.reader((tmp_path / "s.tsv").open(), delimiter="\t")) == lines
     assert [line[0] for line in lines[1:]] == ["blue", "red"] * 3
     assert all(
         line[4] == "7" and int(line[1]) is not None and len(line[2].partition(".")[2]) == 2 for line in lines[1:]
@@ -94,12 +97,35 @@ def test_samples_of_a_table_have_its_columns_types_and_order(tmp_path, command, 
 
 
 def test_samples_in_the_users_units_are_measured_in_those_of_training(tmp_path):
-    from wgan.subjects import from_file
-
     source = open_source(str(table(tmp_path / "x.csv", [r[:4] for r in rows()], NAMES[:4])), "all")
     np.savez(tmp_path / "s.npz", samples=np.array([r[:4] for r in rows()], dtype=np.float64))
     fakes = from_file(tmp_path / "s.npz", 100, source).fakes
     assert torch.allclose(fakes.sort(0).values, everything(source).sort(0).values, atol=1e-5)
+    turned = table(tmp_path / "s.csv", [r[3::-1] for r in rows()], NAMES[3::-1])  # its columns in another order
+    assert torch.equal(from_file(turned, 100, source).fakes, fakes)
+    table(tmp_path / "other.csv", [r[:4] for r in rows()], ["age", "price", "tiny", "never"])
+    with pytest.raises(WganError, match=r"other columns: only one of them has always, never$"):
+        from_file(tmp_path / "other.csv", 100, source)
+
+
+def test_a_table_of_samples_is_held_against_data_read_as_asked(tmp_path, command):
+    data = table(tmp_path / "x.csv", rows())
+    made = table(tmp_path / "made.csv", [*rows(), *rows()])
+    words = ("evaluate", made, "--data", data, "-n", 120, "--metrics", "sliced-w1")
+    assert "column colour" in command(*words).sentence()
+    assert command(*words, "--labels", "colour").code == 0
+    source = open_source(str(data), options=Options(labels="colour"))
+    found = from_file(made, 120, source)
+    assert [source.class_names[i] for i in found.labels[:3]] == ["blue", "red", "blue"] and len(found.fakes) == 120
+    bare = table(tmp_path / "bare.csv", [r[:4] for r in rows()], NAMES[:4])  # no class: figures of all
+    assert from_file(bare, 100, source).labels is None
+    refused = command("evaluate", tmp_path, "--labels", "colour", "-n", 100).sentence()
+    assert "are read as it read them" in refused
+
+
+def test_text_that_is_not_utf8_is_said_to_be_so(tmp_path):
+    (tmp_path / "x.csv").write_bytes("größe\n".encode("latin-1") + b"1\n" * 60)
+    assert refusal(tmp_path / "x.csv").endswith("is not UTF-8 text: save it as CSV in UTF-8")
 
 
 def test_parquet_needs_its_library(tmp_path, monkeypatch):

@@ -6,12 +6,12 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import Field
-from typing import Any, NoReturn
+from typing import Any
 
 from wgan import __version__
 from wgan.config import FIELDS
 from wgan.errors import LostContact, SaidElsewhere, WganError, nearest
+from wgan.flags import Parser, add_reading, dashed, flag_help, metavar, number, whole
 from wgan.launch import in_group, rank
 
 EXAMPLES = """\
@@ -21,20 +21,6 @@ examples:
   wgan sample runs/mnist -n 100 --label 7 --out sevens.png
   wgan recipes                   what there is to train
 """
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse with one sentence and the nearest flag for a mistake, instead of the whole usage."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **options})
-
-    def error(self, message: str) -> NoReturn:
-        raise WganError(message)
-
-    def flags(self) -> list[str]:
-        """Return every long flag."""
-        return [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
 
 
 def add_train(commands: Any) -> None:
@@ -78,47 +64,11 @@ def add_processes(p: Any) -> None:
     )  # fmt: skip
 
 
-def dashed(word: str) -> str:
-    """Return --n-critic=a_b for --n_critic=a_b: a flag may be written either way; what is no flag stays."""
-    if not word.startswith("--"):
-        return word
-    flag, equals, value = word.partition("=")
-    return flag.replace("_", "-") + equals + value
-
-
-def whole(text: str) -> int:
-    """Return `text` as a whole number."""
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text[:40]}' is not a whole number") from None
-
-
-def number(text: str) -> float:
-    """Return `text` as a number."""
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text[:40]}' is not a number") from None
-
-
-def metavar(f: Field[Any]) -> str:
-    """Return what stands for the value in the help."""
-    return {int: "N", float: "X", str: "TEXT"}[type(f.default)] if not f.metadata["choices"] else "NAME"
-
-
-def flag_help(f: Field[Any]) -> str:
-    """Return the help line of a field with its choices and its default."""
-    choices = f" [{', '.join(f.metadata['choices'])}]" if f.metadata["choices"] else ""
-    return f"{f.metadata['help']}{choices} (default: {f.default})".replace("%", "%%")
-
-
 def add_data(commands: Any) -> None:
     """Declare `wgan data`."""
     p = commands.add_parser("data", help="show what would be trained on, before anything runs")
     p.add_argument("spec", metavar="SPEC", help="a name such as mnist, or the path of your own data")
-    for name in ("size", "crop", "channels", "labels"):
-        p.add_argument(f"--{name}", metavar=metavar(FIELDS[name]), help=flag_help(FIELDS[name]))
+    add_reading(p)
     p.add_argument("--out", metavar="FILE.png", help="write a contact sheet")
     p.add_argument(
         "--strict", action="store_true", help="refuse data with any unreadable file (training skips up to 1 %%)"
@@ -167,8 +117,9 @@ def add_interpolate(commands: Any) -> None:
 def add_evaluate(commands: Any) -> None:
     """Declare `wgan evaluate`."""
     p = commands.add_parser("evaluate", help="measure a run, or samples that any program made")
-    p.add_argument("target", metavar="RUN|FILE.npz", help="run folder, or a file with images (or samples) and labels")
+    p.add_argument("target", metavar="RUN|FILE", help="run folder, or an .npz, .npy, .csv, .tsv or .parquet of samples")
     p.add_argument("--data", metavar="SPEC", help="what to hold it against (default: the run's own data)")
+    add_reading(p, "for a file: ")
     p.add_argument("-n", type=whole, default=10_000, help="how many fakes (default: 10000)")
     p.add_argument("--metrics", metavar="A,B", help="only these, such as fid-lenet,prdc (default: all that apply)")
     p.add_argument("--checkpoint", metavar="WHICH", help="last, best or a step (default: last, and best if another)")

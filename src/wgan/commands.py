@@ -22,6 +22,7 @@ from wgan.config import Config
 from wgan.data import data_options, is_own, open_source
 from wgan.errors import WganError
 from wgan.evaluation import Report
+from wgan.flags import reading
 from wgan.joining import formed, world_size
 from wgan.launch import launch
 from wgan.measured import Measured
@@ -81,7 +82,8 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
         print(TRACKS.format(tracks))
     for line in copying(config, folder):
         print(line)
-    print(f"next: wgan sample {shlex.quote(str(folder))} -n 100 --out samples.png")
+    made = "rows.csv" if outcome.run.facts.get("units") else "samples.png"  # what a user of a table wants to see
+    print(f"next: wgan sample {shlex.quote(str(folder))} -n 100 --out {made}")
     print(f"or train longer: {again} --steps {2 * config.steps}")
     return 0
 
@@ -151,7 +153,7 @@ def sample_with(found: argparse.Namespace, group: Group) -> int:
     kind = path.suffix.lower()
     folder = found.out.endswith("/") or path.is_dir() or not kind
     if not folder and kind not in WRITERS:
-        raise WganError(f"--out {found.out}: give a .png, a .npz or a folder/ (a table: .csv, .npy, .parquet)")
+        raise WganError(f"--out {found.out}: give a .png, a .npz or a folder/ (a table: .csv, .tsv, .npy, .parquet)")
     if not folder and kind == ".png" and found.n > SHEET:
         raise WganError(f"a sheet shows at most {SHEET} samples, not {found.n}: give a .npz or a folder/ to --out")
     group.lead(lambda: str(output_path(found.out, found.force)))
@@ -230,6 +232,7 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
             data=found.data,
             n=found.n,
             metrics=names,
+            options=data_options(Config().replace(**given)) if (given := reading(found)) else None,
             checkpoint=found.checkpoint,
             raw=found.raw,
             inception_weights=found.inception_weights,

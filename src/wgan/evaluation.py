@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from wgan import checkpoint, generate
-from wgan.data import data_options, is_own
+from wgan.data import Options, data_options, is_own
 from wgan.errors import WganError, unknown
 from wgan.figures import MEASURES
 from wgan.measured import Figure, Measured
@@ -60,6 +60,7 @@ def evaluate(
     checkpoint: str | int | None = None,
     raw: bool = False,
     inception_weights: str | Path | None = None,
+    options: Options | None = None,
     seed: int = SEED,
     watch: Watch = lambda name, done, total: None,
     group: Group | None = None,
@@ -68,7 +69,8 @@ def evaluate(
 
     data: a data spec; a run's own by default, needed for a file. n: fakes to make or read. checkpoint: last, best or a
     step; None = last, and best too when it is another. raw: the raw generator instead of the averaged one.
-    inception_weights: a .safetensors file of Inception-v3, for the figure fid-inception.
+    inception_weights: a .safetensors file of Inception-v3, for the figure fid-inception. options: how own data are read
+    that a file is held against; those of a run are read as it read them.
     group: processes that share the work, each of which calls this alike and gets the same figures.
     Raises WganError for anything missing, unknown or not fitting, before anything is computed.
     """
@@ -80,15 +82,17 @@ def evaluate(
         raise WganError("Inception weights are read for the metric fid-inception, which is not among those asked for")
     inception = None if inception_weights is None else load_inception(inception_weights)
     work = Work(names, inception, watch, group or Group())
+    if (path.is_dir() or not path.suffix) and options is not None:
+        raise WganError(f"the data of {path} are read as it read them: size, crop, channels and labels are for a file")
     if path.is_dir() or not path.suffix:
         return _evaluate_run(open_run(path), data, n, checkpoint, raw, seed, work)
     if not path.is_file():
-        raise WganError(f"{path} does not exist: give a run folder, or an .npz of samples with --data")
+        raise WganError(f"{path} does not exist: give a run folder, or a file of samples with --data")
     if data is None:
         raise WganError(f"{path} needs --data: the data its samples imitate, for example --data mnist")
     if raw or checkpoint is not None:
         raise WganError(f"{path} is a file of samples: --raw and --checkpoint choose a generator of a run folder")
-    reals = open_reals(data, n)
+    reals = open_reals(data, n, options=options)
     subject = from_file(path, n, reals.test)
     if len(subject.fakes) < LEAST:
         raise WganError(f"{path} holds {len(subject.fakes)} samples: figures that mean something need at least {LEAST}")

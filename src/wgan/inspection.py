@@ -19,6 +19,7 @@ from wgan.data.store import Prepared
 from wgan.engine import thread_count
 from wgan.errors import WganError
 from wgan.estimate import measure
+from wgan.flags import reading
 from wgan.monitor import bytes_last
 from wgan.pictures import save_png, sheet
 from wgan.plots import scatter
@@ -34,8 +35,7 @@ ON_SHEET = 100
 
 def command(found: argparse.Namespace) -> int:
     """`wgan data`: print what is found and write the contact sheet."""
-    names = ("size", "crop", "channels", "labels")
-    given = {k: getattr(found, k) for k in names if getattr(found, k) is not None}
+    given = reading(found)
     spec = absolute(found.spec)
     options = data_options(Config().replace(**given))
     if found.out and not Path(found.out).parent.is_dir():

@@ -15,6 +15,7 @@ from torch import Tensor
 from wgan.data import Options, Source, open_source
 from wgan.data.arrays import load_npy, read_npz
 from wgan.data.source import report_indices
+from wgan.data.tables import TABLES
 from wgan.engine import generator
 from wgan.errors import WganError
 from wgan.generate import Model
@@ -103,12 +104,13 @@ def to_bytes(x: Tensor) -> Tensor:
 
 
 def from_file(path: Path, n: int, like: Source) -> Subject:
-    """Read up to n samples of an .npz (or .npy) that any program made; WganError for what does not fit the data `like`.
+    """Read up to n samples of a file that any program made; WganError for what does not fit the data `like`.
 
     npz: `images` uint8 [N, H, W] or [N, H, W, 3], or `samples` float [N, D]; `labels` [N], class names, beside them.
+    npy: one such array. csv, tsv, parquet: the columns of the data, in any order, the class among them where it is known.
     Never unpickles.
     """
-    arrays = read_arrays(path)
+    arrays = read_arrays(path) if path.suffix.lower() not in TABLES else read_table(path, like)
     name = next((k for k in ("images", "samples", "arr_0") if k in arrays), None)
     if name is None:
         raise WganError(f"{path} holds {', '.join(arrays) or 'nothing'}: expected an array named images or samples")
@@ -143,7 +145,20 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         return read_npz(path)
     if path.suffix == ".npy":
         return {"samples": load_npy(path)}
-    raise WganError(f"{path} is neither a run folder nor an .npz or .npy file")
+    raise WganError(f"{path} is neither a run folder nor an .npz, .npy, .csv, .tsv or .parquet file")
+
+
+def read_table(path: Path, like: Source) -> dict[str, NDArray[Any]]:
+    """Return the columns of a table as `samples`, in the order of the data `like`, and its class as `labels`."""
+    units = like.units
+    found = TABLES[path.suffix.lower()](path, (units.label if units else "") or "label", needed=False)
+    arrays = {"samples": found.values} if found.labels is None else {"samples": found.values, "labels": found.labels}
+    if units is not None and units.names and found.names and units.names != found.names:
+        strange = sorted(set(units.names) ^ set(found.names))
+        if strange:
+            raise WganError(f"{path} and {like.name} have other columns: only one of them has {', '.join(strange[:5])}")
+        arrays["samples"] = found.values[:, [found.names.index(name) for name in units.names]]
+    return arrays
 
 
 def as_samples(array: NDArray[Any], shape: tuple[int, ...], where: str, kind: Any = np.float32) -> Tensor:

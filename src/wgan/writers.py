@@ -75,13 +75,13 @@ def columns_of(samples: Samples, model: Model) -> dict[str, NDArray[Any]]:
 
 
 def write_csv(samples: Samples, out: Path, model: Model) -> None:
-    """Write a CSV file with the user's column names; whole numbers as such, others with as many digits as they had."""
+    """Write a CSV file (tabs in a .tsv) with the user's column names; whole numbers as such, others with their digits."""
     columns, text = columns_of(samples, model), io.StringIO()
     digits = (
         dict(zip(model.units.names, model.units.decimals, strict=True)) if model.units and model.units.names else {}
     )
     cells = [as_text(values, digits.get(name, -1)) for name, values in columns.items()]
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\n", delimiter="\t" if out.suffix == ".tsv" else ",")
     writer.writerow(columns)
     writer.writerows(zip(*cells, strict=True))
     write_atomically(out, text.getvalue().encode())
@@ -132,5 +132,6 @@ WRITERS: dict[str, Callable[[Samples, Path, Model], None]] = {
     ".npz": write_npz,
     ".npy": write_npy,
     ".csv": write_csv,
+    ".tsv": write_csv,
     ".parquet": write_parquet,
 }

@@ -21,12 +21,11 @@ from wgan.data.members import DAMAGED, shown
 from wgan.data.pictures import prepare_pictures, stamp
 from wgan.data.source import Options, Source
 from wgan.data.store import Prepared, key_of, load, locked
-from wgan.data.tables import read_csv, read_parquet
+from wgan.data.tables import TABLES
 from wgan.data.units import from_json
 from wgan.errors import WganError
 
 HUB = "hf:"
-TABLES = {".csv": read_csv, ".tsv": read_csv, ".parquet": read_parquet, ".pq": read_parquet}
 ARRAYS = (".npy", ".npz", ".safetensors")
 KINDS = "a folder of images, a zip or tar of one, .npy, .npz, .safetensors, .csv, .parquet or IDX files"
 

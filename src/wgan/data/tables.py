@@ -18,11 +18,11 @@ from wgan.errors import WganError, nearest
 WHOLE = re.compile(r"[+-]?\d{1,18}")
 
 
-def read_csv(path: Path, label: str) -> Arrays:
+def read_csv(path: Path, label: str, needed: bool = True) -> Arrays:
     """Read a CSV file (, ; or tab) whose columns are numbers, with or without a line of names.
 
-    label: auto, none, or the name of the column that holds the class (of any type). Raises WganError naming the first
-    column that is not numeric, or the line that has another number of cells.
+    label: auto, none, or the name of the column that holds the class (of any type); needed: it must be there. Raises
+    WganError naming the first column that is not numeric, or the line that has another number of cells.
     """
     lines = read_lines(path)
     names = [] if all(is_number(cell) for cell in lines[0]) else [name.strip() for name in lines.pop(0)]
@@ -35,7 +35,7 @@ def read_csv(path: Path, label: str) -> Arrays:
     for number, line in enumerate(lines, 2 if names else 1):
         if len(line) != (len(names) or width):
             raise WganError(f"{shown(path)} has {len(line)} cells in row {number}, and {len(names) or width} elsewhere")
-    at = label_column(names, label, shown(path))
+    at = label_column(names, label if needed or label in names else "none", shown(path))
     columns = [[line[i] for line in lines] for i in range(width)]
     labels = None if at < 0 else whole_labels(columns.pop(at), shown(path))
     kept = [n for i, n in enumerate(names) if i != at]
@@ -50,7 +50,9 @@ def read_lines(path: Path) -> list[list[str]]:
         first = text.partition("\n")[0]
         delimiter = max(",;\t", key=first.count)
         lines = [line for line in csv.reader(text.splitlines(), delimiter=delimiter) if line]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError:
+        raise WganError(f"{shown(path)} is not UTF-8 text: save it as CSV in UTF-8") from None
+    except (OSError, csv.Error) as error:
         raise WganError(f"{shown(path)} cannot be read as CSV: {plain(error)}") from None
     if not lines:
         raise WganError(f"{shown(path)} is empty")
@@ -125,8 +127,8 @@ def table(
     return Arrays(values, labels, None, tuple(names), kinds, rounding, label, at)
 
 
-def read_parquet(path: Path, label: str) -> Arrays:
-    """Read a Parquet file with pyarrow; WganError when that is missing, or naming the first column that is not numeric."""
+def read_parquet(path: Path, label: str, needed: bool = True) -> Arrays:
+    """Read a Parquet file with pyarrow, as read_csv; WganError also when that is missing."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -139,7 +141,7 @@ def read_parquet(path: Path, label: str) -> Arrays:
     except (OSError, pa.ArrowException) as error:
         raise WganError(f"{shown(path)} cannot be read as Parquet: {plain(error)}") from None
     names = list(found.column_names)
-    at = label_column(names, label, shown(path))
+    at = label_column(names, label if needed or label in names else "none", shown(path))
     labels = (
         None
         if at < 0
@@ -157,3 +159,6 @@ def read_parquet(path: Path, label: str) -> Arrays:
         columns.append(column.to_numpy())
     kept = [n for i, n in enumerate(names) if i != at]
     return table(columns, kept, [-1] * len(columns), labels, names[at] if at >= 0 else "", at)
+
+
+TABLES = {".csv": read_csv, ".tsv": read_csv, ".parquet": read_parquet, ".pq": read_parquet}

@@ -13,12 +13,15 @@ WIDEST = 256  # channels
 def line(player: str, family: str, shape: tuple[int, ...]) -> str:
     """Return the layers of `player` (generator or critic) for samples of `shape`, as the user could have written them.
 
-    Raises WganError for image sides that are no multiples of 4 in a family that grows feature maps.
+    Raises WganError for image sides that are no multiples of 4, and for vectors, in a family that grows feature maps.
     """
     if family == "mlp":
         return mlp_line(shape)
     if len(shape) != 3:
-        return "1"  # never built: the family itself says that it needs images
+        raise WganError(
+            f"the family {family} makes images, and the data are vectors of {math.prod(shape)} numbers: use --generator mlp "
+            "--critic mlp, or the recipe vectors"
+        )
     growths = doublings(shape)
     if family == "resnet":
         return resnet_line(growths, shape) if player == "generator" else critic_line(shape, "x2")
