@@ -91,7 +91,8 @@ def trained() -> str:
             shorter.append(f"`{path.stem}` at {steps:,} of {length:,} steps")
     lacking = {name: r.minutes for name, r in RECIPES.items() if name not in (*digits, *others, "images", "vectors")}
     said = [
-        f"`{name}`" + (f" ({int(m) // 60} hours of training at its published length)" if m.isdigit() and int(m) > 100 else "")
+        f"`{name}`"
+        + (f" ({int(m) // 60} hours of training at its published length)" if m.isdigit() and int(m) > 100 else "")
         for name, m in lacking.items()
     ]
     return (
