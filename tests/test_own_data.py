@@ -55,6 +55,16 @@ def test_sub_folders_are_classes(tmp_path):
     assert open_source(str(tmp_path / "x"), options=Options(labels="none")).labels is None
 
 
+def test_a_folder_for_each_image_is_no_class_and_that_is_said(tmp_path):
+    for i in range(42):
+        folder_of(tmp_path / f"{i // 2}" / "x", 1 + i % 2, start=i)  # 21 folders
+    assert open_source(str(tmp_path)).classes == 21
+    for i in range(40):
+        folder_of(tmp_path / f"a{i}", 1, start=i)
+    source = open_source(str(tmp_path))
+    assert source.classes == 0 and source.notes[0] == "61 folders for 82 images are too many to be classes"
+
+
 def test_train_and_test_folders_are_the_split(tmp_path):
     labelled(tmp_path / "x" / "train")
     labelled(tmp_path / "x" / "test")

@@ -123,6 +123,7 @@ class Grouping(NamedTuple):
     names: tuple[str, ...]
     labels: list[int] | None
     held_out: list[bool] | None
+    note: str = ""  # why folders are no classes
 
 
 def group(files: list[Member], where: str) -> Grouping:
@@ -147,7 +148,9 @@ def group(files: list[Member], where: str) -> Grouping:
             f"{shown(outside[0].name)}: move them into a folder, or give --labels none"
         )
     names = sorted({p[0] for p in parts})
-    if len(names) == 1 or 2 * len(names) > len(files):
+    if len(names) == 1:
         return Grouping((), None, held_out)
+    if 2 * len(names) > len(files):
+        return Grouping((), None, held_out, f"{len(names)} folders for {len(files)} images are too many to be classes")
     number = {name: i for i, name in enumerate(names)}
     return Grouping(tuple(shown(n) for n in names), [number[p[0]] for p in parts], held_out)

@@ -108,7 +108,7 @@ def _prepare(
         "kind": "images",
         "class_names": list(grouping.names),
         "units": None,
-        "notes": [*notes, *bad_notes(bad, members.files)],
+        "notes": [*([grouping.note] if grouping.note else []), *notes, *bad_notes(bad, members.files)],
         "bad": [[shown(members.files[i].name), reason] for i, reason in sorted(bad.items())],
         "facts": facts_of(survey, members),
     }
