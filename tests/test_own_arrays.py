@@ -9,11 +9,12 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from own import NAMES, N, refusal, rows, table
+from own import NAMES, N, files_in, refusal, rows, table
 from problems import everything
 
 import wgan
 from wgan.data import Options, open_source
+from wgan.data import own as own_data
 from wgan.data.given import spec_of
 from wgan.errors import WganError
 
@@ -196,6 +197,30 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path, cache, name, mak
     make(tmp_path / name)
     assert said in refusal(tmp_path / name, **options)
     assert [p for p in cache.rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.csv"])
+def test_an_array_or_a_table_that_changes_while_it_is_read_is_refused(tmp_path, cache, monkeypatch, name):
+    path = tmp_path / name
+    make = np.save if name == "x.npy" else lambda p, x: np.savetxt(p, x, delimiter=",")
+    make(path, np.random.default_rng(0).normal(size=(N, 2)))
+    original = own_data.prepare_arrays
+
+    def change(*arguments):
+        make(tmp_path / f"new-{name}", np.ones((N, 3)))
+        (tmp_path / f"new-{name}").replace(path)  # as careful programs save
+        return original(*arguments)
+
+    monkeypatch.setattr(own_data, "prepare_arrays", change)
+    assert f"{name} changed while it was read: run the command again" in refusal(path)
+    assert files_in(cache) == []
+
+
+def test_39_samples_are_too_few_and_40_are_not(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(39, 2)))
+    assert "has 39 samples: at least 40 are needed" in refusal(tmp_path / "x.npy")
+    np.save(tmp_path / "y.npy", np.random.default_rng(0).normal(size=(40, 2)))
+    assert len(open_source(str(tmp_path / "y.npy"))) == 30
 
 
 # --- data from Python -------------------------------------------------------------------------------------------------

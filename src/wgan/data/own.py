@@ -110,7 +110,8 @@ def prepare_arrays_once(path: Path, options: Options, where: str) -> Prepared:
             return found
         done = prepare_arrays(read(path, options, where), options, folder, where)
         if [(shown(p.name), *stamp(p)) for p in files] != before:
-            (done.folder / "about.json").unlink()
+            for name in ("about.json", "rows.npz", "x.bin"):  # this first: without it nothing counts as prepared
+                (done.folder / name).unlink()
             raise WganError(f"{where} changed while it was read: run the command again")
         return done
 
