@@ -13,7 +13,7 @@ from own import NAMES, N, files_in, refusal, rows, table
 from problems import everything
 
 import wgan
-from wgan.data import Options, open_source
+from wgan.data import Options, arrays, open_source
 from wgan.data import own as own_data
 from wgan.data.given import spec_of
 from wgan.errors import WganError
@@ -214,6 +214,16 @@ def test_an_array_or_a_table_that_changes_while_it_is_read_is_refused(tmp_path, 
     monkeypatch.setattr(own_data, "prepare_arrays", change)
     assert f"{name} changed while it was read: run the command again" in refusal(path)
     assert files_in(cache) == []
+
+
+def test_a_small_array_does_not_depend_on_its_file_once_it_is_read(tmp_path, monkeypatch):
+    x = np.random.default_rng(0).normal(size=(2000, 50))
+    np.save(tmp_path / "x.npy", x)
+    found = arrays.load_npy(tmp_path / "x.npy")
+    monkeypatch.setattr(arrays, "MAPPED", 10_000)
+    assert isinstance(arrays.load_npy(tmp_path / "x.npy"), np.memmap) and not isinstance(found, np.memmap)
+    (tmp_path / "x.npy").write_bytes(b"")  # of a mapped file these pages would be gone, and reading them fatal
+    assert np.array_equal(found, x)
 
 
 def test_39_samples_are_too_few_and_40_are_not(tmp_path):

@@ -19,6 +19,7 @@ from wgan.data.members import shown
 from wgan.errors import WganError
 
 ROOM = 1 << 30  # bytes that any packed file may unpack to
+MAPPED = 1 << 28  # bytes: a smaller array is read whole, for a mapped file that is cut short meanwhile ends the process
 SAMPLE_NAMES = ("images", "samples", "image", "x", "X", "data", "arr_0")
 LABEL_NAMES = ("labels", "label", "y", "Y", "target", "targets")
 TRAIN_NAMES, TEST_NAMES = ("x_train", "X_train", "train_images"), ("x_test", "X_test", "test_images")
@@ -74,9 +75,9 @@ SPEAKING = (
 
 
 def load_npy(path: Path) -> NDArray[Any]:
-    """Return a .npy file mapped into memory; WganError for a damaged or pickled one."""
+    """Return the array of a .npy file, mapped into memory where it is large; WganError for a damaged or pickled one."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.load(path, mmap_mode="r" if path.stat().st_size > MAPPED else None, allow_pickle=False)
     except SPEAKING as error:
         raise WganError(f"{shown(path)} cannot be read as an array: {plain(error)}") from None
     except Exception:  # NumPy lets Python's own parser read a header, which has many ways to fail
