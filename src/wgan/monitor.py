@@ -33,7 +33,7 @@ from wgan.updates import Players, judge, pack
 SAMPLES = 2000  # of each side, at most
 
 ALARMS = {
-    "negative": "critic lost: the W estimate on held-out images is below 0",
+    "negative": "critic lost: the W estimate on held-out samples is below 0",
     "slope": "slope: the critic's is far from 1 (below 0.5 or above 2), its scores are not in units of distance",
     "bound": "clipping: over 90 % of the clipped weights sit on the bound, the critic is little more than a sign pattern",
     "overfit": "overfitting: the critic tells training from held-out samples (their gap is above 3 standard errors)",
