@@ -175,7 +175,11 @@ RECIPES: dict[str, Recipe] = {
         {**TOY, "data": "grid:gulrajani"},
     ),
     "gulrajani-swissroll": Recipe(
-        "Gulrajani 2017", "a swiss roll", "≤ 25", "not measured", {**TOY, "data": "swissroll:gulrajani"}
+        "Gulrajani 2017",
+        "a swiss roll",
+        "≤ 12",
+        "exact W1 0.15 (real 0.07), at 3,000 steps",
+        {**TOY, "data": "swissroll:gulrajani"},
     ),
 }
 
