@@ -53,8 +53,8 @@ TRAIN_MISTAKES = [
     ("mnist --data ring", "conv"),
     ("mnist --data mnist:5 --class-critic 1", "class_critic 1 would do nothing: mnist:5 has no labels; leave that out"),
     (
-        "--data ring --conditioning concat --class-on fake",
-        "conditioning concat and class_on fake would do nothing: ring",
+        "--data ring --conditioning concat --class-critic 1",
+        "conditioning concat and class_critic 1 would do nothing: ring",
     ),
     ("--dry-run=3", "ignored explicit argument"),
     ("--run FILE", "is a file"),

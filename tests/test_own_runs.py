@@ -161,7 +161,6 @@ OF_LABELS = [
     {"critic_conditioning": "projection"},
     {"class_critic": 1.0},
     {"class_generator": "0.2"},
-    {"class_on": "real"},
 ]
 
 
@@ -179,8 +178,12 @@ def test_an_option_that_acts_on_labels_is_refused_where_there_are_none(photos, t
         wgan.train(data=np.zeros((40, 8, 8), np.uint8), run=run, **words)
     assert not run.exists()
     wgan.train(data=photos, run=run, **words)  # its sub-folders are labels
-    if name != "class_on":
-        wgan.train(data=photos, labels="none", run=tmp_path / "plain", **{**words, name: OFF.get(name, 0)})
+    off = {
+        **words,
+        name: OFF.get(name, 0),
+        "class_on": "real",
+    }  # class_on: of a classifier that there is not
+    wgan.train(data=photos, labels="none", run=tmp_path / "plain", **off)
 
 
 def test_a_run_that_was_begun_with_an_option_of_labels_goes_on(photos, tmp_path, cheap):

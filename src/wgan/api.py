@@ -11,7 +11,7 @@ from wgan.errors import WganError
 from wgan.recipes import configure
 from wgan.run import Run
 
-OF_LABELS = ("conditioning", "critic_conditioning", "class_critic", "class_generator", "class_on")  # they act on labels
+OF_LABELS = ("conditioning", "critic_conditioning", "class_critic", "class_generator")  # they act on labels
 
 
 def train(recipe: str | None = None, *, data: Any = None, run: str | Path | None = None, **overrides: Any) -> Run:
