@@ -178,11 +178,7 @@ def test_an_option_that_acts_on_labels_is_refused_where_there_are_none(photos, t
         wgan.train(data=np.zeros((40, 8, 8), np.uint8), run=run, **words)
     assert not run.exists()
     wgan.train(data=photos, run=run, **words)  # its sub-folders are labels
-    off = {
-        **words,
-        name: OFF.get(name, 0),
-        "class_on": "real",
-    }  # class_on: of a classifier that there is not
+    off = {**words, name: OFF.get(name, 0), "class_on": "real"}  # the last: of a classifier that is not there
     wgan.train(data=photos, labels="none", run=tmp_path / "plain", **off)
 
 
