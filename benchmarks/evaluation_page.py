@@ -89,16 +89,12 @@ def trained() -> str:
         (digits if result["data"].partition(":")[0] == "mnist" else others).append(path.stem)
         if path.stem in digits and steps < length:
             shorter.append(f"`{path.stem}` at {steps:,} of {length:,} steps")
-    lacking = {name: r.minutes for name, r in RECIPES.items() if name not in (*digits, *others, "images", "vectors")}
-    said = [
-        f"`{name}`"
-        + (f" ({int(m) // 60} hours of training at its published length)" if m.isdigit() and int(m) > 100 else "")
-        for name, m in lacking.items()
-    ]
+    said = [f"`{name}`" for name in RECIPES if name not in (*digits, *others, "images", "vectors")]
     return (
         f"Each of the {len(digits)} recipes in the table ran to its whole length"
         + (f", but {', '.join(shorter)}" if shorter else "")
-        + f". **Not in it, because no trained run has been measured:** {', '.join(said)}. Other data, with figures of "
+        + (f". **Not in it, because no trained run has been measured:** {', '.join(said)}" if said else "")
+        + ". Other data, with figures of "
         f"their own on their pages: {', '.join(f'`{name}`' for name in others)}; `images` and `vectors` train on the user's data."
     )
 

@@ -121,7 +121,7 @@ RECIPES: dict[str, Recipe] = {
         "Wasserstein GAN in Keras (2017)",
         "digits by class, auxiliary classifier, clipping",
         "500",
-        "not measured",
+        "black from step 25 on: its page says why",
         S2,
     ),
     "deep-conv-clip": Recipe(
