@@ -6,32 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from problems import images, images_config, points, points_config, train_on
+import systems
+from problems import train_on
 
 from wgan import loop
 from wgan.log import read_log
 
 N_CRITIC = 5
 LONG = {"n_critic": N_CRITIC, "steps": 4, "sample_every": 2, "evaluate_every": 2, "checkpoint_every": 2}
+POINTS, CONV = "mlp, Keras's RMSProp in two halves, shared batches", "conv, batch norm, average, momentum"
 SYSTEMS = {
-    "mlp, clipping, halves, shared batches, last latents": (
-        points_config(
-            objective="wgan-clip",
-            optimizer="rmsprop-keras",
-            critic_update="separate",
-            real_batches="shared",
-            generator_latents="last",
-            **LONG,
-        ),
-        points(),
-    ),
-    "conv, dropout, auxiliary classes": (
-        images_config(dropout=0.4, class_critic=1.0, class_generator=1.0, conditioning="product", **LONG),
-        images(),
-    ),
-    "conv, batch norm, average": (images_config(ema=0.9, beta1=0.5, conditioning="norm", **LONG), images()),
+    name: (config.replace(**LONG), source)
+    for name, (config, source) in systems.SYSTEMS.items()
+    if name in (POINTS, CONV, "conv, dropout, auxiliary classes")
 }
-POINTS, CONV = "mlp, clipping, halves, shared batches, last latents", "conv, batch norm, average"
 
 
 def train(monkeypatch: pytest.MonkeyPatch, name: str, folder: Path, **changes: Any) -> loop.Outcome:

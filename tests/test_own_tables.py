@@ -78,11 +78,11 @@ def test_samples_of_a_table_have_its_columns_types_and_order(tmp_path, command, 
     words = ("--steps", 2, "--batch", 8, "--threads", 1, "--n-critic", 1, "--generator-layers", 8, "--critic-layers", 8)
     said = command("train", "--data", path, "--labels", "colour", "--run", run, *words)
     assert said.code == 0 and f"next: wgan sample {run} -n 100 --out rows.csv" in said.out
-    for name in ("s.csv", "s.npz", "s.npy", "s.tsv"):
+    for name in ("s.csv", "s.npz", "s.npy", "s.TSV"):
         assert command("sample", run, "-n", 6, "--out", tmp_path / name).code == 0
     lines = list(csv.reader((tmp_path / "s.csv").open()))
     assert lines[0] == [NAMES[4], *NAMES[:4]] and len(lines) == 7
-    assert list(csv.reader((tmp_path / "s.tsv").open(), delimiter="\t")) == lines
+    assert list(csv.reader((tmp_path / "s.TSV").open(), delimiter="\t")) == lines
     assert [line[0] for line in lines[1:]] == ["blue", "red"] * 3
     assert all(
         line[4] == "7" and int(line[1]) is not None and len(line[2].partition(".")[2]) == 2 for line in lines[1:]

@@ -81,7 +81,7 @@ def write_csv(samples: Samples, out: Path, model: Model) -> None:
         dict(zip(model.units.names, model.units.decimals, strict=True)) if model.units and model.units.names else {}
     )
     cells = [as_text(values, digits.get(name, -1)) for name, values in columns.items()]
-    writer = csv.writer(text, lineterminator="\n", delimiter="\t" if out.suffix == ".tsv" else ",")
+    writer = csv.writer(text, lineterminator="\n", delimiter="\t" if out.suffix.lower() == ".tsv" else ",")
     writer.writerow(columns)
     writer.writerows(zip(*cells, strict=True))
     write_atomically(out, text.getvalue().encode())
