@@ -43,9 +43,14 @@ import tensorboard.summary.writer.record_writer
 import torch
 import torch._dynamo
 
-from wgan import checkpoint, cli, commands, log, loop, monitor, pictures, plots
-from wgan.monitor import Monitor
-from wgan.run import versions
+from wgan.cli import commands
+from wgan.cli import main as cli
+from wgan.runs import checkpoint, log
+from wgan.runs.folder import versions
+from wgan.training import loop, monitor
+from wgan.training.monitor import Monitor
+from wgan.visual import images as pictures
+from wgan.visual import plots
 
 _LOADED = (commands, pictures, plots, torch._dynamo, tensorboard, matplotlib, scipy)  # every start would import them
 CADENCE = "--steps 24 --batch 8 --threads 1 --log-every 1 --checkpoint-every 5 --sample-every 6 --evaluate-every 8"

@@ -31,9 +31,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wgan.data import open_source
-from wgan.evaluation import evaluate
-from wgan.figures import MEASURES
-from wgan.measured import Measured, flat
+from wgan.evaluation.context import Measured, flat
+from wgan.evaluation.evaluate import evaluate
+from wgan.evaluation.metrics_table import MEASURES
+from wgan.evaluation.samples import Subject, open_reals
 from wgan.metrics.classifier import classification_accuracy
 from wgan.metrics.coverage import prdc
 from wgan.metrics.distances import exact_w1, fid, kid, relative_fid, sliced_w1
@@ -41,7 +42,6 @@ from wgan.metrics.features import features
 from wgan.metrics.inception import Inception, inception_features
 from wgan.metrics.memorisation import memorisation
 from wgan.metrics.random_features import random_features
-from wgan.subjects import Subject, open_reals
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -25,8 +25,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from wgan.checkpoint import write_atomically
-from wgan.run import versions
+from wgan.runs.checkpoint import write_atomically
+from wgan.runs.folder import versions
 
 SYSTEMS = {
     "toy, penalty": "gulrajani-ring --generator-layers 16 --critic-layers 16 --batch 16 --n-critic 2",

@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/funnels.py [--pairs 100] [--steps 500]
 Writes benchmarks/results/funnels.json after every pair, and goes on from there when it is started again.
-The construction is that of tests/test_certified.py, whose slow test asks the same of it.
+The construction is that of tests/metrics/test_certified.py, whose slow test asks the same of it.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from wgan import checkpoint
-from wgan.run import open_run, versions
+from wgan.runs import checkpoint
+from wgan.runs.folder import open_run, versions
 
 RUNS = {
     "default recipe": "mnist --threads 1 --log-every 1 --evaluate-every 4 --sample-every 3 --checkpoint-every 5",

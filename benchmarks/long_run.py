@@ -24,9 +24,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from wgan import checkpoint, cli
-from wgan.log import Log
-from wgan.run import versions
+from wgan.cli import main as cli
+from wgan.runs import checkpoint
+from wgan.runs.folder import versions
+from wgan.runs.log import Log
 
 WORDS = shlex.split(
     "train gulrajani-ring --generator-layers 4 --critic-layers 4 --batch 8 --n-critic 1 --threads 1 --log-every 100"

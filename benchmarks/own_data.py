@@ -33,7 +33,7 @@ import torch
 from PIL import Image, ImageOps
 
 from wgan.data import Options, open_source
-from wgan.data.pictures import cores
+from wgan.data.own.image_folder import cores
 
 RESULTS = Path(__file__).parent / "results"
 UNIQUE = 500

@@ -19,9 +19,9 @@ from typing import Any
 
 import torch
 
-from wgan.cells import Cell
-from wgan.loop import train
-from wgan.run import SELECTION, open_run
+from wgan.compare.plan import Cell
+from wgan.runs.folder import SELECTION, open_run
+from wgan.training.loop import train
 
 STEPS = 500
 # practice -> variant -> objective, steps and what differs from the comparison's own settings

@@ -22,13 +22,13 @@ from speed import processor
 from torch.profiler import ProfilerActivity, profile
 
 from wgan.data import data_options, open_source
+from wgan.distributed.signals import Stop
 from wgan.engine import thread_count
-from wgan.loop import numbers, take_step
 from wgan.recipes import configure
-from wgan.run import versions
-from wgan.state import engine_for
-from wgan.stop import Stop
-from wgan.updates import make_players
+from wgan.runs.folder import versions
+from wgan.training.loop import numbers, take_step
+from wgan.training.state import engine_for
+from wgan.training.updates import make_players
 
 RESULT = Path(__file__).resolve().parent / "results" / "profiles.json"
 # recipe: steps under the profiler; twice as many are timed without it

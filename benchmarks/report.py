@@ -27,9 +27,9 @@ import torch
 
 from wgan.config import Config
 from wgan.data import open_source
-from wgan.pictures import animation, sample_files, save_png, sheet
 from wgan.recipes import configure
-from wgan.report import write_report
+from wgan.report.page import write_report
+from wgan.visual.images import animation, sample_files, save_png, sheet
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -70,7 +70,7 @@ def write_run(folder: Path, config: Config) -> None:
 
 def opened(page: Path) -> float:
     """Return the seconds until a new browser shows the page."""
-    from browser import Browser
+    from helpers.browser import Browser
 
     with Browser() as browser:
         seconds = browser.open(page)
@@ -80,7 +80,7 @@ def opened(page: Path) -> float:
 
 def chromium() -> str:
     """Return the browser's version."""
-    from browser import PROGRAM
+    from helpers.browser import PROGRAM
 
     return subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout.strip()
 

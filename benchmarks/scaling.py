@@ -34,17 +34,18 @@ from speed import processor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from wgan import checkpoint, joining
 from wgan.config import Config
 from wgan.data import open_source
+from wgan.distributed import rendezvous
+from wgan.distributed.group import Group, Traffic
+from wgan.distributed.signals import Stop
 from wgan.engine import make_engine, thread_count
-from wgan.loop import take_step
 from wgan.models import parameter_count
-from wgan.processes import Group, Traffic
 from wgan.recipes import configure
-from wgan.run import versions
-from wgan.stop import Stop
-from wgan.updates import make_players
+from wgan.runs import checkpoint
+from wgan.runs.folder import versions
+from wgan.training.loop import take_step
+from wgan.training.updates import make_players
 
 RECIPES = ("mnist", "small-mlp-gp")
 BATCHES = (16, 64, 128)  # of one process, for the line seconds = fixed + batch * each
@@ -83,7 +84,7 @@ def steps_of(config: Config, group: Group, count: int, warm: int) -> dict[str, A
 def worker(found: argparse.Namespace) -> None:
     """Run as one process of a group and let rank 0 print what it measured."""
     config = configure(found.worker, {"batch": found.batch, "generator_batch": 0})
-    with joining.formed(60.0) as group:
+    with rendezvous.formed(60.0) as group:
         result = steps_of(config, group, found.count, found.warm)
         if group.leads:
             print(json.dumps(result))

@@ -220,7 +220,7 @@ def row(found: argparse.Namespace) -> None:
     """Measure one recipe in this process and print its Row."""
     from dataclasses import asdict
 
-    from wgan.benchmark import benchmark
+    from wgan.cli.benchmark import benchmark
 
     made = benchmark(found.row, found.steps, json.loads(found.options))
     print(json.dumps({**asdict(made), "fraction": made.fraction}))
@@ -259,8 +259,8 @@ def main() -> int:
 
 def keep(out: Path, name: str, result: dict[str, Any]) -> None:
     """Write one part's results, with what they were measured on, beside the others'."""
-    from wgan.checkpoint import write_atomically
-    from wgan.run import versions
+    from wgan.runs.checkpoint import write_atomically
+    from wgan.runs.folder import versions
 
     report = json.loads(out.read_text()) if out.exists() else {}
     words = [Path(w).name if w.endswith("python") else w for w in sys.argv[1:]]

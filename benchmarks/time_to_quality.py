@@ -23,15 +23,15 @@ from typing import Any
 from speed import processor
 
 from wgan.data import data_options, open_source
+from wgan.distributed.signals import Stop
 from wgan.engine import thread_count
-from wgan.loop import numbers, take_step
 from wgan.metrics.features import features
-from wgan.monitor import Monitor
 from wgan.recipes import configure
-from wgan.run import SELECTION, versions
-from wgan.state import engine_for
-from wgan.stop import Stop
-from wgan.updates import make_players
+from wgan.runs.folder import SELECTION, versions
+from wgan.training.loop import numbers, take_step
+from wgan.training.monitor import Monitor
+from wgan.training.state import engine_for
+from wgan.training.updates import make_players
 
 RESULT = Path(__file__).resolve().parent / "results" / "time_to_quality.json"
 LEVELS = (0.1, 0.05)  # of the relative Fréchet distance; two sets of 2,000 real digits have about 0.005

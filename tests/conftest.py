@@ -20,19 +20,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
-from children import finished_bytes, make_cheap
-from folders import LAST, WORDS
+from helpers.child_processes import finished_bytes, make_cheap
+from helpers.fuzzing import Bench, Quiet
+from helpers.report_runs import digits, figure, write_metrics, write_run
+from helpers.run_folders import LAST, WORDS
 from PIL import Image
-from reports import digits, figure, write_metrics, write_run
-from trials import Bench, Quiet
 
-from wgan import checkpoint, cli, desk, loop
+from wgan.cli import main as cli
 from wgan.data import open_source
-from wgan.generate import load
 from wgan.metrics.certified import fit_critic
 from wgan.metrics.classifier import fit_classifier
-from wgan.pictures import sheet
 from wgan.recipes import configure
+from wgan.runs import checkpoint
+from wgan.sampling.model import load
+from wgan.training import loop, recorder
+from wgan.visual.images import sheet
 
 TINY = ("--steps", "2", "--batch", "8", "--threads", "1")
 CONDITIONAL = shlex.split("mnist --generator mlp --generator-layers 16 --critic mlp --critic-layers 16 --latent 8")
@@ -88,7 +90,7 @@ def command(capsys):
 def cheap(monkeypatch):
     """Train without the evaluation and without redrawing the curves: for tests that are not about them."""
     make_cheap(monkeypatch.setattr)
-    monkeypatch.setattr("wgan.loop.finish_pictures", lambda *_, **__: None)
+    monkeypatch.setattr("wgan.training.loop.finish_pictures", lambda *_, **__: None)
 
 
 @pytest.fixture
@@ -170,9 +172,9 @@ def train_images():
 def hasty(monkeypatch):
     """Classifiers of cas and gan-test, and evaluation critics, that learn for a moment only."""
     short = functools.partial(fit_classifier, updates=50)
-    monkeypatch.setattr("wgan.measured.fit_critic", functools.partial(fit_critic, steps=20))
-    monkeypatch.setattr("wgan.class_figures.fit_classifier", short)
-    monkeypatch.setattr("wgan.measured.fit_classifier", short)
+    monkeypatch.setattr("wgan.evaluation.context.fit_critic", functools.partial(fit_critic, steps=20))
+    monkeypatch.setattr("wgan.evaluation.class_metrics.fit_classifier", short)
+    monkeypatch.setattr("wgan.evaluation.context.fit_classifier", short)
 
 
 @pytest.fixture(scope="module")
@@ -191,8 +193,8 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         make_cheap(patch.setattr)
         patch.setattr(loop, "finish_pictures", lambda *_, **__: None)
-        patch.setattr(desk, "draw_sheet", lambda *_: None)
-        patch.setattr("wgan.log.Events", lambda *_, **__: Quiet())
+        patch.setattr(recorder, "draw_sheet", lambda *_: None)
+        patch.setattr("wgan.runs.log.Events", lambda *_, **__: Quiet())
         options = dict(generator_layers="4", critic_layers="4", batch=4, n_critic=1, threads=1)
         loop.train(configure("gulrajani-ring", {**options, "steps": 2, "checkpoint_every": 1}), folder, tty=False)
         yield folder

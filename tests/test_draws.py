@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 import torch
-from problems import EXACT, SINGLE, distinct, draws, images, images_config
+from helpers.problems import EXACT, SINGLE, distinct, draws, images, images_config
 from torch import Tensor
 
-from wgan import loop
+from wgan.distributed.shard import Place
 from wgan.engine import Draws
-from wgan.optim import build_optimizers
-from wgan.place import Place
-from wgan.updates import Players, critic_update, make_players
+from wgan.training import loop
+from wgan.training.optim import build_optimizers
+from wgan.training.updates import Players, critic_update, make_players
 
 
 def test_dropout_is_a_function_of_seed_and_step_alone() -> None:

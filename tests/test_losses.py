@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import pytest
 import torch
-from problems import (
+from helpers.problems import (
     LinearCritic,
     by_hand,
     draws,
@@ -24,15 +24,16 @@ from problems import (
 from torch import Tensor, nn
 
 import wgan
-from wgan import config as config_file
-from wgan import loop, losses
+from wgan import losses
 from wgan.config import FIELDS
+from wgan.config import config as config_file
 from wgan.errors import WganError
 from wgan.losses import OBJECTIVES, POINTS, Objective, class_loss, clip_weights, clippable
 from wgan.models import MODELS, build
-from wgan.optim import OPTIMIZERS
-from wgan.schedule import CRITIC_SCHEDULES
-from wgan.updates import critic_loss, critic_update
+from wgan.training import loop
+from wgan.training.optim import OPTIMIZERS
+from wgan.training.schedule import CRITIC_SCHEDULES
+from wgan.training.updates import critic_loss, critic_update
 
 PENALISED = [name for name, rules in OBJECTIVES.items() if rules.penalty]
 REAL = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from problems import (
+from helpers.problems import (
     LinearCritic,
     QuadraticCritic,
     by_hand,
@@ -21,7 +21,7 @@ from problems import (
 from torch import Tensor
 
 from wgan.losses import OBJECTIVES, POINTS, gradient_norms, safe_norms
-from wgan.updates import critic_loss, critic_update, penalty_term
+from wgan.training.updates import critic_loss, critic_update, penalty_term
 
 PENALISED = [name for name, rules in OBJECTIVES.items() if rules.penalty]
 

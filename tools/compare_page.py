@@ -21,9 +21,9 @@ from jinja2 import Environment, StrictUndefined
 from PIL import Image
 from recipe_page import processor
 
-from wgan.charts import short
-from wgan.showing import long_cells
-from wgan.tally import mean_spread, spearman
+from wgan.compare.page import long_cells
+from wgan.compare.summary import mean_spread, spearman
+from wgan.report.charts import short
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results"

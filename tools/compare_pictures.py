@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from wgan.charts import short
-from wgan.showing import long_cells, mean_curve
-from wgan.tally import decades, estimate_name, final
+from wgan.compare.page import long_cells, mean_curve
+from wgan.compare.summary import decades, estimate_name, final
+from wgan.report.charts import short
 
 PICTURES = Path(__file__).parent.parent / "docs/pictures"
 COLOURS = {

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from wgan.recipes import RECIPES, configure
-from wgan.run import Run, open_run
+from wgan.runs.folder import Run, open_run
 
 ROOT = Path(__file__).parent.parent
 # the one figure of a recipe in the table of all: the first that its data have
@@ -114,7 +114,7 @@ def index() -> str:
     lines = [
         "# Recipes",
         "",
-        "A recipe is only its differences from the defaults (`src/wgan/recipes.py`). Each page has the command, the",
+        "A recipe is only its differences from the defaults (`src/wgan/recipes/recipes.py`). Each page has the command, the",
         "networks, every difference from the source, and the results measured here. `relative-fid`: 0 = equal to real",
         "data, 1 = about one constant image, see [figures](../evaluation.md). Written by `tools/recipe_page.py`.",
         "",

@@ -11,11 +11,11 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Config": "wgan.config",
     "RECIPES": "wgan.recipes",
-    "Run": "wgan.run",
+    "Run": "wgan.runs.folder",
     "WganError": "wgan.errors",
-    "evaluate": "wgan.evaluation",
-    "load": "wgan.generate",
-    "open_run": "wgan.run",
+    "evaluate": "wgan.evaluation.evaluate",
+    "load": "wgan.sampling.model",
+    "open_run": "wgan.runs.folder",
     "open_source": "wgan.data",
     "train": "wgan.api",
 }

@@ -29,8 +29,8 @@ def entry() -> int:
     sys.unraisablehook = in_destructor
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # that it lists the machine's fonts is no news to the user
     try:
-        from wgan import launch
-        from wgan.cli import main
+        from wgan.cli.main import main
+        from wgan.distributed import launch
 
         code = 0 if launch.is_over() else launch.settled(main())
         return launch.leave(code) if launch.in_group() else code

@@ -9,7 +9,7 @@ from typing import Any
 from wgan.config import Config
 from wgan.errors import WganError
 from wgan.recipes import configure
-from wgan.run import Run
+from wgan.runs.folder import Run
 
 OF_LABELS = ("conditioning", "critic_conditioning", "class_critic", "class_generator")  # they act on labels
 
@@ -23,8 +23,8 @@ def train(recipe: str | None = None, *, data: Any = None, run: str | Path | None
     recipe or option, a value out of range, or a folder that holds something else. Ctrl-C saves, then raises
     KeyboardInterrupt as usual, so that a script that trains several runs stops too; SIGTERM likewise SystemExit.
     """
-    from wgan.joining import formed
-    from wgan.loop import train as loop
+    from wgan.distributed.rendezvous import formed
+    from wgan.training.loop import train as loop
 
     if data is not None:
         overrides["data"] = str(data) if isinstance(data, (str, Path)) else given(data)
@@ -37,8 +37,8 @@ def train(recipe: str | None = None, *, data: Any = None, run: str | Path | None
 
 
 def given(data: Any) -> str:
-    """Return the data spec that stands for an array, tensor, Dataset or iterable; see wgan.data.given."""
-    from wgan.data.given import spec_of
+    """Return the data spec that stands for an array, tensor, Dataset or iterable; see wgan.data.own.in_memory."""
+    from wgan.data.own.in_memory import spec_of
 
     return spec_of(data)
 
@@ -51,7 +51,7 @@ def plan(recipe: str | None, overrides: Mapping[str, Any], run: str | Path | Non
     """
     changes = dict(overrides)
     if "data" in changes:
-        from wgan.data.own import absolute
+        from wgan.data.own.open import absolute
 
         changes["data"] = absolute(str(changes["data"]))
     config = configure(fitting(changes) if recipe is None else recipe, changes)
@@ -66,7 +66,7 @@ def require_labels(config: Config, changes: Mapping[str, Any], folder: Path) -> 
     if not asked or (folder / "config.json").exists():  # a run that began so goes on so
         return
     from wgan.data import data_options, is_own, open_source
-    from wgan.data.own import called
+    from wgan.data.own.open import called
 
     source = open_source(config.data, config.split, options=data_options(config))
     if not source.classes:

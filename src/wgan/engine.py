@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wgan.distributed.group import Group
+from wgan.distributed.shard import Place
 from wgan.errors import WganError
-from wgan.place import Place
-from wgan.processes import Group
 
 
 @dataclass(frozen=True)

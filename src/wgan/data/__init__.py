@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from wgan.data.digits import open_mnist, open_stacked
-from wgan.data.fashion import open_fashion
-from wgan.data.own import is_own, open_own
+from wgan.data.bundled.fashion import open_fashion
+from wgan.data.bundled.mnist import open_mnist, open_stacked
+from wgan.data.bundled.toys import open_grid, open_ring, open_roll
+from wgan.data.own.open import is_own, open_own
 from wgan.data.source import SPLITS, Options, Source
-from wgan.data.toys import open_grid, open_ring, open_roll
 from wgan.errors import WganError, unknown
 
 __all__ = ["SOURCES", "SPLITS", "Options", "Source", "data_options", "is_own", "open_source"]

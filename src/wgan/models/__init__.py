@@ -7,11 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wgan.config import Config
+from wgan.config.rules import CONVOLUTIONAL
 from wgan.errors import WganError, unknown
 from wgan.models import auto, conv, mlp, resnet
+from wgan.models.fast.input_gradient import input_gradient
 from wgan.models.layers import Chain, Style, initialise, spectral
-from wgan.models.slopes import input_gradient
-from wgan.rules import CONVOLUTIONAL
 
 MODELS = {
     "conv": (conv.generator_body, conv.critic_trunk),

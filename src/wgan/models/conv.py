@@ -20,7 +20,7 @@ from wgan.models.layers import (
     make_dropout,
 )
 from wgan.models.mlp import stack
-from wgan.models.spec import Layer, conv_critic, conv_generator
+from wgan.models.notation import Layer, conv_critic, conv_generator
 
 
 def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Style) -> Chain:

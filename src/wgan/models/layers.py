@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wgan.errors import WganError
-from wgan.models.convolutions import Plan, convolve, transposed
-from wgan.models.products import can_multiply, linear
+from wgan.models.fast.convolution import Plan, convolve, transposed
+from wgan.models.fast.linear import can_multiply, linear
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from wgan.models.layers import Chain, Style, finish, make_dense, make_dropout
-from wgan.models.spec import Layer, mlp
+from wgan.models.notation import Layer, mlp
 
 
 def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Style) -> Chain:

@@ -11,7 +11,7 @@ from wgan.errors import WganError
 from wgan.models.conv import first_map, image_shape
 from wgan.models.layers import Chain, FeatureMap, Labelled, Repeat, SameConv, Style, finish
 from wgan.models.mlp import stack
-from wgan.models.spec import Layer, conv_critic, conv_generator
+from wgan.models.notation import Layer, conv_critic, conv_generator
 
 
 class Block(Labelled):

@@ -1,0 +1,179 @@
+"""`wgan benchmark`: what recipes cost on this machine, and how near that is to what the machine can do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from wgan.data import data_options, open_source
+from wgan.distributed.signals import Stop
+from wgan.engine import Engine, thread_count
+from wgan.errors import WganError
+from wgan.recipes import configure
+from wgan.runs.checkpoint import write_atomically
+from wgan.runs.folder import versions
+from wgan.training.estimate import peak_memory
+from wgan.training.loop import numbers, take_step
+from wgan.training.state import engine_for
+from wgan.training.updates import make_players
+
+DEFAULT = ("mnist", "conv-clip-five", "mlp-clip", "deep-conv-clip", "small-mlp-clip", "small-mlp-gp")
+SIDES = (512, 1024, 2048)  # of the square matrices whose product stands for the machine's peak
+LOG_EVERY = 10  # as a run logs by default
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one recipe cost: the median step with its data, both players' updates, average, checks and log figures."""
+
+    recipe: str
+    precision: str
+    threads: int
+    steps: int  # timed ones
+    seconds: float  # of the median step
+    flops: int  # of the products of one step, counted where they are computed, derivatives and penalty included
+    peak: float  # flops/s of square matrix products in this precision, the best found
+
+    @property
+    def fraction(self) -> float:
+        """The share of the peak that the whole loop reaches, in [0, 1]."""
+        return self.flops / self.seconds / self.peak
+
+
+def benchmark(
+    name: str, steps: int = 20, overrides: Mapping[str, Any] | None = None, peaks: Peaks | None = None
+) -> Row:
+    """Train recipe `name` for a few steps in memory and return what a step costs; nothing is written.
+
+    A schedule that varies over the run (`warm-100`) is measured at its usual n_critic.
+    """
+    config = configure(name, {"critic_schedule": "constant", **(overrides or {})})
+    source = open_source(config.data, config.split, options=data_options(config))
+    engine = engine_for(config, source)
+    with thread_count(engine.threads):
+        players = make_players(config, engine, source)
+        stop = Stop()
+
+        def step(i: int) -> None:
+            numbers(take_step(players, source, i, stop, i % LOG_EVERY == 0))
+
+        for i in range(max(2, steps // 10)):
+            step(i)
+        with Flops() as counter:
+            step(steps)
+        seconds = []
+        for i in range(steps):
+            begun = time.perf_counter()
+            step(steps + 1 + i)
+            seconds.append(time.perf_counter() - begun)
+        peak = (peaks or Peaks()).of(engine)
+    return Row(name, engine.precision, engine.threads, steps, statistics.median(seconds), counter.total, peak)
+
+
+class Flops(TorchDispatchMode):
+    """Counts the flops of every product by the formulas of torch.utils.flop_counter, and of oneDNN's linear map.
+
+    FlopCounterMode itself keeps books of modules, which a gradient within a step (the penalty) upsets.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        name = func._overloadpacket
+        if name in flop_registry:
+            self.total += flop_registry[name](*args, **(kwargs or {}), out_val=out)
+        elif str(name) == "mkldnn._linear_pointwise":
+            self.total += 2 * args[0].numel() * args[1].shape[0]  # x [B, n], weight [m, n]
+        return out
+
+
+class Peaks:
+    """The best rate of a square matrix product, flops/s, measured once for each precision and number of threads."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str, int], float] = {}
+
+    def of(self, engine: Engine) -> float:
+        """Return the peak in the engine's precision; its threads are set already."""
+        key = (engine.device.type, engine.precision, engine.threads)
+        if key not in self.known:
+            dtype = torch.bfloat16 if engine.precision == "bf16" else engine.dtype
+            self.known[key] = max(rate(engine.device, dtype, side) for side in SIDES)
+        return self.known[key]
+
+
+def rate(device: torch.device, dtype: torch.dtype, side: int) -> float:
+    """Return the best of ten products of [side, side] matrices, flops/s, by whichever library is faster."""
+    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    ways = [lambda: a @ b]
+    if dtype == torch.float32 and device.type == "cpu" and torch.backends.mkldnn.is_available():
+        ways.append(lambda: torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], ""))
+    return 2 * side**3 / min(quickest(way, device) for way in ways)
+
+
+def quickest(way: Any, device: torch.device) -> float:
+    """Return the shortest of ten runs after one that warms up, s."""
+    seconds = []
+    for _ in range(11):
+        begun = time.perf_counter()
+        product: Tensor = way()
+        if device.type != "cpu":
+            float(product[0, 0])  # waits for the device
+        seconds.append(time.perf_counter() - begun)
+    return min(seconds[1:])
+
+
+def command(found: argparse.Namespace) -> int:
+    """`wgan benchmark`: print the table, and write it as JSON when asked."""
+    if found.steps < 1:
+        raise WganError(f"--steps must be at least 1, not {found.steps}")
+    overrides: dict[str, Any] = {"threads": found.threads, "fast": int(found.fast), "precision": found.precision}
+    overrides |= {} if found.batch is None else {"batch": found.batch, "generator_batch": 0}
+    names = found.names or DEFAULT
+    for name in names:
+        configure(name, overrides)  # a mistake ends before anything is timed
+    out = Path(found.out) if found.out else None
+    if out and not out.parent.is_dir():
+        raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")
+    peaks, rows, console = Peaks(), [], Console()
+    with console.status("measuring") as status:
+        for name in names:
+            status.update(f"measuring {name}")
+            rows.append(benchmark(name, found.steps, overrides, peaks))
+    Console(width=max(console.width, 110)).print(table(rows))
+    console.print(f"peak memory of this process {peak_memory() / 2**20:,.0f} MiB", highlight=False)
+    if out:
+        report = {"versions": versions(), "rows": [{**asdict(r), "fraction": r.fraction} for r in rows]}
+        write_atomically(out, (json.dumps(report, indent=1) + "\n").encode())
+        print(f"figures in {out}")
+    return 0
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """Return the printed table."""
+    t = Table(
+        "recipe", "precision", "threads", "ms a step", "steps/s", "GFLOP a step", "GFLOP/s", "peak", "of it", box=None
+    )
+    for r in rows:
+        reached = r.flops / r.seconds
+        t.add_row(
+            r.recipe, r.precision, str(r.threads), f"{1e3 * r.seconds:.1f}", f"{1 / r.seconds:.1f}", f"{r.flops / 1e9:.3g}",
+            f"{reached / 1e9:.0f}", f"{r.peak / 1e9:.0f}", f"{r.fraction:.0%}",
+        )  # fmt: skip
+    return t

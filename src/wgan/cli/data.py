@@ -1,0 +1,204 @@
+"""`wgan data`: what would be trained on, before anything is: counts, classes, duplicates, unreadable files, advice."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wgan.api import fitting
+from wgan.cli.parser import reading
+from wgan.config import Config
+from wgan.data import Options, Source, data_options, is_own, open_source
+from wgan.data.own.cache import Prepared
+from wgan.data.own.image_folder import TooManyBad
+from wgan.data.own.open import absolute, prepared
+from wgan.engine import thread_count
+from wgan.errors import WganError
+from wgan.progress import clock_text
+from wgan.recipes import RECIPES, configure
+from wgan.training.estimate import measure
+from wgan.training.monitor import bytes_last
+from wgan.training.state import engine_for
+from wgan.training.updates import make_players
+from wgan.visual.images import save_png, sheet
+from wgan.visual.plots import scatter
+
+FEW, VERY_FEW = 5000, 500  # images
+LISTED, UNREADABLE = 10, 100  # of anything; of files that cannot be read
+ON_SHEET = 100
+
+
+def command(found: argparse.Namespace) -> int:
+    """`wgan data`: print what is found and write the contact sheet."""
+    given = reading(found)
+    spec = absolute(found.spec)
+    options = data_options(Config().replace(**given))
+    if found.out and not Path(found.out).parent.is_dir():
+        raise WganError(f"the folder {Path(found.out).parent} does not exist: create it or give another --out")
+    if found.out and Path(found.out).suffix.lower() != ".png":
+        raise WganError(f"--out {found.out}: the contact sheet is a .png")
+    try:
+        for line in describe(spec, options, found.strict):
+            print(line)
+    except TooManyBad as error:
+        print("\n".join(unreadable(error.bad)))
+        raise
+    source = open_source(spec, "train", options=options)
+    for line in advice(spec, source, given, found.measure):
+        print(line)
+    if found.out:
+        save_png(contact_sheet(source), Path(found.out))
+        print(f"{'contact sheet':14} {found.out}")
+    return 0
+
+
+def describe(spec: str, options: Options, strict: bool) -> Iterator[str]:
+    """Yield lines on the data as they are; WganError with `strict` when a file cannot be read."""
+    parts = {split: open_source(spec, split, options=options) for split in ("train", "test")}
+    train, test = parts["train"], parts["test"]
+    yield f"{'data':14} {spec}"
+    size = "x".join(map(str, train.shape))
+    kind = f"images, channels x height x width = {size}" if train.is_image else f"vectors of {size} numbers"
+    yield f"{'samples':14} {kind}; {len(train)} to train on, {len(test)} held out"
+    yield f"{'classes':14} {class_text(train, test)}"
+    if is_own(spec):
+        yield from describe_own(prepared(spec, options), strict)
+    for note in train.notes:
+        yield f"{'note':14} {note}"
+
+
+def class_text(train: Source, test: Source) -> str:
+    """Return how many samples each class has, both splits together."""
+    if train.labels is None or test.labels is None or not train.classes:
+        return "none: the samples are unlabelled"
+    counts = np.bincount(torch.cat([train.labels, test.labels]).numpy(), minlength=train.classes)
+    order = np.argsort(-counts, kind="stable")
+    shown = ", ".join(f"{train.class_names[i]}: {counts[i]}" for i in order[: 2 * LISTED])
+    rest = f" ... {train.class_names[order[-1]]}: {counts[order[-1]]}" if train.classes > 2 * LISTED else ""
+    return f"{train.classes} ({shown}{rest})"
+
+
+def describe_own(data: Prepared, strict: bool) -> Iterator[str]:
+    """Yield lines on files, their sizes, duplicates and what cannot be read."""
+    facts, bad = data.about["facts"], data.about["bad"]
+    if "sizes" in facts:
+        sizes = ", ".join(f"{w}x{h}: {n}" for w, h, n in facts["sizes"])
+        more = " ..." if facts["different_sizes"] > len(facts["sizes"]) else ""
+        yield f"{'files':14} {facts['files']} images, {facts['grey']} of them grey; {facts['others']} other files left alone"
+        yield f"{'sizes':14} {facts['different_sizes']} (width x height): {sizes}{more}"
+    copies = duplicates(data)
+    yield f"{'duplicates':14} {copies} of {len(data)} samples are exact copies of another, as prepared"
+    yield from unreadable(bad)
+    if bad and strict:
+        count = f"{len(bad)} file{'s' * (len(bad) != 1)}"
+        raise WganError(f"{count} cannot be read, the first is {bad[0][0]} ({bad[0][1]}): remove or mend them")
+    yield f"{'prepared in':14} {data.folder}"
+
+
+def unreadable(bad: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield how many files cannot be read, and for the first UNREADABLE which and why; bad: (name, reason) of each."""
+    yield f"{'unreadable':14} {len(bad)} file{'s' * (len(bad) != 1)}"
+    yield from (f"{'':14} {name}: {reason}" for name, reason in bad[:UNREADABLE])
+    if len(bad) > UNREADABLE:
+        yield f"{'':14} ... and {len(bad) - UNREADABLE} more"
+
+
+def duplicates(data: Prepared) -> int:
+    """Return how many samples equal an earlier one byte for byte; the checksums of the preparation say where to look."""
+    with np.load(data.folder / "rows.npz", allow_pickle=False) as arrays:
+        sums = arrays["sums"]
+    values, copies = data.values(), 0
+    order = np.argsort(sums, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(sums[order]) != 0])
+    for members in np.split(order, starts[1:]):
+        if len(members) > 1:
+            copies += len(members) - len({values[data.rows[i]].tobytes() for i in members})
+    return copies
+
+
+def contact_sheet(source: Source):  # type: ignore[no-untyped-def]
+    """Return a picture of up to 100 training samples: images class by class, vectors as points of their first two columns."""
+    index = torch.linspace(0, len(source) - 1, min(ON_SHEET if source.is_image else 2000, len(source))).long()
+    if source.labels is not None and source.is_image:
+        index = torch.argsort(source.labels, stable=True)[index]
+    x = source.batch(index)[0]
+    if source.is_image:
+        return sheet(bytes_last(x))
+    points = x[:, :2].numpy()
+    return scatter(points if points.shape[1] == 2 else np.concatenate([points, 0 * points], 1))
+
+
+def advice(spec: str, source: Source, given: dict[str, str], measured: bool) -> Iterator[str]:
+    """Yield warnings, then a command that fits the data and this machine."""
+    changes: dict[str, object] = {**given, "data": spec}
+    yield from warnings(source)
+    if spec in RECIPES:  # bundled data with a recipe of their own
+        config = configure(spec)
+        yield f"{'suggestion':14} wgan train {spec}"
+        yield f"{'':14} {summary(config)}{time_text(config, source, measured)}"
+        return
+    if source.is_image:
+        if any(side % 4 for side in source.shape[1:]):  # no family makes such sides
+            changes["size"] = max(8, min(source.shape[1:]) // 4 * 4)
+            source = open_source(spec, "train", options=data_options(Config().replace(**given, size=changes["size"])))
+        changes["steps"] = steps_for(max(source.shape[1:]))
+        if len(source) < FEW:
+            few = len(source) < VERY_FEW  # too few to hold any out, by which the share could adapt
+            changes |= {"augment": 1.0} if few else {"augment_target": 0.3}
+    recipe = fitting(changes)
+    config = configure(recipe, changes)
+    if len(source) < config.batch:  # each batch would hold some samples twice
+        changes["batch"] = 1 << (len(source).bit_length() - 1)
+        config = configure(recipe, changes)
+    words = " ".join(f"--{k.replace('_', '-')} {shlex.quote(str(v))}" for k, v in changes.items())
+    yield f"{'suggestion':14} wgan train {recipe} {words}"
+    yield f"{'':14} {summary(config)}{time_text(config, source, measured)}"
+
+
+def summary(config: Config) -> str:
+    """Return families, batch and steps in a few words."""
+    return f"{config.generator} generator, {config.critic} critic, batch {config.batch}, {config.steps} steps"
+
+
+def time_text(config: Config, source: Source, measured: bool) -> str:
+    """Return what the whole run would take, where it is to be measured."""
+    return (
+        f", about {clock_text(seconds(config, source))} on this machine as it is now, without evaluations"
+        if measured
+        else ""
+    )
+
+
+def warnings(source: Source) -> Iterator[str]:
+    """Yield what is to be feared of few samples."""
+    n = len(source)
+    if not source.is_image:
+        if n < VERY_FEW:
+            yield f"{'warning':14} {n} training rows are very few: expect near copies of them; more rows help"
+    elif n < VERY_FEW:
+        yield (f"{'warning':14} {n} training images are very few: expect near copies of them; --augment 1 helps, "
+               "more images help more")  # fmt: skip
+    elif n < FEW:
+        yield (f"{'warning':14} {n} training images are few: the critic may learn them by heart; --augment-target 0.3 and "
+               "--flip 1 help")  # fmt: skip
+    if source.labels is not None and source.classes and source.is_image:
+        least = int(torch.bincount(source.labels, minlength=source.classes).min())
+        if least < 50:
+            yield f"{'warning':14} the smallest class has {least} training images: --labels none learns them as one"
+
+
+def steps_for(side: int) -> int:
+    """Return a number of steps for images of `side` pixels: larger ones are learned more slowly."""
+    return 5000 if side <= 32 else 10_000 if side <= 64 else 20_000
+
+
+def seconds(config: Config, source: Source) -> float:
+    """Return the measured seconds of a whole run."""
+    engine = engine_for(config, source)
+    with thread_count(engine.threads):
+        return measure(make_players(config, engine, source), source)

@@ -1,0 +1,1 @@
+"""GAN against WGAN: plan, train, measure, show."""

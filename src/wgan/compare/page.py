@@ -1,0 +1,176 @@
+"""The page of a comparison: its tables, charts and sheets as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wgan.compare.summary import decades, estimate_name
+from wgan.report.charts import AXES, Kind, Panel, panel_of, short
+from wgan.report.images import Picture, decoded_sheets, fitted_sheets
+from wgan.report.reader import Curve, Evidence, config_of
+from wgan.visual.images import replace_file
+
+SHEETS = 4_000_000  # bytes of all sample sheets of the page
+UNITS = {"steps": "step", "seconds": "CPU second", "forwards": "critic pass"}  # of the budget
+
+
+def write_page(result: Mapping[str, Any], out: Path) -> None:
+    """Write index.html of a comparison into `out`."""
+    page = render(result, sheets_of(result, out))
+    replace_file(out / "index.html", lambda file: file.write(page.encode()))
+
+
+def render(result: Mapping[str, Any], sheets: Sequence[tuple[str, Picture]]) -> str:
+    """Return the page; every text is escaped by the template."""
+    from wgan.report.page import environment_of
+
+    environment, script, style = environment_of()
+    script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("compare.html").render(
+        result=result, summary=result["summary"], names=result["request"]["objectives"], axes=AXES, sheets=sheets,
+        over_time=over_time(result), gradients=gradients(result["gradients"]), tracks=tracks(result),
+        weights=weights(result), slopes=slopes(result), hundredths=hundredths, script=script, script_hash=script_hash,
+        style=style,
+    )  # fmt: skip
+
+
+def long_cells(result: Mapping[str, Any], objective: str) -> list[Mapping[str, Any]]:
+    """Return the cells of an objective that was compared at length, one for each seed."""
+    return [c for c in result["cells"] if "quality" in c["parts"] and c["objective"] == objective]
+
+
+def first_cells(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the cell of seed 0 of each objective that was compared at length."""
+    return [c for name in result["request"]["objectives"] for c in long_cells(result, name) if c["seed"] == 0]
+
+
+def sheets_of(result: Mapping[str, Any], out: Path) -> list[tuple[str, Picture]]:
+    """Return (objective, last sample sheet) of seed 0."""
+    cells = first_cells(result)
+    found = []
+    for cell in cells:
+        folder = out / "runs" / cell["name"]
+        if (folder / "config.json").is_file():
+            pictures = decoded_sheets(Evidence(folder, cell["name"], config_of(folder)))
+            found += [(cell["objective"], p) for p in fitted_sheets(pictures[-1:], SHEETS / len(cells))]
+    return found
+
+
+def over_time(result: Mapping[str, Any]) -> list[Panel]:
+    """Return the selection figure, and of toys the modes, over the budget: means over the seeds."""
+    across = UNITS[result["request"]["kind"]]
+    kinds = {
+        "figure": Kind("Quality over the budget", {"": ""}, "lower is better; on the selection split, mean over seeds",
+                       across=across),
+        "modes": Kind("Modes reached", {"": ""}, "by 2,000 samples, mean over seeds", across=across),
+        "high_quality": Kind("Samples near a mode", {"": ""}, "share within 3 sigma of a mode, mean over seeds",
+                             across=across),
+    }  # fmt: skip
+    drawn = [
+        panel_of(kind, {n: {"": c} for n in result["request"]["objectives"] if (c := mean_curve(result, n, value))})
+        for value, kind in kinds.items()
+    ]
+    return [panel for panel in drawn if panel]
+
+
+def mean_curve(result: Mapping[str, Any], objective: str, value: str) -> Curve | None:
+    """Return one value of an objective's curves over the budget, its mean over the seeds that ended; None without any."""
+    runs = [c["curve"] for c in long_cells(result, objective) if c["curve"] and not c["failed"]]
+    runs = [run for run in runs if all(point[value] is not None for point in run)]
+    if not runs:
+        return None
+    each = budget_per_step(result, objective)
+    steps = np.array([point["step"] * each for point in runs[0]])
+    return steps, np.mean([[point[value] for point in run] for run in runs], 0)
+
+
+def budget_per_step(result: Mapping[str, Any], objective: str) -> float:
+    """Return how much of the budget a step of an objective takes."""
+    request = result["request"]
+    return 1.0 if request["kind"] == "steps" else request["amount"] / result["steps"][objective]
+
+
+def gradients(found: Mapping[str, Sequence[Sequence[Sequence[float]]]]) -> list[Panel]:
+    """Return the generator's gradient norm (decimal logarithm) over the critic's updates, its mean over the seeds."""
+    curves = {
+        name: {"norm": (np.array([k for k, _ in runs[0]], float),
+                        np.mean([[decades(norm) for _, norm in run] for run in runs], 0))}
+        for name, runs in found.items()
+    }  # fmt: skip
+    about = "over critic updates, while the generator stays as it began; geometric mean over seeds"
+    kind = Kind("Generator's gradient, log10 of its norm", {"norm": ""}, about, across="update")
+    return [panel for panel in [panel_of(kind, curves)] if panel]
+
+
+def tracks(result: Mapping[str, Any]) -> list[Panel]:
+    """Return the scatter of each objective: its loss's estimate across, quality up, a point for each evaluation of each run."""
+    panels = []
+    for name in result["request"]["objectives"]:
+        points = [p for c in long_cells(result, name) for p in c["curve"]]
+        if len(points) < 3:
+            continue
+        curve: Curve = (np.array([p["estimate"] for p in points]), np.array([p["figure"] for p in points]))
+        rank = result["summary"]["tracks"][name]
+        about = f"across: the {estimate_name(name)}; up: the selection figure"
+        if rank["mean"] is not None:
+            about += f"; Spearman {hundredths(rank)}"
+        kind = Kind(name, {"point": "evaluations"}, about, across=estimate_name(name))
+        panel = panel_of(kind, {"": {"point": curve}}, joined=False)
+        panels += [panel] if panel else []
+    return panels
+
+
+def weights(result: Mapping[str, Any]) -> list[Panel]:
+    """Return the histogram of each critic's weights."""
+    panels = []
+    for cell in first_cells(result):
+        found = cell["weights"]
+        if not found:
+            continue
+        middle = (np.array(found["edges"][1:]) + np.array(found["edges"][:-1])) / 2
+        share = cell["share_clipped"]
+        bound = "" if share is None else f"; {100 * share:.0f} % of the clipped ones on the bound"
+        about = f"share of weights of each size; largest {short(found['largest'])}{bound}"
+        kind = Kind(f"Weights of the critic: {cell['objective']}", {"share": "share"}, about, across="weight")
+        panel = panel_of(kind, {"": {"share": (middle, np.array(found["shares"]))}})
+        panels += [histogram(panel)] if panel else []
+    return panels
+
+
+def slopes(result: Mapping[str, Any]) -> list[Panel]:
+    """Return the histogram of the critics' slopes, all seeds together, on a logarithmic axis."""
+    curves = {}
+    for name in result["request"]["objectives"]:
+        found = [c["slopes"] for c in long_cells(result, name) if c["slopes"]]
+        if found:
+            edges = np.array(found[0]["edges"])
+            curves[name] = {"share": ((edges[1:] + edges[:-1]) / 2, np.mean([s["shares"] for s in found], 0))}
+    used = [c["share"][0][c["share"][1] > 0] for c in curves.values()]
+    if not used:
+        return []
+    low, high = math.floor(min(x.min() for x in used)), math.ceil(max(x.max() for x in used))
+    shown = {name: {"share": tuple(v[(c["share"][0] > low) & (c["share"][0] < high)] for v in c["share"])}
+             for name, c in curves.items()}  # fmt: skip
+    about = "share of held-out reals, fakes and points between them; 0 = slope 1, where the penalty wants it"
+    kind = Kind("Slope of the critic, log10", {"share": ""}, about, across="log10 slope")
+    panel = panel_of(kind, shown)
+    return [histogram(panel)] if panel else []
+
+
+def hundredths(row: Mapping[str, Any]) -> str:
+    """Return mean ± spread with two digits; the mean alone of one seed."""
+    return f"{row['mean']:.2f}" + ("" if row["spread"] is None else f" ± {row['spread']:.2f}")
+
+
+def histogram(panel: Panel) -> Panel:
+    """Return a chart whose lines have no dot at each value, and no last value."""
+    label = f"{panel.title}: " + "; ".join(line.name for line in panel.lines)
+    return replace(panel, label=label, lines=[replace(line, dots=(), last="") for line in panel.lines])

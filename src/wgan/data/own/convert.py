@@ -1,0 +1,217 @@
+"""Arrays of any layout and range -> prepared uint8 images [N, C, H, W] or standardised float32 vectors [N, D]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from wgan.data import units
+from wgan.data.own.arrays import Arrays, require_labels
+from wgan.data.own.cache import Prepared, Writer
+from wgan.data.own.decode import Frame, resize
+from wgan.data.own.progress import ticking
+from wgan.data.source import Options
+from wgan.data.split import held_out_mask, require_enough
+from wgan.errors import WganError
+
+CHUNK = 256  # samples converted together
+MOST_CHANNELS = 16
+
+
+class Scale(NamedTuple):
+    """The values of an array that become bytes 0 and 255, and how that is said."""
+
+    low: float
+    high: float
+    note: str
+
+
+def prepare_arrays(arrays: Arrays, options: Options, folder: Path, where: str) -> Prepared:
+    """Prepare arrays as images or vectors; WganError for anything that cannot be trained on."""
+    arrays, names, numbers = numbered(arrays, options, where)
+    if len(arrays.values) == 0 or arrays.values.size == 0:
+        raise WganError(f"{where} holds no samples: its shape is {list(arrays.values.shape)}")
+    if arrays.values.dtype.kind not in "fiub":
+        raise WganError(f"{where} holds {arrays.values.dtype}: expected numbers")
+    require_enough(len(arrays.values), where)
+    if arrays.values.ndim == 2:
+        return _vectors(arrays, numbers, names, options, folder, where)
+    return _images(arrays, numbers, names, options, folder, where)
+
+
+def numbered(arrays: Arrays, options: Options, where: str) -> tuple[Arrays, tuple[str, ...], NDArray[np.int64] | None]:
+    """Return class names in order and the class number of each sample; a single class counts as unlabelled."""
+    if options.labels not in ("auto", "none") and not arrays.label:
+        raise WganError(f"labels '{options.labels}' names the column of a table, and {where} is none: use auto or none")
+    if arrays.labels is None or options.labels == "none":
+        return replace(arrays, labels=None), (), None
+    require_labels(arrays, where)
+    labels = arrays.labels.reshape(-1)
+    labels = labels.astype(np.int64) if labels.dtype.kind in "fb" else labels
+    found, numbers = np.unique(labels, return_inverse=True)
+    if len(found) == 1:
+        return arrays, (), None
+    if 2 * len(found) > len(labels):
+        raise WganError(
+            f"{where} has {len(found)} classes for {len(labels)} samples: give --labels none to ignore them"
+        )
+    return arrays, tuple(str(v.decode() if isinstance(v, bytes) else v) for v in found), numbers.astype(np.int64)
+
+
+# --- vectors ----------------------------------------------------------------------------------------------------------
+
+
+def _vectors(
+    arrays: Arrays,
+    labels: NDArray[np.int64] | None,
+    names: tuple[str, ...],
+    options: Options,
+    folder: Path,
+    where: str,
+) -> Prepared:
+    if options.size or options.channels or options.crop != "center":
+        raise WganError(f"size, crop and channels are for images, and {where} holds vectors: leave them out")
+    rows = np.asarray(arrays.values)
+    require_finite(rows, arrays.names, where)
+    c = rows.shape[1]
+    kinds = arrays.kinds or (str(rows.dtype),) * c
+    decimals = arrays.decimals or (-1,) * c
+    train = ~held_out_mask(len(rows), arrays.held_out)
+    fitted = units.fit(rows[train], arrays.names, kinds, decimals, where)
+    fitted = replace(fitted, label=arrays.label, label_at=arrays.label_at)
+    constant = [arrays.names[i] if arrays.names else str(i) for i in range(c) if i not in fitted.kept]
+    notes = [f"constant in the training part, kept as it is: column {', '.join(constant)}"] if constant else []
+    standard = fitted.standardise(rows)
+    writer = Writer(folder, len(rows), (len(fitted.kept),), "float32", where)
+    writer.fill(((i, standard[i]) for i in writer.todo), lambda done: None)
+    about = {"kind": "vectors", "class_names": list(names), "units": fitted.to_json(), "notes": notes, "bad": [],
+             "facts": {"columns": c, "constant": constant}}  # fmt: skip
+    return writer.finish(labels, arrays.held_out, about)
+
+
+def require_finite(rows: NDArray[Any], names: tuple[str, ...], where: str) -> None:
+    """Raise WganError naming the first column that holds NaN or infinity."""
+    if rows.dtype.kind != "f" or np.isfinite(rows).all():
+        return
+    row, column = np.argwhere(~np.isfinite(rows))[0]
+    name = names[column] if names else column
+    count = int((~np.isfinite(rows)).sum())
+    raise WganError(
+        f"{where} holds {count} NaN or infinite values, the first in row {row + 1}, column {name}: fill or drop them"
+    )
+
+
+# --- images -----------------------------------------------------------------------------------------------------------
+
+
+def _images(
+    arrays: Arrays,
+    labels: NDArray[np.int64] | None,
+    names: tuple[str, ...],
+    options: Options,
+    folder: Path,
+    where: str,
+) -> Prepared:
+    last = channels_last(arrays.values.shape, where)
+    scale = scale_of(arrays.values, where)
+    frame = frame_of(arrays.values.shape, last, options, where)
+    shape = (frame.channels, frame.height, frame.width)
+    writer = Writer(folder, len(arrays.values), shape, "uint8", where)
+    with ticking(len(writer.todo), f"preparing {where}", "images") as tick:
+        writer.fill(converted(arrays.values, writer.todo, last, scale, frame), tick)
+    about = {"kind": "images", "class_names": list(names), "units": None, "notes": [scale.note] if scale.note else [],
+             "bad": [], "facts": {"stored": list(arrays.values.shape), "dtype": str(arrays.values.dtype)}}  # fmt: skip
+    return writer.finish(labels, arrays.held_out, about)
+
+
+def channels_last(shape: tuple[int, ...], where: str) -> bool | None:
+    """Return whether images [N, H, W, C] have their channels last, False for [N, C, H, W], None for [N, H, W]."""
+    if len(shape) == 3:
+        return None
+    if len(shape) == 4:
+        first, last = shape[1], shape[3]
+        if last in (1, 3, 4) or (last <= MOST_CHANNELS < first):
+            return True
+        if first <= MOST_CHANNELS:
+            return False
+    raise WganError(
+        f"{where} has the shape {list(shape)}: expected images [N, H, W], [N, H, W, C] or [N, C, H, W], or vectors [N, D]"
+    )
+
+
+def scale_of(values: NDArray[Any], where: str) -> Scale:
+    """Return which values become black and white: 0..255, 0..1 or -1..1 where they look so, else their own range."""
+    if values.dtype == np.uint8:
+        return Scale(0, 255, "")
+    if values.dtype == np.bool_:
+        return Scale(0, 1, "")
+    low, high = np.inf, -np.inf
+    for i in range(0, len(values), CHUNK):
+        part = np.asarray(values[i : i + CHUNK])
+        if part.dtype.kind == "f" and not np.isfinite(part).all():
+            raise WganError(f"{where} holds NaN or infinite values, the first among images {i + 1} to {i + len(part)}")
+        low, high = min(low, float(part.min())), max(high, float(part.max()))
+    if low == high:
+        raise WganError(f"{where} holds nothing to learn: every value is {low:g}")
+    for a, b, fits in ((0, 1, low >= 0 and 0.5 < high <= 1), (-1, 1, -1 <= low < 0 and high <= 1),
+                       (0, 255, low >= 0 and 128 <= high <= 255)):  # fmt: skip
+        if fits:
+            return Scale(a, b, f"values {low:g} to {high:g} are read as {a} (black) to {b} (white)")
+    return Scale(low, high, f"values {low:g} to {high:g} are stretched to black and white")
+
+
+def frame_of(shape: tuple[int, ...], last: bool | None, options: Options, where: str) -> Frame:
+    """Return the size and channels of the prepared images; WganError for channels that cannot be had."""
+    height, width = shape[1:3] if last is not False else shape[2:4]
+    stored = 1 if last is None else shape[3] if last else shape[1]
+    channels = options.channels or stored
+    if channels != stored and (stored not in (1, 3, 4)):
+        raise WganError(f"{where} has {stored} channels, which cannot become {channels}: leave --channels out")
+    if options.size and options.crop == "none":
+        short = min(height, width)
+        height, width = (max(4, round(n * options.size / short / 4) * 4) for n in (height, width))
+    elif options.size:
+        height = width = options.size
+    return Frame(channels, height, width, options.crop)
+
+
+def converted(
+    values: NDArray[Any], todo: list[int], last: bool | None, scale: Scale, frame: Frame
+) -> Iterator[tuple[int, NDArray[np.uint8] | str]]:
+    """Yield (number, uint8 [C, H, W]) of the images that are not prepared yet."""
+    for start in range(0, len(todo), CHUNK):
+        numbers = todo[start : start + CHUNK]
+        part = np.asarray(values[numbers[0] : numbers[-1] + 1])[np.array(numbers) - numbers[0]]
+        planes = part[:, None] if last is None else part.transpose(0, 3, 1, 2) if last else part
+        for i, image in zip(numbers, as_bytes(planes, scale), strict=True):
+            yield i, framed(image, frame)
+
+
+def as_bytes(values: NDArray[Any], scale: Scale) -> NDArray[np.uint8]:
+    """Return (value - low) / (high - low) * 255, rounded."""
+    if values.dtype == np.uint8:
+        return values
+    spread = scale.high - scale.low
+    numbers = (values.astype(np.float64) - scale.low) * (255 / spread)
+    rounded: NDArray[np.uint8] = np.rint(numbers).clip(0, 255).astype(np.uint8)
+    return rounded
+
+
+def framed(image: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
+    """Return an image [C, H, W] with the channels and size of `frame`."""
+    if len(image) != frame.channels:
+        picture = Image.fromarray(image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0)))
+        if len(image) == 4:
+            picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+        pixels = np.asarray(picture.convert("L" if frame.channels == 1 else "RGB"))
+        image = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    if image.shape[1:] == (frame.height, frame.width):
+        return image
+    planes = [np.asarray(resize(Image.fromarray(np.ascontiguousarray(plane)), frame)) for plane in image]
+    return np.stack(planes)

@@ -1,0 +1,161 @@
+"""A user's own data: PATH, hf:NAME or what Python gave becomes a Source, prepared once and mapped into memory."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wgan.data import split as splits
+from wgan.data.own.archives import DAMAGED, shown
+from wgan.data.own.arrays import Arrays, find_idx, looks_like_idx, read_file, read_idx_folder
+from wgan.data.own.cache import Prepared, key_of, load, locked
+from wgan.data.own.convert import prepare_arrays
+from wgan.data.own.hub import open_hub
+from wgan.data.own.image_folder import prepare_pictures, stamp
+from wgan.data.own.in_memory import GIVEN, given_path
+from wgan.data.own.tables import TABLES
+from wgan.data.source import Options, Source
+from wgan.data.units import from_json
+from wgan.errors import WganError
+
+HUB = "hf:"
+ARRAYS = (".npy", ".npz", ".safetensors")
+KINDS = "a folder of images, a zip or tar of one, .npy, .npz, .safetensors, .csv, .parquet or IDX files"
+
+
+def is_own(spec: str) -> bool:
+    """Return whether a data spec is meant as a path, as hf:NAME or as given in Python, and not as a bundled name."""
+    looks = "/" in spec or "\\" in spec or spec.startswith((HUB, GIVEN, ".", "~")) or Path(spec).suffix != ""
+    return looks or (spec != "" and Path(spec).exists())
+
+
+def absolute(spec: str) -> str:
+    """Return a path as an absolute one, so that a run finds its data from every folder; other specs as they are."""
+    if not is_own(spec) or spec.startswith(GIVEN):
+        return spec
+    if spec.startswith(HUB):  # a name of the hub, or a local folder
+        name = spec[len(HUB) :]
+        return (
+            HUB + str(Path(name).expanduser().resolve()) if name and os.path.exists(Path(name).expanduser()) else spec
+        )
+    try:
+        spec.encode()
+    except UnicodeEncodeError:
+        raise WganError(f"the name {shown(spec)} is not UTF-8: rename the file or folder") from None
+    return str(Path(spec).expanduser().resolve())
+
+
+def open_own(spec: str, split: str, options: Options) -> Source:
+    """Open a user's own data, preparing them first where that was not done before; WganError for all that is wrong."""
+    return as_source(prepared(spec, options), spec, split)
+
+
+def prepared(spec: str, options: Options) -> Prepared:
+    """Return the prepared data of `spec`."""
+    if spec.startswith(HUB):
+        return open_hub(spec, spec[len(HUB) :], options)
+    path = given_path(spec) if spec.startswith(GIVEN) else Path(absolute(spec))
+    where = called(spec)
+    try:
+        if not path.exists():
+            raise WganError(f"no file or folder {where}: --data takes {KINDS}, or a name such as mnist")
+        if path.is_dir():
+            return prepare_arrays_once(path, options, where) if idx_only(path) else prepare_pictures(path, options)
+        if path.stat().st_size == 0:
+            raise WganError(f"{where} is empty")
+        if path.suffix.lower() not in ARRAYS and is_archive(path):
+            return prepare_pictures(path, options)
+        return prepare_arrays_once(path, options, where)
+    except OSError as error:
+        raise WganError(f"cannot read {where}: {error.strerror or error}") from None
+
+
+def called(spec: str) -> str:
+    """Return what a message calls the data of `spec`: their path, or what they are where Python gave them."""
+    return (
+        "the array given as data" if spec.startswith(GIVEN) else shown(spec if spec.startswith(HUB) else absolute(spec))
+    )
+
+
+def is_archive(path: Path) -> bool:
+    """Return whether a file is a zip or a tar (plain or compressed), by what it holds."""
+    if looks_like_idx(path):
+        return False
+    try:
+        return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    except DAMAGED:  # what says that it is compressed, and is not
+        return False
+
+
+def idx_only(path: Path) -> bool:
+    """Return whether a folder holds IDX image files."""
+    return bool(find_idx(path))
+
+
+def prepare_arrays_once(path: Path, options: Options, where: str) -> Prepared:
+    """Prepare an array file, a table or a folder of IDX files, unless that was done before."""
+    files = [p for p in sorted(path.iterdir()) if p.is_file()] if path.is_dir() else beside(path)
+    before = [(shown(p.name), *stamp(p)) for p in files]
+    key = key_of("arrays", str(path), before, options.__dict__)
+    with locked(key) as folder:
+        found = load(key)
+        if found is not None:
+            return found
+        done = prepare_arrays(read(path, options, where), options, folder, where)
+        if [(shown(p.name), *stamp(p)) for p in files] != before:
+            for name in ("about.json", "rows.npz", "x.bin"):  # this first: without it nothing counts as prepared
+                (done.folder / name).unlink()
+            raise WganError(f"{where} changed while it was read: run the command again")
+        return done
+
+
+def beside(path: Path) -> list[Path]:
+    """Return the file and those in its folder that may hold its labels."""
+    near = (p for p in path.parent.iterdir() if "label" in p.name.lower() and p.is_file() and p != path)
+    return [path, *sorted(near)[:100]]
+
+
+def read(path: Path, options: Options, where: str) -> Arrays:
+    """Read samples and labels by the kind of file; WganError for a kind that is not known."""
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return read_idx_folder(path)
+    if suffix in TABLES:
+        return TABLES[suffix](path, options.labels)
+    if suffix in ARRAYS or looks_like_idx(path):
+        return read_file(path)
+    raise WganError(f"{where} is of no kind that --data takes: give {KINDS}")
+
+
+def as_source(data: Prepared, spec: str, split: str) -> Source:
+    """Return one split of prepared data as a Source that reads the mapped file."""
+    chosen = splits.indices(len(data), data.held_out, split, called(spec))
+    rows = data.rows[chosen]
+    values = data.values()
+
+    def gather(indices: Tensor) -> Tensor:
+        if len(indices) and (int(indices.min()) < 0 or int(indices.max()) >= len(rows)):
+            raise IndexError(f"an index is outside of 0..{len(rows) - 1}")
+        return torch.from_numpy(np.take(values, rows[indices.numpy()], axis=0))
+
+    about: dict[str, Any] = data.about
+    return Source(
+        name=spec,
+        split=split,
+        shape=data.shape,
+        size=len(rows),
+        gather=gather,
+        labels=None if data.labels is None else torch.from_numpy(data.labels[chosen]),
+        classes=len(about["class_names"]),
+        class_names=tuple(about["class_names"]),
+        units=from_json(about["units"]),
+        fingerprint=about["fingerprint"],
+        notes=tuple(about["notes"]),
+    )

@@ -1,0 +1,1 @@
+"""Many processes as one: how they start, find each other, share a batch, average, and stop."""

@@ -1,0 +1,232 @@
+"""evaluate(): every figure of a run or of a samples file, each beside its real-against-real floor, as a table and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wgan.data import Options, data_options, is_own
+from wgan.distributed.group import Group
+from wgan.errors import WganError, unknown
+from wgan.evaluation.context import Figure, Measured
+from wgan.evaluation.metrics_table import MEASURES
+from wgan.evaluation.samples import Reals, Subject, from_file, from_model, open_reals
+from wgan.metrics.inception import Extractor, load_inception
+from wgan.runs import checkpoint
+from wgan.runs.folder import Run, open_run
+from wgan.sampling import model as generate
+from wgan.training.monitor import loss_tracks_quality
+
+SEED = 1_000_003  # of the evaluation's latents: not the seed of any sample sheet
+LEAST = 100  # fakes
+Watch = Callable[[str, int, int], None]  # what begins, how many figures are done, of how many
+
+
+@dataclass(frozen=True)
+class Report:
+    """The figures of one or two checkpoints (last, best) or of one file, with what they were measured on."""
+
+    data: str
+    results: list[dict[str, Any]]  # each: about, figures, measured (the arrays behind them)
+    notes: dict[str, Any]
+
+    def to_json(self) -> str:
+        """Return the report as JSON text."""
+        results = [{**r["about"], "figures": [asdict(f) for f in r["figures"]]} for r in self.results]
+        return json.dumps({"format": 1, "data": self.data, **self.notes, "results": results}, indent=2) + "\n"
+
+    def figure(self, name: str, checkpoint: str = "last") -> Figure:
+        """Return one figure by name, of the last or best checkpoint (of the file when there is only one)."""
+        for result in self.results:
+            if result["about"].get("checkpoint", checkpoint) == checkpoint:
+                for figure in result["figures"]:
+                    if figure.name == name:
+                        return figure
+        raise WganError(f"the report has no figure '{name}' of checkpoint {checkpoint}")
+
+
+def evaluate(
+    target: str | Path,
+    *,
+    data: str | None = None,
+    n: int = 10_000,
+    metrics: Sequence[str] | None = None,
+    checkpoint: str | int | None = None,
+    raw: bool = False,
+    inception_weights: str | Path | None = None,
+    options: Options | None = None,
+    seed: int = SEED,
+    watch: Watch = lambda name, done, total: None,
+    group: Group | None = None,
+) -> Report:
+    """Measure a run folder or a samples file against held-out reals; `watch` is told each metric as it begins.
+
+    data: a data spec; a run's own by default, needed for a file. n: fakes to make or read. checkpoint: last, best or a
+    step; None = last, and best too when it is another. raw: the raw generator instead of the averaged one.
+    inception_weights: a .safetensors file of Inception-v3, for the figure fid-inception. options: how own data are read
+    that a file is held against; those of a run are read as it read them.
+    group: processes that share the work, each of which calls this alike and gets the same figures.
+    Raises WganError for anything missing, unknown or not fitting, before anything is computed.
+    """
+    path = Path(target)
+    if n < LEAST:
+        raise WganError(f"n must be at least {LEAST} for figures that mean something, not {n}")
+    names = chosen(metrics)
+    if inception_weights is not None and names and "fid-inception" not in names:
+        raise WganError("Inception weights are read for the metric fid-inception, which is not among those asked for")
+    inception = None if inception_weights is None else load_inception(inception_weights)
+    work = Work(names, inception, watch, group or Group())
+    if (path.is_dir() or not path.suffix) and options is not None:
+        raise WganError(f"the data of {path} are read as it read them: size, crop, channels and labels are for a file")
+    if path.is_dir() or not path.suffix:
+        return _evaluate_run(open_run(path), data, n, checkpoint, raw, seed, work)
+    if not path.is_file():
+        raise WganError(f"{path} does not exist: give a run folder, or a file of samples with --data")
+    if data is None:
+        raise WganError(f"{path} needs --data: the data its samples imitate, for example --data mnist")
+    if raw or checkpoint is not None:
+        raise WganError(f"{path} is a file of samples: --raw and --checkpoint choose a generator of a run folder")
+    reals = open_reals(data, n, options=options)
+    subject = from_file(path, n, reals.test)
+    if len(subject.fakes) < LEAST:
+        raise WganError(f"{path} holds {len(subject.fakes)} samples: figures that mean something need at least {LEAST}")
+    reals = replace(reals, n=len(subject.fakes))  # the floor is that of as many reals, also where the file holds fewer
+    return Report(data, [work.measure(subject, reals)], notes(reals))
+
+
+@dataclass
+class Work:
+    """What is to be measured of each subject, and how far it is."""
+
+    names: list[str] | None  # None = all that apply
+    inception: Extractor | None
+    watch: Watch
+    group: Group
+    subjects: int = 1  # checkpoints still to measure
+    done: int = 0  # metrics
+    total: int = 0
+
+    def say(self, text: str) -> None:
+        """Tell the watcher what is being done."""
+        self.watch(text, self.done, self.total)
+
+    def measure(self, subject: Subject, reals: Reals) -> dict[str, Any]:
+        """Return where the fakes come from, their figures, and the arrays behind them."""
+        measured = Measured(subject, reals, self.inception, self.say)
+        names = self.applicable(measured)
+        mine = range(self.group.rank, len(names), self.group.world)
+        self.total = self.done + len(mine) * self.subjects
+        found = self.group.agree(lambda: {i: self.figures(measured, names[i]) for i in mine}, patient=True)
+        self.subjects -= 1
+        self.say("finished")
+        if self.group.world > 1:  # floats pass through JSON unchanged
+            text = json.dumps({i: [asdict(f) for f in figures] for i, figures in found.items()})
+            texts = self.group.collect(text.encode())
+            found = {int(i): [Figure(**f) for f in fs] for text in texts for i, fs in json.loads(text).items()}
+        figures = list(chain.from_iterable(found[i] for i in sorted(found)))
+        return {"about": dict(subject.about), "figures": figures, "measured": measured}
+
+    def figures(self, measured: Measured, name: str) -> list[Figure]:
+        """Return the figures of one metric, each with its space and the sha256 of its extractor."""
+        self.say(name)
+        found = list(MEASURES[name].function(measured))
+        self.done += 1
+        hashes = measured.hashes
+        return [replace(f, extractor=f.extractor or measured.space, sha256=hashes.get(f.extractor)) for f in found]
+
+    def applicable(self, measured: Measured) -> list[str]:
+        """Return the wanted metrics, or all that apply; WganError with the reason when a wanted one does not."""
+        reasons = {name: MEASURES[name].missing(measured) for name in self.names or MEASURES}
+        for name, reason in reasons.items():
+            if reason and self.names:
+                raise WganError(f"metric {name} does not apply: {reason}")
+        return [name for name, reason in reasons.items() if not reason]
+
+
+def chosen(metrics: Sequence[str] | None) -> list[str] | None:
+    """Return the wanted names; WganError for an unknown one. None = all that apply."""
+    for name in metrics or []:
+        if name not in MEASURES:
+            home = next((metric for metric, measure in MEASURES.items() if name in measure.figures), None)
+            if home is not None:
+                raise WganError(f"{name} is a figure of the metric {home}: ask for {home}")
+            raise unknown("metric", name, MEASURES)
+    return list(metrics) if metrics else None
+
+
+def _evaluate_run(
+    run: Run,
+    data: str | None,
+    n: int,
+    checkpoint: str | int | None,
+    raw: bool,
+    seed: int,
+    work: Work,
+) -> Report:
+    own = data is None or is_own(data)  # bundled data are read in one way only
+    reals = open_reals(data or run.config.data, n, options=data_options(run.config) if own else None)
+    if tuple(run.facts["shape"]) != reals.test.shape:
+        raise WganError(
+            f"{run.path} makes samples of shape {run.facts['shape']}, {reals.test.name} has {reals.test.shape}"
+        )
+    results = []
+    moments = [checkpoint] if checkpoint is not None else both(run)
+    work.subjects = len(moments)
+    for which in moments:
+        work.say(f"making {n} samples")
+        model = generate.load(run, checkpoint=which, raw=raw, group=work.group)
+        model.require_room(n)
+        asked, labels = label_plan(reals, model.class_names, n)
+        subject = replace(from_model(model, n, seed, raw, asked), labels=labels)
+        result = work.measure(subject, reals)
+        result["about"]["checkpoint"] = str(which)
+        results.append(result)
+    signal = next((r["critic/wasserstein"] for r in reversed(run.log()) if "critic/wasserstein" in r), None)
+    extra = {"training_signal_not_a_distance": signal, "loss_tracks_quality_spearman": loss_tracks_quality(run.log())}
+    return Report(reals.test.name, results, {**notes(reals), **extra, "trained_on": run.config.split})
+
+
+def both(run: Run) -> list[str | int]:
+    """Return 'last', and 'best' when the best step is another."""
+    steps = checkpoint.steps(run.checkpoints)
+    best = run.best
+    return ["last", "best"] if best is not None and steps and best != steps[-1] and best in steps else ["last"]
+
+
+def label_plan(reals: Reals, names: Sequence[str], n: int) -> tuple[Tensor | None, Tensor | None]:
+    """Return n labels in the numbers of a model with the classes `names`, and the same in the numbers of the data.
+
+    They have the frequencies of those training samples whose class the model can make, in a fixed order; all classes in turn
+    where the data name none. None for an unconditional model, or for data without labels.
+    Raises WganError when data and model have no class in common.
+    """
+    if not names:
+        return None, None
+    data = reals.train
+    if not data.class_names:
+        return torch.arange(n) % len(names), None
+    common = torch.tensor([i for i, name in enumerate(data.class_names) if name in names], dtype=torch.int64)
+    if not len(common):
+        raise WganError(
+            f"{data.name} has {', '.join(data.class_names)}, and the run makes {', '.join(names)}: no class of it"
+        )
+    pool = common if data.labels is None else data.labels[torch.isin(data.labels, common)]
+    labels = pool[torch.arange(n) * len(pool) // n] if n <= len(pool) else pool[torch.arange(n) % len(pool)]
+    numbers = torch.tensor([names.index(name) if name in names else -1 for name in data.class_names])
+    return numbers[labels], None if data.labels is None else labels
+
+
+def notes(reals: Reals) -> dict[str, Any]:
+    """Return what every figure of a report has in common."""
+    return {
+        "split": "test, without the selection part",
+        "n_real": len(reals.held_out[0]),
+        "floor": "train against test",
+    }

@@ -1,0 +1,178 @@
+"""What is evaluated: the fakes of a run or of a file, and the reals they are held against, in the data's own units."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wgan.data import Options, Source, open_source
+from wgan.data.own.arrays import load_npy, read_npz
+from wgan.data.own.tables import TABLES
+from wgan.data.source import report_indices
+from wgan.engine import generator
+from wgan.errors import WganError
+from wgan.sampling.model import Model
+from wgan.sampling.sheets import BLOCK
+
+PART = 10 * BLOCK  # fakes made at once: as floats they take four times the bytes that are kept
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """n fakes: images uint8 [N, C, H, W] or vectors float32 [N, D], their labels int64 [N] or None, and where they come from."""
+
+    fakes: Tensor
+    labels: Tensor | None
+    about: dict[str, Any]
+    critic: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Reals:
+    """The reals of one data set: the held-out part that is reported on, and the training split.
+
+    floor: n training samples, which stand in for fakes in the real-against-real floor.
+    """
+
+    train: Source
+    test: Source
+    n: int
+    seed: int = 0
+    cache: dict[str, Any] = field(default_factory=dict)
+
+    @functools.cached_property
+    def held_out(self) -> tuple[Tensor, Tensor | None]:
+        """Up to n held-out samples, none of which chose a checkpoint."""
+        return self.test.batch(report_indices(len(self.test))[: self.n])
+
+    def balanced(self, n: int) -> Tensor:
+        """Return up to n held-out samples; of a toy with known modes equally many of each, from all that are reported on."""
+        if self.test.mode_index is None or self.test.modes is None:
+            return self.held_out[0][:n]
+        candidates = report_indices(len(self.test))
+        modes = self.test.mode_labels(candidates)
+        each = [candidates[modes == k][: n // self.test.mode_count] for k in range(self.test.mode_count)]
+        return self.test.batch(torch.cat(each))[0]
+
+    @functools.cached_property
+    def floor(self) -> tuple[Tensor, Tensor | None]:
+        """n training samples, drawn without replacement where there are enough."""
+        return self._train("floor")
+
+    @functools.cached_property
+    def fitting(self) -> tuple[Tensor, Tensor | None]:
+        """n other training samples, from which an evaluation critic may learn."""
+        return self._train("fitting")
+
+    def _train(self, purpose: str) -> tuple[Tensor, Tensor | None]:
+        order = torch.randperm(len(self.train), generator=generator(self.seed, 0, "evaluation"))
+        start = 0 if purpose == "floor" else self.n
+        return self.train.batch(order[torch.arange(start, start + min(self.n, len(order))) % len(order)])
+
+
+def open_reals(spec: str, n: int, seed: int = 0, options: Options | None = None) -> Reals:
+    """Open both splits of the data `spec`, read as `options` say where they are the user's own."""
+    train, test = (open_source(spec, split, options=options) for split in ("train", "test"))
+    return Reals(train, test, n, seed)
+
+
+def from_model(model: Model, n: int, seed: int, raw: bool, labels: Tensor | None) -> Subject:
+    """Make n fakes with a loaded model; a conditional one gets `labels` (the frequencies of the data)."""
+    from wgan.sampling.model import latents
+
+    z = latents(seed, n, model.network.latent)
+    asked = labels if model.network.classes else None
+    parts = []
+    for some in torch.arange(n).split(PART):
+        samples = model.decode(z[some], None if asked is None else asked[some]).as_subclass(Tensor)
+        parts.append(to_bytes(samples) if samples.dim() == 4 else samples)
+    kind = "raw" if raw or not model.run.config.ema else "average"
+    about = {"run": str(model.run.path), "step": model.step, "generator": kind, "seed": seed, "n_fake": n}
+    return Subject(torch.cat(parts), asked, about)
+
+
+def to_bytes(x: Tensor) -> Tensor:
+    """Return images in [-1, 1] as the uint8 [N, C, H, W] a viewer would show: evaluation sees what users see."""
+    return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def from_file(path: Path, n: int, like: Source) -> Subject:
+    """Read up to n samples of a file that any program made; WganError for what does not fit the data `like`.
+
+    npz: `images` uint8 [N, H, W] or [N, H, W, 3], or `samples` float [N, D]; `labels` [N], class names, beside them.
+    npy: one such array. csv, tsv, parquet: the columns of the data, in any order, the class among them where it is known.
+    Never unpickles.
+    """
+    arrays = read_arrays(path) if path.suffix.lower() not in TABLES else read_table(path, like)
+    name = next((k for k in ("images", "samples", "arr_0") if k in arrays), None)
+    if name is None:
+        raise WganError(f"{path} holds {', '.join(arrays) or 'nothing'}: expected an array named images or samples")
+    if like.units is None:
+        fakes = as_samples(arrays[name], like.shape, f"{path} ({name})")
+    else:  # as `wgan sample` writes them: all columns, in the user's units
+        rows = as_samples(arrays[name], (len(like.units.mean),), f"{path} ({name})", np.float64)
+        fakes = torch.from_numpy(like.units.standardise(rows.numpy()))
+    labels = arrays.get("labels")
+    if labels is not None and (labels.shape != (len(fakes),) or labels.dtype.kind not in "iuU"):
+        raise WganError(
+            f"{path}: labels must be {len(fakes)} whole numbers or texts, not {labels.dtype} {list(labels.shape)}"
+        )
+    about = {"file": str(path), "n_fake": min(n, len(fakes))}
+    numbers = label_numbers(labels[:n], like, str(path)) if labels is not None and like.classes else None
+    return Subject(fakes[:n], numbers, about)
+
+
+def label_numbers(labels: NDArray[Any], like: Source, where: str) -> Tensor:
+    """Return class names [N], as `wgan sample` writes them, as label numbers of the data `like`; WganError for another."""
+    numbers = {name: i for i, name in enumerate(like.class_names)}
+    texts = [str(label) for label in labels.tolist()]
+    strange = sorted(set(texts) - set(numbers))
+    if strange:
+        raise WganError(f"{where} holds the label {strange[0][:40]}, and {like.name} has {', '.join(numbers)}")
+    return torch.tensor([numbers[text] for text in texts])
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an .npz or .npy file; WganError for anything else, or one that unpacks to too much."""
+    if path.suffix == ".npz":
+        return read_npz(path)
+    if path.suffix == ".npy":
+        return {"samples": load_npy(path)}
+    raise WganError(f"{path} is neither a run folder nor an .npz, .npy, .csv, .tsv or .parquet file")
+
+
+def read_table(path: Path, like: Source) -> dict[str, NDArray[Any]]:
+    """Return the columns of a table as `samples`, in the order of the data `like`, and its class as `labels`."""
+    units = like.units
+    found = TABLES[path.suffix.lower()](path, (units.label if units else "") or "label", needed=False)
+    arrays = {"samples": found.values} if found.labels is None else {"samples": found.values, "labels": found.labels}
+    if units is not None and units.names and found.names and units.names != found.names:
+        strange = sorted(set(units.names) ^ set(found.names))
+        if strange:
+            raise WganError(f"{path} and {like.name} have other columns: only one of them has {', '.join(strange[:5])}")
+        arrays["samples"] = found.values[:, [found.names.index(name) for name in units.names]]
+    return arrays
+
+
+def as_samples(array: NDArray[Any], shape: tuple[int, ...], where: str, kind: Any = np.float32) -> Tensor:
+    """Return the array as uint8 [N, C, H, W] or float32 [N, D]; WganError when it does not fit samples of `shape`."""
+    if len(shape) == 1:
+        if array.ndim != 2 or array.shape[1:] != shape or array.dtype.kind not in "fiu":
+            raise WganError(f"{where} is {array.dtype} {list(array.shape)}: expected numbers [N, {shape[0]}]")
+        if not np.isfinite(array).all():
+            raise WganError(f"{where} holds NaN or infinite values")
+        return torch.from_numpy(np.ascontiguousarray(array, dtype=kind))
+    c, h, w = shape
+    wanted = (h, w) if c == 1 else (h, w, c)
+    if array.dtype != np.uint8 or array.shape[1:] != wanted:
+        layout = ", ".join(map(str, ("N", *wanted)))
+        raise WganError(f"{where} is {array.dtype} {list(array.shape)}: expected uint8 [{layout}]")
+    images = torch.from_numpy(np.require(array, requirements=["C", "W"]))  # a mapped .npy may not be written to
+    return images[:, None] if c == 1 else images.permute(0, 3, 1, 2).contiguous()

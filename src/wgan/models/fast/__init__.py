@@ -1,0 +1,1 @@
+"""Faster ways of computing the same layers, equal up to rounding."""

@@ -1,0 +1,5 @@
+"""Recipes: name -> where it comes from, what it changes in Config, and what to expect. No torch here."""
+
+from wgan.recipes.recipes import RECIPES, Recipe, configure, recipe
+
+__all__ = ["RECIPES", "Recipe", "configure", "recipe"]

@@ -1,0 +1,197 @@
+"""RECIPES: name -> where it comes from, what it changes in Config, and what to expect. A recipe is only differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wgan.config import Config
+from wgan.errors import unknown
+from wgan.recipes.published import ARJOVSKY, GULRAJANI_MNIST, S0, S1, S2, S3, S4, TOY, UNCONDITIONAL
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One published or own system as differences from the defaults of Config."""
+
+    source: str  # paper or description
+    trains: str  # what, in a few words
+    minutes: str  # on 2 CPU cores, for the whole recipe; "≤" = measured on one of them
+    expected: str  # figure with tolerance, and how it was measured
+    changes: Mapping[str, Any]
+
+
+_RATES = {"lr": 1e-3, "critic_lr": 2e-3, "lr_decay": "linear"}
+_OWN = {
+    **_RATES,
+    "class_critic": 1.0,
+    "class_generator": 0.2,
+    "class_on": "real",
+}
+_STACKED = {
+    **UNCONDITIONAL,
+    **_RATES,
+    "data": "stacked-mnist",
+    "steps": 20000,
+    "sample_every": 1000,
+    "evaluate_every": 2000,
+}
+_POINTS = {
+    **TOY,
+    "generator_layers": "128 128 128",
+    "critic_layers": "128 128 128",
+    "batch": 512,
+    "penalty_weight": 0.3,
+    "lr": 2e-3,
+    "lr_decay": "linear",
+    "n_critic": 3,
+    "ema": 0.995,
+    "steps": 5000,
+}
+
+_FOLLOW = {"generator_layers": "auto", "critic_layers": "auto", "lr_decay": "linear"}
+_IMAGES = {**_FOLLOW, "critic_lr": 1e-3}
+_VECTORS = {
+    **_FOLLOW,
+    "data": "ring",
+    "generator": "mlp",
+    "generator_norm": "none",
+    "conditioning": "concat",
+    "critic": "mlp",
+    "latent": 32,
+    "batch": 128,
+    "penalty_weight": 1.0,
+    "lr": 2e-4,
+    "beta1": 0.5,
+    "beta2": 0.9,
+    "n_critic": 5,
+    "steps": 6000,
+}
+
+RECIPES: dict[str, Recipe] = {
+    "mnist": Recipe(
+        "wgan's own default",
+        "conditional digits, gradient penalty, averaged generator",
+        "10",
+        "relative-fid 0.0031 ± 0.0003 at 5,000 steps",
+        _OWN,
+    ),
+    "fashion": Recipe(
+        "wgan's own default",
+        "clothes by class (Fashion-MNIST)",
+        "≤ 11",
+        "CAS 86.0 % (real 88.7), 5,000 steps (3 seeds)",
+        {**_OWN, "data": "fashion"},
+    ),
+    "stacked-mnist": Recipe(
+        "wgan's own", "three digits in one picture: 1,000 modes", "≤ 39", "1,000 modes, KL 0.072 (real 0.025)", _STACKED
+    ),
+    "ring": Recipe(
+        "wgan's own",
+        "8 Gaussians on a ring (PacGAN's)",
+        "1.3",
+        "8 of 8 modes, 97 % within 3 sigma (3 seeds)",
+        {**_POINTS, "data": "ring"},
+    ),
+    "grid": Recipe(
+        "wgan's own",
+        "25 Gaussians on a grid (PacGAN's)",
+        "1.9",
+        "25 of 25 modes, 97 % within 3 sigma (3 seeds)",
+        {**_POINTS, "data": "grid", "lr": 3e-3, "steps": 7000},
+    ),
+    "images": Recipe(
+        "wgan's own", "your own images: networks that follow their size", "", "depends on the data", _IMAGES
+    ),
+    "vectors": Recipe(
+        "wgan's own", "your own vectors and tables: MLPs, gradient penalty", "", "depends on the data", _VECTORS
+    ),
+    "conv-clip-five": Recipe(
+        "WGANs Convergence and Optimization (GeeksforGeeks 2024)",
+        "fives, clipping",
+        "6",
+        "relative-fid 0.75 ± 0.01 (fives only)",
+        S0,
+    ),
+    "mlp-clip": Recipe(
+        "Deep Learning with PyTorch, GAN, WGAN", "digits, MLPs, clipping", "≤ 11", "relative-fid 0.36 ± 0.003", S1
+    ),
+    "ac-clip": Recipe(
+        "Wasserstein GAN in Keras (2017)",
+        "digits by class, auxiliary classifier, clipping",
+        "500",
+        "black from step 25 on: its page says why",
+        S2,
+    ),
+    "deep-conv-clip": Recipe(
+        "Wasserstein GAN with MNIST, Part 6 (2020)",
+        "digits, deep critic, clipping",
+        "520",
+        "no digits yet at 13,959 steps",
+        S3,
+    ),
+    "small-mlp-clip": Recipe("WGAN in PyTorch", "digits, small MLPs, clipping", "≤ 4", "relative-fid 0.31 ± 0.003", S4),
+    "small-mlp-gp": Recipe(
+        "WGAN in PyTorch, its extension",
+        "the same, gradient penalty",
+        "7",
+        "relative-fid 0.27 ± 0.004",
+        {**S4, "objective": "wgan-gp"},
+    ),
+    "small-mlp-gan": Recipe(
+        "WGAN in PyTorch, its comparison",
+        "the same, standard GAN",
+        "5",
+        "relative-fid 1.75 ± 0.01",
+        {**S4, "objective": "gan"},
+    ),
+    "arjovsky-mnist": Recipe(
+        "Arjovsky 2017 and its code",
+        "digits, DCGAN, clipping",
+        "≤ 30",
+        "relative-fid 0.27 ± 0.003",
+        ARJOVSKY,
+    ),
+    "gulrajani-mnist": Recipe(
+        "Gulrajani 2017 and its code",
+        "digits, gradient penalty",
+        "23",
+        "relative-fid 0.26, at 772 steps",
+        GULRAJANI_MNIST,
+    ),
+    "gulrajani-ring": Recipe(
+        "Gulrajani 2017",
+        "8 Gaussians on a ring",
+        "25",
+        "8 of 8 modes, 35 % within 3 sigma, at 2,000 steps",
+        {**TOY, "data": "ring:gulrajani"},
+    ),
+    "gulrajani-grid": Recipe(
+        "Gulrajani 2017",
+        "25 Gaussians on a grid",
+        "≤ 25",
+        "25 of 25 modes, 51 % within 3 sigma, at 4,365 steps",
+        {**TOY, "data": "grid:gulrajani"},
+    ),
+    "gulrajani-swissroll": Recipe(
+        "Gulrajani 2017",
+        "a swiss roll",
+        "≤ 12",
+        "exact W1 0.15 (real 0.07), at 3,000 steps",
+        {**TOY, "data": "swissroll:gulrajani"},
+    ),
+}
+
+
+def recipe(name: str) -> Recipe:
+    """Return the recipe `name`; an unknown one raises WganError with the nearest names."""
+    if name not in RECIPES:
+        raise unknown("recipe", name, RECIPES)
+    return RECIPES[name]
+
+
+def configure(name: str, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Return the Config of recipe `name` with `overrides`."""
+    changes = {**recipe(name).changes, **(overrides or {}), "recipe": name}
+    return Config().replace(**changes)

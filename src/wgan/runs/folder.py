@@ -1,0 +1,213 @@
+"""The run folder: the only thing commands share. Opening one checks it, locks it, and says what is wrong in one sentence."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from wgan.config import FORMAT, Config, differences, from_json
+from wgan.errors import WganError
+from wgan.runs import checkpoint
+
+SELECTION = "evaluate/selection"  # the tag by which the best step is chosen: lower is better
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder that was read: where it is, what it trains, how far it is, and facts about its data.
+
+    facts: shape, classes, class_names, device, precision, threads, versions.
+    """
+
+    path: Path
+    config: Config
+    facts: dict[str, Any]
+
+    @property
+    def step(self) -> int:
+        """Return the step of the newest checkpoint; 0 before the first."""
+        return max(checkpoint.moments(self.checkpoints), default=(0, 0))[0]
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        """The folder of sample sheets."""
+        return self.path / "samples"
+
+    @property
+    def best(self) -> int | None:
+        """Return the step with the lowest selection figure of the log; None before the first evaluation."""
+        scored = [(r[SELECTION], r["step"]) for r in self.log() if SELECTION in r]
+        return min(scored)[1] if scored else None
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return the lines of log.jsonl: one dictionary for each logged step."""
+        from wgan.runs.log import read_log
+
+        return read_log(self.path)
+
+
+def open_run(path: str | Path) -> Run:
+    """Read an existing run folder; WganError when it is none, is half written, or comes from a newer wgan."""
+    folder = Path(path)
+    if not folder.exists():
+        raise WganError(f"no run folder {folder}: give the folder that `wgan train` wrote, for example runs/mnist")
+    if not (folder / "config.json").is_file():
+        raise WganError(f"{folder} is not a run folder: it holds no config.json")
+    config = from_json(_text(folder / "config.json"), str(folder / "config.json"))
+    facts = _facts(folder / "run.json")
+    return Run(folder, config, facts)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WganError(f"cannot read {path}: {error}") from None
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise WganError(f"{path.parent} is half written: it holds no run.json; start again with another --run")
+    try:
+        facts = json.loads(_text(path))
+    except (ValueError, RecursionError):
+        raise WganError(f"{path} is not valid JSON: the run folder is damaged") from None
+    kinds = {"format": int, "shape": list, "classes": int, "class_names": list, "precision": str, "threads": int}
+    if not isinstance(facts, dict) or any(not isinstance(facts.get(k), kind) for k, kind in kinds.items()):
+        raise WganError(f"{path} lacks one of {', '.join(kinds)}: the run folder is damaged")
+    if facts["format"] > FORMAT:
+        raise WganError(f"{path} has format {facts['format']}, this wgan reads up to {FORMAT}: install a newer wgan")
+    if not _plausible(facts):
+        raise WganError(f"{path} says what no run can be: the run folder is damaged")
+    return facts
+
+
+def _plausible(facts: dict[str, Any]) -> bool:
+    """Return whether facts read from a file can be a run's: sizes that exist, a name for each class."""
+    shape, names = facts["shape"], facts["class_names"]
+    return (
+        len(shape) in (1, 3)
+        and all(type(n) is int and 0 < n <= 65536 for n in shape)
+        and math.prod(shape) <= 2**24
+        and all(isinstance(name, str) for name in names)
+        and 0 <= facts["classes"] <= 65536
+        and len(names) in (0, facts["classes"] or 1)  # one selected class, mnist:5, is unlabelled and keeps its name
+        and facts["precision"] in ("fp32", "bf16", "fp64")
+        and 1 <= facts["threads"] <= 1024
+    )
+
+
+def start_or_continue(path: Path, config: Config, facts: dict[str, Any]) -> Run:
+    """Create the run folder, or open the one that is there when its config differs in nothing but its length.
+
+    Raises WganError naming the fields that differ, or saying why the folder cannot be used.
+    """
+    check_folder(path)
+    if has_run(path):
+        return _continue(path, config, facts.get("data", ""))
+    for folder in (path / "checkpoints", path / "samples"):
+        make_folder(folder)
+    checkpoint.write_atomically(path / "run.json", (json.dumps({"format": FORMAT, **facts}, indent=2) + "\n").encode())
+    checkpoint.write_atomically(path / "config.json", config.to_json().encode())
+    return open_run(path)
+
+
+def has_run(path: Path) -> bool:
+    """Return whether the folder holds a run whose start-up was finished."""
+    return (path / "config.json").is_file() and (path / "run.json").is_file()
+
+
+def check_folder(path: Path) -> None:
+    """Raise WganError unless the folder is a run, empty, or not there yet; call it before anything is written."""
+    if path.exists() and not path.is_dir():
+        raise WganError(f"{path} is a file: give a folder with --run")
+    refuse_links(path)
+    if has_run(path) or not path.exists():
+        return
+    # a start-up that was killed leaves at most its own empty folders, its lock and run.json, which is written first
+    ours = {"run.json", ".lock", "checkpoints", "samples", ".config.json.tmp", ".run.json.tmp"}
+    strange = [p.name for p in path.iterdir() if p.name not in ours or (p.is_dir() and any(p.iterdir()))]
+    lost = {"config.json", "run.json"} - {p.name for p in path.iterdir()}
+    if strange and len(lost) == 1:
+        raise WganError(f"{path} is half written: it holds no {lost.pop()}; give another folder with --run")
+    if strange:
+        raise WganError(f"{path} is not a run folder: it holds {min(strange)}; give another folder with --run")
+
+
+def refuse_links(path: Path) -> None:
+    """Raise WganError for a link where a run writes: it would lead out of the run folder."""
+    for name in (".lock", "checkpoints", "samples", "events"):
+        if (path / name).is_symlink():
+            raise WganError(f"{path / name} is a symbolic link, and a run writes inside its own folder only: remove it")
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents; WganError when the system refuses."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WganError(f"cannot create {path}: {error.strerror}; give a folder you can write to") from None
+
+
+def _continue(path: Path, config: Config, content: str) -> Run:
+    run = open_run(path)
+    changed = differences(run.config, config)
+    if changed:
+        raise WganError(
+            f"{path} holds a run with another config ({'; '.join(changed)}): "
+            "repeat its options to continue it, or give --run DIR for a new run"
+        )
+    if run.facts.get("data", "") != content:
+        raise WganError(
+            f"{config.data} is not what {path} was begun with (its content changed): give --run DIR for a new run"
+        )
+    if config.steps < run.step:
+        raise WganError(
+            f"{path} is at step {run.step} already, beyond the {config.steps} asked for: "
+            "give more --steps to train longer, or --run DIR for a new run"
+        )
+    if run.config != config:
+        checkpoint.write_atomically(path / "config.json", config.to_json().encode())
+    for folder in (run.checkpoints, run.samples):
+        make_folder(folder)
+    return Run(path, config, run.facts)
+
+
+def lock(path: Path) -> FileLock:
+    """Return the held lock of a run folder; WganError when another process holds it. A killed process leaves none."""
+    make_folder(path)
+    held = FileLock(path / ".lock", timeout=0)
+    try:
+        held.acquire()
+    except Timeout:
+        raise WganError(f"{path} is in use by another process: wait for it, or give --run DIR for a new run") from None
+    except OSError as error:
+        raise WganError(f"cannot lock {path}: {error.strerror}; give a folder you can write to with --run") from None
+    return held
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide a run's bits."""
+    import numpy
+    import torch
+
+    from wgan import __version__
+
+    return {
+        "wgan": __version__,
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }

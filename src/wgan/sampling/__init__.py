@@ -1,0 +1,1 @@
+"""Use of a trained generator: load, sample, interpolate, sample grids, export."""

@@ -1,0 +1,137 @@
+"""How samples are written: a sheet, arrays, tables in the user's own columns, or a folder of images."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from wgan.errors import WganError
+from wgan.runs.checkpoint import write_atomically
+from wgan.runs.folder import make_folder
+from wgan.sampling.model import Model, Samples
+from wgan.sampling.sheets import portray
+from wgan.visual.images import replace_file, save_png, visible
+
+SHEET = 10_000  # samples on one sheet; more would be a picture that nothing opens
+
+
+def write_sheet(samples: Samples, out: Path, model: Model) -> None:
+    """Write one PNG: a grid of images, or a scatter plot of points."""
+    save_png(portray(samples, None), out)
+
+
+def write_npz(samples: Samples, out: Path, model: Model) -> None:
+    """Write `images` uint8 (or `samples` for vectors, and their `columns`), and `labels` (class names) where conditional."""
+    arrays = {"images": samples.to_images()} if samples.dim() == 4 else {"samples": rows_of(samples, model)}
+    if model.units is not None and model.units.names:
+        arrays["columns"] = np.array(model.units.names)
+    if samples.labels is not None:
+        arrays["labels"] = named_labels(samples, model)
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
+    write_atomically(out, packed.getvalue())
+
+
+def write_npy(samples: Samples, out: Path, model: Model) -> None:
+    """Write one array: images uint8 [N, H, W] or [N, H, W, C], or vectors [N, C]; labels beside it as NAME.labels.npy."""
+    parts = {out: samples.to_images() if samples.dim() == 4 else rows_of(samples, model)}
+    if samples.labels is not None:
+        parts[out.with_suffix(".labels.npy")] = named_labels(samples, model)
+    for path, array in parts.items():
+        packed = io.BytesIO()
+        np.save(packed, array)
+        write_atomically(path, packed.getvalue())
+
+
+def rows_of(samples: Samples, model: Model) -> NDArray[Any]:
+    """Return vectors [N, C] in the type of the user's columns where they share one, else float64."""
+    rows = samples.numpy()
+    kinds = set() if model.units is None else set(model.units.kinds)
+    return rows.astype(kinds.pop()) if len(kinds) == 1 else rows
+
+
+def columns_of(samples: Samples, model: Model) -> dict[str, NDArray[Any]]:
+    """Return the user's columns by name, in their order and types, the class among them; WganError for images."""
+    if samples.dim() != 2:
+        raise WganError(
+            "a table holds vectors, and these samples are images: give a .png, a .npz or a folder/ to --out"
+        )
+    units, rows = model.units, samples.numpy()
+    names = [f"x{i}" for i in range(rows.shape[1])] if units is None or not units.names else list(units.names)
+    values = [rows[:, i] if units is None else units.column(rows, i) for i in range(len(names))]
+    if samples.labels is not None:
+        at = units.label_at if units is not None and units.label else len(names)
+        names.insert(at, units.label if units is not None and units.label else "label")
+        values.insert(at, named_labels(samples, model))
+    return dict(zip(names, values, strict=True))
+
+
+def write_csv(samples: Samples, out: Path, model: Model) -> None:
+    """Write a CSV file (tabs in a .tsv) with the user's column names; whole numbers as such, others with their digits."""
+    columns, text = columns_of(samples, model), io.StringIO()
+    digits = (
+        dict(zip(model.units.names, model.units.decimals, strict=True)) if model.units and model.units.names else {}
+    )
+    cells = [as_text(values, digits.get(name, -1)) for name, values in columns.items()]
+    writer = csv.writer(text, lineterminator="\n", delimiter="\t" if out.suffix.lower() == ".tsv" else ",")
+    writer.writerow(columns)
+    writer.writerows(zip(*cells, strict=True))
+    write_atomically(out, text.getvalue().encode())
+
+
+def as_text(values: NDArray[Any], digits: int) -> list[str]:
+    """Return the cells of one column."""
+    if values.dtype.kind != "f":
+        return [str(v) for v in values.tolist()]
+    return [f"{v:.{digits}f}" if digits >= 0 else repr(float(v)) for v in values.tolist()]
+
+
+def write_parquet(samples: Samples, out: Path, model: Model) -> None:
+    """Write a Parquet file with the user's column names and types; WganError without pyarrow."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise WganError("writing Parquet needs pyarrow, install it with pip install 'wgan[parquet]'") from None
+    table = pa.table({name: pa.array(values) for name, values in columns_of(samples, model).items()})
+    replace_file(out, lambda file: pq.write_table(table, file))
+
+
+def named_labels(samples: Samples, model: Model) -> NDArray[Any]:
+    """Return the labels [N] as the data names them: int64 where every name is a whole number, else text."""
+    assert samples.labels is not None
+    names = [model.class_names[i] for i in samples.labels.tolist()]
+    return np.array([int(n) for n in names]) if all(n.isdecimal() and len(n) < 19 for n in names) else np.array(names)
+
+
+def folder_name(label: str) -> str:
+    """Return a class name as the name of one folder, which cannot lead to another place: N/A becomes N_A."""
+    name = re.sub(r"[/\\:\x00-\x1f\ud800-\udfff]", "_", label)[:60]  # 60 characters are at most 240 of the 255 bytes
+    return name if name.strip(". ") else "_"
+
+
+def write_folder(samples: Samples, out: Path, model: Model) -> None:
+    """Write one PNG for each image, below a folder for each class where conditional."""
+    names = None if samples.labels is None else named_labels(samples, model)
+    for i, image in enumerate(visible(samples.to_images())):
+        folder = out if names is None else out / folder_name(str(names[i]))
+        make_folder(folder)
+        save_png(Image.fromarray(image), folder / f"{i:06d}.png")
+
+
+WRITERS: dict[str, Callable[[Samples, Path, Model], None]] = {
+    ".png": write_sheet,
+    ".npz": write_npz,
+    ".npy": write_npy,
+    ".csv": write_csv,
+    ".tsv": write_csv,
+    ".parquet": write_parquet,
+}

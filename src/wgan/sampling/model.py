@@ -1,0 +1,264 @@
+"""Use of a trained run: load() gives a Model that samples and walks, the same sample for a seed whatever n."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wgan.data.units import Units, from_json
+from wgan.distributed.group import Group
+from wgan.engine import Engine, generator, make_engine, seeded, thread_count
+from wgan.errors import WganError, nearest
+from wgan.models import Generator, build
+from wgan.runs import checkpoint as saved
+from wgan.runs.checkpoint import part
+from wgan.runs.folder import Run, open_run
+from wgan.sampling.sheets import BLOCK, generate
+from wgan.visual.images import to_uint8
+
+LIMIT = 2**27  # numbers in one tensor of samples (512 MiB): 171,196 images of MNIST
+
+
+class Samples(torch.Tensor):
+    """A tensor of samples [N, *shape] (images in [-1, 1]) that can turn itself into pictures; `labels` int64 [N] or None."""
+
+    labels: Tensor | None = None
+
+    def to_images(self) -> np.ndarray:
+        """Return uint8 images [N, H, W] (grey) or [N, H, W, 3]; WganError for vectors."""
+        return images_of(self.as_subclass(torch.Tensor))
+
+
+def images_of(samples: Tensor) -> np.ndarray:
+    """Return images x [N, C, H, W] in [-1, 1] as uint8 [N, H, W] or [N, H, W, 3]; WganError for vectors [N, D]."""
+    if samples.dim() != 4:
+        raise WganError(f"samples of shape {tuple(samples.shape[1:])} are not images")
+    return np.concatenate([to_uint8(part) for part in samples.split(1000)])  # a whole tensor in fp64 would be large
+
+
+@dataclass(frozen=True)
+class Model:
+    """The generator of a run, in evaluation mode: the averaged one, or the raw one."""
+
+    run: Run
+    step: int
+    network: Generator
+    engine: Engine
+    notes: list[str]  # what the user should know, such as a damaged checkpoint that was passed over
+
+    @property
+    def class_names(self) -> list[str]:
+        """The names of the labels; empty for an unconditional model."""
+        return list(self.run.facts["class_names"]) if self.network.classes else []
+
+    @property
+    def units(self) -> Units | None:
+        """The columns of vectors that were standardised for training; None for images and bundled points."""
+        return from_json(self.run.facts.get("units"))
+
+    def sample(
+        self,
+        n: int = 64,
+        label: int | str | Sequence[int | str] | None = None,
+        seed: int = 0,
+        truncation: float = 0.0,
+    ) -> Samples:
+        """Return n samples [n, *shape], images in [-1, 1], vectors in the user's units; the i-th is the same for every n.
+
+        label: one class name, or several that take turns; None = all classes in turn. truncation T > 0 draws latents
+        from the normal cut to [-T, T]; 0 = not cut. Raises WganError for a label that the model does not know.
+        """
+        self.require_room(n)
+        labels = self.labels(n, label)
+        z = truncated(latents(seed, n, self.network.latent), truncation)
+        samples, units = self.decode(z, labels), self.units
+        return samples if units is None else rows_in_units(samples, units)
+
+    def require_room(self, n: int) -> None:
+        """Raise WganError for a number of samples below 1, or of more than LIMIT numbers in all."""
+        most = LIMIT // max(math.prod(self.run.facts["shape"]), self.network.latent)
+        if n < 1:
+            raise WganError(f"n must be at least 1, not {n}")
+        if n > most:
+            raise WganError(
+                f"{n} samples do not fit into memory: ask for at most {most}, and for more with another seed"
+            )
+
+    def decode(self, z: Tensor, labels: Tensor | None) -> Samples:
+        """Return G(z, labels) for latents [N, Z] and labels int64 [N] or None."""
+        with thread_count(self.engine.threads):
+            samples = generate(self.network, z, labels, self.engine).as_subclass(Samples)
+        samples.labels = labels
+        return samples
+
+    def to_images(self, samples: Tensor) -> np.ndarray:
+        """Return samples in [-1, 1] as uint8 images [N, H, W] or [N, H, W, 3]."""
+        return images_of(samples.as_subclass(torch.Tensor))
+
+    def labels(self, n: int, label: int | str | Sequence[int | str] | None) -> Tensor | None:
+        """Return the label numbers int64 [n] that `label` asks for, None for an unconditional model."""
+        if not self.network.classes:
+            if label is not None:
+                raise WganError(
+                    f"{self.run.path} is an unconditional model: it cannot make a given label; leave it out"
+                )
+            return None
+        wanted = self.class_names if label is None else [label] if isinstance(label, (int, str)) else list(label)
+        if not wanted:
+            raise WganError("label names no class: give at least one")
+        numbers = torch.tensor([self._number(str(name)) for name in wanted])
+        return numbers[torch.arange(n) % len(numbers)]
+
+    def _number(self, name: str) -> int:
+        if name not in self.class_names:
+            raise WganError(f"unknown label '{name}': {nearest(name, self.class_names)}")
+        return self.class_names.index(name)
+
+
+def rows_in_units(samples: Samples, units: Units) -> Samples:
+    """Return standardised vectors [N, D] as float64 rows [N, C] in the user's units, with their labels."""
+    rows = torch.from_numpy(units.restore(samples.numpy())).as_subclass(Samples)
+    rows.labels = samples.labels
+    return rows
+
+
+def latents(seed: int, n: int, latent: int) -> Tensor:
+    """Return the first n latents [n, latent] of `seed`, drawn in blocks so that the i-th does not depend on n."""
+    if not 0 <= seed < 2**63:
+        raise WganError(f"seed must be between 0 and 2^63 - 1, not {seed}")
+    blocks = range(math.ceil(n / BLOCK))
+    return torch.cat([torch.randn(BLOCK, latent, generator=generator(seed, b, "sample")) for b in blocks])[:n]
+
+
+def truncated(z: Tensor, bound: float) -> Tensor:
+    """Map N(0, 1) draws to the normal cut to [-bound, bound], by the inverse distribution function; 0 leaves them."""
+    if not (bound >= 0 and math.isfinite(bound)):
+        raise WganError(f"truncation must be 0 (off) or a positive number, not {bound}")
+    if bound == 0:
+        return z
+    normal = torch.distributions.Normal(0.0, 1.0)
+    low, high = (normal.cdf(torch.tensor(v, dtype=torch.float64)) for v in (-bound, bound))
+    return normal.icdf(low + normal.cdf(z.double()) * (high - low)).float()
+
+
+def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """Return points [T, Z] on the great arc from a [Z] to b [Z] at t [T] in [0, 1] (Shoemake 1985); lengths are blended."""
+    u, v = a / a.norm(), b / b.norm()
+    omega = torch.acos((u @ v).clamp(-1, 1))
+    if torch.sin(omega) < 1e-4:
+        return torch.lerp(a, b, t[:, None])
+    left, right = torch.sin((1 - t) * omega) / torch.sin(omega), torch.sin(t * omega) / torch.sin(omega)
+    direction = left[:, None] * u + right[:, None] * v
+    return direction * torch.lerp(a.norm(), b.norm(), t)[:, None]
+
+
+def walk(model: Model, stops: int, frames: int, seed: int, rows: int = 1, label: int | str | None = None) -> Samples:
+    """Return a closed walk [stops * frames * rows, *shape] between `stops` latents, `rows` walks side by side.
+
+    A conditional model also walks across its labels (each leg its own) unless `label` holds one fixed.
+    """
+    if min(stops, frames, rows) < 1 or stops < 2:
+        raise WganError("a walk needs at least 2 stops, 1 frame for each leg and 1 row")
+    model.require_room(stops * frames * rows)
+    anchors = latents(seed, stops * rows, model.network.latent).view(stops, rows, -1)
+    t = torch.arange(frames) / frames
+    legs = [
+        slerp(anchors[s, r], anchors[(s + 1) % stops, r], t) for s in range(stops) for r in range(rows)
+    ]  # each [frames, Z]
+    z = torch.stack(legs).view(stops, rows, frames, -1).transpose(1, 2).reshape(stops * frames * rows, -1)
+    return model.decode(z, _walk_labels(model, stops, frames, rows, label))
+
+
+def _walk_labels(model: Model, stops: int, frames: int, rows: int, label: int | str | None) -> Tensor | None:
+    per_leg = model.labels(stops, label)
+    return None if per_leg is None else per_leg.repeat_interleave(frames * rows)
+
+
+def load(
+    run: str | Path | Run,
+    checkpoint: str | int = "last",
+    raw: bool = False,
+    device: str = "cpu",
+    group: Group | None = None,
+) -> Model:
+    """Load the generator of a run at a checkpoint, 'last', 'best' or a step; the averaged weights unless `raw`.
+
+    group: the processes that share the making of samples; each must ask for the same ones.
+    Raises WganError when the folder is no run, has no such checkpoint, or its files are damaged.
+    """
+    opened = run if isinstance(run, Run) else open_run(run)
+    found, notes = _checkpoint(opened, wanted_step(opened, checkpoint))
+    config, facts = opened.config, opened.facts
+    engine = make_engine(device, facts["precision"], 0 if group and group.world > 1 else facts["threads"], group=group)
+    name = "generator" if raw or not config.ema else "average"
+    _require_fit(opened, {"generator": part(found.tensors, name), "critic": part(found.tensors, "critic")})
+    with seeded(0, 0, "load"):  # the random start is overwritten, and torch's own stream stays where it was
+        network = build(config, tuple(facts["shape"]), facts["classes"])[0]
+    network.to(engine.device, engine.dtype)  # before the weights: fp64 ones would be rounded
+    _fill(network, part(found.tensors, name), opened)
+    network.requires_grad_(False).eval()
+    return Model(opened, found.step, network, engine, notes)
+
+
+def wanted_step(run: Run, which: str | int) -> int | None:
+    """Return the step that 'last' (None: whatever is newest and whole), 'best' or a number means for `run`."""
+    if which == "last":
+        return None
+    if which == "best":
+        if run.best is None:
+            raise WganError(f"{run.path} was never evaluated: it has no best checkpoint; use last")
+        return run.best
+    if not str(which).isdecimal():
+        raise WganError(f"checkpoint '{which}' is not last, best or a step")
+    return int(which)
+
+
+def _checkpoint(run: Run, step: int | None) -> tuple[saved.Checkpoint, list[str]]:
+    """Return the checkpoint of `step` (None: the newest whole one), and a sentence for each damaged one passed over."""
+    there = saved.steps(run.checkpoints)
+    if not there:
+        raise WganError(f"{run.path} has no checkpoint yet: train it further first")
+    if step is not None and step not in there:
+        raise WganError(f"{run.path} has no checkpoint of step {step}: it has {', '.join(map(str, there))}")
+    if step is not None:
+        return saved.load(run.checkpoints, step), []
+    notes: list[str] = []
+    for newest in reversed(there):
+        try:
+            return saved.load(run.checkpoints, newest), notes
+        except saved.NewerFormat:
+            raise
+        except WganError as error:
+            notes.append(f"{error}; using the one before")
+    raise WganError(f"{run.path} has no whole checkpoint: {notes[-1].partition(';')[0]}")
+
+
+def _require_fit(run: Run, tensors: dict[str, dict[str, Tensor]]) -> None:
+    """Raise WganError unless the networks of the config are as large as the checkpoint's, before any memory is taken."""
+    try:
+        with torch.device("meta"):
+            networks = build(run.config, tuple(run.facts["shape"]), run.facts["classes"])
+        fits = all(sizes(n.state_dict()) == sizes(tensors[k]) for n, k in zip(networks, tensors, strict=True))
+    except RuntimeError:  # sizes that no number holds
+        fits = False
+    if not fits:
+        raise WganError(f"the checkpoint in {run.path} does not fit its config.json: one of them was changed")
+
+
+def sizes(tensors: dict[str, Tensor]) -> dict[str, torch.Size]:
+    """Return the shape of each tensor by name."""
+    return {name: tensor.shape for name, tensor in tensors.items()}
+
+
+def _fill(network: Generator, tensors: dict[str, Any], run: Run) -> None:
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError:
+        raise WganError(f"the checkpoint in {run.path} does not fit its config.json: one of them was changed") from None

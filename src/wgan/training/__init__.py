@@ -1,0 +1,1 @@
+"""Training: the one loop, one update of each player, and everything a run does beside them."""

@@ -1,0 +1,260 @@
+"""What is measured while a run trains: held-out gap, a small-sample quality figure, alarms, and which step was best.
+
+Everything here looks at the selection part of the test split, which `wgan evaluate` never reports on, and draws from
+streams of its own: measuring changes no weight.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from wgan.config import Config
+from wgan.data import Source, data_options, open_source
+from wgan.data.source import selection_indices
+from wgan.engine import generator
+from wgan.losses import safe_norms
+from wgan.metrics.coverage import mode_report
+from wgan.metrics.distances import exact_w1, scaled_fid, sliced_w1
+from wgan.metrics.features import CHUNK, classify, features
+from wgan.runs.folder import SELECTION
+from wgan.sampling.sheets import Check, generate, go_on
+from wgan.training.updates import Players, judge, pack
+from wgan.visual.images import to_uint8
+
+SAMPLES = 2000  # of each side, at most
+
+ALARMS = {
+    "negative": "critic lost: the W estimate on held-out samples is below 0",
+    "slope": "slope: the critic's is far from 1 (below 0.5 or above 2), its scores are not in units of distance",
+    "bound": "clipping: over 90 % of the clipped weights sit on the bound, the critic is little more than a sign pattern",
+    "overfit": "overfitting: the critic tells training from held-out samples (their gap is above 3 standard errors)",
+    "class": "vanishing: less than a tenth as frequent as in the data: class {}",
+    "mode": "vanishing: not all of the known modes are reached by a sample",
+}
+
+
+@dataclass
+class Monitor:
+    """Measures one run on held-out reals; opened on first use."""
+
+    config: Config
+    source: Source
+    said: set[str] = field(default_factory=set)  # alarms are said once
+    best: int | None = None  # the step with the lowest selection figure so far
+    lowest: float = float("inf")
+
+    @classmethod
+    def resumed(cls, config: Config, source: Source, records: Sequence[Mapping[str, Any]]) -> Monitor:
+        """Return a monitor that remembers what a run's log says was best and already alarmed."""
+        monitor = cls(config, source, {kind(r["alarm"]) for r in records if "alarm" in r})
+        for r in records:
+            monitor.note(r.get("step"), r.get(SELECTION))
+        return monitor
+
+    def note(self, step: int | None, figure: float | None) -> None:
+        """Remember `step` as the best when its selection figure is the lowest so far."""
+        if figure is not None and figure < self.lowest:
+            self.best, self.lowest = step, figure
+
+    @functools.cached_property
+    def held_out(self) -> Source:
+        """The test split of the run's data."""
+        return open_source(self.config.data, "test", options=data_options(self.config))
+
+    @functools.cached_property
+    def reals(self) -> tuple[Tensor, Tensor | None]:
+        """The selection part of the held-out reals, as stored, and their labels."""
+        return self.held_out.batch(selection_indices(len(self.held_out))[:SAMPLES])
+
+    @functools.cached_property
+    def real_features(self) -> np.ndarray:
+        """Classifier features of the held-out reals."""
+        return features(self.reals[0])
+
+    @property
+    def has_digits(self) -> bool:
+        """Whether the shipped digit classifier applies."""
+        return self.config.data.partition(":")[0] == "mnist"
+
+    def measure(self, p: Players, step: int, check: Check = go_on) -> dict[str, float]:
+        """Return the figures of `step` by tag; every draw depends on the run's seed alone.
+
+        `check` is called every now and then: by raising it ends the measurement, which has then changed nothing. The
+        processes of a group share the work.
+        """
+        check()
+        n = len(self.reals[0])
+        fakes = self.fakes(p, n, self.reals[1], check)
+        figures = self.gaps(p, fakes, check)
+        check()
+        figures |= p.engine.group.lead(lambda: self.quality(fakes, check))
+        self.note(step, figures[SELECTION])
+        return figures
+
+    def fakes(self, p: Players, n: int, y: Tensor | None, check: Check = go_on) -> Tensor:
+        """Return n samples [n, *shape] of the averaged generator, with the labels of the held-out reals."""
+        network = p.best_generator
+        z = torch.randn(n, network.latent, generator=generator(self.config.seed, 0, "monitor"))
+        return generate(network, z, y if network.classes else None, p.engine, check)
+
+    def gaps(self, p: Players, fakes: Tensor, check: Check = go_on) -> dict[str, float]:
+        """Return the critic's gap on held-out and on training reals, its largest slope, and their quotient.
+
+        The critic is a copy in the state it trains in (batch statistics, no dropout), so that this is the training
+        functional on other images.
+        """
+        critic = frozen_copy(p.critic)
+        judged = Players(**{**vars(p), "critic": critic})
+        n, y = len(fakes), self.reals[1]
+        index = torch.randint(len(self.source), (n,), generator=generator(self.config.seed, 0, "monitor train"))
+        train_x, train_y = self.source.batch(index)
+        held = scores_of(judged, self.reals[0], y, check)
+        train = scores_of(judged, train_x, train_y, check)
+        fake = scores_of(judged, fakes, y, check)
+        slope = slopes(judged, self.reals[0], fakes, y)
+        error = float((held.var() / len(held) + train.var() / len(train)).sqrt())
+        gap = float(held.mean() - fake.mean())
+        return {
+            "evaluate/wasserstein_held_out": gap,
+            "evaluate/wasserstein_train": float(train.mean() - fake.mean()),
+            "evaluate/overfit": float(train.mean() - held.mean()) / max(error, 1e-12),
+            "evaluate/slope_max": float(slope.max()),
+            "evaluate/slope_mean": float(slope.mean()),
+            "evaluate/gap_per_slope": gap / max(float(slope.max()), 1e-12),
+        }
+
+    def quality(self, fakes: Tensor, check: Check = go_on) -> dict[str, float]:
+        """Return the figure the best step is chosen by, under its own tag and as SELECTION."""
+        if self.has_digits:
+            images = torch.from_numpy(to_uint8(fakes))[:, None]
+            counts = np.bincount(in_parts(classify, images, check), minlength=10)
+            shares = {f"evaluate/share_{k}": float(c) / len(images) for k, c in enumerate(counts)}
+            name, value = "evaluate/fid_lenet", scaled_fid(in_parts(features, images, check), self.real_features)
+        elif len(self.source.shape) == 1:
+            shares = self.modes(fakes)
+            name, value = "evaluate/w1", exact_w1(fakes[:1000].numpy(), self.reals[0][:1000].numpy())
+        else:
+            shares = {}
+            name, value = "evaluate/sliced_w1", sliced_w1(to_uint8(fakes) / 255.0, bytes_last(self.reals[0]) / 255.0)
+        return {name: float(value), SELECTION: float(value), **shares}
+
+    def modes(self, fakes: Tensor) -> dict[str, float]:
+        """Return the mode counts of a toy whose modes are known."""
+        if self.source.modes is None:
+            return {}
+        found = mode_report(fakes.numpy(), self.source.modes.numpy(), self.source.radius)
+        return {"evaluate/modes": float(found.reached), "evaluate/high_quality": float(found.high_quality)}
+
+    def alarms(self, step: int, figures: Mapping[str, float]) -> list[str]:
+        """Return the alarms that a step's figures and statistics raise, each kind once in a run.
+
+        The generator is given a tenth of the run to reach every class and mode.
+        """
+        raised = self._critic_alarms(figures)
+        raised += self._generator_alarms(figures) if 10 * step >= self.config.steps else []
+        fresh = [text for text in raised if kind(text) not in self.said]
+        self.said.update(kind(text) for text in fresh)
+        return fresh
+
+    def _critic_alarms(self, figures: Mapping[str, float]) -> list[str]:
+        one_slope = self.config.objective in ("wgan-gp", "wgan-lp") and self.config.penalty_weight >= 1
+        checks = {
+            "negative": figures["evaluate/wasserstein_held_out"] < 0,
+            "slope": one_slope and not 0.5 <= figures["evaluate/slope_mean"] <= 2,
+            "bound": figures.get("critic/share_clipped", 0.0) > 0.9,
+            "overfit": figures["evaluate/overfit"] > 3,
+        }
+        return [ALARMS[name] for name, bad in checks.items() if bad]
+
+    def _generator_alarms(self, figures: Mapping[str, float]) -> list[str]:
+        texts: list[str] = []
+        if self.has_digits and self.reals[1] is not None:
+            names = [int(n) for n in self.held_out.class_names]
+            wanted = np.bincount(self.reals[1].numpy(), minlength=len(names)) / len(self.reals[1])
+            rare = [n for n, share in zip(names, wanted, strict=True) if figures[f"evaluate/share_{n}"] < share / 10]
+            texts = [ALARMS["class"].format(", ".join(map(str, rare)))] if rare else []
+        if self.source.modes is not None and figures["evaluate/modes"] < len(self.source.modes):
+            texts.append(ALARMS["mode"])
+        return texts
+
+
+def in_parts(look: Callable[[Tensor], np.ndarray], images: Tensor, check: Check) -> np.ndarray:
+    """Return what `look` sees in images [N, 1, 28, 28], the same as at once; `check` is called before each part."""
+    seen = []
+    for part in images.split(CHUNK):
+        check()
+        seen.append(look(part))
+    return np.concatenate(seen)
+
+
+def kind(alarm: str) -> str:
+    """Return what an alarm is about: the word before its colon."""
+    return alarm.partition(":")[0]
+
+
+def bytes_last(x: Tensor) -> np.ndarray:
+    """Return uint8 images [N, C, H, W] as [N, H, W] or [N, H, W, 3], the layout of to_uint8."""
+    return x[:, 0].numpy() if x.shape[1] == 1 else x.permute(0, 2, 3, 1).numpy()
+
+
+def frozen_copy(critic: nn.Module) -> Any:
+    """Return a copy of the critic that trains on batch statistics, drops nothing and learns nothing."""
+    other = copy.deepcopy(critic).train().requires_grad_(False)
+    for module in other.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    return other
+
+
+@torch.no_grad()
+def scores_of(p: Players, x: Tensor, y: Tensor | None, check: Check = go_on) -> Tensor:
+    """Return the critic's scores [N / pack] of stored or generated samples, in batches of the run's size."""
+    size = p.config.batch
+    x = x[: len(x) - len(x) % p.config.pack]  # what fills no whole pack is left out
+
+    def batch_of(number: int) -> Tensor:
+        i = number * size
+        seen = pack(p.augment(p.engine.to_float(x[i : i + size]), i, "monitor"), p.config.pack)  # as in training
+        score, _ = judge(p, seen, None if y is None else y[i : i + size].to(p.engine.device))
+        return score.double().cpu()
+
+    return torch.cat(p.engine.group.spread(math.ceil(len(x) / size), batch_of, check))
+
+
+def slopes(p: Players, real: Tensor, fake: Tensor, y: Tensor | None) -> Tensor:
+    """Return ||grad D|| at up to 256 reals and as many fakes: where the critic is used, not only where it was penalised."""
+    n = min(256, len(real), len(fake)) // p.config.pack * p.config.pack
+    norms = []
+    for x in (real[:n], fake[:n]):
+        points = pack(p.engine.to_float(x), p.config.pack).detach().requires_grad_(True)
+        labels = None if y is None else y[:n].to(p.engine.device)
+        (gradient,) = torch.autograd.grad(judge(p, points, labels)[0].sum(), points)
+        norms.append(safe_norms(gradient))
+    return torch.cat(norms).cpu()
+
+
+def loss_tracks_quality(records: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return Spearman's correlation of W estimate (2,000 training reals) and selection figure over a run's evaluations.
+
+    Near 1: the loss falls when the samples get better, the claim of Arjovsky 2017, figure 3. None below 4 evaluations.
+    """
+    from scipy.stats import spearmanr
+
+    wanted = ("evaluate/wasserstein_train", SELECTION)
+    pairs = [tuple(r[tag] for tag in wanted) for r in records if all(tag in r for tag in wanted)]
+    if len(pairs) < 4:
+        return None
+    losses, figures = zip(*pairs, strict=True)
+    if len(set(losses)) == 1 or len(set(figures)) == 1:
+        return None  # a constant has no ranks
+    value = float(spearmanr(losses, figures).statistic)
+    return None if np.isnan(value) else value

@@ -1,0 +1,111 @@
+"""What one process does for all while a run trains: log, alarms, sheets, evaluation, checkpoints. The others wait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from wgan.config.rules import cautions
+from wgan.data import Source
+from wgan.distributed.signals import Interrupted, Stop
+from wgan.progress import Progress
+from wgan.runs.checkpoint import flatten
+from wgan.runs.folder import Run
+from wgan.runs.log import Log
+from wgan.sampling.sheets import draw_sheet, go_on
+from wgan.training.adaptive import follow
+from wgan.training.monitor import Monitor
+from wgan.training.state import Restored, save, state, tidy
+from wgan.training.updates import Players, Stats
+
+
+@dataclass
+class Desk:
+    """The duties of one run; each call is one for all processes, and rank 0 does the work."""
+
+    players: Players
+    source: Source
+    run: Run
+    progress: Progress
+    stop: Stop
+    best: int | None = None  # the step with the lowest selection figure so far, known to all
+    log: Log = field(init=False)  # of rank 0 only
+    monitor: Monitor = field(init=False)
+
+    def open(self, stack: ExitStack, restored: Restored) -> None:
+        """Open the log where the run goes on, say what there is to say, draw the first sheet of a new run."""
+
+        self.monitor = Monitor(self.players.config, self.source)
+
+        def work() -> int | None:
+            self.log = stack.enter_context(Log(self.run.path, restored.start))
+            self.monitor = Monitor.resumed(self.players.config, self.source, self.run.log())
+            tidy(
+                self.run, self.monitor.best
+            )  # a kill may have come between a checkpoint and the dropping of the oldest
+            for note in [*cautions(self.players.config), *self.source.notes, *restored.notes]:
+                self.progress.message(note)
+            if restored.fresh:
+                draw_sheet(self.players, self.source, self.run, self.log, 0)
+            if restored.event:
+                # with the next step's line, because this checkpoint may be read again
+                self.log.event(restored.start + 1, restored.event)
+                self.progress.message(restored.event)
+            return self.monitor.best
+
+        self.best = self.players.engine.group.lead(work)
+
+    def follow(self, done: int, stats: Stats) -> Stats:
+        """Return the statistics of step `done` after the share of augmented images followed them, where it adapts."""
+        p = self.players
+        if not p.config.augment_target:
+            return stats
+
+        def work() -> tuple[float, dict[str, float]]:
+            with p.engine.place.alone():
+                after = follow(p, self.monitor, done, stats)
+            return p.share, {name: float(value) for name, value in after.items() if name not in stats}
+
+        p.share, more = p.engine.group.lead(work)
+        return {**stats, **more}
+
+    def measure(self, done: int) -> dict[str, float] | None:
+        """Return the figures of step `done`; None when a signal cut the evaluation."""
+        group = self.players.engine.group
+        check = self.stop.leave if group.world == 1 else go_on  # together they leave together
+        try:
+            with self.players.engine.place.alone():
+                figures = self.monitor.measure(self.players, done, check)
+        except Interrupted:
+            group.hear()
+            return None
+        self.best = group.lead(lambda: self.monitor.best)
+        return figures
+
+    def log_step(self, done: int, numbers: Mapping[str, float], evaluated: bool) -> None:
+        """Write the line of step `done`, and the alarms that an evaluation raised."""
+
+        def work() -> None:
+            self.log.scalars(done, numbers)
+            for text in self.monitor.alarms(done, numbers) if evaluated else []:
+                self.log.event(done, text)
+                self.progress.message(f"step {done}: alarm, {text}")
+
+        self.players.engine.group.lead(work)
+
+    def draw(self, done: int) -> None:
+        """Draw the sheet of step `done`."""
+        self.players.engine.group.lead(lambda: draw_sheet(self.players, self.source, self.run, self.log, done))
+
+    def save(self, done: int) -> None:
+        """Write the log's last lines, then the checkpoint of step `done`; all processes must hold the same weights."""
+        group = self.players.engine.group
+        if group.world > 1:
+            group.require_alike(flatten(state(self.players)), done)
+
+        def work() -> None:
+            self.log.flush()
+            save(self.players, self.run, done, self.best)
+
+        group.lead(work)

@@ -1,0 +1,192 @@
+"""The state of a run: what a checkpoint holds, how it is put back, and the facts that decide a run's bits.
+
+State is a dictionary of named things with a state_dict. The step is the only counter, and randomness needs no state at
+all: every draw is a function of (seed, step, purpose).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load as parse_tensors
+from safetensors.torch import save as tensor_bytes
+from torch import Tensor
+
+from wgan.config import Config
+from wgan.data import Source
+from wgan.distributed.group import Group
+from wgan.engine import Engine, make_engine
+from wgan.errors import WganError
+from wgan.runs import checkpoint
+from wgan.runs.folder import Run, has_run, open_run, versions
+from wgan.training.optim import require_slots
+from wgan.training.schedule import due
+from wgan.training.updates import Players
+
+
+def state(p: Players) -> dict[str, dict[str, Any]]:
+    """Return everything that a resumed run needs, by name; the step and the randomness need no state."""
+    average = {} if p.average is None else {"average": p.average.state_dict()}
+    return {
+        "generator": p.generator.state_dict(),
+        "critic": p.critic.state_dict(),
+        **average,
+        "generator_optimizer": optimizer_state(p.generator_optimizer),
+        "critic_optimizer": optimizer_state(p.critic_optimizer),
+    }
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Return the optimizer's tensors by parameter number; its rates come from the config."""
+    return {str(number): values for number, values in optimizer.state_dict()["state"].items()}
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put the tensors {'0/exp_avg': ...} back into the optimizer; ValueError when they are not of its kind or weights."""
+    slots: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        number, _, name = key.partition("/")
+        slots.setdefault(int(number), {})[name] = tensor
+    require_slots(optimizer, slots)
+    optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+    for weight, slot in optimizer.state.items():
+        for name, tensor in slot.items():
+            if tensor.shape == weight.shape:  # fused Adam walks memory: a layout unlike the weight's gives wrong steps
+                slot[name] = torch.empty_like(weight, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
+
+
+def save(p: Players, run: Run, step: int, best: int | None, **about: Any) -> None:
+    """Write the checkpoint of `step`, then drop those that are not kept.
+
+    The manifest says what the step alone does not: critic updates done of the next one, statistics whose evaluation
+    was cut short, how often the run went back, and what else `about` names.
+    """
+    left: dict[str, Any] = {"measured": p.measured} if p.measured else {}
+    left |= {"share": p.share} if p.config.augment_target else {}
+    more = {"config": p.config.recipe, "versions": versions(), "parts": sorted(state(p)), "retries": p.engine.stream}
+    checkpoint.save(run.checkpoints, step, checkpoint.flatten(state(p)), {**more, **left, **about}, p.updates)
+    tidy(run, best)
+
+
+def tidy(run: Run, best: int | None) -> None:
+    """Drop all checkpoints but the last three, the best and those kept for good, and what a kill left behind."""
+    c = run.config
+    for_good = [step for step in checkpoint.steps(run.checkpoints) if due(c.keep_every, step)]
+    checkpoint.retain(
+        run.checkpoints,
+        keep=for_good if best is None else [*for_good, best],
+        planned=lambda step: step == c.steps or due(c.checkpoint_every, step),
+    )
+
+
+@dataclass(frozen=True)
+class Restored:
+    """Where a run goes on: the first step to take, what there is to say, and an event that its log must tell."""
+
+    start: int = 0
+    fresh: bool = True  # nothing was done before
+    notes: tuple[str, ...] = ()
+    event: str = ""
+
+
+def restore(p: Players, run: Run) -> Restored:
+    """Load the newest whole checkpoint into the players; return where the run goes on.
+
+    Rank 0 reads it and tells the others: the run folder may lie on its machine alone.
+    """
+    found, notes = newest(run, p.engine.group)
+    if found is None:
+        lost = f"{run.path} has no whole checkpoint left: starting again at step 0"
+        return Restored(notes=(*notes, lost) if notes else ())
+    networks = {"generator": p.generator, "critic": p.critic, "average": p.average}
+    try:
+        for name, network in networks.items():
+            if network is not None:
+                network.load_state_dict(checkpoint.part(found.tensors, name))
+        load_optimizer(p.generator_optimizer, checkpoint.part(found.tensors, "generator_optimizer"))
+        load_optimizer(p.critic_optimizer, checkpoint.part(found.tensors, "critic_optimizer"))
+    except (RuntimeError, ValueError, KeyError):
+        raise WganError(f"the checkpoint of step {found.step} in {run.path} does not fit the networks of its config: "
+                        "one of them was changed, or written by another wgan") from None  # fmt: skip
+    m = found.manifest
+    p.updates, p.measured, p.share = found.updates, m.get("measured", {}), m.get("share", p.share)
+    p.engine = replace(p.engine, stream=m.get("retries", 0))
+    done = found.step == run.config.steps and not p.measured
+    inside = f" and {p.updates} critic updates of the next" if p.updates else ""
+    note = f"{'finished already' if done else 'continuing'}: {run.path} at step {found.step}{inside}"
+    start = found.step - bool(p.measured)  # the step whose evaluation was cut: its duties are done again
+    return Restored(start, found.step + p.updates == 0, (*notes, note), m.get("event", ""))
+
+
+def newest(run: Run, group: Group) -> tuple[checkpoint.Checkpoint | None, list[str]]:
+    """Return the newest whole checkpoint, the same on every process, and a sentence for each damaged one set aside."""
+    loaded: list[checkpoint.Checkpoint] = []
+
+    def load() -> tuple[dict[str, Any], list[str]]:
+        found, notes = checkpoint.load_newest(run.checkpoints)
+        loaded.extend([] if found is None else [found])
+        return ({} if found is None else found.manifest), notes
+
+    manifest, notes = group.lead(load)
+    if not manifest:
+        return None, notes
+    data = group.tell(tensor_bytes(loaded[0].tensors) if loaded and group.world > 1 else b"")
+    return (loaded[0] if loaded else checkpoint.Checkpoint(manifest["step"], parse_tensors(data), manifest)), notes
+
+
+def engine_for(config: Config, source: Source, group: Group | None = None) -> Engine:
+    """Return the engine of a new run: precision auto is bf16 for convolutions of images where the hardware has it, else fp32."""
+    convolutional = source.is_image and "conv" in (config.generator, config.critic)
+    return make_engine(config.device, config.precision, config.threads, convolutional, group)
+
+
+def resume_engine(config: Config, path: Path, source: Source, group: Group | None = None) -> Engine:
+    """Return the engine; a run that is continued keeps the precision and threads it was begun with, for equal bits.
+
+    Threads are chosen anew when the number of processes is another: then so are the bits.
+    """
+    group = group or Group()
+    engine = group.agree(lambda: engine_for(config, source, group))
+
+    def known() -> tuple[str, int]:
+        if not has_run(path):
+            return engine.precision, engine.threads
+        facts = open_run(path).facts
+        same = facts.get("processes", 1) == group.world
+        return facts["precision"], facts["threads"] if same else engine.threads
+
+    precision, threads = group.lead(known)
+    return replace(engine, precision=precision, threads=threads)
+
+
+def require_divides(config: Config, group: Group) -> None:
+    """Raise WganError unless every process gets as many samples of each batch, in whole packs and microbatches."""
+    for name, batch in (("batch", config.batch), ("generator_batch", config.generator_batch or config.batch)):
+        unit = config.microbatch or config.pack
+        if batch % (group.world * unit) == 0:
+            continue
+        of = f" in {'microbatches' if config.microbatch else 'packs'} of {unit}" if unit > 1 else ""
+        work = [str(n) for n in range(1, batch // unit + 1) if batch % (n * unit) == 0]
+        near = batch // (group.world * unit) * group.world * unit
+        sizes = [str(n) for n in (near, near + group.world * unit) if n]
+        raise WganError(
+            f"{group.world} processes cannot share {name} {batch} evenly{of}: start {', '.join(work[-8:])} processes, or "
+            f"use {name} {' or '.join(sizes)}"
+        )
+
+
+def facts(engine: Engine, source: Source) -> dict[str, Any]:
+    """Return what run.json records beside the config: the data's shape and how 'auto' was resolved."""
+    return {
+        "shape": list(source.shape),
+        "classes": source.classes,
+        "class_names": list(source.class_names),
+        "device": engine.device.type,
+        "precision": engine.precision,
+        "threads": engine.threads,
+        **({"processes": engine.group.world} if engine.group.world > 1 else {}),
+        "versions": versions(),
+    }

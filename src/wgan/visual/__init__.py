@@ -1,0 +1,1 @@
+"""Pictures: image grids, animations, loss curves, scatter plots."""

@@ -1,0 +1,55 @@
+"""The library does from Python what the command line does, and raises the same sentences."""
+
+import numpy as np
+import pytest
+import torch
+from helpers.run_folders import files
+
+import wgan
+from wgan.errors import WganError
+from wgan.runs.folder import open_run
+
+
+def test_the_library_does_the_same_in_ten_lines(here, cheap, capsys):
+    options = {"generator": "mlp", "generator_layers": "16", "critic": "mlp", "critic_layers": "16", "latent": 8}
+    run = wgan.train("mnist", steps=2, batch=8, threads=1, **options)
+    assert isinstance(run, wgan.Run) and run.step == 2 and str(run.path) == "runs/mnist"
+    assert "critic/wasserstein" in run.log()[-1]
+    model = wgan.load("runs/mnist")
+    sevens = model.sample(5, label=7, seed=3)
+    assert sevens.shape == (5, 1, 28, 28) and float(sevens.abs().max()) <= 1
+    images = sevens.to_images()
+    assert images.shape == (5, 28, 28) and images.dtype == np.uint8
+    assert torch.equal(model.sample(20, label=7, seed=3)[:5], sevens)
+    assert torch.equal(wgan.load(run).sample(5, label=7, seed=3), sevens)
+    assert wgan.train("mnist", run="runs/mnist", steps=3, batch=8, threads=1, **options).step == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [({"n_critc": 3}, "n_critic"), ({"lr": "x"}, "lr must be"), ({"recipe": "mnits"}, "mnist")]
+)
+def test_the_library_raises_the_same_sentences(here, options, words):
+    with pytest.raises(WganError, match=words):
+        wgan.train(**options)
+    assert files(here) == []
+
+
+def test_ctrl_c_stops_a_script_after_saving(here, cheap, monkeypatch):
+    import signal
+
+    from wgan.training import loop
+
+    check = loop.require_finite
+    monkeypatch.setattr(loop, "require_finite", lambda s, step: (signal.raise_signal(signal.SIGINT), check(s, step)))
+    before = signal.getsignal(signal.SIGINT)  # a shell's background jobs ignore it
+    with pytest.raises(KeyboardInterrupt):
+        wgan.train("gulrajani-ring", steps=9, batch=8, threads=1, generator_layers="16", critic_layers="16")
+    assert open_run("runs/gulrajani-ring").step == 1
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_public_names_are_there_and_no_others():
+    assert {"train", "load", "Config", "Run", "RECIPES", "WganError"} <= set(dir(wgan))
+    assert all(getattr(wgan, name) is not None for name in wgan.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'trane'"):
+        wgan.trane  # noqa: B018

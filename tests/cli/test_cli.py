@@ -1,0 +1,180 @@
+"""The command line is a contract: what there is, and what wgan train writes and prints."""
+
+import re
+import shlex
+from dataclasses import asdict
+
+import pytest
+from conftest import TINY
+from helpers.child_processes import CADENCE, RING
+from helpers.run_folders import files
+from PIL import Image
+
+import wgan
+from wgan.cli import main as cli
+from wgan.config import FIELDS
+from wgan.recipes import RECIPES, configure
+from wgan.runs.folder import open_run
+
+SMALL = ["gulrajani-ring", "--generator-layers", "16", "--critic-layers", "16", *TINY]
+
+
+# --- what there is ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
+def test_help_names_every_command_and_examples_that_parse(command, words):
+    found = command(*words)
+    assert found.code == 0 and found.err == ""
+    for name in ("train", "sample", "interpolate", "recipes"):
+        assert re.search(rf"^    {name} ", found.out, re.M) or f"    {name}\n" in found.out
+    examples = re.findall(r"^  wgan (.*?)(?:  .*)?$", found.out, re.M)
+    assert len(examples) >= 3
+    for example in examples:
+        cli.parse(shlex.split(example))
+
+
+def test_the_version_is_the_packages(command):
+    assert command("--version").out == f"wgan {wgan.__version__}\n"
+
+
+def test_train_help_has_every_option_once_with_its_default(command):
+    found = command("train", "--help")
+    assert found.code == 0
+    for name, f in FIELDS.items():
+        flag = f"--{name.replace('_', '-')}"
+        if name != "recipe":
+            assert len(re.findall(rf"^  {flag} ", found.out, re.M)) == 1, flag
+            assert f"(default: {f.default})" in found.out
+    assert not re.search(r"--\w+_", found.out)
+
+
+@pytest.mark.parametrize("name", [n for n in FIELDS if n != "recipe"])
+def test_every_option_is_a_flag_with_dashes_or_underscores_and_with_or_without_equals(name):
+    dashes, underscores = "--" + name.replace("_", "-"), "--" + name
+    lines = [[dashes, "a_b"], [underscores, "a_b"], [f"{dashes}=a_b"], [f"{underscores}=a_b"]]
+    assert all(getattr(cli.parse(["train", *words]), f"option_{name}") == "a_b" for words in lines)
+
+
+def test_the_recipes_table_has_a_row_for_each_with_its_source(command):
+    found = command("recipes")
+    assert found.code == 0 and found.err == ""
+    head, *rows = found.out.splitlines()
+    assert [head.index(t) for t in ("recipe", "source", "trains", "minutes on 2 cores", "expected")] == sorted(
+        head.index(t) for t in ("recipe", "source", "trains", "minutes on 2 cores", "expected")
+    )
+    assert {row.split()[0] for row in rows if row[0] != " "} == set(RECIPES)
+    assert "\x1b" not in found.out
+
+
+# --- train ------------------------------------------------------------------------------------------------------------
+
+
+def test_train_writes_its_run_folder_where_it_is_told_and_says_what_to_do_next(here, command):
+    found = command("train", *RING, *CADENCE, "--steps", 9, "--run", "deep/er/run")
+    assert found.code == 0 and found.err == "" and "\x1b" not in found.out
+    run = here / "deep" / "er" / "run"
+    assert {p.name for p in run.iterdir()} == {
+        ".lock",
+        "config.json",
+        "run.json",
+        "log.jsonl",
+        "times.jsonl",
+        "samples",
+        "checkpoints",
+        "events",
+        "losses.png",
+        "progress.gif",
+    }
+    assert [p.name for p in sorted((run / "samples").iterdir())] == [f"step-{i:08d}.png" for i in (0, 8, 9)]
+    with Image.open(run / "progress.gif") as film, Image.open(run / "losses.png") as plot:
+        assert film.n_frames == 3 and min(plot.size) > 200
+    lines = found.out.splitlines()
+    assert re.match(r"step \d+/9  .* steps/s .* left  W .*  G .*", lines[0])
+    assert "finished step 9 of 9" in found.out and "progress.gif" in found.out and "losses.png" in found.out
+    assert "wgan sample deep/er/run" in found.out
+
+
+def test_tensorboard_reads_the_scalars_and_the_sheets_of_a_run(ring_run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(ring_run / "events"))
+    events.Reload()
+    assert "critic/wasserstein" in events.Tags()["scalars"] and events.Tags()["images"] == ["samples"]
+    assert [e.step for e in events.Images("samples")] == [0, 2]
+
+
+def test_the_default_run_folder_is_named_after_the_recipe(here, command, cheap):
+    assert command("train", *SMALL).code == 0
+    assert open_run(here / "runs" / "gulrajani-ring").step == 2
+
+
+def test_without_a_recipe_the_default_one_is_trained(here, command, monkeypatch):
+    seen = []
+
+    def seen_only(config, path, **options):
+        seen.append((config, str(path)))
+        pytest.skip("seen")
+
+    monkeypatch.setattr("wgan.training.loop.train", seen_only)
+    with pytest.raises(pytest.skip.Exception):
+        command("train")
+    assert seen == [(configure("mnist"), "runs/mnist")]
+
+
+def test_flags_reach_the_config_that_is_written(here, command, cheap):
+    words = ["--n_critic", "1", "--lr=0.001", "--seed", "7", "--sampling", "iid", "--checkpoint-every", "0"]
+    assert command("train", *SMALL, *words).code == 0
+    config = open_run(here / "runs" / "gulrajani-ring").config
+    assert (config.n_critic, config.lr, config.seed, config.sampling, config.checkpoint_every) == (1, 1e-3, 7, "iid", 0)
+    untouched = configure("gulrajani-ring")
+    given = {"n_critic", "lr", "seed", "sampling", "checkpoint_every", "steps", "batch", "threads"}
+    given |= {"generator_layers", "critic_layers"}
+    assert {k: v for k, v in asdict(config).items() if k not in given} == {
+        k: v for k, v in asdict(untouched).items() if k not in given
+    }
+
+
+def test_the_same_command_again_continues_and_another_config_is_refused(here, command, cheap):
+    words = ["train", *SMALL, "--run", "run"]
+    assert command(*words).code == 0
+    log = (here / "run" / "log.jsonl").read_bytes()
+    longer = command(*words, "--steps", "4")
+    assert longer.code == 0 and "continuing: run at step 2" in longer.out and "finished step 4 of 4" in longer.out
+    assert (here / "run" / "log.jsonl").read_bytes().startswith(log)
+    before = {p: (here / "run" / p).read_bytes() for p in files(here / "run")}
+    said = command(*words, "--steps", "4", "--lr", "0.5", "--n-critic", "3").sentence()
+    assert "lr: 0.0001 -> 0.5" in said and "n_critic: 5 -> 3" in said and "--run" in said
+    assert {p: (here / "run" / p).read_bytes() for p in files(here / "run")} == before
+
+
+def test_the_command_that_is_suggested_for_training_longer_does_so(here, command, cheap):
+    found = command("train", *SMALL, "--run", "my run", "--critic-layers", "16 8")
+    (line,) = (line for line in found.out.splitlines() if "train longer" in line)
+    words = shlex.split(line.partition("wgan ")[2])
+    assert words[0] == "train"
+    longer = command(*words)
+    assert longer.code == 0 and "continuing: my run at step 2" in longer.out and "finished step 4 of 4" in longer.out
+    (line,) = (line for line in found.out.splitlines() if line.startswith("next: "))
+    assert command(*shlex.split(line.partition("wgan ")[2])).code == 0
+
+
+def test_a_dry_run_prints_config_sizes_and_time_and_writes_nothing(here, command):
+    found = command("train", *SMALL, "--dry-run", "--run", "run")
+    assert found.code == 0 and found.err == "" and files(here) == [] and not (here / "run").exists()
+    config = configure(
+        "gulrajani-ring", {"generator_layers": "16", "critic_layers": "16", "steps": 2, "batch": 8, "threads": 1}
+    )
+    for name, value in asdict(config).items():
+        assert re.search(rf"^{name} +{re.escape(str(value))}$", found.out, re.M), name
+    generator, critic = 2 * 16 + 16 + 16 * 2 + 2, 2 * 16 + 16 + 16 + 1  # 2 -> 16 -> 2 and 2 -> 16 -> 1, with biases
+    assert re.search(rf"^generator +{generator} parameters$", found.out, re.M)
+    assert re.search(rf"^critic +{critic} parameters$", found.out, re.M)
+    # fp32 weights, Adam's two moments of each, and its step counter for each of 4 + 4 tensors
+    assert re.search(rf"^weights \+ optimizers +{4 * 3 * (generator + critic) + 4 * 8:,} bytes", found.out, re.M)
+    assert re.search(r"^peak memory +[\d,]{9,} bytes", found.out, re.M)
+    assert re.search(r"^estimated time +\d+:\d\d for 2 steps", found.out, re.M)
+
+
+def test_a_dry_run_refuses_what_training_would(command):
+    assert "did you mean" in command("train", "--dry-run", "--data", "mnits").sentence()

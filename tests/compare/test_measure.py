@@ -1,0 +1,66 @@
+"""Test what `wgan compare` reads off a finished run."""
+
+from __future__ import annotations
+
+import pytest
+
+from wgan.compare import measure as readings
+from wgan.compare import plan
+from wgan.runs.folder import open_run
+
+
+def test_a_reading_of_a_run_measures_what_its_questions_need(ring_run, monkeypatch):
+    monkeypatch.setattr(readings, "SAMPLES", 200)
+    run = open_run(ring_run)
+    wanted = {"quality": {"modes-reached", "sliced-w1", "precision", "coverage", "certified-w1"}, "collapse": {"modes-reached"},
+              "rates": set()}  # fmt: skip
+    monkeypatch.setitem(readings.MEASURES, "certified-w1", readings.MEASURES["sliced-w1"].__class__(
+        lambda m: "", lambda m: iter([readings_figure("certified-w1")]), ()))  # fmt: skip
+    for part, names in wanted.items():
+        about = plan.Cell((part,), "wgan-gp", "ring:gulrajani", "mlp", 1.0, 0, 2, 1)
+        found = readings.reading(about, run, False)
+        assert set(found) | {"failed"} == set(readings.NOTHING)
+        assert set(found["figures"]) >= names and bool(found["figures"]) == bool(names)
+        assert bool(found["slopes"]) == bool(found["weights"]) == (part == "quality")
+    second = plan.Cell(("quality",), "wgan-gp", "ring:gulrajani", "mlp", 1.0, 1, 2, 1)
+    assert readings.reading(second, run, False)["weights"] == {}
+
+
+def readings_figure(name):
+    from wgan.evaluation.metrics_table import Figure
+
+    return Figure(name, 1.0)
+
+
+@pytest.mark.parametrize(("data", "count"), [("ring", 2000), ("stacked-mnist", 10_000)])
+def test_a_figure_is_read_off_enough_samples_with_its_own_floor(monkeypatch, data, count):
+    from wgan.evaluation.metrics_table import Figure
+
+    monkeypatch.setattr(readings, "load", lambda run, checkpoint: checkpoint)
+    monkeypatch.setattr(readings, "reals_of", lambda *about: about)
+    monkeypatch.setattr(readings, "from_model", lambda *about: about)
+    measure = readings.MEASURES["modes"].__class__(
+        lambda m: "", lambda m: iter([Figure("seen", float(m.subject[1]), floor=7.0, better="higher")]), ()
+    )
+    monkeypatch.setitem(readings.MEASURES, "modes", measure)
+    about = plan.Cell(("collapse",), "gan", data, "mlp", 1.0, 0, 2, 1)
+    assert readings.figures_of(about, None, ["modes"]) == {"seen": {"value": count, "floor": 7.0, "better": "higher"}}
+
+
+def test_the_last_value_of_a_tag_and_the_whole_curve_are_read(monkeypatch):
+    assert readings.last([{"a": 1}, {"a": 2}, {"b": 3}], "a") == 2.0 and readings.last([{"b": 3}], "a") is None
+    logged = [{"step": i, "critic/loss": 0.0, "critic/wasserstein": w, "evaluate/selection": f}
+              for i, (w, f) in enumerate([(9.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0), (4.0, 5.0)])]  # fmt: skip
+    run = type("Logged", (), {"log": lambda self: logged})()
+    found = readings.reading(plan.Cell(("rates",), "wgan-gp", "ring", "mlp", 1.0, 0, 2, 1), run, False)
+    assert found["tracks"] == pytest.approx(0.0) and len(found["curve"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("data", "is_image", "first"),
+    [("mnist:0-4", True, "fid-lenet"), ("stacked-mnist", True, "stacked-modes"), ("ring:gulrajani", False, "modes"),
+     ("photos/", True, "sliced-w1")],
+)  # fmt: skip
+def test_the_first_figure_is_the_one_that_says_most_of_the_data(data, is_image, first):
+    assert readings.metrics_of(data, is_image, False) == list(dict.fromkeys([first, "sliced-w1"]))
+    assert {"prdc", "certified-w1", first} <= set(readings.metrics_of(data, is_image, True))

@@ -1,0 +1,201 @@
+"""What each figure of `wgan evaluate` reads: which fakes, which reals, which labels; and its floor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from helpers.report_runs import figures
+
+from wgan.data import Source, open_source
+from wgan.data.source import report_indices
+from wgan.errors import WganError
+from wgan.evaluation.context import Measured, flat, shrunk
+from wgan.evaluation.evaluate import evaluate
+from wgan.evaluation.metrics_table import MEASURES, alike
+from wgan.evaluation.samples import Reals, Subject, label_numbers, open_reals
+from wgan.metrics.certified import fit_critic
+from wgan.metrics.classifier import classification_accuracy
+from wgan.metrics.distances import exact_w1
+
+
+def test_labels_of_real_images_are_right_and_shuffled_ones_are_at_chance(tmp_path, train_images):
+    images, labels = train_images
+    np.savez(tmp_path / "right.npz", images=images, labels=labels)
+    np.savez(tmp_path / "wrong.npz", images=images, labels=np.random.default_rng(0).permutation(labels))
+    right = figures(evaluate(tmp_path / "right.npz", data="mnist", n=600, metrics=["label-accuracy"]))
+    wrong = figures(evaluate(tmp_path / "wrong.npz", data="mnist", n=600, metrics=["label-accuracy"]))
+    assert right["label-accuracy"].value > 0.98 > 0.3 > wrong["label-accuracy"].value
+
+
+def test_labels_are_class_names_also_where_classes_are_selected():
+    reals = open_reals("mnist:3,7", 200)
+    assert label_numbers(np.array([7, 3, 7]), reals.test, "x").tolist() == [1, 0, 1]
+    with pytest.raises(WganError, match=r"x holds the label 5.*3, 7"):
+        label_numbers(np.array([5]), reals.test, "x")
+
+
+def test_selected_classes_do_not_count_the_others_as_missing(tmp_path, train_images):
+    images, labels = train_images
+    np.savez(tmp_path / "fives.npz", images=np.repeat(images[labels == 5], 4, 0)[:200])
+    found = figures(evaluate(tmp_path / "fives.npz", data="mnist:5", n=200, metrics=["classes"]))
+    assert found["class-kl"].value < 0.2 and found["rarest-class"].value > 0.9
+    np.savez(tmp_path / "others.npz", images=images[labels != 5][:200])  # digits that this data never shows
+    found = figures(evaluate(tmp_path / "others.npz", data="mnist:5", n=200, metrics=["classes"]))
+    assert 3 < found["class-kl"].value < 10 and found["rarest-class"].value < 0.05
+
+
+def test_a_toy_file_of_true_points_reaches_every_mode(tmp_path):
+    points = open_source("ring", "train").batch(torch.arange(2500))[0].numpy()
+    np.savez(tmp_path / "ring.npz", samples=points)
+    found = figures(evaluate(tmp_path / "ring.npz", data="ring", n=2500, metrics=["modes"]))
+    assert found["modes-reached"].value == 8 == found["modes-reached"].floor
+    assert tuple(found) == MEASURES["modes"].figures
+    assert 0.97 < found["modes-high-quality"].value <= 1  # 1 - exp(-4.5) = 0.9889
+
+
+def test_cas_learns_from_true_labels_and_not_from_shuffled_ones():
+    x, y = open_source("mnist", "train").batch(torch.arange(2000))
+    tx, ty = open_source("mnist", "test").batch(torch.arange(500))
+    shuffled = y[torch.randperm(len(y), generator=torch.Generator().manual_seed(0))]
+    assert classification_accuracy(x, y, tx, ty, 10, updates=60) > 0.8
+    assert classification_accuracy(x, shuffled, tx, ty, 10, updates=60) < 0.3
+
+
+def test_cas_is_a_function_of_its_arguments_alone():
+    x, y = open_source("mnist", "train").batch(torch.arange(300))
+    before = torch.get_rng_state()
+    first = classification_accuracy(x, y, x, y, 10, updates=5)
+    assert torch.equal(before, torch.get_rng_state())
+    torch.rand(3)
+    assert classification_accuracy(x, y, x, y, 10, updates=5) == first
+
+
+def test_reported_reals_chose_no_checkpoint_and_the_critics_reals_are_not_those_of_the_floor():
+    reals = open_reals("mnist", 300)
+    held = reals.test.batch(report_indices(len(reals.test))[:300])[0]
+    assert torch.equal(reals.held_out[0], held)
+    floor, fitting = ({x.numpy().tobytes() for x in part[0]} for part in (reals.floor, reals.fitting))
+    assert len(floor) == len(fitting) == 300 and not floor & fitting
+
+
+def test_the_bound_is_read_on_the_half_of_the_fakes_that_its_critic_never_saw(train_images, monkeypatch):
+    seen = []
+
+    def fit(real, fake):
+        seen.append((real, fake))
+        return fit_critic(real, fake, steps=60)
+
+    monkeypatch.setattr("wgan.evaluation.context.fit_critic", fit)
+    x = torch.from_numpy(train_images[0])[:400, None].clone()
+    x[:200] = 0  # what the critic learns to tell from digits; the other half are digits
+    reals = open_reals("mnist", 400)
+    bound, gap = MEASURES["certified-w1"].function(Measured(Subject(x, None, {}), reals))
+    np.testing.assert_array_equal(seen[0][0], flat(reals.fitting[0]))
+    np.testing.assert_array_equal(seen[0][1], flat(x[:200]))
+    assert (bound.n_fake, bound.n_real) == (200, 400)
+    assert bound.value < 0.5 and abs(gap.value) < 1  # black images against digits would be above 5
+    assert flat(x)[:].max() == 1 and flat(x).shape == (400, 784)
+
+
+def test_cas_and_gan_test_stand_beside_the_same_classifier_on_real_data(tmp_path, train_images, hasty):
+    images, labels = train_images
+    swapped = np.where(labels == 3, 8, np.where(labels == 8, 3, labels))  # right but for two classes
+    np.savez(tmp_path / "swapped.npz", images=images, labels=swapped)
+    found = figures(evaluate(tmp_path / "swapped.npz", data="mnist", n=600, metrics=["cas", "gan-test"]))
+    cas, gan = found["cas"], found["gan-test"]
+    assert cas.floor == gan.floor > 0.7 and cas.floor_per_class == gan.floor_per_class
+    assert cas.extractor == "trained on fakes" and gan.extractor == "trained on reals"
+    for figure in (cas, gan):
+        assert figure.per_class.keys() == set("0123456789")
+        assert figure.per_class["3"] < 0.3 > figure.per_class["8"] and figure.per_class["0"] > 0.7
+        assert min(figure.floor_per_class.values()) > 0.3
+        assert figure.value < figure.floor - 0.1
+
+
+def test_label_accuracy_of_each_class_is_its_share_and_a_class_never_asked_for_has_none(tmp_path, train_images):
+    images, labels = train_images
+    kept = (labels == 1) | (labels == 4)
+    np.savez(tmp_path / "x.npz", images=images[kept], labels=np.where(labels == 4, 9, 1)[kept])  # fours sold as nines
+    found = figures(evaluate(tmp_path / "x.npz", data="mnist", n=600, metrics=["label-accuracy"]))["label-accuracy"]
+    assert found.per_class.keys() == {"1", "9"}
+    assert found.per_class["1"] > 0.95 and found.per_class["9"] < 0.05
+    assert found.value == pytest.approx((labels[kept] == 1).mean(), abs=0.03)
+    assert min(found.floor_per_class.values()) > 0.9 and len(found.floor_per_class) == 10
+
+
+def test_cas_is_for_labelled_images_of_any_kind_and_shrinks_large_ones(hasty):
+    x, y = open_source("mnist", "train").batch(torch.arange(1200))
+    large = x.repeat_interleave(3, 2).repeat_interleave(3, 3)  # 84 x 84: 32 x 32 for the classifier
+    data = Source("own", "train", (1, 84, 84), len(x), lambda i: large[i], y, 10, tuple("0123456789"))
+    measured = Measured(Subject(large[:600], y[:600], {}), Reals(data, data, 600))
+    assert shrunk(large[:2]).shape == (2, 1, 32, 32) and shrunk(x) is x
+    assert MEASURES["label-accuracy"].missing(measured) and not MEASURES["gan-test"].missing(measured)
+    (found,) = MEASURES["gan-test"].function(measured)
+    assert found.value > 0.7 and found.floor > 0.7
+    unlabelled = Measured(Subject(large[:600], None, {}), Reals(data, data, 600))
+    assert "labels" in MEASURES["cas"].missing(unlabelled)
+
+
+def test_shrinking_is_the_mean_of_the_pixels():
+    x = torch.arange(64 * 64, dtype=torch.float32).reshape(1, 1, 64, 64).div(16).to(torch.uint8)
+    by_hand = x.float().reshape(1, 1, 32, 2, 32, 2).mean((3, 5)).round().to(torch.uint8)
+    assert torch.equal(shrunk(x), by_hand)
+
+
+def test_the_bracket_has_floors_and_its_bounds_are_in_order(tmp_path, train_images, hasty):
+    np.savez(tmp_path / "real.npz", images=train_images[0])
+    found = figures(evaluate(tmp_path / "real.npz", data="mnist", n=200, metrics=["bracket"]))
+    for figure in ("value", "floor"):
+        low, middle, exact = (getattr(found[k], figure) for k in ("w1-cross-slope", "w1-c-transform", "exact-w1"))
+        assert 0 <= low <= middle <= exact
+    assert found["exact-w1"].value == pytest.approx(found["exact-w1"].floor, rel=0.1)
+    reals = open_reals("mnist", 200)
+    between_reals = exact_w1(flat(reals.floor[0]), flat(reals.held_out[0]))
+    assert found["exact-w1"].floor == pytest.approx(between_reals) != found["exact-w1"].value
+
+
+def test_the_bracket_reads_the_last_fakes_which_its_critic_never_saw(train_images, hasty, monkeypatch):
+    monkeypatch.setattr("wgan.evaluation.metrics_table.SMALL", 60)
+    x, reals = torch.from_numpy(train_images[0])[:200, None], open_reals("mnist", 200)
+    *_, exact = MEASURES["bracket"].function(Measured(Subject(x, None, {}), reals))
+    real = flat(reals.balanced(60))
+    assert exact.n_fake == exact.n_real == 60
+    assert exact.value == pytest.approx(exact_w1(flat(x[140:]), real))
+    assert exact.floor == pytest.approx(exact_w1(flat(reals.floor[0][140:]), real))
+
+
+def test_neighbour_balls_are_counted_at_equal_numbers_of_at_most_5000():
+    few, some, many = (np.arange(2 * n).reshape(n, 2) for n in (30, 5001, 7000))
+    assert [len(x) for x in alike(some, many)] == [5000, 5000]
+    assert [x.tolist() for x in alike(many, few, some)] == [few.tolist()] * 3
+
+
+def test_a_toy_is_held_against_equally_many_points_of_each_mode():
+    reals = open_reals("grid", 500)
+    source = reals.test
+    points = reals.balanced(250)
+    nearest = torch.cdist(points, source.modes).argmin(1)
+    assert torch.bincount(nearest, minlength=25).tolist() == [10] * 25
+    held = source.batch(report_indices(len(source)))[0]
+    assert set(map(tuple, points.tolist())) <= set(map(tuple, held.tolist()))  # none that chose a checkpoint
+    digits = open_reals("mnist", 100)
+    assert torch.equal(digits.balanced(60), digits.held_out[0][:60])
+
+
+def test_constant_images_have_every_figure(tmp_path, hasty):
+    images = np.full((120, 28, 28), 7, np.uint8)
+    np.savez(tmp_path / "flat.npz", images=images, labels=np.arange(120) % 10)
+    found = figures(evaluate(tmp_path / "flat.npz", data="mnist", n=120))
+    assert all(np.isfinite(f.value) for f in found.values()), found
+    others = ("fid-inception", "modes", "stacked-modes")  # neither weights nor modes here
+    assert list(found) == [name for metric, m in MEASURES.items() if metric not in others for name in m.figures]
+    assert found["relative-fid"].value > 1 and found["coverage"].value == 0 == found["density"].value
+    assert found["rarest-class"].value == 0
+
+
+def test_every_measure_has_a_reason_or_a_function_for_any_subject():
+    reals = open_reals("ring", 100)
+    points = Subject(torch.zeros(100, 2), None, {})
+    applies = {name for name, m in MEASURES.items() if not m.missing(Measured(points, reals))}
+    assert applies == {"prdc", "certified-w1", "bracket", "sliced-w1", "memorisation", "modes"}

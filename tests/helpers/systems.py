@@ -1,0 +1,48 @@
+"""The small systems that every theorem is tried on: what can carry state from one step to the next."""
+
+from __future__ import annotations
+
+from helpers.problems import images, images_config, points, points_config
+from wgan.config import Config
+from wgan.data import Source
+
+SYSTEMS: dict[str, tuple[Config, Source]] = {
+    "mlp, clipping, RMSProp": (points_config(objective="wgan-clip", optimizer="rmsprop", lr=1e-3), points()),
+    "mlp, Keras's RMSProp in two halves, shared batches": (
+        points_config(
+            objective="wgan-clip",
+            optimizer="rmsprop-keras",
+            critic_update="separate",
+            real_batches="shared",
+            generator_latents="last",
+        ),
+        points(),
+    ),
+    "conv, dropout, auxiliary classes": (
+        images_config(
+            dropout=0.4, class_critic=1.0, class_generator=1.0, conditioning="product", ema=0.0, objective="wgan-lp"
+        ),
+        images(),
+    ),
+    "conv, batch norm, average, momentum": (images_config(ema=0.9, beta1=0.5, conditioning="norm"), images()),
+    "conv, batch norm in the critic": (
+        images_config(objective="gan", critic_norm="batch", ema=0.9, critic_conditioning="none"),
+        images(),
+    ),
+    "conv, spectral norm, iid": (images_config(objective="hinge", critic_norm="spectral", sampling="iid"), images()),
+    "conv, augmented and mirrored": (images_config(augment=0.5, flip=1, n_critic=1), images()),
+    "conv, adaptive augmentation": (images_config(augment_target=0.3, augment=0.2), images(120)),
+    "resnet, conditional norm, layer norm": (
+        images_config(
+            generator="resnet",
+            generator_layers="/ 8 6x2 / k3",
+            critic="resnet",
+            critic_layers="6x2 8x2 /",
+            critic_norm="layer",
+        ),
+        images(),
+    ),
+    "conv, bf16": (images_config(precision="bf16"), images()),
+    "mlp, packed relativistic pairs": (points_config(objective="r3gan", pack=2, beta1=0.5, ema=0.5), points()),
+}
+FAST = ["mlp, clipping, RMSProp", "conv, batch norm, average, momentum"]

@@ -1,0 +1,92 @@
+"""Test that docs/convergence.md says what the committed results say, and that their summaries are those of their runs."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from wgan.compare import summary
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "benchmarks/results").glob("compare-*.json"))
+COMPARISONS = [file for file in FILES if "summary" in json.loads(file.read_text())]
+
+
+@pytest.fixture(scope="module")
+def tool(script):
+    return script("tools", "compare_page")
+
+
+def test_the_page_is_made_of_the_committed_results(tool):
+    text = (ROOT / "docs/convergence.md").read_text()
+    found = tool.results()
+    assert tool.page(found) == text
+    other = copy.deepcopy(found)
+    other["mnist"]["summary"]["quality"]["wgan-gp"]["fid-lenet"]["mean"] *= 2
+    assert tool.page(other) != text
+
+
+def stability(**groups):
+    """A comparison whose runs gave (share at the threshold, rate -> (mean, spread)) for each objective."""
+    found = {
+        name.replace("_", "-"): {
+            "reached": reached,
+            "groups": {k: {"mean": m, "spread": s, "n": 3} for k, (m, s) in rows.items()},
+        }
+        for name, (reached, rows) in groups.items()
+    }
+    return {"summary": {"stability": found}}
+
+
+def test_more_stable_is_more_runs_at_the_threshold_and_seeds_that_differ_less(tool):
+    found = stability(
+        gan=(0.5, {"rate × 1": (8.0, 2.0), "rate × 3": (40.0, 20.0)}),
+        wgan_gp=(0.6, {"rate × 1": (1.0, 0.2), "rate × 3": (2.0, 0.6)}),
+        wgan_lp=(0.5, {"rate × 1": (1.0, 0.1), "rate × 3": (2.0, 0.2)}),
+        wgan_clip=(0.9, {"mlp": (1.0, 0.375)}),
+    )
+    spreads = {name: tool.seed_spread(found, name) for name in ("gan", "wgan-gp", "wgan-lp", "wgan-clip")}
+    assert spreads == pytest.approx({"gan": 0.375, "wgan-gp": 0.25, "wgan-lp": 0.1, "wgan-clip": 0.375})
+    assert [tool.rate_ratio(found, name) for name in ("gan", "wgan-gp", "wgan-clip")] == [5.0, 2.0, None]
+    assert [tool.more_stable(found, name) for name in ("wgan-gp", "wgan-lp", "wgan-clip")] == [True, False, False]
+
+
+def test_from_the_largest_estimate_on_a_curve_is_ranked_anew(tool):
+    curve = [
+        {"step": i, "estimate": e, "figure": f}
+        for i, (e, f) in enumerate([(1, 9), (5, 8), (4, 6), (3, 5), (2, 1), (0, 2)])
+    ]
+    found = {"cells": [{"parts": ["quality"], "objective": "gan", "curve": c} for c in (curve, curve[:4])]}
+    assert tool.peak(found, "gan") == {"step": 1, "estimate": 5, "figure": 8}
+    assert tool.fallen(found, "gan") == {
+        "mean": pytest.approx(0.9),
+        "spread": None,
+        "n": 1,
+    }  # of the other three are left
+    assert tool.later(found, "gan")["mean"] == pytest.approx(0.9)  # three of the second again
+
+
+def near(one, other):
+    """Whether two JSON values are the same to about six digits, the precision that is kept."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(near(one[k], other[k]) for k in one)
+    if isinstance(one, float) and isinstance(other, (int, float)):
+        return one == pytest.approx(other, rel=1e-4, abs=1e-4)
+    return one == other
+
+
+@pytest.mark.parametrize("file", COMPARISONS, ids=lambda f: f.stem)
+def test_the_summary_of_a_comparison_is_that_of_its_runs(file):
+    found = json.loads(file.read_text())
+    again = json.loads(json.dumps(summary.summary(found)))
+    assert near(again, found["summary"])
+    assert all(found[k] for k in ("date", "machine", "command", "versions"))
+
+
+@pytest.mark.parametrize("name", ["grid", "mnist"])
+def test_the_comparison_at_length_is_of_four_objectives_over_three_seeds(tool, name):
+    found = tool.results()[name]
+    assert {c["seed"] for c in found["cells"]} == {0, 1, 2} and len(found["request"]["objectives"]) == 4

@@ -1,0 +1,289 @@
+"""The house rules, read from the documents that state them: layers, lazy torch, short files, commands that run."""
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.child_processes import make_cheap
+
+import wgan
+from wgan.cli import main as cli
+from wgan.recipes import RECIPES, configure
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "wgan"
+FILES = sorted(SOURCE.rglob("*.py"))
+WHOLE = ("data", "metrics", "models")  # packages that are one row of the layer table
+LAYERED = [f for f in FILES if f.parent == SOURCE or f.name != "__init__.py" or f.relative_to(SOURCE).parts[0] in WHOLE]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+MOST_LINES = 400
+
+# --- layers -----------------------------------------------------------------------------------------------------------
+
+
+def table():
+    """Return the layer table of docs/architecture.md: name of a file or folder -> (layer, place in the table)."""
+    text = (ROOT / "docs" / "architecture.md").read_text().partition("## Layers")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \| (base|L\d) \|", text, re.M)
+    assert len(rows) > 10
+    names = [(name, layer) for cell, layer in rows for name in re.findall(r"`([\w/.]+)`", cell)]
+    return {name: (-1 if layer == "base" else int(layer[1:]), place) for place, (name, layer) in enumerate(names)}
+
+
+def unit(path):
+    """Return the row a source file belongs to: training/loop.py, or data/ for everything below it."""
+    parts = path.relative_to(SOURCE).parts
+    return parts[0] + "/" if parts[0] in WHOLE else "/".join(parts)
+
+
+def row(name):
+    """Return the row of a dotted name below wgan, or None where a package's __init__ only has names of its files."""
+    first, *rest = name.split(".")[1:]
+    if first in WHOLE:
+        return first + "/"
+    own = "/".join([first, *rest[:1]]) + ".py"
+    choices = (own, f"{first}.py", f"{first}/{first}.py")  # wgan.config names config/config.py
+    return next((choice for choice in choices if (SOURCE / choice).exists()), None)
+
+
+def at_run_time(tree):
+    """Yield the nodes that are executed, leaving out `if TYPE_CHECKING:`."""
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)):
+            yield node
+            yield from at_run_time(node)
+
+
+def imports(path):
+    """Return the rows that a source file imports, at the top or within a function."""
+    names = set()
+    for node in at_run_time(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    rows = {row(name) for name in names if name.startswith("wgan.")}
+    return rows - {unit(path), None}
+
+
+def test_the_table_has_a_row_for_each_file_and_no_other():
+    assert set(table()) == {unit(path) for path in LAYERED}
+
+
+def test_the_table_is_in_the_order_of_the_layers():
+    layers = [layer for layer, _ in table().values()]
+    assert layers == sorted(layers)
+
+
+@pytest.mark.parametrize("path", LAYERED, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_imports_go_down_only(path):
+    rows = table()
+    layer, place = rows[unit(path)]
+    for other in imports(path):
+        below, before = rows[other]
+        if layer <= 0:
+            assert below == -1, f"{unit(path)} is in the lowest layer and imports {other}"
+        else:
+            assert before < place, f"{unit(path)} imports {other}, which stands below it in the table"
+
+
+def test_the_reader_of_imports_sees_all_forms(tmp_path, monkeypatch):
+    for name in (
+        "training/loop.py",
+        "runs/folder.py",
+        "runs/log.py",
+        "data/idx.py",
+        "visual/plots.py",
+        "config/config.py",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    monkeypatch.setattr(sys.modules[__name__], "SOURCE", tmp_path)
+    (tmp_path / "x.py").write_text(
+        "from typing import TYPE_CHECKING\nimport os\nimport wgan.runs.folder\nfrom wgan import __version__\n"
+        "from wgan.runs import log\nfrom wgan.config import Config\n"
+        "from wgan.data.idx import a\nif TYPE_CHECKING:\n    from wgan.visual.plots import b\n"
+        "def f():\n    from wgan.training.loop import train\n"
+    )
+    assert imports(tmp_path / "x.py") == {
+        "runs/folder.py",
+        "runs/log.py",
+        "config/config.py",
+        "data/",
+        "training/loop.py",
+    }
+
+
+# --- torch is loaded when it is needed --------------------------------------------------------------------------------
+
+
+def test_help_and_mistakes_need_no_torch():
+    script = """
+import sys, wgan, wgan.config, wgan.recipes, wgan.errors, wgan.progress
+from wgan.cli import main as cli
+for words in (["--help"], ["train", "--help"], ["sample", "--help"], ["--version"]):
+    try:
+        cli.main(words)
+    except SystemExit as stop:
+        assert stop.code == 0
+assert cli.main(["trian"]) == 2 and cli.main(["train", "--n-critc", "3"]) == 2 and cli.main([]) == 0
+heavy = {"torch", "numpy", "scipy", "matplotlib", "PIL", "tensorboard"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+
+
+def test_every_public_name_is_loaded_on_first_use_from_where_it_is_said_to_be():
+    assert set(wgan._PUBLIC) == set(wgan.__all__) - {"__version__"}
+    for name, module in wgan._PUBLIC.items():
+        assert getattr(sys.modules.get(module) or __import__(module, fromlist=[name]), name) is getattr(wgan, name)
+
+
+# --- what a file may look like ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_a_file_says_in_its_first_line_what_it_is_and_is_short(path):
+    text = path.read_text()
+    first = text.partition("\n")[0]
+    assert first.startswith('"""') and len(first) > 20 and ast.get_docstring(ast.parse(text))
+    assert len(text.splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda p: p.name)
+def test_a_test_file_says_in_its_first_line_what_it_tests_and_is_short(path):
+    lines = path.read_text().splitlines()
+    assert lines[0].startswith('"""') and len(lines[0]) > 20
+    assert len(lines) <= MOST_LINES
+
+
+def calls(tree):
+    """Yield (dotted name, call) of each call."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_no_source_can_run_code_that_a_file_holds_nor_catches_everything(path):
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not {n.split(".")[0] for n in names} & {"pickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
+        assert not {n.split(".")[0] for n in names} & {"http", "socketserver", "wsgiref", "xmlrpc"}, "a server"
+        assert not (isinstance(node, ast.ExceptHandler) and node.type is None), "a bare except"
+    for name, call in calls(tree):
+        keywords = {k.arg: ast.unparse(k.value) for k in call.keywords}
+        assert keywords.get("allow_pickle", "False") == "False"
+        assert keywords.get("weights_only", "True") == "True"
+        assert name not in ("eval", "exec", "torch.load", "torch.save", "pickle.load", "os.system")
+        assert keywords.get("shell", "False") == "False"
+        if name in ("np.load", "numpy.load"):
+            assert keywords.get("allow_pickle") == "False", "say it, so that nobody turns it on unseen"
+
+
+# --- documents --------------------------------------------------------------------------------------------------------
+
+
+def blocks(path, *languages):
+    """Return the fenced blocks of a document in these languages."""
+    found = re.findall(r"^```(\w+)[^\n]*\n(.*?)^```", path.read_text(), re.M | re.S)
+    return [text for language, text in found if language in languages]
+
+
+def commands(path, *languages):
+    """Return the words after `wgan` of each command in a document's shell blocks."""
+    lines = [
+        line
+        for text in blocks(path, *(languages or ("bash", "sh", "console")))
+        for line in text.replace("\\\n", " ").splitlines()
+    ]
+    parts = [part.strip().removeprefix("$ ") for line in lines for part in re.split(r"&&|;|\|", line)]
+    found = [shlex.split(part, comments=True) for part in parts if re.match(r"(\S*/)?wgan( |$)", part)]
+    return [words[1:] for words in found]
+
+
+EVERY = [(path, words) for path in DOCUMENTS if path.exists() for words in commands(path)]
+
+
+def test_the_readme_shows_every_command():
+    shown = {words[0] for words in commands(ROOT / "README.md") if words}
+    assert {"train", "sample", "interpolate", "recipes"} <= shown
+    assert {f"docs/recipes/{name}.md" for name in ("mnist", "small-mlp-gp")} <= {
+        str(p.relative_to(ROOT)) for p, _ in EVERY
+    }
+
+
+@pytest.mark.parametrize(("path", "words"), EVERY, ids=lambda v: v.stem if isinstance(v, Path) else " ".join(v))
+def test_every_command_in_a_document_is_one_that_wgan_takes(path, words):
+    found = cli.parse(words)
+    assert words == [] or "function" in found
+    if words[:1] == ["train"]:
+        options = {
+            k.removeprefix("option_"): v for k, v in vars(found).items() if k.startswith("option_") and v is not None
+        }
+        configure(found.name or "mnist", options)
+
+
+@pytest.mark.parametrize("path", [p for p in DOCUMENTS if p.exists()], ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_link_between_documents_leads_somewhere(path):
+    for target in re.findall(r"\]\(([^)#\s]+)", path.read_text()):
+        if not re.match(r"\w+:", target):
+            assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_has_a_page_that_says_how_to_train_it(name):
+    pages = [words for path, words in EVERY if path.parent.name == "recipes"]
+    assert any(words[:2] == ["train", name] or (words == ["train"] and name == "mnist") for words in pages)
+
+
+# what makes a command of the README take a second instead of minutes; later flags win
+SHORT = {
+    "train": "--steps 2 --batch 8 --threads 1",
+    "evaluate": "-n 100 --metrics fid-lenet",
+    "compare": "--steps 20 gan",
+    "benchmark": "small-mlp-clip --steps 1 --batch 4 --threads 1",
+}
+
+
+@pytest.fixture
+def short(tmp_path, monkeypatch):
+    """An empty folder to work in, with evaluations while training that cost nothing."""
+    monkeypatch.chdir(tmp_path)
+    make_cheap(monkeypatch.setattr)
+    return tmp_path
+
+
+def test_the_commands_of_the_readme_run_in_their_order(short, capsys, monkeypatch):
+    """All those in blocks marked bash; what needs a folder of the reader's own goes into a block marked console."""
+    ran = 0
+    for words in commands(ROOT / "README.md", "bash"):
+        if words[0] == "compare":  # a comparison is about the evaluations that `short` leaves out
+            monkeypatch.undo()
+            monkeypatch.chdir(short)
+        code = cli.main([*words, *shlex.split(SHORT.get(words[0], ""))])
+        assert code == 0, (words, capsys.readouterr())
+        ran += 1
+    assert ran >= 5
+
+
+def test_the_python_of_the_readme_runs(short, monkeypatch, capsys):
+    train = wgan.train
+    monkeypatch.setattr(
+        wgan, "train", lambda *a, **k: train(*a, **{**k, "steps": 2, "batch": 8, "threads": 1}), raising=False
+    )
+    texts = blocks(ROOT / "README.md", "python")
+    assert texts
+    for text in texts:
+        exec(compile(text, "README.md", "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().err == ""
+    assert len(max(texts, key=len).strip().splitlines()) <= 12  # ten lines, or nearly

@@ -1,0 +1,97 @@
+"""Microbatches give the same steps as the whole batch, and less goes through the networks at once."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from helpers import group_workers as workers
+from helpers.problems import EXACT, EXACTLY, farthest, images_config, points, points_config
+from torch import nn
+
+from wgan.config import differences
+from wgan.config.rules import cautions
+from wgan.distributed.group import Group
+from wgan.distributed.shard import Place
+from wgan.distributed.signals import Stop
+from wgan.distributed.sync_layers import SharedDropout
+from wgan.errors import WganError
+from wgan.models import layers
+from wgan.runs import checkpoint
+from wgan.training import loop
+
+IN_PARTS = [
+    name
+    for name, (config, _) in workers.SYSTEMS.items()
+    if "batch" not in (config.generator_norm, config.critic_norm) and config.objective != "dragan"
+]
+
+
+@pytest.mark.parametrize("size", [2, 4])
+@pytest.mark.parametrize("name", IN_PARTS)
+def test_microbatches_give_the_same_steps(name: str, size: int) -> None:
+    config, source = workers.SYSTEMS[name]
+    (whole, stats), (parts, others) = (
+        workers.steps(c, source, Group(), 5) for c in (config, config.replace(microbatch=size))
+    )
+    distance, where = farthest(*(checkpoint.flatten(workers.state.state(p)) for p in (whole, parts)), config)
+    assert distance < EXACTLY, where
+    assert stats == pytest.approx(others, rel=1e-9, abs=1e-11)
+
+
+def test_microbatches_may_change_when_a_run_goes_on_unless_batch_norm_sees_them() -> None:
+    for norm, changed in (("layer", []), ("batch", ["microbatch: 0 -> 2"])):
+        config = images_config(generator_norm=norm)
+        assert differences(config, config.replace(microbatch=2)) == changed
+
+
+def test_a_microbatch_bounds_what_goes_through_the_networks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, source = points_config(batch=8, microbatch=2), points()
+    p = loop.make_players(config, EXACT, source)
+    seen: list[int] = []
+    for network in (p.generator, p.critic):
+        network.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
+    loop.take_step(p, source, 0, Stop(), False)
+    assert set(seen) == {2, 4}  # 4: two real and two fake
+
+
+def test_microbatches_that_change_the_run_are_said_or_refused() -> None:
+    assert any("batch norm with microbatch 2" in text for text in cautions(images_config(microbatch=2)))
+    assert not cautions(images_config(microbatch=2, generator_norm="layer"))
+    for options, words in (
+        ({"microbatch": 4, "batch": 6}, "microbatch 4 must divide batch 6"),
+        ({"microbatch": 4, "generator_batch": 6, "batch": 8}, "generator_batch 6"),
+        ({"microbatch": 3, "pack": 2, "batch": 6, "critic_conditioning": "none"}, "pack 2 must divide microbatch 3"),
+        ({"microbatch": 2, "objective": "dragan"}, "depends on the whole batch"),
+    ):
+        with pytest.raises(WganError, match=words):
+            images_config(**options)
+
+
+@pytest.mark.parametrize("layer", [nn.Dropout(0.4), layers.Dropout(0.4)], ids=lambda layer: type(layer).__module__)
+def test_dropout_masks_are_the_parts_of_one(layer: nn.Dropout) -> None:
+    x = torch.ones(8, 3, 4, 4)
+    for whole in (x, x.to(memory_format=torch.channels_last), x[:, 0, 0]):
+        torch.manual_seed(3)
+        expected = layer(whole)
+        assert 0 < (expected == 0).float().mean() < 0.7
+        place = Place()
+        parts = []
+        for index in range(4):
+            torch.manual_seed(3)
+            with place.within(index, 4):
+                parts.append(SharedDropout(layer, place)(place.cut(whole)))
+        assert torch.equal(torch.cat(parts), expected)
+        torch.manual_seed(3)
+        assert torch.equal(SharedDropout(layer, place)(whole), expected)
+
+
+def test_places_cut_batches_that_lie_side_by_side() -> None:
+    place, rows = Place(1, 2), torch.arange(8)
+    assert place.cut(rows).tolist() == [4, 5, 6, 7]
+    with place.within(1, 2):
+        assert place.cut(rows).tolist() == [6, 7]
+        with place.side_by_side(2):
+            assert place.cut(rows).tolist() == [3, 7]
+    with place.alone():
+        assert place.cut(rows).tolist() == rows.tolist()
+    assert place == Place(1, 2)
