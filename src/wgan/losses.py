@@ -181,9 +181,17 @@ def safe_norms(gradient: Tensor) -> Tensor:
     return torch.where(zero, squares, torch.where(zero, torch.ones_like(squares), squares).sqrt())
 
 
-def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of class logits [B, K] (no softmax applied before) and labels [B] (Odena 2017)."""
-    return F.cross_entropy(logits.float() if logits.dtype == torch.bfloat16 else logits, labels)
+def class_loss(logits: Tensor, labels: Tensor, clip: float = 0.0) -> Tensor:
+    """Mean cross-entropy of class logits [B, K] (no softmax applied before) and labels [B] (Odena 2017).
+
+    With clip c > 0: log(sum_k q_k) - log(q_y) with q = softmax clipped to [c, 1 - c], as Keras computes it. A sample whose
+    own class falls below c has a gradient of exactly 0 there, however wrong it is.
+    """
+    wide = logits.float() if logits.dtype == torch.bfloat16 else logits
+    if not clip:
+        return F.cross_entropy(wide, labels)
+    q = wide.softmax(1).clamp(clip, 1 - clip)
+    return F.cross_entropy(q.log(), labels)
 
 
 def clippable(critic: nn.Module, scope: str) -> list[Tensor]:

@@ -14,7 +14,9 @@ from wgan.recipes import RECIPES, configure
 INTEGERS = [n for n, f in FIELDS.items() if type(f.default) is int]
 NUMBERS = [n for n, f in FIELDS.items() if type(f.default) is float]
 CHOICES = [n for n, f in FIELDS.items() if f.metadata["choices"]]
-NEUTRAL = Config(objective="gan", critic_conditioning="none")  # here no other field excludes another
+NEUTRAL = Config(
+    objective="gan", critic_conditioning="none", critic_update="separate"
+)  # here no other field excludes another
 
 
 def refusal(call, *arguments, **options):
@@ -27,7 +29,7 @@ def test_each_field_states_its_group_its_help_and_sane_limits():
     assert len(INTEGERS) > 5 and len(NUMBERS) > 5 and len(CHOICES) > 5
     for name, f in FIELDS.items():
         meta = f.metadata
-        assert meta["group"] in ("data", "model", "objective", "optim", "run"), name
+        assert meta["group"] in ("data", "model", "objective", "optim", "run", "legacy"), name
         assert len(meta["help"]) > 5, name
         assert meta["low"] <= meta["high"]
         assert type(f.default) in (int, float, str), name
@@ -216,7 +218,7 @@ def others(name, old):
     """Return values of the field's type that differ from `old`."""
     if isinstance(old, str):
         return [c for c in FIELDS[name].metadata["choices"] if c != old] or [old + "x"]
-    return [old + 1, old - 1, old / 2, old + 0.25] if isinstance(old, float) else [old + 1, 8, 32, 1, 3, 0]
+    return [old + 1, old - 1, old / 2, old + 0.25, old + 0.01] if isinstance(old, float) else [old + 1, 8, 32, 1, 3, 0]
 
 
 def allowed(name, value):

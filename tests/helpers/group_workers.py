@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from helpers.problems import images, images_config, points, points_config
+from helpers.problems import KERAS, images, images_config, points, points_config
 from wgan.cli import main as cli
 from wgan.config import Config
 from wgan.data import Source
@@ -49,7 +49,7 @@ SYSTEMS: dict[str, tuple[Config, Source]] = {
             dropout=0.3,
             objective="wgan-clip",
             critic_update="separate",
-            optimizer="rmsprop-keras",
+            **KERAS,
             class_critic=1.0,
             class_on="real",
             generator_norm="instance",

@@ -74,6 +74,9 @@ def by_hand(critic: nn.Module, generator: nn.Module | None = None, rate: float =
     )
 
 
+KERAS = {"optimizer": "rmsprop", "rmsprop_rho": 0.9, "rmsprop_eps": 1e-7, "rmsprop_eps_place": "under"}  # from 2.11 on
+
+
 def points_config(**options: Any) -> Config:
     """A config of two small MLPs for points of the plane, without labels."""
     networks = {
@@ -118,12 +121,12 @@ TRAINING = {
     "augment_target": 0.0,
     "generator_batch": 0,
     "generator_activation": "relu",
-    "generator_init": 0.0,
+    "generator_init": "pytorch",
     "upsample": "transpose",
     "output": "auto",
     "critic_norm": "none",
     "critic_activation": "lrelu:0.2",
-    "critic_init": 0.0,
+    "critic_init": "pytorch",
     "dropout": 0.0,
     "norm_momentum": 0.1,
     "norm_eps": 1e-5,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helpers.problems import images, images_config, points, points_config
+from helpers.problems import KERAS, images, images_config, points, points_config
 from wgan.config import Config
 from wgan.data import Source
 
@@ -11,7 +11,7 @@ SYSTEMS: dict[str, tuple[Config, Source]] = {
     "mlp, Keras's RMSProp in two halves, shared batches": (
         points_config(
             objective="wgan-clip",
-            optimizer="rmsprop-keras",
+            **KERAS,
             critic_update="separate",
             real_batches="shared",
             generator_latents="last",
@@ -39,6 +39,20 @@ SYSTEMS: dict[str, tuple[Config, Source]] = {
             critic="resnet",
             critic_layers="6x2 8x2 /",
             critic_norm="layer",
+        ),
+        images(),
+    ),
+    "conv, critic moved by the generator's step, running fakes": (
+        images_config(
+            objective="wgan-clip",
+            critic_norm="batch",
+            critic_update="separate",
+            clip_when="before-pair",
+            critic_fakes="running",
+            generator_moves="critic",
+            class_critic=1.0,
+            class_clip=1e-7,
+            **KERAS,
         ),
         images(),
     ),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.problems import EXACT, SINGLE, images, images_config, normal, points, points_config
+from helpers.problems import EXACT, KERAS, SINGLE, images, images_config, normal, points, points_config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -59,22 +59,25 @@ def test_one_pass_over_memory_steps_as_the_plain_optimizer(name: str, dtype: tor
         torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
 
 
+EACH: dict[str, dict[str, Any]] = {**{name: {"optimizer": name} for name in OPTIMIZERS}, "keras": KERAS}
+
+
 def test_the_plain_optimizers_are_the_published_ones() -> None:
     plain = points_config(fast=0)
     built = {
-        name: build_optimizers(network(torch.float32), nn.Linear(1, 1), plain.replace(optimizer=name))[0]
-        for name in OPTIMIZERS
+        name: build_optimizers(network(torch.float32), nn.Linear(1, 1), plain.replace(**options))[0]
+        for name, options in EACH.items()
     }
     assert type(built["rmsprop"]) is torch.optim.RMSprop and type(built["adam"]) is torch.optim.Adam
     assert not built["adam"].param_groups[0]["fused"]
-    assert isinstance(built["rmsprop-keras"], KerasRMSprop) and built["rmsprop-keras"].slot == "square_avg"
+    assert isinstance(built["keras"], KerasRMSprop) and built["keras"].slot == "square_avg"
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", EACH)
 @pytest.mark.parametrize(("first", "then"), [(0, 1), (1, 0), (1, 1)])
 def test_either_way_goes_on_from_the_others_state(name: str, first: int, then: int) -> None:
     # an older release saved the plain state; the second moment is the same number wherever it is kept
-    config = points_config(optimizer=name, lr=1e-3)
+    config = points_config(lr=1e-3, **EACH[name])
     _, optimizer = trained(config.replace(fast=first), torch.float64, range(6))
     saved = {k.removeprefix("o/"): v.clone() for k, v in checkpoint.flatten({"o": optimizer_state(optimizer)}).items()}
     _, whole = trained(config.replace(fast=0), torch.float64, range(9))
@@ -242,8 +245,9 @@ def test_dropout_keeps_the_mean_drops_its_share_and_follows_the_seed() -> None:
 PLAYERS = {
     "conv, penalty": images_config(penalty_weight=5, class_critic=1.0, class_generator=1.0),
     "conv, clipping, separate, nearest": images_config(
-        objective="wgan-clip", critic_norm="batch", critic_update="separate", upsample="nearest", optimizer="rmsprop-keras",
+        objective="wgan-clip", critic_norm="batch", critic_update="separate", upsample="nearest",
         generator_layers="/ 8 6k5x2 / k3x2",
+        **KERAS,
     ),
     "mlp, shared reals": points_config(objective="wgan-clip", optimizer="rmsprop", real_batches="shared", n_critic=3),
     "mlp, penalty": points_config(penalty_weight=2, n_critic=3),

@@ -107,19 +107,32 @@ def test_published_layers_stand_in_the_published_order() -> None:
     assert [m.negative_slope for m in d.modules() if isinstance(m, nn.LeakyReLU)] == [0.3] * 4
 
 
+Start = tuple[float, float]  # the deviation of convolutions, and of dense layers
+PYTORCH, GLOROT = 0.0, -1.0
+
+
 @pytest.mark.parametrize(
-    ("name", "generator", "critic"), [("conv-clip-five", 0.03, 0.02), ("ac-clip", 0.02, 0.02), ("mlp-clip", 0, 0)]
+    ("name", "generator", "critic"),
+    [
+        ("conv-clip-five", (0.03, 0.03), (0.02, GLOROT)),
+        ("ac-clip", (0.02, GLOROT), (0.02, GLOROT)),
+        ("deep-conv-clip", (GLOROT, 0.02), (GLOROT, GLOROT)),
+        ("mlp-clip", (PYTORCH, PYTORCH), (PYTORCH, PYTORCH)),
+    ],
 )
-def test_kernels_start_with_the_published_deviation(name: str, generator: float, critic: float) -> None:
+def test_kernels_start_with_the_published_deviation(name: str, generator: Start, critic: Start) -> None:
     torch.manual_seed(0)
     networks = build(configure(name), (1, 28, 28), 10 if name == "ac-clip" else 0)
-    for network, deviation in zip(networks, (generator, critic), strict=True):
+    for network, starts in zip(networks, (generator, critic), strict=True):
         maps = [m for m in network.modules() if isinstance(m, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d))]
         for m in maps:
-            # PyTorch's default is uniform in 1 / sqrt(fan in); 5 standard errors of a deviation is 5 / sqrt(2 n)
-            want = deviation or 1 / math.sqrt(3 * m.weight[0].numel())
+            start = starts[isinstance(m, nn.Linear)]
+            # PyTorch's default is uniform in 1 / sqrt(fan in), Glorot's in sqrt(6 / (fan in + fan out))
+            fans = m.weight[0].numel() + m.weight.shape[0] * m.weight[0, 0].numel()
+            want = {PYTORCH: 1 / math.sqrt(3 * m.weight[0].numel()), GLOROT: math.sqrt(2 / fans)}.get(start, start)
+            # 5 standard errors of a deviation is 5 / sqrt(2 n)
             assert m.weight.std().item() == pytest.approx(want, rel=5 / math.sqrt(2 * m.weight.numel()))
-            assert not deviation or not m.bias.any()
+            assert start == PYTORCH or not m.bias.any()
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -141,12 +154,12 @@ def test_every_recipe_keeps_the_contracts_of_generator_and_critic(name: str) -> 
 
 def test_images_end_in_tanh_and_vectors_in_nothing_unless_asked() -> None:
     for options, tanh in (({}, True), ({"output": "linear"}, False), ({"output": "tanh"}, True)):
-        x = build(images_config(generator_init=1.0, **options), IMAGE, 3)[0](
+        x = build(images_config(generator_init="normal:1", **options), IMAGE, 3)[0](
             50 * torch.randn(6, 5), torch.arange(6) % 3
         )
         assert (x.abs().max() <= 1) == tanh and x.min() < -0.5  # from -1, where a sigmoid begins at 0
     for options, tanh in (({}, False), ({"output": "linear"}, False), ({"output": "tanh"}, True)):
-        x = build(points_config(generator_init=1.0, **options), (2,), 0)[0](50 * torch.randn(6, 3))
+        x = build(points_config(generator_init="normal:1", **options), (2,), 0)[0](50 * torch.randn(6, 3))
         assert (x.abs().max() <= 1) == tanh
 
 

@@ -175,5 +175,5 @@ def test_spectral_norm_and_initial_deviation_reach_the_blocks():
     _, critic = networks(critic_norm="spectral", objective="hinge")
     convs = [m for m in critic.modules() if isinstance(m, nn.Conv2d)]
     assert len(convs) == 6 and all(hasattr(m, "parametrizations") for m in convs)
-    generator, _ = networks(generator_init=0.001)
+    generator, _ = networks(generator_init="normal:0.001")
     assert all(p.abs().max() < 0.01 for name, p in generator.named_parameters() if "inner.weight" in name)

@@ -73,20 +73,14 @@ def test_rmsprop_has_pytorchs_numbers() -> None:
     np.testing.assert_allclose(first_steps("rmsprop"), w, rtol=1e-12)
 
 
-def test_keras_rmsprop_is_what_its_name_builds() -> None:
+@pytest.mark.parametrize("place", ["under", "beside"])
+def test_rho_epsilon_and_its_place_are_options(place: str) -> None:
     w, v = np.zeros(3), np.zeros(3)
     for g in TINY:
         v = 0.9 * v + 0.1 * g**2
-        w -= 1e-2 * g / np.sqrt(v + 1e-7)
-    np.testing.assert_allclose(first_steps("rmsprop-keras"), w, rtol=1e-12)
-
-
-def test_the_rmsprop_of_keras_2_has_its_epsilon_beside_the_root() -> None:
-    w, v = np.zeros(3), np.zeros(3)
-    for g in TINY:
-        v = 0.9 * v + 0.1 * g**2
-        w -= 1e-2 * g / (np.sqrt(v) + 1e-7)
-    np.testing.assert_allclose(first_steps("rmsprop-keras2"), w, rtol=1e-12)
+        w -= 1e-2 * g / (np.sqrt(v + 1e-7) if place == "under" else np.sqrt(v) + 1e-7)
+    numbers = {"rmsprop_rho": 0.9, "rmsprop_eps": 1e-7, "rmsprop_eps_place": place}
+    np.testing.assert_allclose(first_steps("rmsprop", **numbers), w, rtol=1e-12)
 
 
 def test_adam_takes_both_betas_from_the_config() -> None:

@@ -80,8 +80,10 @@ class Config:
         "batch", "model", "generator normalisation", choices=("none", "batch", "layer", "instance")
     )
     generator_activation: str = option("relu", "model", "relu, lrelu:SLOPE or relu-cap:MAX, in the generator")
-    generator_init: float = option(
-        0.0, "model", "standard deviation of the generator's initial kernels; 0 = PyTorch's default", low=0, high=1
+    generator_init: str = option(
+        "pytorch",
+        "model",
+        "the generator's initial kernels: pytorch, normal:STD or glorot (uniform); two of them = convolutions, then dense layers",
     )
     upsample: str = option(
         "transpose",
@@ -112,15 +114,41 @@ class Config:
     )
     critic_statistics: str = option(
         "batch",
-        "model",
-        "what the critic's batch norm divides by in the generator's update: the fakes' own statistics, or the running ones "
-        "(as Keras does with a frozen critic, system S3)",
+        "legacy",
+        "what the critic's batch norm divides by in the generator's update: the fakes' own statistics (as Keras to 2.3 does), or "
+        "the running ones (as tf.keras 2 and Keras 3 do with a frozen critic)",
         choices=("batch", "running"),
     )
-    critic_activation: str = option("lrelu:0.2", "model", "relu, lrelu:SLOPE or relu-cap:MAX, in the critic")
-    critic_init: float = option(
-        0.0, "model", "standard deviation of the critic's initial kernels; 0 = PyTorch's default", low=0, high=1
+    critic_fakes: str = option(
+        "batch",
+        "legacy",
+        "what the generator's batch norm divides by where it makes the critic's fakes: that batch's own statistics, or the "
+        "running ones (as Keras's predict does)",
+        choices=("batch", "running"),
     )
+    generator_moves: str = option(
+        "none",
+        "legacy",
+        "what of the critic the generator's update moves too, towards what pleases the generator: nothing, the gains and biases "
+        "of its normalisations, or all of it",
+        choices=("none", "norms", "critic"),
+    )
+    class_clip: float = option(
+        0.0,
+        "legacy",
+        "bound c of the class probabilities, clipped to [c, 1 - c] in the cross-entropy (Keras: 1e-7): samples beyond it have no "
+        "gradient; 0 = off",
+        low=0,
+        high=0.1,
+    )
+    clip_when: str = option(
+        "step",
+        "legacy",
+        "when weights are clipped: after each of the critic's optimizer steps, after each pair of separate ones, or before it",
+        choices=("step", "after-pair", "before-pair"),
+    )
+    critic_activation: str = option("lrelu:0.2", "model", "relu, lrelu:SLOPE or relu-cap:MAX, in the critic")
+    critic_init: str = option("pytorch", "model", "the critic's initial kernels, in the same words")
     critic_conditioning: str = option(
         "projection",
         "model",
@@ -172,9 +200,20 @@ class Config:
     optimizer: str = option(
         "adam",
         "optim",
-        "rmsprop (PyTorch: alpha 0.99, eps 1e-8), rmsprop-keras (Keras 3: rho 0.9, eps 1e-7 under the root), rmsprop-keras2 "
-        "(before 2022: beside the root), adam",
-        choices=("rmsprop", "rmsprop-keras", "rmsprop-keras2", "adam"),
+        "optimizer of both players",
+        choices=("rmsprop", "adam"),
+    )
+    rmsprop_rho: float = option(
+        0.99, "legacy", "RMSProp's decay of the mean squared gradient (PyTorch 0.99, Keras 0.9)", low=0, high=0.999999
+    )
+    rmsprop_eps: float = option(
+        1e-8, "legacy", "RMSProp's epsilon (PyTorch and Keras to 2.1.2 1e-8, later 1e-7)", low=1e-16, high=1
+    )
+    rmsprop_eps_place: str = option(
+        "beside",
+        "legacy",
+        "beside = divide by sqrt(v) + epsilon (PyTorch, Keras to 2.10); under = by sqrt(v + epsilon) (Keras from 2.11)",
+        choices=("beside", "under"),
     )
     lr: float = option(5e-4, "optim", "learning rate of the generator", low=0, high=10)
     critic_lr: float = option(0.0, "optim", "learning rate of the critic; 0 = lr", low=0, high=10)
@@ -263,7 +302,8 @@ FIELDS = {f.name: f for f in fields(Config)}
 # younger than format 1: missing means the default, which is what was done before
 LATER = (
     "size", "crop", "channels", "labels", "flip", "augment", "augment_target", "keep_every", "on_nan", "nan_retries",
-    "critic_statistics", "fast", "microbatch", "compile",
+    "critic_statistics", "fast", "microbatch", "compile", "critic_fakes", "generator_moves", "class_clip", "clip_when",
+    "rmsprop_rho", "rmsprop_eps", "rmsprop_eps_place",
 )  # fmt: skip
 FREE_FIELDS = ("steps", "keep_every", "on_nan", "nan_retries")  # what may differ when a run is continued
 
@@ -288,11 +328,28 @@ def from_dict(values: Mapping[str, Any], where: str) -> Config:
         raise WganError(f"{where} has no format number: not a config of wgan")
     if number > FORMAT:
         raise WganError(f"{where} has format {number}, this wgan reads up to {FORMAT}: install a newer wgan")
+    known = renewed(known)
     check_names(known, where=f"option in {where}")
     missing = [name for name in FIELDS if name not in known and name not in LATER]
     if missing:
         raise WganError(f"{where} lacks {', '.join(missing)}")
     return Config(**known)
+
+
+_KERAS = {"optimizer": "rmsprop", "rmsprop_rho": 0.9, "rmsprop_eps": 1e-7}
+_OPTIMIZERS = {  # what the optimizers of 0.1 were called
+    "rmsprop-keras": {**_KERAS, "rmsprop_eps_place": "under"},
+    "rmsprop-keras2": {**_KERAS, "rmsprop_eps_place": "beside"},
+}
+
+
+def renewed(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a config.json in today's words: 0.1 named optimizers by year and initial weights by a number."""
+    new = {**values, **_OPTIMIZERS.get(str(values.get("optimizer")), {})}
+    for name in ("generator_init", "critic_init"):
+        if isinstance(new.get(name), (int, float)):
+            new[name] = f"normal:{new[name]:g}" if new[name] else "pytorch"
+    return new
 
 
 def from_json(text: str, where: str) -> Config:

@@ -57,6 +57,8 @@ def check_combinations(c: Config) -> None:
         raise WganError("pack above 1 needs an unconditional critic: set critic_conditioning none and class weights 0")
     if c.augment_target and c.split != "train":
         raise WganError(f"augment_target needs held-out images, and split {c.split} trains on them: use split train")
+    if c.clip_when != "step" and c.critic_update != "separate":
+        raise WganError(f"clip_when {c.clip_when} is about pairs of steps: add critic_update separate, or leave it out")
     if c.generator_latents == "last" and c.generator_batch not in (0, c.batch):
         raise WganError("generator_latents last needs generator_batch 0 (the critic's batch)")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -265,15 +267,44 @@ class Chain(nn.Module):
         return x
 
 
-def initialise(network: nn.Module, deviation: float) -> None:
-    """Draw kernels from N(0, deviation) and zero the biases; deviation 0 keeps PyTorch's own initial values."""
-    if deviation == 0:
-        return
+def initialise(network: nn.Module, how: str) -> None:
+    """Draw kernels as `how` says and zero the biases: 'pytorch' (its own, biases too), 'normal:STD' or 'glorot'.
+
+    Two words are for convolutions and for dense layers. Glorot uniform is U(-a, a) with a = sqrt(6 / (fan in + fan out))
+    (Glorot & Bengio 2010, equation 16; Keras's default). WganError for anything else.
+    """
+    words = how.split()
+    if len(words) not in (1, 2):
+        raise _unknown_start(how)
+    draws = [_start(word, how) for word in words]
     for module in network.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
-            nn.init.normal_(module.weight, 0.0, deviation)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+            draw = draws[-1] if isinstance(module, nn.Linear) else draws[0]
+            if draw is not None:
+                draw(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+
+def _start(word: str, how: str) -> Callable[[Tensor], Tensor] | None:
+    kind, _, number = word.partition(":")
+    if word == "pytorch":
+        return None
+    if word == "glorot":
+        return nn.init.xavier_uniform_
+    try:
+        if kind == "normal" and 0 < float(number) <= 1:
+            return functools.partial(nn.init.normal_, mean=0.0, std=float(number))
+    except ValueError:
+        pass
+    raise _unknown_start(how)
+
+
+def _unknown_start(how: str) -> WganError:
+    return WganError(
+        f"initial weights '{how}' are not known: use pytorch, glorot or normal:STD, for example normal:0.02, or two of them, for "
+        "convolutions and for dense layers"
+    )
 
 
 def spectral(network: nn.Module) -> None:

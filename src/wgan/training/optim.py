@@ -1,4 +1,4 @@
-"""Optimizers by name: RMSProp with PyTorch's or with Keras's numbers, and Adam; each in one pass over memory where it can.
+"""Optimizers by name: RMSProp with its epsilon beside or under the root, and Adam; each in one pass over memory where it can.
 
 RMSProp is Adam without a mean and without bias corrections, so PyTorch's fused Adam computes it: beta1 = 0 and a step count
 so large that 1 - beta2^step is 1. The buffer of the mean gradient is the gradient itself, which that kernel reads and
@@ -7,7 +7,7 @@ writes back: nothing is allocated. `--no-fast` takes the same formulas operation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -142,21 +142,13 @@ class KerasRMSprop(torch.optim.Optimizer):
 
 
 def _rmsprop(params: list[nn.Parameter], lr: float, config: Config) -> torch.optim.Optimizer:
-    return _torch_rmsprop(params, config)(params, lr=lr, alpha=0.99, eps=1e-8, foreach=True)
-
-
-def _rmsprop_keras(params: list[nn.Parameter], lr: float, config: Config) -> torch.optim.Optimizer:
-    return KerasRMSprop(params, lr=lr, fast=bool(config.fast) and _fused(params[0].device))
-
-
-def _rmsprop_keras2(params: list[nn.Parameter], lr: float, config: Config) -> torch.optim.Optimizer:
-    # Keras 2: w -= lr g / (sqrt(v) + eps). Gradients of a clipped critic are often below 3e-4 = sqrt(1e-7), which
-    # is where Keras 3 stops rescaling them: a generator of that time moves, today's would hardly.
-    return _torch_rmsprop(params, config)(params, lr=lr, alpha=0.9, eps=1e-7, foreach=True)
-
-
-def _torch_rmsprop(params: list[nn.Parameter], config: Config) -> type[torch.optim.RMSprop]:
-    return FastRMSprop if config.fast and _fused(params[0].device) else torch.optim.RMSprop
+    # The place of epsilon decides: gradients of a clipped critic are often below 3e-4 = sqrt(1e-7), which is where a root
+    # over v + epsilon stops rescaling them. A generator of Keras 2 moves there, that of Keras 3 hardly does.
+    rho, eps, fast = config.rmsprop_rho, config.rmsprop_eps, bool(config.fast) and _fused(params[0].device)
+    if config.rmsprop_eps_place == "under":
+        return KerasRMSprop(params, lr=lr, rho=rho, eps=eps, fast=fast)
+    kind = FastRMSprop if fast else torch.optim.RMSprop
+    return kind(params, lr=lr, alpha=rho, eps=eps, foreach=True)
 
 
 def _adam(params: list[nn.Parameter], lr: float, config: Config) -> torch.optim.Optimizer:
@@ -169,19 +161,21 @@ def _adam(params: list[nn.Parameter], lr: float, config: Config) -> torch.optim.
 
 OPTIMIZERS: dict[str, Callable[[list[nn.Parameter], float, Config], torch.optim.Optimizer]] = {
     "rmsprop": _rmsprop,
-    "rmsprop-keras": _rmsprop_keras,
-    "rmsprop-keras2": _rmsprop_keras2,
     "adam": _adam,
 }
 
 
 def build_optimizers(
-    generator: nn.Module, critic: nn.Module, config: Config
+    generator: nn.Module, critic: nn.Module, config: Config, moved: Sequence[nn.Parameter] = ()
 ) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
-    """Return the optimizers of generator and critic; critic_lr 0 means lr."""
+    """Return the optimizers of generator and critic; critic_lr 0 means lr.
+
+    moved: weights of the critic that the generator's update moves too. They come last among the generator's, with running
+    squares of their own, as in a program that compiles both networks together.
+    """
     make = OPTIMIZERS[config.optimizer]
     return (
-        make(list(generator.parameters()), config.lr, config),
+        make([*generator.parameters(), *moved], config.lr, config),
         make(list(critic.parameters()), config.critic_lr or config.lr, config),
     )
 

@@ -50,6 +50,7 @@ class Players:
     clipped: list[Tensor]  # what weight clipping bounds; empty when it is off
     updates: int = 0  # critic updates of the step under way that are done: above 0 where a signal cut a long phase
     measured: dict[str, float] = field(default_factory=dict)  # statistics of a step whose evaluation a signal cut
+    moved: list[nn.Parameter] = field(default_factory=list)  # of the critic, by the generator's update too
     share: float = 0.0  # of augmented images; it moves where `augment_target` is on
 
     @property
@@ -91,8 +92,27 @@ def make_players(config: Config, engine: Engine, source: Source) -> Players:
     if config.compile:  # of the two players the one that is never differentiated twice
         engine.require_compiler(bool(config.fast))
         generator.compile(dynamic=False)
-    optimizers = build_optimizers(generator, critic, config)
-    return Players(config, engine, rules, generator, critic, average, *optimizers, clipped, share=config.augment)
+    moved = moved_by_generator(critic, config.generator_moves)
+    optimizers = build_optimizers(generator, critic, config, moved)
+    return Players(
+        config, engine, rules, generator, critic, average, *optimizers, clipped, moved=moved, share=config.augment
+    )
+
+
+def moved_by_generator(critic: nn.Module, which: str) -> list[nn.Parameter]:
+    """Return the critic's weights that the generator's update moves too: none, those of normalisations, or all (critic)."""
+    if which == "none":
+        return []
+    if which == "critic":
+        return list(critic.parameters())
+    norms = [
+        m for m in critic.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, SyncedBatchNorm))
+    ]
+    if not norms:
+        raise WganError(
+            "generator_moves norms needs a critic with a normalisation: set critic_norm batch, layer or instance"
+        )
+    return [weight for norm in norms for weight in norm.parameters(recurse=False)]
 
 
 def pack(x: Tensor, m: int) -> Tensor:
@@ -102,8 +122,13 @@ def pack(x: Tensor, m: int) -> Tensor:
 
 def make_fakes(p: Players, z: Tensor, y: Tensor | None) -> Tensor:
     """Return G(z, y) [B, *shape] without a gradient: the critic's update needs none through the generator."""
+    held = p.config.critic_fakes == "running"
+    if held:
+        hold_statistics(p.generator)
     with torch.no_grad(), p.engine.autocast():
         made = [p.generator(cut(z), cut(y)) for cut in cuts(len(z), p.config.microbatch)]
+    if held:
+        p.generator.train()
     return made[0] if len(made) == 1 else torch.cat(made)
 
 
@@ -181,7 +206,7 @@ def _class_terms(p: Players, r_logits: Tensor | None, f_logits: Tensor | None, y
     losses = {}
     for side, logits in sides.items():
         if logits is not None:
-            losses[side] = class_loss(logits, y)
+            losses[side] = class_loss(logits, y, p.config.class_clip)
             stats[f"class/{side}"] = losses[side].detach()
             stats[f"class/accuracy_{side}"] = (logits.argmax(1) == y).float().mean()
     return torch.stack([loss for side, loss in losses.items() if side in p.config.class_on]).sum()
@@ -189,17 +214,22 @@ def _class_terms(p: Players, r_logits: Tensor | None, f_logits: Tensor | None, y
 
 def _critic_step(p: Players, packs: int, loss_of: Callable[[Cut], tuple[Tensor, Stats]]) -> Stats:
     stats = descend(p.engine, p.config, p.critic_optimizer, packs * p.config.pack, loss_of)
-    clip_weights(p.clipped, p.config.clip)  # after the step: the generator must meet a clipped critic
+    if p.config.clip_when == "step":
+        clip_weights(p.clipped, p.config.clip)  # after the step: the generator must meet a clipped critic
     return stats
 
 
 def _separate_update(p: Players, real: Tensor, fake: Tensor, y: Tensor | None) -> Stats:
     """One optimizer step on the real half, then one on the fake half (systems S0, S2, S3)."""
     stats: Stats = {"critic/loss": 0.0}
+    if p.config.clip_when == "before-pair":
+        clip_weights(p.clipped, p.config.clip)
     for side, x in (("real", real), ("fake", fake)):
         found = _critic_step(p, len(x), lambda cut, x=x, side=side: _half_loss(p, cut(x), cut(y), side))  # type: ignore[misc]
         stats |= found
         stats["critic/loss"] = stats["critic/loss"] + found[f"critic/loss_{side}"]
+    if p.config.clip_when == "after-pair":
+        clip_weights(p.clipped, p.config.clip)
     return stats
 
 
@@ -211,7 +241,7 @@ def _half_loss(p: Players, x: Tensor, y: Tensor | None, side: str) -> tuple[Tens
     loss = loss - p.objective.critic(absent, absent) / 2  # that constant: the halves then add up to the joint loss
     stats: Stats = {f"critic/{side}": scores.mean().detach()}
     if p.config.class_critic and y is not None and logits is not None:
-        term = class_loss(logits, y)
+        term = class_loss(logits, y, p.config.class_clip)
         stats |= {f"class/{side}": term.detach(), f"class/accuracy_{side}": (logits.argmax(1) == y).float().mean()}
         loss = loss + p.config.class_critic * term * (side in p.config.class_on)
     return loss, {**stats, f"critic/loss_{side}": loss.detach()}
@@ -220,6 +250,8 @@ def _half_loss(p: Players, x: Tensor, y: Tensor | None, side: str) -> tuple[Tens
 def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Tensor | None, step: int) -> Stats:
     """Update the generator on latents z [B, Z] and labels y [B], and its average; the critic is frozen."""
     p.critic.requires_grad_(False)  # spares the critic's weight gradients
+    for weight in p.moved:
+        weight.requires_grad_(True)
     if p.config.critic_statistics == "running":
         hold_statistics(p.critic)
     p.generator.train()
@@ -243,7 +275,7 @@ def generator_loss(p: Players, z: Tensor, y: Tensor | None, real: Tensor | None,
     loss = p.objective.generator(scores, real_scores)
     stats: Stats = {"generator/score": scores.mean().detach()}
     if p.config.class_generator and p.generator.classes and y is not None and logits is not None:  # it was told y
-        term = class_loss(logits, y)
+        term = class_loss(logits, y, p.config.class_clip)
         stats |= {"generator/class": term.detach(), "generator/class_accuracy": (logits.argmax(1) == y).float().mean()}
         loss = loss + p.config.class_generator * term
     return loss, {"generator/loss": loss.detach(), **stats}
