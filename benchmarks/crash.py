@@ -47,7 +47,8 @@ from wgan.cli import commands
 from wgan.cli import main as cli
 from wgan.runs import checkpoint, log
 from wgan.runs.folder import versions
-from wgan.training import loop, monitor
+from wgan.training import monitor
+from wgan.training import step as phases
 from wgan.training.monitor import Monitor
 from wgan.visual import images as pictures
 from wgan.visual import plots
@@ -111,7 +112,7 @@ class Kill:
     def install(self) -> None:
         """Put the kill into the functions of this process."""
         fsync, replace, unlink, write = os.fsync, os.replace, Path.unlink, log.Appender.write
-        quality, update = Monitor.quality, loop.critic_update
+        quality, update = Monitor.quality, phases.critic_update
 
         def torn_file(handle: int) -> None:
             path = Path(os.readlink(f"/proc/self/fd/{handle}"))
@@ -150,7 +151,7 @@ class Kill:
         os.fsync, os.replace, Path.unlink = torn_file, renamed, removed  # type: ignore[assignment]
         log.Appender.write = half_line  # type: ignore[method-assign]
         Monitor.quality = dying("evaluation", quality)  # type: ignore[method-assign]
-        loop.critic_update = dying("critic update", update)
+        phases.critic_update = dying("critic update", update)
 
 
 def start(words: list[str], kill: Kill | None, output: Path) -> int:

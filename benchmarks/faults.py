@@ -25,7 +25,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from wgan.runs.checkpoint import write_atomically
+from wgan.files import write_atomically
 from wgan.runs.folder import versions
 
 SYSTEMS = {

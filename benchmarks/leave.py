@@ -23,6 +23,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from wgan import files
 from wgan.runs import checkpoint
 from wgan.runs.folder import open_run, versions
 
@@ -72,7 +73,7 @@ def main() -> int:
         "versions": versions(),
         "runs": runs,
     }
-    checkpoint.write_atomically(found.out, (json.dumps(report, indent=1) + "\n").encode())
+    files.write_atomically(found.out, (json.dumps(report, indent=1) + "\n").encode())
     stops = [row for run in runs.values() for row in run["stops"]]
     return 0 if all(row["code"] == 143 and row["seconds"] < 5 for row in stops) else 1
 

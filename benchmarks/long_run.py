@@ -24,8 +24,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+from wgan import files
 from wgan.cli import main as cli
-from wgan.runs import checkpoint
 from wgan.runs.folder import versions
 from wgan.runs.log import Log
 
@@ -104,7 +104,7 @@ def main() -> int:
         "seconds": round(time.monotonic() - begun),
         **result,
     }
-    checkpoint.write_atomically(found.out, (json.dumps(report, indent=1) + "\n").encode())
+    files.write_atomically(found.out, (json.dumps(report, indent=1) + "\n").encode())
     print(json.dumps(report, indent=1))
     flat = result["resident_growth_percent"] < 2 and len(set(result["open_files"].values())) == 1
     return code or (0 if flat else 1)

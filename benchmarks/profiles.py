@@ -26,9 +26,10 @@ from wgan.distributed.signals import Stop
 from wgan.engine import thread_count
 from wgan.recipes import configure
 from wgan.runs.folder import versions
-from wgan.training.loop import numbers, take_step
+from wgan.training.loop import numbers
+from wgan.training.players import make_players
 from wgan.training.state import engine_for
-from wgan.training.updates import make_players
+from wgan.training.step import take_step
 
 RESULT = Path(__file__).resolve().parent / "results" / "profiles.json"
 # recipe: steps under the profiler; twice as many are timed without it

@@ -34,6 +34,7 @@ from speed import processor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from wgan import files
 from wgan.config import Config
 from wgan.data import open_source
 from wgan.distributed import rendezvous
@@ -42,10 +43,9 @@ from wgan.distributed.signals import Stop
 from wgan.engine import make_engine, thread_count
 from wgan.models import parameter_count
 from wgan.recipes import configure
-from wgan.runs import checkpoint
 from wgan.runs.folder import versions
-from wgan.training.loop import take_step
-from wgan.training.updates import make_players
+from wgan.training.players import make_players
+from wgan.training.step import take_step
 
 RECIPES = ("mnist", "small-mlp-gp")
 BATCHES = (16, 64, 128)  # of one process, for the line seconds = fixed + batch * each
@@ -259,7 +259,7 @@ def main() -> int:
             f"{name}: {talk['calls']:.0f} messages, {talk['bytes']:,.0f} bytes, {1000 * talk['seconds']:.1f} ms a step"
         )
         print(f"\non paper, speedup of {name}:\n{table(report['recipes'][name]['on paper'])}\n", flush=True)
-        checkpoint.write_atomically(found.out, (json.dumps(report, indent=1) + "\n").encode())
+        files.write_atomically(found.out, (json.dumps(report, indent=1) + "\n").encode())
     return 0
 
 

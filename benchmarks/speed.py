@@ -259,7 +259,7 @@ def main() -> int:
 
 def keep(out: Path, name: str, result: dict[str, Any]) -> None:
     """Write one part's results, with what they were measured on, beside the others'."""
-    from wgan.runs.checkpoint import write_atomically
+    from wgan.files import write_atomically
     from wgan.runs.folder import versions
 
     report = json.loads(out.read_text()) if out.exists() else {}

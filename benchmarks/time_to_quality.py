@@ -28,10 +28,11 @@ from wgan.engine import thread_count
 from wgan.metrics.features import features
 from wgan.recipes import configure
 from wgan.runs.folder import SELECTION, versions
-from wgan.training.loop import numbers, take_step
+from wgan.training.loop import numbers
 from wgan.training.monitor import Monitor
+from wgan.training.players import make_players
 from wgan.training.state import engine_for
-from wgan.training.updates import make_players
+from wgan.training.step import take_step
 
 RESULT = Path(__file__).resolve().parent / "results" / "time_to_quality.json"
 LEVELS = (0.1, 0.05)  # of the relative Fréchet distance; two sets of 2,000 real digits have about 0.005

@@ -11,10 +11,11 @@ from helpers.problems import EXACT, SINGLE, distinct, draws, images, images_conf
 from torch import Tensor
 
 from wgan.distributed.shard import Place
-from wgan.engine import Draws
-from wgan.training import loop
+from wgan.rng import Draws
+from wgan.training import step as phases
 from wgan.training.optim import build_optimizers
-from wgan.training.updates import Players, critic_update, make_players
+from wgan.training.players import Players, make_players
+from wgan.training.updates import critic_update
 
 
 def test_dropout_is_a_function_of_seed_and_step_alone() -> None:
@@ -29,9 +30,9 @@ def test_dropout_is_a_function_of_seed_and_step_alone() -> None:
         torch.manual_seed(disturb)  # torch's own stream must not matter
         torch.rand(disturb)
         fake = torch.zeros(6, 1, 8, 8)
-        with loop.randomness(p, step, "critic dropout 0"):
+        with phases.randomness(p, step, "critic dropout 0"):
             first = critic_update(p, fake, fake, torch.zeros(6).long(), draws(6))
-        return float(first["critic/real"]), float(loop.generator_phase(p, source, step)["generator/loss"])
+        return float(first["critic/real"]), float(phases.generator_phase(p, source, step)["generator/loss"])
 
     assert scores(4, 0, 1) == scores(4, 0, 77)
     assert all(a != b for a, b in zip(scores(4, 0, 1), scores(5, 0, 1), strict=True))
@@ -42,15 +43,15 @@ def test_dropout_differs_between_the_critic_updates_of_a_step(monkeypatch: pytes
     source, seen = images(), []
     p = make_players(images_config(dropout=0.5, lr=0, objective="gan", n_critic=4), SINGLE, source)
     blank = torch.zeros(6, 1, 8, 8)
-    update = loop.critic_update
+    update = phases.critic_update
 
     def noted(p: Players, real: Tensor, fake: Tensor, y: Tensor, draw: Draws) -> dict[str, Any]:
         stats = update(p, blank, blank, torch.zeros(6).long(), draw)
         seen.append(float(stats["critic/real"]))
         return stats
 
-    monkeypatch.setattr(loop, "critic_update", noted)
-    loop.critic_phase(p, source, 0)
+    monkeypatch.setattr(phases, "critic_update", noted)
+    phases.critic_phase(p, source, 0)
     assert len(set(seen)) == 4
 
 

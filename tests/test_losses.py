@@ -21,14 +21,15 @@ from helpers.problems import (
     points_config,
     train_on,
 )
-from torch import Tensor, nn
+from torch import nn
 
 import wgan
 from wgan import losses
 from wgan.config import FIELDS
 from wgan.config import config as config_file
+from wgan.config.objectives import FACTS, Facts
 from wgan.errors import WganError
-from wgan.losses import OBJECTIVES, POINTS, Objective, class_loss, clip_weights, clippable
+from wgan.losses import OBJECTIVES, POINTS, Objective, class_loss, clip_weights, clippable, critic_term, generator_term
 from wgan.models import MODELS, build
 from wgan.training import loop
 from wgan.training.optim import OPTIMIZERS
@@ -53,34 +54,34 @@ def mean(values: list[float]) -> float:
 
 def test_critic_losses_are_the_published_formulas() -> None:
     # mean(fake) = 2/3, mean(real) = -1/6
-    assert losses.wasserstein_critic(REAL, FAKE).item() == pytest.approx(2 / 3 + 1 / 6, abs=1e-15)
+    assert critic_term(OBJECTIVES["wgan-gp"], REAL, FAKE).item() == pytest.approx(2 / 3 + 1 / 6, abs=1e-15)
     # max(0, 1 - real) = 0, 3, 0.5; max(0, 1 + fake) = 1, 4, 0
-    assert losses.hinge_critic(REAL, FAKE).item() == pytest.approx(3.5 / 3 + 5 / 3, abs=1e-15)
+    assert critic_term(OBJECTIVES["hinge"], REAL, FAKE).item() == pytest.approx(3.5 / 3 + 5 / 3, abs=1e-15)
     # cross-entropy of the logits with the labels 1 (real) and 0 (fake)
     logistic = mean([softplus(-1), softplus(2), softplus(-0.5)]) + mean([softplus(0), softplus(3), softplus(-1)])
-    assert losses.logistic_critic(REAL, FAKE).item() == pytest.approx(logistic, abs=1e-14)
+    assert critic_term(OBJECTIVES["gan"], REAL, FAKE).item() == pytest.approx(logistic, abs=1e-14)
     # fake - real pair by pair: -1, 5, -1.5
     pairs = mean([softplus(-1), softplus(5), softplus(-1.5)])
-    assert losses.relativistic_critic(REAL, FAKE).item() == pytest.approx(pairs, abs=1e-14)
+    assert critic_term(OBJECTIVES["r3gan"], REAL, FAKE).item() == pytest.approx(pairs, abs=1e-14)
 
 
 def test_generator_losses_are_the_published_formulas() -> None:
-    assert losses.wasserstein_generator(FAKE).item() == pytest.approx(-2 / 3, abs=1e-15)
+    assert generator_term(OBJECTIVES["wgan-gp"], FAKE).item() == pytest.approx(-2 / 3, abs=1e-15)
     nonsaturating = mean([softplus(0), softplus(-3), softplus(1)])
-    assert losses.nonsaturating_generator(FAKE).item() == pytest.approx(nonsaturating, abs=1e-14)
+    assert generator_term(OBJECTIVES["gan"], FAKE).item() == pytest.approx(nonsaturating, abs=1e-14)
     pairs = mean([softplus(1), softplus(-5), softplus(1.5)])  # real - fake
-    assert losses.relativistic_generator(FAKE, REAL).item() == pytest.approx(pairs, abs=1e-14)
+    assert generator_term(OBJECTIVES["r3gan"], FAKE, REAL).item() == pytest.approx(pairs, abs=1e-14)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_every_critic_wants_real_high_and_every_generator_wants_fake_high(name: str) -> None:
     rules = OBJECTIVES[name]
-    # scores within the hinge's margin, where every loss has a slope
-    real, fake = (t.clone().requires_grad_(True) for t in (REAL / 4, FAKE / 4))
-    rules.critic(real, fake).backward()
+    # reals below 1 and fakes between 0 and 1: within the hinge's margin and between the targets of least squares
+    real, fake = (t.clone().requires_grad_(True) for t in (REAL / 4, FAKE / 8 + 0.5))
+    critic_term(rules, real, fake).backward()
     assert (real.grad < 0).all() and (fake.grad > 0).all()
     fake.grad = None
-    rules.generator(fake, real.detach()).backward()
+    generator_term(rules, fake, real.detach()).backward()
     assert (fake.grad < 0).all()
 
 
@@ -88,9 +89,11 @@ def test_every_critic_wants_real_high_and_every_generator_wants_fake_high(name: 
 def test_losses_are_means_so_a_doubled_batch_costs_the_same(name: str) -> None:
     rules = OBJECTIVES[name]
     twice_real, twice_fake = torch.cat([REAL, REAL]), torch.cat([FAKE, FAKE])
-    assert rules.critic(twice_real, twice_fake).item() == pytest.approx(rules.critic(REAL, FAKE).item(), abs=1e-14)
-    assert rules.generator(twice_fake, twice_real).item() == pytest.approx(
-        rules.generator(FAKE, REAL).item(), abs=1e-14
+    assert critic_term(rules, twice_real, twice_fake).item() == pytest.approx(
+        critic_term(rules, REAL, FAKE).item(), abs=1e-14
+    )
+    assert generator_term(rules, twice_fake, twice_real).item() == pytest.approx(
+        generator_term(rules, FAKE, REAL).item(), abs=1e-14
     )
 
 
@@ -113,7 +116,7 @@ def test_no_sigmoid_on_a_critic_its_scores_are_linear_in_the_last_layer(name: st
 def test_what_is_logged_for_a_critic_are_raw_scores_not_probabilities(name: str) -> None:
     p = by_hand(LinearCritic(torch.tensor([30.0, 40.0]).double()), objective=name, clip=100)
     real, fake = torch.tensor([[1.0, 0], [3, 1]]).double(), torch.tensor([[0.0, -1], [0, -2]]).double()
-    stats = critic_loss(p, real, fake, None, draws(2))[1]
+    stats = critic_loss(p, {"real": real, "fake": fake}, None, draws(2))[1]
     assert float(stats["critic/real"]) == pytest.approx((30 + 130) / 2, abs=1e-12)
     assert float(stats["critic/fake"]) == pytest.approx((-40 - 80) / 2, abs=1e-12)
 
@@ -199,10 +202,12 @@ def test_the_choices_of_config_are_the_keys_of_the_tables(field: str, table: dic
     assert set(FIELDS[field].metadata["choices"]) == set(table)
 
 
-def test_every_objective_is_whole() -> None:
+def test_every_objective_is_whole_and_agrees_with_its_facts() -> None:
+    assert [*FACTS] == [*OBJECTIVES]
     for name, rules in OBJECTIVES.items():
-        assert rules.points in POINTS, name
-        assert rules.source, name
+        facts = FACTS[name]
+        assert rules.points in POINTS and facts.source, name
+        assert (rules.penalty is not None, rules.pairs) == (facts.penalised, facts.pairs), name
         assert losses.objective(name) is rules
     with pytest.raises(WganError, match=r"did you mean .*wgan-gp"):
         losses.objective("wgan-pg")
@@ -217,19 +222,32 @@ def test_batch_norm_in_the_critic_is_refused_exactly_where_there_is_a_penalty(na
         points_config(objective=name, critic_norm="batch")
 
 
-def test_a_new_objective_is_one_entry(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    """Least squares (Mao 2017) with R1 at real and fake: an entry and its name, no other change, and it trains."""
+def test_halves_add_up_to_the_whole_and_pairs_have_none() -> None:
+    for rules in OBJECTIVES.values():
+        if rules.pairs:
+            with pytest.raises(ValueError, match="pairs"):
+                critic_term(rules, REAL, None)
+            continue
+        halves = critic_term(rules, REAL, None) + critic_term(rules, None, FAKE)
+        assert halves.item() == pytest.approx(critic_term(rules, REAL, FAKE).item(), abs=1e-14)
 
-    def critic(real: Tensor, fake: Tensor) -> Tensor:
-        return (real - 1).square().mean() / 2 + fake.square().mean() / 2
 
-    def generator(fake: Tensor, real: Tensor | None) -> Tensor:
-        return (fake - 1).square().mean() / 2
+def test_least_squares_is_the_published_formula() -> None:
+    # REAL 1, -2, 0.5 and FAKE 0, 3, -1: targets 1 and 0 for the critic, 1 for the generator, halves of squares
+    rules = OBJECTIVES["lsgan"]
+    critic = (mean([0, 9, 0.25]) + mean([0, 9, 1])) / 2
+    assert critic_term(rules, REAL, FAKE).item() == pytest.approx(critic, abs=1e-14)
+    assert generator_term(rules, FAKE).item() == pytest.approx(mean([1, 4, 4]) / 2, abs=1e-14)
 
-    entry = Objective(critic, generator, "Mao 2017", penalty=losses.zero_centred, points="real and fake")
+
+def test_a_new_objective_is_two_entries(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    """Least squares with R1 at real and fake: its facts and its losses, no other change, and it trains."""
+    plain = OBJECTIVES["lsgan"]
+    entry = Objective(plain.real, plain.fake, plain.generator, losses.zero_centred, "real and fake")
     monkeypatch.setitem(OBJECTIVES, "least-squares", entry)
+    monkeypatch.setitem(FACTS, "least-squares", Facts(None, "Mao 2017", penalised=True))
     known = FIELDS["objective"]
-    choices = {**known.metadata, "choices": (*known.metadata["choices"], "least-squares")}
+    choices = {**known.metadata, "choices": tuple(FACTS)}
     renewed = dataclasses.field(default=known.default, metadata=MappingProxyType(choices))
     monkeypatch.setitem(config_file.FIELDS, "objective", renewed)
     monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)

@@ -89,7 +89,7 @@ def test_r3gan_penalty_is_half_the_weight_times_r1_plus_r2() -> None:
 def test_critic_loss_is_stationary_at_the_closed_form_optimum(name: str, slope: float) -> None:
     d = torch.tensor([3.0, 4.0], dtype=torch.float64)
     p = by_hand(LinearCritic(d / 5 * slope), objective=name, penalty_weight=2.0)
-    loss, stats = critic_loss(p, d.expand(3, 2), torch.zeros(3, 2).double(), None, draws(3))
+    loss, stats = critic_loss(p, {"real": d.expand(3, 2), "fake": torch.zeros(3, 2).double()}, None, draws(3))
     loss.backward()
     torch.testing.assert_close(p.critic.w.grad, torch.zeros(2).double(), rtol=0, atol=1e-13)
     assert float(stats["critic/slope"]) == pytest.approx(slope, rel=1e-13)
@@ -99,7 +99,7 @@ def test_one_critic_loss_is_the_score_loss_plus_penalty_plus_class_terms() -> No
     c = images_config(class_critic=0.5, class_generator=1.0, penalty_weight=3.0)
     p = exact_players(c, images())
     real, fake, y = normal(1, 6, 1, 8, 8), normal(2, 6, 1, 8, 8), torch.arange(6) % 3
-    loss, s = critic_loss(p, real, fake, y, draws(6))
+    loss, s = critic_loss(p, {"real": real, "fake": fake}, y, draws(6))
     parts = s["critic/fake"] - s["critic/real"] + s["critic/penalty"] + 0.5 * (s["class/real"] + s["class/fake"])
     assert loss.item() == pytest.approx(float(parts), rel=1e-13) == float(s["critic/loss"])
 
@@ -172,7 +172,7 @@ def test_penalties_take_any_batch_and_any_number_of_channels(name: str, channels
     c = images_config(objective=name, batch=6)  # the batch at hand may be shorter than the config's
     p = exact_players(c, images(shape=shape))
     y = torch.arange(batch) % 3
-    loss, _ = critic_loss(p, normal(1, batch, *shape), normal(2, batch, *shape), y, draws(batch))
+    loss, _ = critic_loss(p, {"real": normal(1, batch, *shape), "fake": normal(2, batch, *shape)}, y, draws(batch))
     loss.backward()
     assert torch.isfinite(loss) and all(torch.isfinite(w.grad).all() for w in p.critic.parameters())
 

@@ -1,25 +1,21 @@
-"""Device, precision and threads, and every random draw as a function of (seed, step, purpose), never of history.
-
-Draws are made for the whole world's batch and cut to the rows at hand, so that no result depends on how many processes
-there are. Who they are and how they talk is in processes.py.
-"""
+"""Where and how one process computes: device, precision, threads, its place among the processes, its random draws."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from wgan.distributed.group import Group
 from wgan.distributed.shard import Place
 from wgan.errors import WganError
+from wgan.rng import Draws, stream
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,9 @@ class Engine:
 
     def draws(self, seed: int, step: int, purpose: str, rows: int) -> Draws:
         """Return the stream of draws for one purpose at one step, `rows` rows for the place at hand."""
-        return Draws(lambda: generator(seed, step, self.purpose(purpose)), rows * self.place.count, self)
+        whole = rows * self.place.count
+        begin = partial(stream, seed, step, self.purpose(purpose))
+        return Draws(begin, whole, self.place, self.device, self.dtype, self.std)
 
     def rows(self, batch: int) -> int:
         """Return how many of a whole batch's rows are at hand."""
@@ -83,102 +81,6 @@ class Engine:
         if moved.dtype != torch.uint8:
             return moved.to(self.dtype)
         return moved.to(self.dtype).sub_(127.5).div_(127.5)
-
-
-class Draws:
-    """Random numbers of one (seed, step, purpose), drawn on the CPU for the whole world and cut to the rows at hand."""
-
-    def __init__(self, begin: Callable[[], torch.Generator], whole: int, engine: Engine) -> None:
-        self.begin, self.whole, self.engine = begin, whole, engine
-        self.begun: torch.Generator | None = None  # made when the first number is drawn: most objectives draw none
-
-    @property
-    def source(self) -> torch.Generator:
-        """The stream, where it was left."""
-        self.begun = self.begun or self.begin()
-        return self.begun
-
-    def again(self) -> Draws:
-        """Return the same stream from its start: the next part of the same batch."""
-        self.begun = None
-        return self
-
-    def __call__(self, kind: str, shape: tuple[int, ...]) -> Tensor:
-        """Return 'normal' or 'uniform' draws [rows, *shape] on the device."""
-        return self.normal(*shape) if kind == "normal" else self.uniform(*shape)
-
-    def normal(self, *shape: int) -> Tensor:
-        """N(0, 1) draws [rows, *shape]."""
-        return self._mine(torch.randn(self.whole, *shape, generator=self.source, dtype=self.engine.dtype))
-
-    def uniform(self, *shape: int) -> Tensor:
-        """U[0, 1) draws [rows, *shape]."""
-        return self._mine(torch.rand(self.whole, *shape, generator=self.source, dtype=self.engine.dtype))
-
-    def integers(self, high: int) -> Tensor:
-        """Whole numbers in [0, high), int64 [rows], left on the CPU: they index data."""
-        return self.engine.place.cut(torch.randint(high, (self.whole,), generator=self.source))
-
-    def std(self, x: Tensor) -> Tensor:
-        """Return the standard deviation over the world's batch, of which x is at hand."""
-        return self.engine.std(x)
-
-    def _mine(self, whole: Tensor) -> Tensor:
-        return self.engine.place.cut(whole).to(self.engine.device, non_blocking=True)
-
-
-def derived_seed(seed: int, step: int, purpose: str) -> int:
-    """Return 63 bits that depend on (seed, step, purpose) alone, alike on every machine."""
-    words = np.random.SeedSequence([seed, step, zlib.crc32(purpose.encode())]).generate_state(2, np.uint32)
-    return (int(words[0]) << 31) ^ int(words[1])
-
-
-def generator(seed: int, step: int, purpose: str) -> torch.Generator:
-    """Return a CPU generator seeded by (seed, step, purpose)."""
-    return torch.Generator().manual_seed(derived_seed(seed, step, purpose))
-
-
-@contextlib.contextmanager
-def seeded(seed: int, step: int, purpose: str) -> Iterator[None]:
-    """Within the block torch's default generator is seeded by (seed, step, purpose); afterwards it is as before.
-
-    For what draws from the default generator only: weight initialisation and dropout.
-    """
-    with torch.random.fork_rng():
-        torch.manual_seed(derived_seed(seed, step, purpose))
-        yield
-
-
-def order(seed: int, sampling: str, size: int, first: int, count: int) -> Tensor:
-    """Return the data indices [count] of positions first .. first + count - 1 of an endless reading of the data.
-
-    epoch: each pass over the data is a fresh permutation; sequential: each pass in stored order. A batch that
-    crosses the end of a pass goes on in the next, so no batch is ever short.
-    """
-    if sampling == "iid":
-        return torch.randint(size, (count,), generator=generator(seed, first, "iid order"))
-    positions = torch.arange(first, first + count)
-    if sampling == "sequential":
-        return positions % size
-    return torch.cat(
-        [_epoch(seed, int(e), size)[positions[positions // size == e] % size] for e in _epochs(first, count, size)]
-    )
-
-
-def _epochs(first: int, count: int, size: int) -> range:
-    return range(first // size, (first + count - 1) // size + 1)
-
-
-_PERMUTATIONS: dict[tuple[int, int, int], Tensor] = {}  # a cache of the last two passes: a pure function's results
-
-
-def _epoch(seed: int, epoch: int, size: int) -> Tensor:
-    key = (seed, epoch, size)
-    if key not in _PERMUTATIONS:
-        while len(_PERMUTATIONS) > 1:
-            _PERMUTATIONS.pop(next(iter(_PERMUTATIONS)))
-        _PERMUTATIONS[key] = torch.randperm(size, generator=generator(seed, epoch, "epoch"))
-    return _PERMUTATIONS[key]
 
 
 def make_engine(

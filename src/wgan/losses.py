@@ -29,47 +29,65 @@ class Draw(Protocol):
         """The standard deviation of all numbers of the whole batch, of which x is at hand."""
 
 
-# --- critic losses: (real [B], fake [B]) -> scalar -------------------------------------------------------------------
+# --- terms of the critic's loss: scores [B] -> one number for each sample [B]; a relativistic one takes pairs ---------
 
 
-def wasserstein_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """E[D(fake)] - E[D(real)], minimised (Arjovsky 2017, Algorithm 1, which maximises the negative)."""
-    return fake.mean() - real.mean()
+def linear_real(score: Tensor) -> Tensor:
+    """-D(real): with `linear_fake` E[D(fake)] - E[D(real)], minimised (Arjovsky 2017, Algorithm 1 maximises the negative)."""
+    return -score
 
 
-def logistic_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """E[softplus(-D(real))] + E[softplus(D(fake))]: cross-entropy on logits (Goodfellow 2014, equation 1)."""
-    return F.softplus(-real).mean() + F.softplus(fake).mean()
+def linear_fake(score: Tensor) -> Tensor:
+    """D(fake) (Arjovsky 2017, Algorithm 1, line 5)."""
+    return score
 
 
-def hinge_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))] (Miyato 2018, equation 16)."""
-    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+def logistic_real(score: Tensor) -> Tensor:
+    """softplus(-D(real)) = -log sigmoid(D(real)) (Goodfellow 2014, equation 1, on logits)."""
+    return F.softplus(-score)
 
 
-def relativistic_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """E[softplus(-(D(real) - D(fake)))] over pairs (Huang 2024, equation 2)."""
-    return F.softplus(fake - real).mean()
+def logistic_fake(score: Tensor) -> Tensor:
+    """softplus(D(fake)) = -log(1 - sigmoid(D(fake))) (Goodfellow 2014, equation 1, on logits)."""
+    return F.softplus(score)
 
 
-# --- generator losses: (fake [B], real [B] or None) -> scalar ---------------------------------------------------------
+def hinge_real(score: Tensor) -> Tensor:
+    """max(0, 1 - D(real)) (Miyato 2018, equation 16)."""
+    return F.relu(1 - score)
 
 
-def wasserstein_generator(fake: Tensor, real: Tensor | None = None) -> Tensor:
-    """-E[D(fake)] (Arjovsky 2017, Algorithm 1, line 10)."""
-    return -fake.mean()
+def hinge_fake(score: Tensor) -> Tensor:
+    """max(0, 1 + D(fake)) (Miyato 2018, equation 16)."""
+    return F.relu(1 + score)
 
 
-def nonsaturating_generator(fake: Tensor, real: Tensor | None = None) -> Tensor:
-    """E[softplus(-D(fake))], the non-saturating loss (Goodfellow 2014, section 3)."""
-    return F.softplus(-fake).mean()
+def squares_real(score: Tensor) -> Tensor:
+    """(D(real) - 1)^2 / 2 (Mao 2017, equation 9: b = 1)."""
+    return (score - 1).square() / 2
 
 
-def relativistic_generator(fake: Tensor, real: Tensor | None = None) -> Tensor:
-    """E[softplus(-(D(fake) - D(real)))] over pairs (Huang 2024, equation 2). Needs the real scores."""
-    if real is None:
-        raise ValueError("the relativistic generator loss needs the scores of a real batch")
-    return F.softplus(real - fake).mean()
+def squares_fake(score: Tensor) -> Tensor:
+    """D(fake)^2 / 2 (Mao 2017, equation 9: a = 0)."""
+    return score.square() / 2
+
+
+# --- the generator's loss: D(fake) [B], relativistic D(fake) - D(real), -> [B] -----------------------------------------
+
+
+def linear_generator(score: Tensor) -> Tensor:
+    """-D(fake) (Arjovsky 2017, Algorithm 1, line 10)."""
+    return -score
+
+
+def nonsaturating_generator(score: Tensor) -> Tensor:
+    """softplus(-D(fake)), the non-saturating loss (Goodfellow 2014, section 3; of pairs: Huang 2024, equation 2)."""
+    return F.softplus(-score)
+
+
+def squares_generator(score: Tensor) -> Tensor:
+    """(D(fake) - 1)^2 / 2 (Mao 2017, equation 9: c = 1)."""
+    return (score - 1).square() / 2
 
 
 # --- penalties: (norms [B], weight) -> per-sample penalty [B] ---------------------------------------------------------
@@ -121,38 +139,61 @@ POINTS: dict[str, Callable[[Tensor, Tensor, Draw], Tensor]] = {
 }
 
 
+Term = Callable[[Tensor], Tensor]  # [B] -> [B]
+
+
 @dataclass(frozen=True)
 class Objective:
-    """The losses of both players and the constraint on the critic; the numbers (weight, clip) live in Config."""
+    """The losses of both players and where the critic is penalised; facts stand in FACTS, numbers in Config.
 
-    critic: Callable[[Tensor, Tensor], Tensor]
-    generator: Callable[[Tensor, Tensor | None], Tensor]
-    source: str
+    Relativistic: `real` and `generator` take D(real) - D(fake) and D(fake) - D(real) of pairs, and `fake` is None.
+    """
+
+    real: Term
+    fake: Term | None
+    generator: Term
     penalty: Callable[[Tensor, float], Tensor] | None = None
     points: str = "interpolates"  # a key of POINTS
-    clip: bool = False
-    relativistic: bool = False  # the generator's loss needs the scores of a real batch
+
+    @property
+    def pairs(self) -> bool:
+        """Whether both losses take differences of a real and a fake score."""
+        return self.fake is None
 
 
 OBJECTIVES: dict[str, Objective] = {
-    "gan": Objective(logistic_critic, nonsaturating_generator, "Goodfellow 2014"),
-    "wgan-clip": Objective(wasserstein_critic, wasserstein_generator, "Arjovsky 2017", clip=True),
-    "wgan-gp": Objective(wasserstein_critic, wasserstein_generator, "Gulrajani 2017", penalty=two_sided),
-    "wgan-lp": Objective(wasserstein_critic, wasserstein_generator, "Petzka 2018", penalty=one_sided),
-    "dragan": Objective(
-        logistic_critic, nonsaturating_generator, "Kodali 2017", penalty=two_sided, points="around real"
-    ),
-    "wgan-div": Objective(wasserstein_critic, wasserstein_generator, "Wu 2018", penalty=sixth_power),
-    "hinge": Objective(hinge_critic, wasserstein_generator, "Miyato 2018 (with critic_norm spectral)"),
-    "r3gan": Objective(
-        relativistic_critic,
-        relativistic_generator,
-        "Huang 2024",
-        penalty=zero_centred,
-        points="real and fake",
-        relativistic=True,
-    ),
+    "gan": Objective(logistic_real, logistic_fake, nonsaturating_generator),
+    "wgan-clip": Objective(linear_real, linear_fake, linear_generator),
+    "wgan-gp": Objective(linear_real, linear_fake, linear_generator, two_sided),
+    "wgan-lp": Objective(linear_real, linear_fake, linear_generator, one_sided),
+    "dragan": Objective(logistic_real, logistic_fake, nonsaturating_generator, two_sided, "around real"),
+    "wgan-div": Objective(linear_real, linear_fake, linear_generator, sixth_power),
+    "hinge": Objective(hinge_real, hinge_fake, linear_generator),
+    "lsgan": Objective(squares_real, squares_fake, squares_generator),
+    "r3gan": Objective(logistic_real, None, nonsaturating_generator, zero_centred, "real and fake"),
 }
+
+
+def critic_term(o: Objective, real: Tensor | None, fake: Tensor | None) -> Tensor:
+    """Return the critic's loss on the halves that are given, real and fake scores [B], as a mean over samples.
+
+    The halves of a loss add up to the whole. A relativistic one has no halves: ValueError unless both are given.
+    """
+    if o.fake is None:
+        if real is None or fake is None:
+            raise ValueError("a relativistic loss needs the scores of real and fake pairs")
+        return o.real(real - fake).mean()
+    halves = [term(scores).mean() for term, scores in ((o.real, real), (o.fake, fake)) if scores is not None]
+    return halves[0] if len(halves) == 1 else halves[0] + halves[1]
+
+
+def generator_term(o: Objective, fake: Tensor, real: Tensor | None = None) -> Tensor:
+    """Return the generator's loss on fake scores [B]; a relativistic one needs the scores of as many reals, ValueError."""
+    if o.fake is None:
+        if real is None:
+            raise ValueError("a relativistic loss needs the scores of a real batch")
+        return o.generator(fake - real).mean()
+    return o.generator(fake).mean()
 
 
 def objective(name: str) -> Objective:

@@ -37,10 +37,10 @@ def test_the_library_raises_the_same_sentences(here, options, words):
 def test_ctrl_c_stops_a_script_after_saving(here, cheap, monkeypatch):
     import signal
 
-    from wgan.training import loop
+    from wgan.training import step as phases
 
-    check = loop.require_finite
-    monkeypatch.setattr(loop, "require_finite", lambda s, step: (signal.raise_signal(signal.SIGINT), check(s, step)))
+    check = phases.require_finite
+    monkeypatch.setattr(phases, "require_finite", lambda s, step: (signal.raise_signal(signal.SIGINT), check(s, step)))
     before = signal.getsignal(signal.SIGINT)  # a shell's background jobs ignore it
     with pytest.raises(KeyboardInterrupt):
         wgan.train("gulrajani-ring", steps=9, batch=8, threads=1, generator_layers="16", critic_layers="16")

@@ -15,7 +15,7 @@ from wgan.compare import diagnostics, plan
 from wgan.compare import measure as readings
 from wgan.compare import run as compare
 from wgan.errors import WganError
-from wgan.runs.checkpoint import write_atomically
+from wgan.files import write_atomically
 from wgan.runs.folder import open_run
 
 

@@ -27,6 +27,7 @@ from wgan.errors import WganError
 from wgan.losses import OBJECTIVES
 from wgan.runs import checkpoint
 from wgan.training import loop
+from wgan.training import step as phases
 from wgan.training.state import require_divides
 
 STEPS = 20
@@ -82,7 +83,7 @@ def test_each_optimizer_step_follows_one_backward_of_one_scalar(name: str, monke
     for optimizer in (p.critic_optimizer, p.generator_optimizer):
         step = optimizer.step
         monkeypatch.setattr(optimizer, "step", lambda step=step: (calls.append("step"), step()))
-    loop.take_step(p, source, 0, Stop(), True)
+    phases.take_step(p, source, 0, Stop(), True)
     updates = config.n_critic * (2 if config.critic_update == "separate" else 1) + 1
     assert calls == ["backward", "step"] * updates
 
@@ -149,5 +150,5 @@ def test_draws_of_many_processes_are_the_parts_of_one() -> None:
                 assert isinstance(engine, Engine)
                 draws = engine.draws(0, 1, "x", 8 // count)
                 parts.append(draws(kind, (3,)))
-                assert torch.equal(draws.again()(kind, (3,)), parts[-1])
+                assert torch.equal(draws.restart()(kind, (3,)), parts[-1])
             assert torch.equal(torch.cat(parts), one)

@@ -16,7 +16,8 @@ from wgan.metrics.coverage import prdc
 from wgan.metrics.distances import exact_w1, sliced_w1
 from wgan.metrics.memorisation import memorisation
 from wgan.metrics.rows import Pixels, rows
-from wgan.sampling.model import latents, load
+from wgan.sampling.latents import latents
+from wgan.sampling.model import load
 
 SHAPE = (3, 8, 8)  # 192 numbers
 CELLS = 192 * 7  # seven samples at once

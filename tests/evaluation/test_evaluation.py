@@ -16,7 +16,8 @@ from wgan.evaluation.evaluate import SEED, evaluate, label_plan
 from wgan.evaluation.samples import from_file, open_reals, to_bytes
 from wgan.metrics.features import lenet_card
 from wgan.runs.folder import SELECTION
-from wgan.sampling.model import latents, load
+from wgan.sampling.latents import latents
+from wgan.sampling.model import load
 from wgan.visual.images import GAP
 
 FAST = ["fid-lenet", "classes", "sliced-w1"]

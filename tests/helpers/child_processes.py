@@ -51,7 +51,7 @@ def body(words, output, kill_at, pause):
         os.dup2(file.fileno(), 2)
     from wgan.cli import main as cli
     from wgan.distributed import signals
-    from wgan.training import loop
+    from wgan.training import step as phases
 
     make_cheap(setattr)
     signals.PATIENCE = signals.PLOTS = signals.PICTURES = (
@@ -64,7 +64,7 @@ def body(words, output, kill_at, pause):
         ask(self, number, frame)
 
     signals.Stop.ask = noted
-    replace, check = os.replace, loop.require_finite
+    replace, check = os.replace, phases.require_finite
 
     def fatal(source, target):
         if kill_at and Path(target).name == kill_at:
@@ -75,7 +75,7 @@ def body(words, output, kill_at, pause):
         time.sleep(pause)
         check(stats, step)
 
-    os.replace, loop.require_finite = fatal, slow
+    os.replace, phases.require_finite = fatal, slow
     sys.exit(cli.main(words))
 
 

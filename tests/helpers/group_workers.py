@@ -20,6 +20,7 @@ from wgan.errors import LostContact, SaidElsewhere, WganError
 from wgan.losses import OBJECTIVES
 from wgan.runs import checkpoint
 from wgan.training import loop, monitor, recorder, state
+from wgan.training import step as phases
 
 EIGHT = {"batch": 8, "precision": "fp64", "lr": 5e-5, "n_critic": 1}
 
@@ -79,7 +80,7 @@ def steps(config: Config, source: Source, group, count: int):
     """Take steps without a run folder; return the players and the statistics of the last."""
     p = loop.make_players(config, make_engine("cpu", config.precision, 1, group=group), source)
     for step in range(count):
-        stats = loop.take_step(p, source, step, Stop(), True)
+        stats = phases.take_step(p, source, step, Stop(), True)
     return p, loop.numbers(stats)
 
 
@@ -109,7 +110,7 @@ def on_own_data(spec: str, folder: str, caches: list):
     """Train on a user's own data; return the exit code, how often they were prepared here, and how many rows each read took."""
     rank, prepared, read = int(os.environ["RANK"]), [], set()
     os.environ["WGAN_CACHE"] = caches[rank % len(caches)]
-    finish, batch, take = cache.Writer.finish, Source.batch, loop.take_step
+    finish, batch, take = cache.Writer.finish, Source.batch, phases.take_step
 
     def counted(self, *arguments):
         prepared.append(1)
@@ -125,7 +126,7 @@ def on_own_data(spec: str, folder: str, caches: list):
         Source.batch = batch
         return stats
 
-    cache.Writer.finish, loop.take_step = counted, step
+    cache.Writer.finish, phases.take_step = counted, step
     loop.finish_pictures = lambda *_, **__: None
     config = images_config(**{**EIGHT, "data": spec, "n_critic": 2, "evaluate_every": 0, "sample_every": 0})
     return [loop.train(config, Path(folder), tty=False).code, len(prepared), sorted(read)]
@@ -160,25 +161,25 @@ def train(folder: str, options: dict, patience: float = 30.0, fault: str = ""):
 
 def at(rank: int, step: int, do):
     """Let process `rank` call do() in the middle of `step`, between the critic's update and the generator's."""
-    phase = loop.generator_phase
+    phase = phases.generator_phase
 
     def interrupted(p, source, now):
         if now == step and p.engine.group.rank == rank:
             do()
         return phase(p, source, now)
 
-    loop.generator_phase = interrupted
+    phases.generator_phase = interrupted
 
 
 def bad_loss(step: int):
     """Make one process's part of the generator's loss NaN at `step`."""
-    update = loop.generator_update
+    update = phases.generator_update
 
     def bad(p, z, y, real, now):
         z = z * float("nan") if now == step and p.engine.group.rank == 1 and not p.engine.stream else z
         return update(p, z, y, real, now)
 
-    loop.generator_update = bad
+    phases.generator_update = bad
 
 
 def other_versions():

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from wgan.config import FIELDS, Config
+from wgan.config.objectives import FACTS
 from wgan.data import Source
-from wgan.engine import Draws, Engine
+from wgan.engine import Engine
 from wgan.losses import clippable, objective
+from wgan.rng import Draws
 from wgan.training import loop, monitor
-from wgan.training.updates import Players, make_players
+from wgan.training.players import Players, make_players
 
 torch.set_num_threads(1)  # tiny tensors: a second thread only costs
 
@@ -70,7 +72,7 @@ def by_hand(critic: nn.Module, generator: nn.Module | None = None, rate: float =
         None,
         torch.optim.SGD(generator.parameters(), lr=rate),
         torch.optim.SGD(critic.parameters(), lr=rate),
-        clippable(critic, config.clip_scope) if rules.clip else [],
+        clippable(critic, config.clip_scope) if FACTS[config.objective].clips else [],
     )
 
 

@@ -17,8 +17,6 @@ from wgan.recipes import RECIPES, configure
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "wgan"
 FILES = sorted(SOURCE.rglob("*.py"))
-WHOLE = ("data", "metrics", "models")  # packages that are one row of the layer table
-LAYERED = [f for f in FILES if f.parent == SOURCE or f.name != "__init__.py" or f.relative_to(SOURCE).parts[0] in WHOLE]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 MOST_LINES = 400
@@ -27,28 +25,17 @@ MOST_LINES = 400
 
 
 def table():
-    """Return the layer table of docs/architecture.md: name of a file or folder -> (layer, place in the table)."""
+    """Return the layer table of docs/architecture.md: package or module -> level."""
     text = (ROOT / "docs" / "architecture.md").read_text().partition("## Layers")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| (`.*?) \| (base|L\d) \|", text, re.M)
+    rows = re.findall(r"^\| `(\w+)/?` \| (\d+) \|", text, re.M)
     assert len(rows) > 10
-    names = [(name, layer) for cell, layer in rows for name in re.findall(r"`([\w/.]+)`", cell)]
-    return {name: (-1 if layer == "base" else int(layer[1:]), place) for place, (name, layer) in enumerate(names)}
+    return {name: int(level) for name, level in rows}
 
 
 def unit(path):
-    """Return the row a source file belongs to: training/loop.py, or data/ for everything below it."""
-    parts = path.relative_to(SOURCE).parts
-    return parts[0] + "/" if parts[0] in WHOLE else "/".join(parts)
-
-
-def row(name):
-    """Return the row of a dotted name below wgan, or None where a package's __init__ only has names of its files."""
-    first, *rest = name.split(".")[1:]
-    if first in WHOLE:
-        return first + "/"
-    own = "/".join([first, *rest[:1]]) + ".py"
-    choices = (own, f"{first}.py", f"{first}/{first}.py")  # wgan.config names config/config.py
-    return next((choice for choice in choices if (SOURCE / choice).exists()), None)
+    """Return the package or module a source file belongs to; `wgan` for the public names and the process around them."""
+    first = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+    return "wgan" if first.startswith("__") else first
 
 
 def at_run_time(tree):
@@ -60,64 +47,50 @@ def at_run_time(tree):
 
 
 def imports(path):
-    """Return the rows that a source file imports, at the top or within a function."""
+    """Return the packages and modules of ours that a source file imports, at the top or within a function."""
     names = set()
     for node in at_run_time(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    rows = {row(name) for name in names if name.startswith("wgan.")}
-    return rows - {unit(path), None}
+            names |= {f"wgan.{alias.name}" for alias in node.names} if node.module == "wgan" else {node.module}
+    ours = {name.split(".")[1] for name in names if name.startswith("wgan.")}
+    return {name for name in ours if not name.startswith("__")} - {unit(path)}
 
 
-def test_the_table_has_a_row_for_each_file_and_no_other():
-    assert set(table()) == {unit(path) for path in LAYERED}
+def test_the_table_has_a_row_for_each_package_and_no_other():
+    assert set(table()) == {unit(path) for path in FILES}
 
 
-def test_the_table_is_in_the_order_of_the_layers():
-    layers = [layer for layer, _ in table().values()]
-    assert layers == sorted(layers)
+def test_the_levels_are_few_and_in_order(capsys):
+    """At most ten levels: a package stands one above the highest that it imports, or higher."""
+    levels = table()
+    assert list(levels.values()) == sorted(levels.values()) and len(set(levels.values())) <= 10
+    below = {name: set() for name in levels}
+    for path in FILES:
+        below[unit(path)] |= imports(path)
+    with capsys.disabled():
+        print()
+        for name, level in levels.items():
+            print(f"{level}  {name:<12} {' '.join(sorted(below[name]))}")
 
 
-@pytest.mark.parametrize("path", LAYERED, ids=lambda p: str(p.relative_to(SOURCE)))
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
 def test_imports_go_down_only(path):
-    rows = table()
-    layer, place = rows[unit(path)]
+    levels = table()
     for other in imports(path):
-        below, before = rows[other]
-        if layer <= 0:
-            assert below == -1, f"{unit(path)} is in the lowest layer and imports {other}"
-        else:
-            assert before < place, f"{unit(path)} imports {other}, which stands below it in the table"
+        assert levels[other] < levels[unit(path)], f"{unit(path)} imports {other}, which is not below it"
 
 
 def test_the_reader_of_imports_sees_all_forms(tmp_path, monkeypatch):
-    for name in (
-        "training/loop.py",
-        "runs/folder.py",
-        "runs/log.py",
-        "data/idx.py",
-        "visual/plots.py",
-        "config/config.py",
-    ):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("")
     monkeypatch.setattr(sys.modules[__name__], "SOURCE", tmp_path)
     (tmp_path / "x.py").write_text(
-        "from typing import TYPE_CHECKING\nimport os\nimport wgan.runs.folder\nfrom wgan import __version__\n"
-        "from wgan.runs import log\nfrom wgan.config import Config\n"
+        "from typing import TYPE_CHECKING\nimport os\nimport wgan.runs.folder\nfrom wgan import engine, __version__\n"
         "from wgan.data.idx import a\nif TYPE_CHECKING:\n    from wgan.visual.plots import b\n"
         "def f():\n    from wgan.training.loop import train\n"
     )
-    assert imports(tmp_path / "x.py") == {
-        "runs/folder.py",
-        "runs/log.py",
-        "config/config.py",
-        "data/",
-        "training/loop.py",
-    }
+    assert imports(tmp_path / "x.py") == {"runs", "engine", "data", "training"}
 
 
 # --- torch is loaded when it is needed --------------------------------------------------------------------------------

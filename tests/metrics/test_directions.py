@@ -21,12 +21,13 @@ from torch import Tensor
 
 from wgan.losses import OBJECTIVES
 from wgan.training.optim import OPTIMIZERS
-from wgan.training.updates import Players, critic_update, generator_update, judge_both, make_fakes
+from wgan.training.players import Players
+from wgan.training.updates import critic_update, generator_update, judge_sides, make_fakes
 
 
 def wasserstein(p: Players, real: Tensor, fake: Tensor) -> float:
     with torch.no_grad():
-        r, f, _, _ = judge_both(p, real, fake, None)
+        r, f = (s for s, _ in judge_sides(p, {"real": real, "fake": fake}, None).values())
     return float(r.mean() - f.mean())
 
 
@@ -46,7 +47,7 @@ def test_a_generator_step_on_a_frozen_critic_lowers_the_wasserstein_estimate(nam
     p = exact_players(points_config(objective=name, optimizer=optimizer, lr=1e-3, clip=5), points())
     real, z = two_clouds()[0], normal(3, 16, 3)
     before = wasserstein(p, real, make_fakes(p, z, None))
-    generator_update(p, z, None, real if p.objective.relativistic else None, 0)
+    generator_update(p, z, None, (real, None) if p.objective.pairs else None, 0)
     assert wasserstein(p, real, make_fakes(p, z, None)) < before
 
 

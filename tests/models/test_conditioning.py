@@ -19,7 +19,8 @@ from wgan.models.layers import (
     normalisation,
 )
 from wgan.recipes import configure
-from wgan.training.updates import generator_loss, make_players, pack
+from wgan.training.players import make_players
+from wgan.training.updates import generator_loss, pack
 
 IMAGE = (1, 8, 8)
 

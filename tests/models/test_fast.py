@@ -18,10 +18,11 @@ from wgan.models.fast.convolution import Plan, convolve, transposed
 from wgan.models.fast.linear import linear
 from wgan.models.layers import Dropout, RepeatConv, SameConv, UpConv
 from wgan.runs import checkpoint
-from wgan.training import loop
+from wgan.training import step as phases
 from wgan.training.optim import OPTIMIZERS, FastRMSprop, KerasRMSprop, build_optimizers
+from wgan.training.players import make_players
 from wgan.training.state import engine_for, load_optimizer, optimizer_state
-from wgan.training.updates import make_fakes, make_players
+from wgan.training.updates import make_fakes
 
 # --- optimizers -------------------------------------------------------------------------------------------------------
 
@@ -262,8 +263,8 @@ def test_three_steps_of_both_players_are_the_plain_ones(name: str, monkeypatch: 
     for fast in (1, 0):
         p = make_players(config.replace(fast=fast, lr=1e-3), EXACT, source)
         for step in range(3):
-            loop.critic_phase(p, source, step)
-            loop.generator_phase(p, source, step)
+            phases.critic_phase(p, source, step)
+            phases.generator_phase(p, source, step)
         weights.append([w.detach() for network in (p.critic, p.generator) for w in network.state_dict().values()])
     for a, b in zip(*weights, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-9)
@@ -275,23 +276,23 @@ def test_a_phase_cut_between_two_updates_goes_on_with_the_same_bits(name: str) -
     final = []
     for cut in (False, True):
         p = make_players(PLAYERS[name].replace(n_critic=4, batch=64), SINGLE, points())
-        loop.critic_phase(p, points(), 0, lambda stop=cut: stop)
+        phases.critic_phase(p, points(), 0, lambda stop=cut: stop)
         while p.updates:
-            loop.critic_phase(p, points(), 0, lambda: True)
+            phases.critic_phase(p, points(), 0, lambda: True)
         final.append([w.detach().clone() for w in p.critic.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*final, strict=True))
 
 
 def test_all_fakes_of_a_phase_are_those_of_each_update() -> None:
     p = make_players(PLAYERS["mlp, penalty"].replace(n_critic=4), EXACT, points())
-    together = loop.fakes_together(p, 2, 4)
+    together = phases.fakes_together(p, 2, 4)
     assert len(together) == 4
     for k, fake in enumerate(together):
-        torch.testing.assert_close(fake, make_fakes(p, loop.critic_latents(p, 2, k), None), rtol=1e-12, atol=1e-13)
+        torch.testing.assert_close(fake, make_fakes(p, phases.critic_latents(p, 2, k), None), rtol=1e-12, atol=1e-13)
     normed = make_players(PLAYERS["mlp, penalty"].replace(generator_norm="batch"), EXACT, points())
-    assert not loop.fakes_together(normed, 2, 4)  # a fake depends on its batch
+    assert not phases.fakes_together(normed, 2, 4)  # a fake depends on its batch
     plain = make_players(PLAYERS["mlp, penalty"].replace(fast=0), EXACT, points())
-    assert not loop.fakes_together(plain, 2, 4)
+    assert not phases.fakes_together(plain, 2, 4)
 
 
 def test_bf16_is_chosen_for_convolutions_only(monkeypatch: pytest.MonkeyPatch) -> None:

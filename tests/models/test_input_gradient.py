@@ -10,9 +10,11 @@ from helpers.problems import EXACT, images, images_config, normal
 from torch import Tensor
 
 from wgan.losses import gradient_norms, safe_norms
-from wgan.models import Critic, build
+from wgan.models import build
 from wgan.models.fast.input_gradient import plain_layers
-from wgan.training.updates import critic_update, make_players
+from wgan.models.networks import Critic
+from wgan.training.players import make_players
+from wgan.training.updates import critic_update
 
 MLP = {"critic": "mlp", "critic_layers": "24 16", "critic_norm": "none", "generator": "mlp", "generator_layers": "8"}
 SHAPE = (1, 8, 8)

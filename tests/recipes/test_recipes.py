@@ -13,9 +13,8 @@ import wgan
 from wgan.config import FIELDS, Config
 from wgan.data import open_source
 from wgan.recipes import RECIPES, configure
-from wgan.sampling import model as generate
-from wgan.sampling import sheets
-from wgan.training import loop, monitor
+from wgan.sampling import generate, latents
+from wgan.training import loop, monitor, pictures
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
@@ -37,7 +36,8 @@ def test_every_recipe_builds_takes_three_steps_and_fills_its_run_folder(
     if name == "fashion":
         request.getfixturevalue("fashion")
     monkeypatch.setattr(loop, "open_source", opened)
-    monkeypatch.setattr(sheets, "BLOCK", 10)  # ten samples on a sheet: the published generators are large
+    for module in (generate, latents, pictures):  # ten samples on a grid: the published generators are large
+        monkeypatch.setattr(module, "BLOCK", 10)
     monkeypatch.setattr(monitor.Monitor, "measure", lambda *_: {})
     monkeypatch.setattr(monitor.Monitor, "alarms", lambda *_: [])
     tiny: dict[str, Any] = {
@@ -59,7 +59,6 @@ def test_every_recipe_builds_takes_three_steps_and_fills_its_run_folder(
     losses = {"critic/loss", "generator/loss", "critic/wasserstein", "critic/real", "critic/fake"}
     assert line["step"] == run.step == 3 and losses <= set(line)
     assert run.config == configure(name, tiny) == wgan.open_run(run.path).config
-    monkeypatch.setattr(generate, "BLOCK", 10)
     assert torch.isfinite(wgan.load(run).sample(2)).all()
 
 

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from wgan import files
 from wgan.errors import WganError
+from wgan.files import write_atomically
 from wgan.runs import checkpoint
-from wgan.runs.checkpoint import FORMAT, flatten, load, load_newest, part, retain, save, steps, write_atomically
+from wgan.runs.checkpoint import FORMAT, flatten, load, load_newest, part, retain, save, steps
 
 
 def tensors(value):
@@ -289,14 +291,14 @@ def test_a_kill_while_one_is_removed_leaves_no_manifest_without_tensors(folder, 
 @pytest.mark.parametrize("place", ["fsync", "replace"])
 def test_a_write_that_fails_leaves_what_was_there_and_nothing_else(tmp_path, monkeypatch, place):
     path = tmp_path / "x.json"
-    checkpoint.write_atomically(path, b"old")
+    files.write_atomically(path, b"old")
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, place, full)
     with pytest.raises(WganError, match="what was saved before is whole"):
-        checkpoint.write_atomically(path, b"new")
+        files.write_atomically(path, b"new")
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"] and path.read_bytes() == b"old"
 
 

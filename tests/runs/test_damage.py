@@ -10,7 +10,7 @@ from helpers.run_folders import LAST, WORDS, json_of
 
 from wgan.runs import checkpoint
 from wgan.runs.folder import open_run
-from wgan.training import loop
+from wgan.training import step as phases
 
 # --- damage -----------------------------------------------------------------------------------------------------------
 
@@ -100,14 +100,14 @@ def test_a_full_disk_stops_in_one_sentence_and_the_run_goes_on_when_there_is_roo
 
 
 def test_a_folder_that_is_deleted_under_a_run_stops_it_in_one_sentence(tmp_path, command, cheap, monkeypatch):
-    check = loop.require_finite
+    check = phases.require_finite
 
     def delete(stats, step):
         if step == 7:
             shutil.rmtree(tmp_path / "run")
         check(stats, step)
 
-    monkeypatch.setattr(loop, "require_finite", delete)
+    monkeypatch.setattr(phases, "require_finite", delete)
     assert "cannot write" in command(*WORDS, "--run", tmp_path / "run").sentence()
 
 
@@ -118,13 +118,13 @@ def test_a_folder_that_is_deleted_under_a_run_stops_it_in_one_sentence(tmp_path,
 def test_a_loss_that_is_not_finite_stops_there_named_and_the_last_checkpoint_is_kept(
     tmp_path, command, cheap, monkeypatch, player
 ):
-    phase = getattr(loop, f"{player}_phase")
+    phase = getattr(phases, f"{player}_phase")
 
     def poisoned(players, source, step, *rest):
         stats = phase(players, source, step, *rest)
         return {**stats, f"{player}/loss": torch.tensor(float("nan"))} if step == 13 else stats
 
-    monkeypatch.setattr(loop, f"{player}_phase", poisoned)
+    monkeypatch.setattr(phases, f"{player}_phase", poisoned)
     said = command(*WORDS, "--run", tmp_path).sentence()
     assert f"{player}/loss is not finite at step 14" in said
     run = open_run(tmp_path)

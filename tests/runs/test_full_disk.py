@@ -30,7 +30,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out evaluation and plots, and draw sheets of ten points."""
     make_cheap(monkeypatch.setattr)
     monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
-    monkeypatch.setattr("wgan.sampling.sheets.BLOCK", 10)
+    for name in ("sampling.generate", "sampling.latents", "training.pictures"):
+        monkeypatch.setattr(f"wgan.{name}.BLOCK", 10)
 
 
 def kept(run: Path) -> dict[str, bytes]:

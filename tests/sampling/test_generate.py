@@ -8,7 +8,8 @@ import torch
 
 import wgan
 from wgan.errors import WganError
-from wgan.sampling.model import LIMIT, Samples, images_of, latents, load, slerp, truncated, walk
+from wgan.sampling.latents import latents, slerp, truncated
+from wgan.sampling.model import LIMIT, Samples, images_of, load, walk
 
 T = torch.linspace(0, 1, 9)
 
@@ -210,7 +211,7 @@ def test_fewer_than_one_sample_is_refused(model, n):
 
 
 def test_more_samples_than_fit_into_memory_are_refused_before_any_is_made(model, monkeypatch):
-    monkeypatch.setattr("wgan.sampling.model.latents", lambda *_: pytest.fail("drew latents"))
+    monkeypatch.setattr("wgan.sampling.latents.latents", lambda *_: pytest.fail("drew latents"))
     most = LIMIT // 784
     for n in (most + 1, 10**18):
         with pytest.raises(WganError, match=f"at most {most}"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from helpers.problems import EXACT, exact_players, images, images_config, train_on
@@ -15,7 +17,6 @@ from wgan.runs.checkpoint import load
 from wgan.training import adaptive, loop
 from wgan.training.adaptive import follow, moved, overfitting, require_held_out
 from wgan.training.monitor import Monitor
-from wgan.training.updates import Players
 
 ADAPTIVE = images_config(augment_target=0.3, batch=8)
 
@@ -54,7 +55,7 @@ class Dark(nn.Module):
 def watched(critic, train=250, held_out=150, fake=-1.0, config=ADAPTIVE):
     """Players with this critic, and a monitor whose train and held-out images have these brightnesses."""
     players = exact_players(config, images())
-    players = Players(**{**vars(players), "critic": critic, "average": Dark(fake), "share": 0.0})
+    players = dataclasses.replace(players, critic=critic, average=Dark(fake), share=0.0)
     monitor = Monitor(config, flat_images(train))
     monitor.__dict__["held_out"] = flat_images(held_out)
     return players, monitor

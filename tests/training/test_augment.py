@@ -12,8 +12,8 @@ from wgan.engine import make_engine
 from wgan.errors import WganError
 from wgan.recipes import configure
 from wgan.training.augment import augment, cutout, steps, translation
-from wgan.training.loop import critic_phase, generator_phase
-from wgan.training.updates import make_players
+from wgan.training.players import make_players
+from wgan.training.step import critic_phase, generator_phase
 
 pytestmark = pytest.mark.usefixtures("cache")
 

@@ -10,8 +10,8 @@ from helpers.problems import EXACT, SINGLE, images, images_config, points, point
 from torch import nn
 
 from wgan.errors import WganError
-from wgan.training import loop
-from wgan.training.updates import make_players
+from wgan.training import step as phases
+from wgan.training.players import make_players
 
 POINTS = points_config(penalty_weight=2, n_critic=3, fast=0)
 IMAGES = images_config(penalty_weight=5, class_critic=1.0, class_generator=1.0, fast=0)
@@ -30,8 +30,8 @@ def test_the_generator_alone_is_compiled(monkeypatch: pytest.MonkeyPatch) -> Non
     states = []
     for compile in (0, 1):
         p = make_players(POINTS.replace(compile=compile), EXACT, points())
-        loop.critic_phase(p, points(), 0)
-        loop.generator_phase(p, points(), 0)
+        phases.critic_phase(p, points(), 0)
+        phases.generator_phase(p, points(), 0)
         states.append(p.generator.state_dict())
         assert compiled == [p.generator] * compile
     assert [*states[0]] == [*states[1]]
@@ -54,8 +54,8 @@ def test_compiled_code_makes_the_plain_steps() -> None:
     for compile in (0, 1):
         p = make_players(IMAGES.replace(compile=compile), SINGLE, images())
         for step in range(3):
-            loop.critic_phase(p, images(), step)
-            loop.generator_phase(p, images(), step)
+            phases.critic_phase(p, images(), step)
+            phases.generator_phase(p, images(), step)
         states.append(p.generator.state_dict())
     for a, b in zip(states[0].values(), states[1].values(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3)

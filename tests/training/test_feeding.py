@@ -12,10 +12,10 @@ from helpers.problems import EXACT, SINGLE, distinct, images, images_config, poi
 from torch import Tensor
 
 from wgan.config import Config
-from wgan.engine import Draws, order
-from wgan.training import loop
+from wgan.rng import Draws, order
+from wgan.training import step as phases
+from wgan.training.players import Players, make_players
 from wgan.training.schedule import CRITIC_SCHEDULES, updates_before
-from wgan.training.updates import Players, make_players
 
 # --- what the loop feeds the updates ----------------------------------------------------------------------------------
 
@@ -30,9 +30,9 @@ class Spy:
         self.fake_labels: list[Tensor | None] = []
         self.generator: list[tuple[Tensor, Tensor | None]] = []
         self.points: list[Tensor] = []
-        monkeypatch.setattr(loop, "critic_update", self.critic_update)
-        monkeypatch.setattr(loop, "make_fakes", self.make_fakes)
-        monkeypatch.setattr(loop, "generator_update", lambda p, z, y, *rest: self.generator.append((z, y)) or {})
+        monkeypatch.setattr(phases, "critic_update", self.critic_update)
+        monkeypatch.setattr(phases, "make_fakes", self.make_fakes)
+        monkeypatch.setattr(phases, "generator_update", lambda p, z, y, *rest: self.generator.append((z, y)) or {})
 
     def make_fakes(self, p: Players, z: Tensor, y: Tensor | None) -> Tensor:
         self.latents += z.split(p.config.batch)  # of all critic updates of a step at once, or of each
@@ -48,8 +48,8 @@ class Spy:
     def run(self, config: Config, source: Any, steps: range) -> Spy:
         p = make_players(config, SINGLE, source)
         for step in steps:
-            loop.critic_phase(p, source, step)
-            loop.generator_phase(p, source, step)
+            phases.critic_phase(p, source, step)
+            phases.generator_phase(p, source, step)
         return self
 
 
@@ -125,7 +125,7 @@ def test_warm_100_counts_exactly_and_is_not_bounded_by_the_data(spy: Spy) -> Non
     p, source = make_players(config, SINGLE, points()), points()
     for step, count in {0: 100, 24: 100, 25: 2, 499: 2, 500: 100, 501: 2, 1000: 100, 1024: 100, 1025: 2}.items():
         spy.reals.clear()
-        loop.critic_phase(p, source, step)
+        phases.critic_phase(p, source, step)
         assert len(spy.reals) == count, step
         assert all(len(real) == 4 for real in spy.reals)
 
@@ -143,7 +143,7 @@ def test_the_number_of_critic_updates_does_not_change_where_an_epoch_ends(spy: S
     counts = []
     for step in range(20):
         spy.reals.clear()
-        loop.critic_phase(p, source, step)
+        phases.critic_phase(p, source, step)
         counts.append(len(spy.reals))
     assert counts == [5] * 20
 

@@ -18,6 +18,7 @@ from wgan.errors import WganError
 from wgan.models import layers
 from wgan.runs import checkpoint
 from wgan.training import loop
+from wgan.training import step as phases
 
 IN_PARTS = [
     name
@@ -50,7 +51,7 @@ def test_a_microbatch_bounds_what_goes_through_the_networks_at_once(monkeypatch:
     seen: list[int] = []
     for network in (p.generator, p.critic):
         network.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
-    loop.take_step(p, source, 0, Stop(), False)
+    phases.take_step(p, source, 0, Stop(), False)
     assert set(seen) == {2, 4}  # 4: two real and two fake
 
 

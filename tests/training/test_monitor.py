@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -9,15 +11,17 @@ from helpers.problems import QuadraticCritic, by_hand
 
 from wgan.data import open_source
 from wgan.data.source import report_indices, selection_indices
-from wgan.engine import generator, make_engine
+from wgan.engine import make_engine
+from wgan.evaluation.tracking import loss_tracks_quality
 from wgan.metrics.distances import scaled_fid
 from wgan.metrics.features import features
 from wgan.recipes import configure
+from wgan.rng import stream
 from wgan.runs.folder import open_run
 from wgan.training import monitor as module
-from wgan.training.monitor import ALARMS, SELECTION, Monitor, frozen_copy, loss_tracks_quality, scores_of, slopes
+from wgan.training.monitor import ALARMS, SELECTION, Monitor, frozen_copy, scores_of, slopes
+from wgan.training.players import Players, make_players
 from wgan.training.state import state
-from wgan.training.updates import Players, make_players
 
 TINY = {"generator_layers": "16", "critic_layers": "16", "batch": 20, "threads": 1}
 
@@ -70,7 +74,7 @@ def test_the_gap_is_the_training_functional_on_held_out_images(digits):
 def test_a_batch_norm_critic_is_scored_on_batch_statistics_as_in_training(digits):
     p = players(digits, critic_norm="batch")
     x = digits.batch(torch.arange(20))[0]
-    frozen = Players(**{**vars(p), "critic": frozen_copy(p.critic)})
+    frozen = dataclasses.replace(p, critic=frozen_copy(p.critic))
     with torch.no_grad():
         expected = p.critic.train()((x.float() - 127.5) / 127.5)[0]
     assert torch.allclose(scores_of(frozen, x, None).float(), expected, atol=1e-5)
@@ -183,7 +187,7 @@ def test_the_training_gap_is_that_of_training_images_and_overfitting_their_lead_
     m = Monitor(p.config, digits)
     n = len(m.reals[0])
     fakes = m.fakes(p, n, m.reals[1])
-    index = torch.randint(len(digits), (n,), generator=generator(p.config.seed, 0, "monitor train"))
+    index = torch.randint(len(digits), (n,), generator=stream(p.config.seed, 0, "monitor train"))
     with torch.no_grad():
         train, held = (p.critic((x.float() - 127.5) / 127.5)[0].double() for x in (digits.batch(index)[0], m.reals[0]))
         fake = p.critic(fakes)[0].double()
@@ -223,7 +227,7 @@ def test_what_is_measured_are_fakes_of_the_averaged_generator_with_the_labels_of
             w += 0.1
     m = Monitor(p.config, digits)
     y = torch.arange(40) % 10
-    z = torch.randn(40, p.average.latent, generator=generator(p.config.seed, 0, "monitor"))
+    z = torch.randn(40, p.average.latent, generator=stream(p.config.seed, 0, "monitor"))
     with torch.no_grad():
         expected, raw = (network.eval()(z, y) for network in (p.average, p.generator))
     found = m.fakes(p, 40, y)
@@ -234,7 +238,7 @@ def test_what_is_measured_are_fakes_of_the_averaged_generator_with_the_labels_of
 def test_a_critic_with_dropout_is_scored_without_it(digits):
     p = players(digits, dropout=0.5)
     x = digits.batch(torch.arange(40))[0]
-    frozen = Players(**{**vars(p), "critic": frozen_copy(p.critic)})
+    frozen = dataclasses.replace(p, critic=frozen_copy(p.critic))
     with torch.no_grad():
         expected = p.critic.eval()((x.float() - 127.5) / 127.5)[0]
         dropped = p.critic.train()((x.float() - 127.5) / 127.5)[0]

@@ -18,6 +18,7 @@ from wgan.runs import checkpoint
 from wgan.runs.folder import open_run
 from wgan.runs.log import read_log
 from wgan.training import loop, monitor
+from wgan.training import step as phases
 from wgan.training.updates import require_finite_weights
 
 STEPS = 8
@@ -39,7 +40,7 @@ def train(folder: Path, config: Config = CONFIG) -> loop.Outcome:
 
 def break_at(patch: pytest.MonkeyPatch, step: int, streams: int, player: str = "critic") -> None:
     """Put a NaN into the first weight of `player` at `step`, as long as the noise stream is below `streams`."""
-    phase = loop.generator_phase
+    phase = phases.generator_phase
 
     def broken(p: Any, source: Any, at: int) -> Any:
         stats = phase(p, source, at)
@@ -48,7 +49,7 @@ def break_at(patch: pytest.MonkeyPatch, step: int, streams: int, player: str = "
                 next(getattr(p, player).parameters()).view(-1)[1] = math.nan
         return stats
 
-    patch.setattr(loop, "generator_phase", broken)
+    patch.setattr(phases, "generator_phase", broken)
 
 
 def kept(folder: Path) -> dict[str, bytes]:
@@ -79,9 +80,9 @@ def test_a_weight_is_named_with_its_player_at_its_step_and_the_last_checkpoint_i
 
 
 def test_a_loss_is_diagnosed_with_every_statistic(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    phase = loop.generator_phase
+    phase = phases.generator_phase
     poison = {"generator/loss": torch.tensor(math.inf)}
-    monkeypatch.setattr(loop, "generator_phase", lambda *a: phase(*a) | (poison if a[2] == 2 else {}))
+    monkeypatch.setattr(phases, "generator_phase", lambda *a: phase(*a) | (poison if a[2] == 2 else {}))
     with pytest.raises(WganError, match=r"generator/loss is not finite at step 3: stopped; try a smaller lr"):
         train(tmp_path)
     report = json.loads((tmp_path / "not-finite-00000003.json").read_text())
@@ -99,7 +100,7 @@ def test_a_moment_that_overflows_under_a_finite_loss_is_named_at_its_step(tmp_pa
 
 
 def test_a_broken_loss_is_named_with_the_weights_it_broke(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    phase = loop.critic_phase
+    phase = phases.critic_phase
 
     def overflowing(p: Any, source: Any, step: int, *rest: Any) -> Any:
         if step == 2:
@@ -107,7 +108,7 @@ def test_a_broken_loss_is_named_with_the_weights_it_broke(monkeypatch: pytest.Mo
                 p.critic.score.weight.fill_(math.inf)
         return phase(p, source, step, *rest)
 
-    monkeypatch.setattr(loop, "critic_phase", overflowing)
+    monkeypatch.setattr(phases, "critic_phase", overflowing)
     with pytest.raises(WganError, match=r"critic/loss is not finite at step 3 \(in critic/.* and \d+ more\): stopped"):
         train(tmp_path)
 
@@ -125,8 +126,8 @@ def test_the_run_goes_back_to_the_last_checkpoint_with_other_noise_and_half_the_
         train(tmp_path / "plain")
         break_at(patch, step, 1)
         rates = []
-        set_rates = loop.set_rates
-        patch.setattr(loop, "set_rates", lambda p, s: (set_rates(p, s), rates.append(lr(p)))[0])
+        set_rates = phases.set_rates
+        patch.setattr(phases, "set_rates", lambda p, s: (set_rates(p, s), rates.append(lr(p)))[0])
         assert train(tmp_path / "run", BACK).code == 0
     records = read_log(tmp_path / "run")
     (event,) = [r for r in records if "alarm" in r]

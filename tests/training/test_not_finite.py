@@ -13,8 +13,9 @@ from torch import Tensor
 import wgan
 from wgan.errors import WganError
 from wgan.runs import checkpoint
-from wgan.training import loop
-from wgan.training.updates import Players, require_finite
+from wgan.training import step as phases
+from wgan.training.players import Players
+from wgan.training.updates import require_finite
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -30,13 +31,13 @@ def test_a_run_that_breaks_stops_at_that_step_and_keeps_its_last_checkpoint(
     monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
     train_on(monkeypatch, points())
-    update, calls = loop.critic_update, []
+    update, calls = phases.critic_update, []
 
     def poisoned(p: Players, real: Tensor, *rest: Any) -> dict[str, Any]:
         calls.append(1)
         return update(p, real * math.nan if len(calls) == 5 else real, *rest)
 
-    monkeypatch.setattr(loop, "critic_update", poisoned)
+    monkeypatch.setattr(phases, "critic_update", poisoned)
     config = points_config(n_critic=1, checkpoint_every=2, evaluate_every=0)
     with pytest.raises(WganError, match="critic/loss is not finite at step 5"):
         wgan.train(run=tmp_path / "run", **options_of(config))

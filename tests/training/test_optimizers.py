@@ -27,9 +27,10 @@ import wgan
 from wgan.config import FIELDS
 from wgan.runs import checkpoint
 from wgan.training import loop, state
+from wgan.training import step as phases
 from wgan.training.optim import OPTIMIZERS, FastAdam, KerasRMSprop, build_optimizers
+from wgan.training.players import Players, make_players
 from wgan.training.schedule import rate_factor
-from wgan.training.updates import Players, make_players
 
 # --- optimizers -------------------------------------------------------------------------------------------------------
 
@@ -116,8 +117,8 @@ def test_a_reloaded_optimizer_goes_on_as_if_never_stopped(name: str) -> None:
     p = make_players(config, SINGLE, source)
 
     def step_on(q: Players, step: int) -> list[Tensor]:
-        loop.critic_phase(q, source, step)
-        loop.generator_phase(q, source, step)
+        phases.critic_phase(q, source, step)
+        phases.generator_phase(q, source, step)
         return weights(q.critic) + weights(q.generator)
 
     step_on(p, 0)
@@ -149,7 +150,7 @@ def test_learning_rates_decay_by_the_documented_factors() -> None:
 def test_both_players_get_their_own_rate_at_every_step(critic_lr: float, expected: float) -> None:
     p = exact_players(points_config(lr=0.1, critic_lr=critic_lr, lr_decay="linear", steps=4), points())
     for step, factor in enumerate((1, 0.75, 0.5, 0.25)):
-        loop.set_rates(p, step)
+        phases.set_rates(p, step)
         assert [g["lr"] for g in p.generator_optimizer.param_groups] == pytest.approx([0.1 * factor])
         assert [g["lr"] for g in p.critic_optimizer.param_groups] == pytest.approx([expected * factor])
 

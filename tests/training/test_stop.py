@@ -16,9 +16,9 @@ from wgan.distributed import signals as stopping
 from wgan.distributed.signals import Interrupted
 from wgan.runs import checkpoint, log
 from wgan.runs.folder import open_run
-from wgan.sampling import sheets
 from wgan.sampling.model import load
-from wgan.training import loop, monitor, recorder
+from wgan.training import loop, monitor, pictures, recorder
+from wgan.training import step as phases
 from wgan.visual import plots
 
 
@@ -40,7 +40,7 @@ def whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 def signal_at(patch: pytest.MonkeyPatch, step: int, k: int) -> None:
     """Send this process SIGTERM during critic update k of `step`, and give the step no time to end."""
-    update, count = loop.critic_update, [0]
+    update, count = phases.critic_update, [0]
 
     def interrupted(*arguments: Any) -> Any:
         if count[0] == step * N_CRITIC + k:
@@ -48,7 +48,7 @@ def signal_at(patch: pytest.MonkeyPatch, step: int, k: int) -> None:
         count[0] += 1
         return update(*arguments)
 
-    patch.setattr(loop, "critic_update", interrupted)
+    patch.setattr(phases, "critic_update", interrupted)
     patch.setattr(stopping, "PATIENCE", -1.0)
 
 
@@ -263,7 +263,7 @@ def test_each_part_of_an_evaluation_is_left(part: str, monkeypatch: pytest.Monke
 def test_pictures_are_left_out_when_it_is_late_and_plots_that_would_wait_for_fonts(
     late: bool, listed: bool, expected: set[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(loop, "finish_pictures", sheets.finish_pictures)
+    monkeypatch.setattr(loop, "finish_pictures", pictures.finish_pictures)
     monkeypatch.setattr(loop, "fonts_are_listed", lambda: listed)
     monkeypatch.setattr(stopping, "PICTURES", -1.0 if late else 600.0)
     monkeypatch.setattr(stopping, "PLOTS", -1.0 if late else 600.0)
@@ -276,7 +276,7 @@ def test_an_animation_is_left_between_two_frames_and_the_one_before_is_kept(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     train(monkeypatch, POINTS, tmp_path)
-    sheets.finish_pictures(open_run(tmp_path))
+    pictures.finish_pictures(open_run(tmp_path))
     before, calls = (tmp_path / "progress.gif").read_bytes(), []
 
     def hurry() -> None:
@@ -286,7 +286,7 @@ def test_an_animation_is_left_between_two_frames_and_the_one_before_is_kept(
 
     (tmp_path / "samples" / "step-00000009.png").write_bytes((tmp_path / "samples" / "step-00000004.png").read_bytes())
     with pytest.raises(Interrupted):
-        sheets.finish_pictures(open_run(tmp_path), hurry)
+        pictures.finish_pictures(open_run(tmp_path), hurry)
     assert (tmp_path / "progress.gif").read_bytes() == before
     assert not list(tmp_path.glob(".*.part"))
 

@@ -16,9 +16,10 @@ import wgan
 from wgan.data import Source
 from wgan.models import build
 from wgan.runs import checkpoint
-from wgan.sampling import model as generate
-from wgan.sampling import sheets
+from wgan.sampling import generate, latents
+from wgan.sampling import model as trained
 from wgan.training import loop
+from wgan.training import step as phases
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
@@ -67,14 +68,14 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(name: str, train:
 
 def stop_during(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Send this process a Ctrl-C in the middle of `step`."""
-    phase = loop.generator_phase
+    phase = phases.generator_phase
 
     def interrupted(p: Any, source: Source, at: int) -> Any:
         if at == step:
             signal.raise_signal(signal.SIGINT)
         return phase(p, source, at)
 
-    monkeypatch.setattr(loop, "generator_phase", interrupted)
+    monkeypatch.setattr(phases, "generator_phase", interrupted)
 
 
 @pytest.mark.parametrize("name", ["conv, dropout, auxiliary classes", *FAST])
@@ -94,7 +95,7 @@ def test_a_run_that_died_between_two_checkpoints_equals_an_uninterrupted_one(
     train: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = kept(train(FAST[1], "whole", sample_every=1))
-    phase = loop.generator_phase
+    phase = phases.generator_phase
 
     def dying(p: Any, source: Source, at: int) -> Any:
         if at == 5:
@@ -102,7 +103,7 @@ def test_a_run_that_died_between_two_checkpoints_equals_an_uninterrupted_one(
         return phase(p, source, at)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "generator_phase", dying)
+        patch.setattr(phases, "generator_phase", dying)
         with pytest.raises(MemoryError):
             train(FAST[1], "parts", sample_every=1)
     # steps 4 and 5 were logged and drawn after the checkpoint of step 3: they are taken, and written, again
@@ -182,16 +183,16 @@ def test_every_use_of_randomness_follows_the_seed() -> None:
     for seed in (0, 1):
         config = images_config(seed=seed, dropout=0.5)
         p = loop.make_players(config, SINGLE, source)
-        with loop.randomness(p, 0, "critic dropout 0"):
+        with phases.randomness(p, 0, "critic dropout 0"):
             dropped = torch.rand(3)
         streams[seed] = [
             *[w for w in p.generator.parameters() if w.dim() > 1][:1],
             *[w for w in p.critic.parameters() if w.dim() > 1],
-            loop.real_batch(p, source, 0, 0)[0],
-            torch.cat([loop.drawn_labels(p, source, step, 6) for step in range(5)]),
+            phases.real_batch(p, source, 0, 0)[0],
+            torch.cat([phases.drawn_labels(p, source, step, 6) for step in range(5)]),
             p.engine.draws(seed, 0, "critic latent 0", 6).normal(5),
             p.engine.draws(seed, 0, "critic points 0", 6).uniform(1),
-            sheets.fixed_latents(seed, 5, 3)[0],
+            latents.fixed_latents(seed, 5, 3)[0],
             dropped,
         ]
     assert not any(torch.equal(a, b) for a, b in zip(streams[0], streams[1], strict=True))
@@ -208,7 +209,7 @@ def test_torchs_own_random_stream_neither_matters_nor_moves(name: str, train: An
     assert torch.equal(state, torch.get_rng_state())
     assert (state_np == np.random.get_state()[1]).all()
     assert differing(first, kept(run)) == []
-    generate.load(run).sample(3)
+    trained.load(run).sample(3)
     assert torch.equal(state, torch.get_rng_state())  # loading and sampling leave it alone as well
 
 
@@ -260,8 +261,8 @@ def test_a_sheet_during_training_is_made_in_evaluation_mode_and_leaves_the_mode_
     p = loop.make_players(images_config(ema=0), SINGLE, images())
     p.generator.train()
     statistics = [b.clone() for b in p.generator.buffers()]
-    z, y = sheets.fixed_latents(0, 5, 3)
-    made = sheets.generate(p.generator, z, y, p.engine)
+    z, y = latents.fixed_latents(0, 5, 3)
+    made = generate.generate(p.generator, z, y, p.engine)
     assert p.generator.training
     assert all(torch.equal(a, b) for a, b in zip(statistics, p.generator.buffers(), strict=True))
     p.generator.eval()
@@ -279,7 +280,7 @@ def test_the_average_is_sampled_unless_the_raw_generator_is_asked_for(precision:
         assert all(torch.equal(saved[key], value) for key, value in model.network.state_dict().items())
     network = build(config, (1, 8, 8), 3)[0]
     network.load_state_dict(checkpoint.part(tensors, "average"))  # PyTorch rounds fp64 weights here
-    z, y = generate.latents(4, 8, 5), torch.arange(8) % 3
+    z, y = latents.latents(4, 8, 5), torch.arange(8) % 3
     with torch.no_grad():
         expected = network.eval()(z, y)
     torch.testing.assert_close(torch.Tensor(wgan.load(run).sample(8, seed=4)), expected, rtol=0, atol=1e-6)

@@ -25,18 +25,18 @@ from helpers.problems import (
 )
 from torch import Tensor
 
+from wgan.config.objectives import FACTS
 from wgan.errors import WganError
 from wgan.losses import OBJECTIVES, clip_weights
-from wgan.training import loop
+from wgan.training import step as phases
 from wgan.training.optim import build_optimizers
+from wgan.training.players import Players, make_players
 from wgan.training.updates import (
-    Players,
     critic_loss,
     critic_update,
     generator_update,
-    judge_both,
+    judge_sides,
     make_fakes,
-    make_players,
     require_finite,
     watch,
 )
@@ -118,7 +118,7 @@ def test_an_update_is_one_backward_of_one_scalar_and_one_step(
     critic_update(p, real, normal(2, 6, 1, 8, 8), y, draws(6))
     halves = 1 if update == "joint" else 2
     assert counts == {"backward": halves, "critic": halves, "generator": 0}
-    generator_update(p, normal(3, 6, 5), y, real if p.objective.relativistic else None, 0)
+    generator_update(p, normal(3, 6, 5), y, (real, y) if p.objective.pairs else None, 0)
     assert counts == {"backward": halves + 1, "critic": halves, "generator": 1}
 
 
@@ -149,8 +149,8 @@ def test_real_scores_never_depend_on_the_fakes_beside_them(norm: str) -> None:
     config = images_config(objective="wgan-clip", critic_norm=norm, critic_conditioning="none", conditioning="none")
     p = exact_players(config, images())
     real, fake = normal(1, 6, 1, 8, 8), normal(2, 6, 1, 8, 8)
-    a, f, _, _ = judge_both(p, real, fake, None)
-    b, g, _, _ = judge_both(p, real, 10 + 5 * fake, None)
+    a, f = (s for s, _ in judge_sides(p, {"real": real, "fake": fake}, None).values())
+    b, g = (s for s, _ in judge_sides(p, {"real": real, "fake": 10 + 5 * fake}, None).values())
     torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-14)
     assert not torch.allclose(f, g)
 
@@ -189,12 +189,12 @@ def test_the_generator_meets_a_clipped_critic_at_every_step(update: str, monkeyp
     def largest() -> float:
         return max(w.abs().max().item() for w in p.critic.parameters())
 
-    judged, updated = loop.generator_update, loop.critic_update
-    monkeypatch.setattr(loop, "generator_update", lambda *a: (met.append(largest()), judged(*a))[1])
-    monkeypatch.setattr(loop, "critic_update", lambda *a: (updated(*a), after.append(largest()))[0])
+    judged, updated = phases.generator_update, phases.critic_update
+    monkeypatch.setattr(phases, "generator_update", lambda *a: (met.append(largest()), judged(*a))[1])
+    monkeypatch.setattr(phases, "critic_update", lambda *a: (updated(*a), after.append(largest()))[0])
     for step in range(3):
-        loop.critic_phase(p, points(), step)
-        loop.generator_phase(p, points(), step)
+        phases.critic_phase(p, points(), step)
+        phases.generator_phase(p, points(), step)
     assert met == pytest.approx([0.004] * 3) and after == pytest.approx([0.004] * 6)  # n_critic is 2
     flat = torch.cat([w.detach().flatten() for w in p.critic.parameters()]).abs()
     share = (flat > 0.004 * (1 - 1e-6)).double().mean().item()
@@ -203,7 +203,7 @@ def test_the_generator_meets_a_clipped_critic_at_every_step(update: str, monkeyp
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_separate_halves_are_refused_where_a_term_belongs_to_both(name: str) -> None:
-    if name in ("gan", "wgan-clip"):
+    if not (FACTS[name].penalised or FACTS[name].pairs):
         points_config(objective=name, critic_update="separate")
     else:
         with pytest.raises(WganError, match="use joint"):
@@ -235,8 +235,8 @@ def test_a_copy_of_the_players_updates_alike() -> None:
     q = copy.deepcopy(p)
     q.generator_optimizer, q.critic_optimizer = build_optimizers(q.generator, q.critic, q.config)
     for players in (p, q):
-        loop.critic_phase(players, images(), 3)
-        loop.generator_phase(players, images(), 3)
+        phases.critic_phase(players, images(), 3)
+        phases.generator_phase(players, images(), 3)
     assert same(weights(p.critic) + weights(p.generator), weights(q.critic) + weights(q.generator))
     w = torch.full((2,), 3.0)
     clip_weights([w], 1.0)
@@ -246,7 +246,7 @@ def test_a_copy_of_the_players_updates_alike() -> None:
 def test_the_logged_loss_is_the_one_before_the_step() -> None:
     p = by_hand(LinearCritic(torch.tensor([1.0, 0.0]).double()), objective="wgan-gp", penalty_weight=10)
     real, fake = torch.tensor([[1.0, 0.0]]).double().expand(4, 2), torch.zeros(4, 2).double()
-    loss, _ = critic_loss(p, real, fake, None, draws(4))
+    loss, _ = critic_loss(p, {"real": real, "fake": fake}, None, draws(4))
     stats = critic_update(p, real, fake, None, draws(4))
     # E[D(fake)] - E[D(real)] = -1, and the slope is 1: no penalty
     assert float(stats["critic/loss"]) == pytest.approx(-1.0) == loss.item()

@@ -22,13 +22,14 @@ from wgan.data import data_options, open_source
 from wgan.distributed.signals import Stop
 from wgan.engine import Engine, thread_count
 from wgan.errors import WganError
+from wgan.files import write_atomically
 from wgan.recipes import configure
-from wgan.runs.checkpoint import write_atomically
 from wgan.runs.folder import versions
 from wgan.training.estimate import peak_memory
-from wgan.training.loop import numbers, take_step
+from wgan.training.loop import numbers
+from wgan.training.players import make_players
 from wgan.training.state import engine_for
-from wgan.training.updates import make_players
+from wgan.training.step import take_step
 
 DEFAULT = ("mnist", "conv-clip-five", "mlp-clip", "deep-conv-clip", "small-mlp-clip", "small-mlp-gp")
 SIDES = (512, 1024, 2048)  # of the square matrices whose product stands for the machine's peak

@@ -26,12 +26,12 @@ from wgan.distributed.rendezvous import formed, world_size
 from wgan.errors import WganError
 from wgan.evaluation.context import Measured
 from wgan.evaluation.evaluate import Report
+from wgan.evaluation.tracking import loss_tracks_quality
+from wgan.files import write_atomically
 from wgan.recipes import RECIPES
-from wgan.runs.checkpoint import write_atomically
 from wgan.sampling.export import SHEET, WRITERS, write_folder
 from wgan.sampling.sheets import save_gif
-from wgan.training.monitor import bytes_last, loss_tracks_quality
-from wgan.visual.images import save_png, sheet
+from wgan.visual.images import bytes_last, save_png, sheet
 
 AMID = 0.1  # share of samples, near to the training samples though no copies, that is worth a word
 TRACKS = "Spearman correlation of W estimate and quality over the run: {:.2f}"

@@ -22,10 +22,9 @@ from wgan.errors import WganError
 from wgan.progress import clock_text
 from wgan.recipes import RECIPES, configure
 from wgan.training.estimate import measure
-from wgan.training.monitor import bytes_last
+from wgan.training.players import make_players
 from wgan.training.state import engine_for
-from wgan.training.updates import make_players
-from wgan.visual.images import save_png, sheet
+from wgan.visual.images import bytes_last, save_png, sheet
 from wgan.visual.plots import scatter
 
 FEW, VERY_FEW = 5000, 500  # images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -10,16 +11,20 @@ import torch
 from torch import Tensor
 
 from wgan.config import Config
+from wgan.config.objectives import FACTS
 from wgan.data import Source, open_source
 from wgan.data.source import selection_indices
-from wgan.engine import generator, thread_count
-from wgan.losses import safe_norms
+from wgan.distributed.signals import Check, go_on
+from wgan.engine import thread_count
+from wgan.losses import generator_term, safe_norms
+from wgan.rng import stream
 from wgan.runs import checkpoint
 from wgan.runs.folder import Run
-from wgan.sampling.sheets import Check, generate, go_on
+from wgan.sampling.generate import generate
 from wgan.training.monitor import frozen_copy
+from wgan.training.players import Players, make_players
 from wgan.training.state import engine_for, restore, resume_engine
-from wgan.training.updates import Players, critic_update, gradient_norm, judge, make_fakes, make_players
+from wgan.training.updates import critic_update, gradient_norm, judge, make_fakes
 
 UPDATES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 300, 400, 500)  # of the critic, after which the gradient is measured
 BINS = 40  # of the weights
@@ -57,7 +62,7 @@ def vanishing(
 def batch(p: Players, source: Source, k: int) -> tuple[Tensor, Tensor]:
     """Return reals [B, *shape] and latents [B, Z] of update k."""
     c = p.config
-    index = torch.randint(len(source), (c.batch,), generator=generator(c.seed, k, "probe index"))
+    index = torch.randint(len(source), (c.batch,), generator=stream(c.seed, k, "probe index"))
     return p.engine.to_float(source.batch(index)[0]), p.engine.draws(c.seed, k, "probe latent", c.batch).normal(
         c.latent
     )
@@ -68,11 +73,15 @@ def generator_gradients(p: Players, source: Source, k: int) -> dict[str, float]:
     real, z = batch(p, source, k + 1_000_000)  # other samples than the critic has just learned from
     norms = {}
     p.critic.requires_grad_(False)
-    for name in [p.config.objective, *(["gan, minimax"] if p.config.objective == "gan" else [])]:
+    names = [p.config.objective]
+    if FACTS[p.config.objective].minimax:
+        names.append(f"{p.config.objective}, minimax")
+    for name in names:
         scores = judge(p, p.generator(z, None), None)[0]
-        real_scores = judge(p, real, None)[0] if p.objective.relativistic else None
-        minimax = name != p.config.objective
-        loss = -torch.nn.functional.softplus(scores).mean() if minimax else p.objective.generator(scores, real_scores)
+        real_scores = judge(p, real, None)[0] if p.objective.pairs else None
+        loss = generator_term(p.objective, scores, real_scores)
+        if name != p.config.objective:
+            loss = -torch.nn.functional.softplus(scores).mean()
         p.generator_optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norms[name] = gradient_norm(p.generator)
@@ -127,7 +136,7 @@ def places_of(p: Players, held_out: Source) -> dict[str, Tensor]:
 
 def slopes_at(p: Players, x: Tensor) -> np.ndarray:
     """Return ||grad_x D(x)|| [N] of the critic in the state in which it trains."""
-    judged = Players(**{**vars(p), "critic": frozen_copy(p.critic)})
+    judged = dataclasses.replace(p, critic=frozen_copy(p.critic))
     points = x.detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(judge(judged, points, None)[0].sum(), points)
     norms: np.ndarray = safe_norms(gradient).double().cpu().numpy()

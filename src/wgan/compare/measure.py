@@ -11,14 +11,14 @@ from typing import Any
 from wgan.compare.diagnostics import critic_slopes, critic_weights
 from wgan.compare.plan import Cell
 from wgan.compare.summary import curve_of, spearman
+from wgan.distributed.signals import Check, go_on
 from wgan.errors import WganError
 from wgan.evaluation.evaluate import SEED
 from wgan.evaluation.metrics_table import MEASURES, Figure, Measured
 from wgan.evaluation.samples import Reals, from_model, open_reals
-from wgan.runs.checkpoint import write_atomically
+from wgan.files import write_atomically
 from wgan.runs.folder import Run, make_folder
 from wgan.sampling.model import load
-from wgan.sampling.sheets import Check, go_on
 
 SAMPLES = 2000  # fakes of each run that are measured
 STACKED = 10_000  # of stacked MNIST, which has 1000 modes

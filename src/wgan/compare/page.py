@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from wgan.compare.summary import decades, estimate_name
+from wgan.files import replace_file
 from wgan.report.charts import AXES, Kind, Panel, panel_of, short
 from wgan.report.images import Picture, decoded_sheets, fitted_sheets
 from wgan.report.reader import Curve, Evidence, config_of
-from wgan.visual.images import replace_file
 
 SHEETS = 4_000_000  # bytes of all sample sheets of the page
 UNITS = {"steps": "step", "seconds": "CPU second", "forwards": "critic pass"}  # of the budget

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from wgan.config import FIELDS, Config
-from wgan.config.rules import PENALISED
+from wgan.config.objectives import FACTS
 from wgan.errors import WganError, unknown
 from wgan.recipes import configure
 
@@ -30,6 +30,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "dragan": {"optimizer": "adam", "lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "n_critic": 1},  # Kodali 2017
     "wgan-div": {"optimizer": "adam", "lr": 2e-4, "beta1": 0.0, "beta2": 0.999, "n_critic": 4, "penalty_weight": 2.0},
     "hinge": {"optimizer": "adam", "lr": 2e-4, "beta1": 0.0, "beta2": 0.9, "n_critic": 5, "critic_norm": "spectral"},
+    "lsgan": {"optimizer": "adam", "lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "n_critic": 1},  # Mao 2017
     "r3gan": {"optimizer": "adam", "lr": 2e-4, "beta1": 0.0, "beta2": 0.99, "n_critic": 1},
 }
 # the objective alone: no label is used, not by an auxiliary classifier either, whose loss would be measured with it
@@ -177,7 +178,7 @@ def toys_of(data: str, is_image: bool) -> list[str]:
 
 def forwards(objective: str) -> int:
     """Return the critic's passes over a batch in one step: real and fake and the penalty's points, then the generator's."""
-    return int(SETTINGS[objective]["n_critic"]) * (2 + (objective in PENALISED)) + 1
+    return int(SETTINGS[objective]["n_critic"]) * (2 + FACTS[objective].penalised) + 1
 
 
 def check_steps(steps: Mapping[str, int]) -> None:

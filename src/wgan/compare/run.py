@@ -17,16 +17,16 @@ from wgan.compare.plan import PARTS, POINT_RATE, Cell, Request, cells, check_ste
 from wgan.compare.summary import summary
 from wgan.config import differences
 from wgan.data import open_source
-from wgan.distributed.signals import Interrupted, stop_on_signal
+from wgan.distributed.signals import Check, Interrupted, go_on, stop_on_signal
 from wgan.engine import thread_count
 from wgan.errors import WganError
+from wgan.files import write_atomically
 from wgan.report.page import figure_text
-from wgan.runs.checkpoint import write_atomically
 from wgan.runs.folder import Run, make_folder, open_run, versions
-from wgan.sampling.sheets import Check, go_on
-from wgan.training.loop import critic_phase, generator_phase, numbers, train
+from wgan.training.loop import numbers, train
+from wgan.training.players import make_players
 from wgan.training.state import engine_for
-from wgan.training.updates import make_players
+from wgan.training.step import critic_phase, generator_phase
 
 FORMAT = 2  # of plan.json and compare.json
 QUICK_STEPS, STEPS = 500, 4000

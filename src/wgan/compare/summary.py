@@ -7,20 +7,19 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from wgan.config.rules import WASSERSTEIN
+from wgan.config.objectives import FACTS
 
 CPU = "CPU seconds"  # of training, with its evaluations
 REACHED = 2.0  # times the best final figure of all runs on the same data: what counts as having learned
 SELECTION = "evaluate/selection"
 COUNTED = ("modes-reached", "modes-high-quality", "stacked-modes", "rarest-class")  # figures that show a collapse
-LOGISTIC = ("gan", "dragan")
-# objective -> what its critic's loss estimates; the other objectives' loss estimates no distance
-ESTIMATES = {**dict.fromkeys(WASSERSTEIN, "W estimate"), **dict.fromkeys(LOGISTIC, "JS estimate, nats")}
+# distance -> what the critic's loss gives of it; other objectives' loss estimates no distance
+ESTIMATES = {"Wasserstein": "W estimate", "Jensen-Shannon": "JS estimate, nats"}
 
 
 def estimate_name(objective: str) -> str:
     """Return what `estimate` gives for an objective, in words."""
-    return ESTIMATES.get(objective, "minus the critic's loss")
+    return ESTIMATES.get(FACTS[objective].estimates or "", "minus the critic's loss")
 
 
 def estimate(objective: str, record: Mapping[str, Any]) -> float:
@@ -30,10 +29,11 @@ def estimate(objective: str, record: Mapping[str, Any]) -> float:
     the Jensen-Shannon divergence (Goodfellow 2014, theorem 1). Others: minus the loss. Each falls as samples get better,
     if the loss tracks quality at all.
     """
-    if objective in WASSERSTEIN:
+    distance = FACTS[objective].estimates
+    if distance == "Wasserstein":
         return float(record["critic/wasserstein"])
     loss = float(record["critic/loss"]) - float(record.get("critic/penalty", 0.0))
-    return math.log(2) - loss / 2 if objective in LOGISTIC else -loss
+    return math.log(2) - loss / 2 if distance == "Jensen-Shannon" else -loss
 
 
 def curve_of(objective: str, records: Iterable[Mapping[str, Any]]) -> list[dict[str, float | None]]:

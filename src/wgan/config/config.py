@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from wgan.config.objectives import FACTS
 from wgan.config.option import fitted, option
 from wgan.config.rules import check_combinations
 from wgan.errors import WganError, nearest
@@ -166,7 +167,7 @@ class Config:
         "wgan-gp",
         "objective",
         "losses of both players",
-        choices=("gan", "wgan-clip", "wgan-gp", "wgan-lp", "dragan", "wgan-div", "hinge", "r3gan"),
+        choices=tuple(FACTS),
     )
     penalty_weight: float = option(10.0, "objective", "lambda, the weight of the gradient penalty", low=0, high=1e6)
     clip: float = option(0.01, "objective", "bound c of weight clipping to [-c, c]", low=1e-8, high=1e3)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wgan.config.objectives import FACTS
 from wgan.errors import WganError
 
 if TYPE_CHECKING:
     from wgan.config import Config
-
-PENALISED = ("wgan-gp", "wgan-lp", "dragan", "wgan-div", "r3gan")
-WASSERSTEIN = ("wgan-clip", "wgan-gp", "wgan-lp", "wgan-div")  # whose score gap estimates a distance
-
 
 CONVOLUTIONAL = ("conv", "resnet")  # families of networks
 
@@ -19,7 +16,7 @@ CONVOLUTIONAL = ("conv", "resnet")  # families of networks
 def cautions(c: Config) -> list[str]:
     """Return a sentence for each choice that is allowed and seldom meant."""
     found = []
-    if c.objective in PENALISED and c.penalty_weight > 0 and c.dropout > 0:
+    if FACTS[c.objective].penalised and c.penalty_weight > 0 and c.dropout > 0:
         found += [
             f"dropout {c.dropout:g} in a critic with a gradient penalty: the penalty bounds another network at each update"
         ]
@@ -37,19 +34,21 @@ def check_combinations(c: Config) -> None:
         raise WganError(f"size must be a multiple of 4 from 8 to 256 (or 0 = as the images are), not {c.size}")
     if c.channels == 2:
         raise WganError("channels must be 1 (grey), 3 (colour) or 0 (as the images are), not 2")
-    penalised = c.objective in PENALISED
-    if penalised and c.critic_norm == "batch" and c.penalty_weight > 0:
+    facts = FACTS[c.objective]
+    if facts.penalised and c.critic_norm == "batch" and c.penalty_weight > 0:
         raise WganError(
             f"critic_norm batch with objective {c.objective}: the gradient penalty is defined for each sample, and batch "
             "norm makes each score depend on the whole batch (Gulrajani 2017, section 4); use critic_norm layer or none"
         )
-    if c.objective == "wgan-clip" and c.critic_norm == "spectral":
+    if facts.clips and c.critic_norm == "spectral":
         raise WganError(
-            "critic_norm spectral with objective wgan-clip: spectral normalisation rescales every kernel, so that clipping "
+            f"critic_norm spectral with objective {c.objective}: spectral normalisation rescales every kernel, so that clipping "
             "would bound nothing; use objective hinge, or another critic_norm"
         )
-    if c.critic_update == "separate" and (penalised or c.objective == "hinge"):
-        raise WganError(f"critic_update separate works with gan and wgan-clip, not with {c.objective}: use joint")
+    if c.critic_update == "separate" and (facts.penalised or facts.pairs):
+        raise WganError(
+            f"critic_update separate takes one step on reals and one on fakes, and {c.objective} needs both at once: use joint"
+        )
     if c.batch % c.pack or (c.generator_batch and c.generator_batch % c.pack):
         raise WganError(f"pack {c.pack} must divide batch {c.batch} (and generator_batch {c.generator_batch})")
     check_microbatch(c)
@@ -59,6 +58,10 @@ def check_combinations(c: Config) -> None:
         raise WganError(f"augment_target needs held-out images, and split {c.split} trains on them: use split train")
     if c.clip_when != "step" and c.critic_update != "separate":
         raise WganError(f"clip_when {c.clip_when} is about pairs of steps: add critic_update separate, or leave it out")
+    if facts.pairs and c.generator_batch not in (0, c.batch):
+        raise WganError(
+            f"objective {c.objective} compares pairs of real and fake: leave generator_batch out (the critic's batch)"
+        )
     if c.generator_latents == "last" and c.generator_batch not in (0, c.batch):
         raise WganError("generator_latents last needs generator_batch 0 (the critic's batch)")
 
@@ -72,8 +75,8 @@ def check_microbatch(c: Config) -> None:
         )
     if c.microbatch % c.pack:
         raise WganError(f"pack {c.pack} must divide microbatch {c.microbatch}")
-    if c.microbatch and c.objective == "dragan" and c.penalty_weight:
+    if c.microbatch and FACTS[c.objective].whole_batch and c.penalty_weight:
         raise WganError(
-            "microbatch with objective dragan: the place of its penalty depends on the whole batch; leave microbatch out, or "
-            "start more processes"
+            f"microbatch with objective {c.objective}: where its penalty looks depends on the whole batch; "
+            "leave microbatch out, or start more processes"
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -81,3 +81,10 @@ def stop_on_signal() -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+Check = Callable[[], None]  # called between two parts of long work: raising ends it
+
+
+def go_on() -> None:
+    """Let long work go on: the check of work that nobody ends."""

@@ -18,11 +18,11 @@ from wgan.errors import WganError, unknown
 from wgan.evaluation.context import Figure, Measured
 from wgan.evaluation.metrics_table import MEASURES
 from wgan.evaluation.samples import Reals, Subject, from_file, from_model, open_reals
+from wgan.evaluation.tracking import loss_tracks_quality
 from wgan.metrics.inception import Extractor, load_inception
 from wgan.runs import checkpoint
 from wgan.runs.folder import Run, open_run
 from wgan.sampling import model as generate
-from wgan.training.monitor import loss_tracks_quality
 
 SEED = 1_000_003  # of the evaluation's latents: not the seed of any sample sheet
 LEAST = 100  # fakes

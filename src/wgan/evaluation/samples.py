@@ -16,10 +16,10 @@ from wgan.data import Options, Source, open_source
 from wgan.data.own.arrays import load_npy, read_npz
 from wgan.data.own.tables import TABLES
 from wgan.data.source import report_indices
-from wgan.engine import generator
 from wgan.errors import WganError
+from wgan.rng import stream
+from wgan.sampling.generate import BLOCK
 from wgan.sampling.model import Model
-from wgan.sampling.sheets import BLOCK
 
 PART = 10 * BLOCK  # fakes made at once: as floats they take four times the bytes that are kept
 
@@ -72,7 +72,7 @@ class Reals:
         return self._train("fitting")
 
     def _train(self, purpose: str) -> tuple[Tensor, Tensor | None]:
-        order = torch.randperm(len(self.train), generator=generator(self.seed, 0, "evaluation"))
+        order = torch.randperm(len(self.train), generator=stream(self.seed, 0, "evaluation"))
         start = 0 if purpose == "floor" else self.n
         return self.train.batch(order[torch.arange(start, start + min(self.n, len(order))) % len(order)])
 
@@ -85,7 +85,7 @@ def open_reals(spec: str, n: int, seed: int = 0, options: Options | None = None)
 
 def from_model(model: Model, n: int, seed: int, raw: bool, labels: Tensor | None) -> Subject:
     """Make n fakes with a loaded model; a conditional one gets `labels` (the frequencies of the data)."""
-    from wgan.sampling.model import latents
+    from wgan.sampling.latents import latents
 
     z = latents(seed, n, model.network.latent)
     asked = labels if model.network.classes else None

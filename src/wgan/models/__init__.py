@@ -3,79 +3,22 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from wgan.config import Config
 from wgan.config.rules import CONVOLUTIONAL
 from wgan.errors import WganError, unknown
 from wgan.models import auto, conv, mlp, resnet
-from wgan.models.fast.input_gradient import input_gradient
-from wgan.models.layers import Chain, Style, initialise, spectral
+from wgan.models.layers import Style, initialise, spectral
+from wgan.models.networks import Critic, Generator
+
+__all__ = ["MODELS", "Critic", "Generator", "build", "parameter_count"]
 
 MODELS = {
     "conv": (conv.generator_body, conv.critic_trunk),
     "resnet": (resnet.generator_body, resnet.critic_trunk),
     "mlp": (mlp.generator_body, mlp.critic_trunk),
 }
-
-
-class Generator(nn.Module):
-    """G(z [B, Z], y [B] or None) -> x [B, *shape]; in [-1, 1] with tanh.
-
-    conditioning: none, product (z times an embedding of y), concat (the one-hot of y beside z), norm (in the body).
-    """
-
-    def __init__(
-        self, body: Chain, latent: int, conditioning: str, classes: int, tanh: bool, fast: bool = True
-    ) -> None:
-        super().__init__()
-        self.fast = fast
-        self.latent, self.classes, self.conditioning, self.tanh = latent, classes, conditioning, tanh
-        self.embedding = nn.Embedding(classes, latent) if conditioning == "product" else None
-        if self.embedding is not None:
-            nn.init.xavier_uniform_(self.embedding.weight)  # Keras's Glorot uniform
-        self.body = body
-
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """z [B, Z], y int64 [B] (needed when conditional) -> x [B, *shape]."""
-        if self.embedding is not None:
-            z = z * self.embedding(y)
-        elif self.conditioning == "concat":
-            assert y is not None
-            z = torch.cat([z, F.one_hot(y, self.classes).to(z.dtype)], 1)
-        x = self.body(z, y)
-        x = x.float() if x.dtype == torch.bfloat16 else x  # bf16 is too coarse near -1 and 1
-        if not self.tanh:
-            return x
-        return 2 * torch.sigmoid(2 * x) - 1 if self.fast and x.device.type == "cpu" else torch.tanh(x)  # 4 times faster
-
-
-class Critic(nn.Module):
-    """D(x [B, *shape], y [B] or None) -> (score [B], class_logits [B, K] or None); never a sigmoid."""
-
-    def __init__(self, trunk: Chain, width: int, projection_classes: int, head_classes: int) -> None:
-        super().__init__()
-        self.trunk = trunk
-        self.score = nn.Linear(width, 1)
-        self.projection = nn.Embedding(projection_classes, width) if projection_classes else None
-        if self.projection is not None:
-            nn.init.normal_(self.projection.weight, 0.0, width**-0.5)
-        self.head = nn.Linear(width, head_classes) if head_classes else None
-
-    def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """x [B, *shape], y int64 [B] for a projection critic -> score [B], class logits [B, K] or None."""
-        h = self.trunk(x)  # [B, width]
-        with torch.autocast(x.device.type, enabled=False):  # a score rounded to 8 bits would hide the W estimate
-            h = h.to(self.score.weight.dtype)
-            score = self.score(h).squeeze(1)  # [B]
-            if self.projection is not None:
-                score = score + (self.projection(y) * h).sum(1)
-            return score, self.head(h) if self.head is not None else None
-
-    def slope(self, x: Tensor, y: Tensor | None = None) -> Tensor | None:
-        """x, y as above -> the gradient of the score in x [B, n]; None where autograd has to find it."""
-        return input_gradient(self.trunk, self.score, x, None if self.projection is None else self.projection(y))
 
 
 def build(config: Config, shape: tuple[int, ...], classes: int) -> tuple[Generator, Critic]:

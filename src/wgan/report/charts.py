@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wgan.config.rules import WASSERSTEIN
+from wgan.config.objectives import FACTS
 from wgan.report.reader import Curve
 from wgan.visual.plots import extremes, smooth
 
@@ -131,7 +131,7 @@ def panels(runs: Mapping[str, Mapping[str, Curve]], objectives: Mapping[str, str
 
 def gap_named(kind: Kind, objectives: Mapping[str, str]) -> Kind:
     """Return the chart of the critic's score gap with a title that is true of all runs in it."""
-    others = [run for run, objective in objectives.items() if objective not in WASSERSTEIN]
+    others = [run for run, objective in objectives.items() if FACTS[objective].estimates != "Wasserstein"]
     if not others:
         return kind
     about = "mean score of real minus fake samples: no estimate of a distance"

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgan.config import FIELDS, Config
-from wgan.config.rules import PENALISED
+from wgan.config.objectives import FACTS
 from wgan.errors import WganError
+from wgan.files import replace_file
 from wgan.recipes import RECIPES
 from wgan.report.charts import AXES, panels, short
 from wgan.report.images import BUDGET, Exhibits, exhibit
 from wgan.report.reader import Evidence, changed, gather, names_of, repeat_command
-from wgan.visual.images import replace_file
 
 if TYPE_CHECKING:  # imported where a page is made: importing this file costs nothing
     from jinja2 import Environment
@@ -258,8 +258,8 @@ def joined(*parts: Any) -> str:
 
 def objective(c: Config, labelled: bool) -> str:
     """Return the objective with the number that matters to it; without labels there is no auxiliary classifier."""
-    number = {"wgan-clip": f"weights within ±{c.clip:g}"}.get(c.objective, "")
-    number = f"penalty weight {c.penalty_weight:g}" if c.objective in PENALISED else number
+    number = f"weights within ±{c.clip:g}" if FACTS[c.objective].clips else ""
+    number = f"penalty weight {c.penalty_weight:g}" if FACTS[c.objective].penalised else number
     classes = (
         f"auxiliary classifier {c.class_critic:g} / {c.class_generator:g}"
         if labelled and (c.class_critic or c.class_generator)

@@ -12,7 +12,6 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
 from wgan.errors import NotFinite, WganError
+from wgan.files import write_atomically
 
 FORMAT = 1
 _NAME = re.compile(r"step-(\d{8,12})(?:-(\d{4}))?\.json")
@@ -58,38 +58,6 @@ def flatten(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Tensor]:
 def part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     """Return the tensors below 'name/', without that prefix."""
     return {key[len(name) + 1 :]: t for key, t in tensors.items() if key.startswith(name + "/")}
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a temporary file beside `path`, sync it, rename it over `path`, sync the folder.
-
-    Raises WganError for a full disk or a folder that cannot be written; `path` is then as it was.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.unlink(missing_ok=True)  # a new file: writing never follows a link out of the folder
-        with open(temporary, "xb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(temporary, path)
-        sync_folder(path.parent)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise WganError(f"cannot write {path}: {error.strerror}; what was saved before is whole") from None
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in `folder` durable, where the system can."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return  # Windows cannot open a folder; its renames need no sync
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def stem(step: int, updates: int = 0) -> str:

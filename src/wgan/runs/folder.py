@@ -11,6 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from wgan import files
 from wgan.config import FORMAT, Config, differences, from_json
 from wgan.errors import WganError
 from wgan.runs import checkpoint
@@ -118,8 +119,8 @@ def start_or_continue(path: Path, config: Config, facts: dict[str, Any]) -> Run:
         return _continue(path, config, facts.get("data", ""))
     for folder in (path / "checkpoints", path / "samples"):
         make_folder(folder)
-    checkpoint.write_atomically(path / "run.json", (json.dumps({"format": FORMAT, **facts}, indent=2) + "\n").encode())
-    checkpoint.write_atomically(path / "config.json", config.to_json().encode())
+    files.write_atomically(path / "run.json", (json.dumps({"format": FORMAT, **facts}, indent=2) + "\n").encode())
+    files.write_atomically(path / "config.json", config.to_json().encode())
     return open_run(path)
 
 
@@ -178,7 +179,7 @@ def _continue(path: Path, config: Config, content: str) -> Run:
             "give more --steps to train longer, or --run DIR for a new run"
         )
     if run.config != config:
-        checkpoint.write_atomically(path / "config.json", config.to_json().encode())
+        files.write_atomically(path / "config.json", config.to_json().encode())
     for folder in (run.checkpoints, run.samples):
         make_folder(folder)
     return Run(path, config, run.facts)

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import math
-import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from wgan.errors import WganError
+from wgan.files import Appender, write_error, write_whole
+from wgan.runs.tensorboard import Events
 
 LINE_LIMIT = 1 << 20  # bytes; a longer line was not written here, and must not fill the memory
-FULL = "no space left on device: free some and run the same command again, the last checkpoint is whole"
-
-
-def write_error(path: Path, error: OSError) -> WganError:
-    """Say in one sentence which file could not be written, and why."""
-    reason = FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else (error.strerror or str(error)).lower()
-    return WganError(f"cannot write {path}: {reason}")
 
 
 def encode(step: int, values: Mapping[str, Any]) -> bytes:
@@ -113,110 +105,10 @@ def cut(path: Path, step: int) -> None:
 
     The file is always written anew: then appending to it never follows a link out of the run folder.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.unlink(missing_ok=True)
-        with part.open("xb") as file:
-            file.writelines(kept(path, step))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-        sync_folder(path.parent)
+        write_whole(path, lambda file: file.writelines(kept(path, step)))
     except OSError as error:
         raise write_error(path, error) from None
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` last through a power cut; a system that cannot open a folder does without."""
-    with suppress(PermissionError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-class Appender:
-    """A file that only grows: each write goes to the system at once, and a failure names the file."""
-
-    def __init__(self, path: Path, mode: str = "ab") -> None:
-        self.path = path
-        try:
-            self.file = io.FileIO(path, mode)  # no buffer of ours: after a kill the last line is there
-        except OSError as error:
-            raise write_error(path, error) from None
-
-    def write(self, data: bytes) -> None:
-        try:
-            while data:  # a nearly full disk takes a part first and refuses the rest
-                data = data[self.file.write(data) or 0 :]
-        except OSError as error:
-            raise write_error(self.path, error) from None
-
-    def flush(self) -> None:
-        """Wait until the bytes are on the disk; WganError if the file was deleted meanwhile."""
-        try:
-            os.fsync(self.file.fileno())
-            gone = os.fstat(self.file.fileno()).st_nlink == 0
-        except OSError as error:
-            raise write_error(self.path, error) from None
-        if gone:
-            raise WganError(f"cannot write {self.path}: it was deleted while the run was writing to it")
-
-    def close(self) -> None:
-        self.file.close()
-
-
-class Events:
-    """TensorBoard's event file, written record by record.
-
-    Not torch's SummaryWriter: that one writes from a thread, which on a full disk prints a traceback of its own,
-    and loses the last two minutes when the process is killed. The records are the same.
-    """
-
-    def __init__(self, folder: Path, purge_step: int) -> None:
-        from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2
-        from tensorboard.summary.writer.record_writer import RecordWriter
-
-        self.proto, self.summary, self.tensor, self.shape = event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise write_error(folder, error) from None
-        # TensorBoard reads a folder's files in the order of their names; nanoseconds keep two quick starts apart
-        self.file = Appender(folder / f"events.out.tfevents.{time.time_ns():020d}", "xb")
-        self.records = RecordWriter(self.file)
-        self.write(purge_step, file_version="brain.Event:2")
-        # this makes TensorBoard forget what an interrupted process had written from purge_step on
-        self.write(purge_step, session_log=event_pb2.SessionLog(status=event_pb2.SessionLog.START))
-
-    def write(self, step: int, **content: Any) -> None:
-        self.records.write(self.proto.Event(wall_time=time.time(), step=step, **content).SerializeToString())
-
-    def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        value = self.summary.Summary.Value
-        self.write(step, summary=self.summary.Summary(value=[value(tag=k, simple_value=v) for k, v in values.items()]))
-
-    def image(self, step: int, tag: str, pixels: np.ndarray) -> None:
-        from PIL import Image
-
-        png = io.BytesIO()
-        Image.fromarray(pixels).save(png, "PNG")
-        height, width = pixels.shape[:2]
-        image = self.summary.Summary.Image(
-            height=height, width=width, colorspace=3, encoded_image_string=png.getvalue()
-        )
-        self.write(step, summary=self.summary.Summary(value=[self.summary.Summary.Value(tag=tag, image=image)]))
-
-    def text(self, step: int, tag: str, text: str) -> None:
-        plugin = self.summary.SummaryMetadata(plugin_data=self.summary.SummaryMetadata.PluginData(plugin_name="text"))
-        size = self.shape.TensorShapeProto(dim=[self.shape.TensorShapeProto.Dim(size=1)])
-        tensor = self.tensor.TensorProto(dtype="DT_STRING", string_val=[text.encode()], tensor_shape=size)
-        value = self.summary.Summary.Value(tag=tag, metadata=plugin, tensor=tensor)
-        self.write(step, summary=self.summary.Summary(value=[value]))
 
 
 class Log:

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wgan.errors import WganError
-from wgan.runs.checkpoint import write_atomically
+from wgan.files import replace_file, write_atomically
 from wgan.runs.folder import make_folder
 from wgan.sampling.model import Model, Samples
 from wgan.sampling.sheets import portray
-from wgan.visual.images import replace_file, save_png, visible
+from wgan.visual.images import save_png, visible
 
 SHEET = 10_000  # samples on one sheet; more would be a picture that nothing opens
 

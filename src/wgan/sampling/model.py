@@ -14,13 +14,16 @@ from torch import Tensor
 
 from wgan.data.units import Units, from_json
 from wgan.distributed.group import Group
-from wgan.engine import Engine, generator, make_engine, seeded, thread_count
+from wgan.engine import Engine, make_engine, thread_count
 from wgan.errors import WganError, nearest
-from wgan.models import Generator, build
+from wgan.models import build
+from wgan.models.networks import Generator
+from wgan.rng import seeded
 from wgan.runs import checkpoint as saved
 from wgan.runs.checkpoint import part
 from wgan.runs.folder import Run, open_run
-from wgan.sampling.sheets import BLOCK, generate
+from wgan.sampling.generate import generate
+from wgan.sampling.latents import latents, slerp, truncated
 from wgan.visual.images import to_uint8
 
 LIMIT = 2**27  # numbers in one tensor of samples (512 MiB): 171,196 images of MNIST
@@ -127,36 +130,6 @@ def rows_in_units(samples: Samples, units: Units) -> Samples:
     rows = torch.from_numpy(units.restore(samples.numpy())).as_subclass(Samples)
     rows.labels = samples.labels
     return rows
-
-
-def latents(seed: int, n: int, latent: int) -> Tensor:
-    """Return the first n latents [n, latent] of `seed`, drawn in blocks so that the i-th does not depend on n."""
-    if not 0 <= seed < 2**63:
-        raise WganError(f"seed must be between 0 and 2^63 - 1, not {seed}")
-    blocks = range(math.ceil(n / BLOCK))
-    return torch.cat([torch.randn(BLOCK, latent, generator=generator(seed, b, "sample")) for b in blocks])[:n]
-
-
-def truncated(z: Tensor, bound: float) -> Tensor:
-    """Map N(0, 1) draws to the normal cut to [-bound, bound], by the inverse distribution function; 0 leaves them."""
-    if not (bound >= 0 and math.isfinite(bound)):
-        raise WganError(f"truncation must be 0 (off) or a positive number, not {bound}")
-    if bound == 0:
-        return z
-    normal = torch.distributions.Normal(0.0, 1.0)
-    low, high = (normal.cdf(torch.tensor(v, dtype=torch.float64)) for v in (-bound, bound))
-    return normal.icdf(low + normal.cdf(z.double()) * (high - low)).float()
-
-
-def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Return points [T, Z] on the great arc from a [Z] to b [Z] at t [T] in [0, 1] (Shoemake 1985); lengths are blended."""
-    u, v = a / a.norm(), b / b.norm()
-    omega = torch.acos((u @ v).clamp(-1, 1))
-    if torch.sin(omega) < 1e-4:
-        return torch.lerp(a, b, t[:, None])
-    left, right = torch.sin((1 - t) * omega) / torch.sin(omega), torch.sin(t * omega) / torch.sin(omega)
-    direction = left[:, None] * u + right[:, None] * v
-    return direction * torch.lerp(a.norm(), b.norm(), t)[:, None]
 
 
 def walk(model: Model, stops: int, frames: int, seed: int, rows: int = 1, label: int | str | None = None) -> Samples:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 from torch import Tensor
 
 from wgan.config import Config
 from wgan.data.source import selection_indices
-from wgan.engine import generator
 from wgan.errors import WganError
-from wgan.sampling.sheets import generate
+from wgan.rng import stream
+from wgan.sampling.generate import generate
 from wgan.training.augment import augment
 from wgan.training.monitor import Monitor, frozen_copy
-from wgan.training.updates import Players, Stats, judge, pack
+from wgan.training.players import Players
+from wgan.training.updates import Stats, judge, pack
 
 EVERY = 4  # steps between two looks (Karras 2020: 4 minibatches)
 SWING = 100_000  # real images during which the share can go from 0 to 1
@@ -63,7 +66,7 @@ def overfitting(p: Players, monitor: Monitor, step: int) -> float:
     Nothing is learned from held-out images: they are scored by a copy, in the part of the test split that no report uses.
     """
     n, c = p.config.batch, p.config
-    source = generator(c.seed, step, p.engine.purpose("adaptive augmentation"))
+    source = stream(c.seed, step, p.engine.purpose("adaptive augmentation"))
     train = monitor.source.batch(torch.randint(len(monitor.source), (n,), generator=source))
     index = torch.randint(len(monitor.reals[0]), (n,), generator=source)
     held_x, held_y = monitor.reals[0][index], None if monitor.reals[1] is None else monitor.reals[1][index]
@@ -71,7 +74,7 @@ def overfitting(p: Players, monitor: Monitor, step: int) -> float:
     z = torch.randn(n, network.latent, generator=source)
     fakes = generate(network, z, train[1] if network.classes else None, p.engine)
     critic = frozen_copy(p.critic)
-    judged = Players(**{**vars(p), "critic": critic})
+    judged = dataclasses.replace(p, critic=critic)
     sides = ((train[0], train[1]), (held_x, held_y), (fakes, train[1]))
     known, unknown, fake = (mean_score(judged, x, y, source) for x, y in sides)
     return (known - unknown) / (known - fake) if known > fake else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,10 +13,11 @@ from wgan.engine import thread_count
 from wgan.models import parameter_count
 from wgan.progress import clock_text
 from wgan.runs.checkpoint import flatten
-from wgan.training.loop import critic_phase, generator_phase, numbers
+from wgan.training.loop import numbers
+from wgan.training.players import Players, make_players
 from wgan.training.schedule import updates_before
 from wgan.training.state import engine_for, state
-from wgan.training.updates import Players, make_players
+from wgan.training.step import critic_phase, generator_phase
 
 PROBE = 3  # timed steps, after one that warms up
 
@@ -43,7 +45,7 @@ def estimate(config: Config) -> Iterator[str]:
 def measure(players: Players, source: Source) -> float:
     """Return the seconds that the whole run would take, from a few steps at the constant critic schedule."""
     config = players.config
-    probe = Players(**{**vars(players), "config": config.replace(critic_schedule="constant", n_critic=1)})
+    probe = dataclasses.replace(players, config=config.replace(critic_schedule="constant", n_critic=1))
     critic = min(_timed(lambda s=s: numbers(critic_phase(probe, source, s))) for s in range(PROBE + 1))  # type: ignore[misc]
     generator = min(_timed(lambda s=s: numbers(generator_phase(probe, source, s))) for s in range(PROBE + 1))  # type: ignore[misc]
     updates = updates_before(config.critic_schedule, config.steps, config.n_critic)

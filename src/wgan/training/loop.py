@@ -6,41 +6,32 @@ With many processes every one runs it; what only one may do, rank 0 does through
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from wgan.config import Config
 from wgan.data import Source, data_options, open_source
 from wgan.distributed.group import PATIENCE, Group
 from wgan.distributed.rendezvous import formed
 from wgan.distributed.signals import Interrupted, Stop, stop_on_signal
-from wgan.engine import order, seeded, thread_count
+from wgan.engine import thread_count
 from wgan.progress import Progress
 from wgan.runs.folder import Run, check_folder, lock, start_or_continue, versions
-from wgan.sampling.sheets import finish_pictures
 from wgan.training.adaptive import require_held_out
 from wgan.training.monitor import Monitor
 from wgan.training.nonfinite import WentBack, on_not_finite
-from wgan.training.optim import set_rate
+from wgan.training.pictures import finish_pictures
+from wgan.training.players import Players, make_players
 from wgan.training.recorder import Desk
-from wgan.training.schedule import CRITIC_SCHEDULES, due, rate_factor, updates_before
+from wgan.training.schedule import due
 from wgan.training.state import facts, require_divides, restore, resume_engine
+from wgan.training.step import (
+    take_step,
+)
 from wgan.training.updates import (
-    Players,
     Stats,
-    critic_update,
-    generator_update,
-    make_fakes,
-    make_players,
-    require_finite,
-    require_finite_weights,
-    watch,
 )
 from wgan.visual.plots import fonts_are_listed
 
@@ -163,119 +154,6 @@ def begin(path: Path, p: Players, source: Source, stack: ExitStack) -> Run:
         return start_or_continue(path, p.config, facts(p.engine, source) | source.facts()).facts
 
     return Run(path, p.config, p.engine.group.lead(start))
-
-
-def take_step(p: Players, source: Source, step: int, stop: Stop, logging: bool) -> Stats:
-    """Update both players and return the statistics; nothing when a signal cut a long critic phase.
-
-    A step whose evaluation a signal cut was taken before: its statistics come from the checkpoint.
-    """
-    if p.measured:
-        stats: Stats = {**p.measured}
-        p.measured = {}
-        return stats
-    set_rates(p, step)
-    group = p.engine.group
-    stats = critic_phase(p, source, step, stop.overdue if group.world == 1 else lambda: group.overdue)
-    if p.updates:
-        return {}
-    stats |= generator_phase(p, source, step)
-    require_finite(stats, step + 1)
-    require_finite_weights(p, step + 1)
-    return stats | watch(p) if logging else stats
-
-
-def critic_phase(p: Players, source: Source, step: int, overdue: Callable[[], bool] = lambda: False) -> Stats:
-    """Update the critic as often as the schedule says at `step`; return the last update's statistics.
-
-    It begins where a stopped run left off, p.updates, and leaves that above 0 when `overdue` cuts it between two updates.
-    """
-    c, rows = p.config, p.engine.rows(p.config.batch)
-    count = CRITIC_SCHEDULES[c.critic_schedule](step, c.n_critic)
-    stats: Stats = {}
-    together = fakes_together(p, step, count)
-    shared = real_batch(p, source, step, 0) if c.real_batches == "shared" else None
-    for k in range(p.updates, count):
-        real, y = shared or real_batch(p, source, step, k)
-        with randomness(p, step, f"critic dropout {k}"):
-            fake = together[k] if together else make_fakes(p, critic_latents(p, step, k), y)
-            fake = p.augment(fake, step, f"augment fake {k}")
-            real = p.augment(real, step, f"augment real {k}")
-            draws = p.engine.draws(c.seed, step, f"critic points {k}", rows // c.pack)
-            stats = critic_update(p, real, fake, y, draws)
-        p.updates = (k + 1) % count
-        if p.updates and overdue():
-            break
-    stats["critic/wasserstein"] = stats["critic/real"] - stats["critic/fake"]
-    return stats
-
-
-def critic_latents(p: Players, step: int, k: int) -> Tensor:
-    """Return the latents [B, Z] of critic update k at `step`."""
-    c = p.config
-    return p.engine.draws(c.seed, step, f"critic latent {k}", p.engine.rows(c.batch)).normal(c.latent)
-
-
-def fakes_together(p: Players, step: int, count: int) -> list[Tensor]:
-    """Return the fakes of all critic updates of `step`, made in one pass; none where that gains nothing or changes them.
-
-    A small MLP gains: a pass costs more in calls than in products. Batch norm makes a fake depend on its batch. All are
-    made also where a stopped run goes on within the phase: another number of rows might round differently.
-    """
-    c = p.config
-    if not c.fast or c.generator != "mlp" or c.generator_norm == "batch" or p.generator.classes or not 1 < count <= 16:
-        return []
-    latents = torch.cat([critic_latents(p, step, k) for k in range(count)])
-    return [*make_fakes(p, latents, None).split(p.engine.rows(c.batch))]
-
-
-def generator_phase(p: Players, source: Source, step: int) -> Stats:
-    """Update the generator once; labels follow the data's own frequencies."""
-    c, rows = p.config, p.engine.rows(p.config.generator_batch or p.config.batch)
-    last = CRITIC_SCHEDULES[c.critic_schedule](step, c.n_critic) - 1
-    if c.generator_latents == "last":
-        z = critic_latents(p, step, last)
-        _, y = real_batch(p, source, step, last)
-    else:
-        z = p.engine.draws(c.seed, step, "generator latent", rows).normal(c.latent)
-        y = drawn_labels(p, source, step, rows)
-    real = p.augment(real_batch(p, source, step, last)[0], step, "augment real") if p.objective.relativistic else None
-    with randomness(p, step, "generator dropout"):
-        return generator_update(p, z, y, real, step)
-
-
-def real_batch(p: Players, source: Source, step: int, k: int) -> tuple[Tensor, Tensor | None]:
-    """Return the real images [B, *shape] in [-1, 1] and labels [B] of critic update k at `step`."""
-    c = p.config
-    shared = c.real_batches == "shared"
-    position = step if shared else updates_before(c.critic_schedule, step, c.n_critic) + k
-    mine = p.engine.place.cut(order(c.seed, c.sampling, len(source), position * c.batch, c.batch))
-    x, y = source.batch(mine)
-    return p.mirror(p.engine.to_float(x), position), None if y is None else y.to(p.engine.device)
-
-
-def drawn_labels(p: Players, source: Source, step: int, rows: int) -> Tensor | None:
-    """Return labels [rows] of randomly drawn real samples: the fakes' classes are as frequent as the data's."""
-    if source.labels is None or source.classes == 0:
-        return None
-    index = p.engine.draws(p.config.seed, step, "generator label", rows).integers(len(source))
-    return source.labels[index].to(p.engine.device)
-
-
-@contextmanager
-def randomness(p: Players, step: int, purpose: str) -> Iterator[None]:
-    """Seed torch's default generator, which only dropout reads; nothing to do without dropout."""
-    with ExitStack() as stack:
-        if p.config.dropout:
-            stack.enter_context(seeded(p.config.seed, step, p.engine.purpose(purpose)))
-        yield
-
-
-def set_rates(p: Players, step: int) -> None:
-    """Set both learning rates for `step`; each time that the run went back has halved them."""
-    factor = rate_factor(p.config.lr_decay, step, p.config.steps) * 0.5**p.engine.stream
-    set_rate(p.generator_optimizer, p.config.lr * factor)
-    set_rate(p.critic_optimizer, (p.config.critic_lr or p.config.lr) * factor)
 
 
 def numbers(stats: Stats) -> dict[str, float]:

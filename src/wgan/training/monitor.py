@@ -7,6 +7,7 @@ streams of its own: measuring changes no weight.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -18,17 +19,20 @@ import torch
 from torch import Tensor, nn
 
 from wgan.config import Config
+from wgan.config.objectives import FACTS
 from wgan.data import Source, data_options, open_source
 from wgan.data.source import selection_indices
-from wgan.engine import generator
+from wgan.distributed.signals import Check, go_on
 from wgan.losses import safe_norms
 from wgan.metrics.coverage import mode_report
 from wgan.metrics.distances import exact_w1, scaled_fid, sliced_w1
 from wgan.metrics.features import CHUNK, classify, features
+from wgan.rng import stream
 from wgan.runs.folder import SELECTION
-from wgan.sampling.sheets import Check, generate, go_on
-from wgan.training.updates import Players, judge, pack
-from wgan.visual.images import to_uint8
+from wgan.sampling.generate import generate
+from wgan.training.players import Players
+from wgan.training.updates import judge, pack
+from wgan.visual.images import bytes_last, to_uint8
 
 SAMPLES = 2000  # of each side, at most
 
@@ -103,7 +107,7 @@ class Monitor:
     def fakes(self, p: Players, n: int, y: Tensor | None, check: Check = go_on) -> Tensor:
         """Return n samples [n, *shape] of the averaged generator, with the labels of the held-out reals."""
         network = p.best_generator
-        z = torch.randn(n, network.latent, generator=generator(self.config.seed, 0, "monitor"))
+        z = torch.randn(n, network.latent, generator=stream(self.config.seed, 0, "monitor"))
         return generate(network, z, y if network.classes else None, p.engine, check)
 
     def gaps(self, p: Players, fakes: Tensor, check: Check = go_on) -> dict[str, float]:
@@ -113,9 +117,9 @@ class Monitor:
         functional on other images.
         """
         critic = frozen_copy(p.critic)
-        judged = Players(**{**vars(p), "critic": critic})
+        judged = dataclasses.replace(p, critic=critic)
         n, y = len(fakes), self.reals[1]
-        index = torch.randint(len(self.source), (n,), generator=generator(self.config.seed, 0, "monitor train"))
+        index = torch.randint(len(self.source), (n,), generator=stream(self.config.seed, 0, "monitor train"))
         train_x, train_y = self.source.batch(index)
         held = scores_of(judged, self.reals[0], y, check)
         train = scores_of(judged, train_x, train_y, check)
@@ -166,7 +170,7 @@ class Monitor:
         return fresh
 
     def _critic_alarms(self, figures: Mapping[str, float]) -> list[str]:
-        one_slope = self.config.objective in ("wgan-gp", "wgan-lp") and self.config.penalty_weight >= 1
+        one_slope = FACTS[self.config.objective].unit_norm and self.config.penalty_weight >= 1
         checks = {
             "negative": figures["evaluate/wasserstein_held_out"] < 0,
             "slope": one_slope and not 0.5 <= figures["evaluate/slope_mean"] <= 2,
@@ -199,11 +203,6 @@ def in_parts(look: Callable[[Tensor], np.ndarray], images: Tensor, check: Check)
 def kind(alarm: str) -> str:
     """Return what an alarm is about: the word before its colon."""
     return alarm.partition(":")[0]
-
-
-def bytes_last(x: Tensor) -> np.ndarray:
-    """Return uint8 images [N, C, H, W] as [N, H, W] or [N, H, W, 3], the layout of to_uint8."""
-    return x[:, 0].numpy() if x.shape[1] == 1 else x.permute(0, 2, 3, 1).numpy()
 
 
 def frozen_copy(critic: nn.Module) -> Any:
@@ -240,21 +239,3 @@ def slopes(p: Players, real: Tensor, fake: Tensor, y: Tensor | None) -> Tensor:
         (gradient,) = torch.autograd.grad(judge(p, points, labels)[0].sum(), points)
         norms.append(safe_norms(gradient))
     return torch.cat(norms).cpu()
-
-
-def loss_tracks_quality(records: Sequence[Mapping[str, Any]]) -> float | None:
-    """Return Spearman's correlation of W estimate (2,000 training reals) and selection figure over a run's evaluations.
-
-    Near 1: the loss falls when the samples get better, the claim of Arjovsky 2017, figure 3. None below 4 evaluations.
-    """
-    from scipy.stats import spearmanr
-
-    wanted = ("evaluate/wasserstein_train", SELECTION)
-    pairs = [tuple(r[tag] for tag in wanted) for r in records if all(tag in r for tag in wanted)]
-    if len(pairs) < 4:
-        return None
-    losses, figures = zip(*pairs, strict=True)
-    if len(set(losses)) == 1 or len(set(figures)) == 1:
-        return None  # a constant has no ranks
-    value = float(spearmanr(losses, figures).statistic)
-    return None if np.isnan(value) else value

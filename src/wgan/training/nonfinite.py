@@ -12,12 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from wgan import files
 from wgan.data import Source
 from wgan.errors import NotFinite, SaidElsewhere, WganError
 from wgan.runs import checkpoint
 from wgan.runs.folder import Run
+from wgan.training.players import Players, make_players
 from wgan.training.state import save
-from wgan.training.updates import Players, make_players
 
 
 class WentBack(Exception):
@@ -71,7 +72,7 @@ def write_diagnosis(p: Players, run: Run, error: NotFinite) -> str:
         "rates": {player: optimizer.param_groups[0]["lr"] for player, optimizer in rates.items()},
         "tensors": {key: summary(t) for key, t in tensors(p).items()},
     }
-    checkpoint.write_atomically(run.path / name, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
+    files.write_atomically(run.path / name, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
     return name
 
 

@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 
 from wgan.config.rules import cautions
 from wgan.data import Source
-from wgan.distributed.signals import Interrupted, Stop
+from wgan.distributed.signals import Interrupted, Stop, go_on
 from wgan.progress import Progress
 from wgan.runs.checkpoint import flatten
 from wgan.runs.folder import Run
 from wgan.runs.log import Log
-from wgan.sampling.sheets import draw_sheet, go_on
 from wgan.training.adaptive import follow
 from wgan.training.monitor import Monitor
+from wgan.training.pictures import draw_sheet
+from wgan.training.players import Players
 from wgan.training.state import Restored, save, state, tidy
-from wgan.training.updates import Players, Stats
+from wgan.training.updates import Stats
 
 
 @dataclass

@@ -23,8 +23,8 @@ from wgan.errors import WganError
 from wgan.runs import checkpoint
 from wgan.runs.folder import Run, has_run, open_run, versions
 from wgan.training.optim import require_slots
+from wgan.training.players import Players
 from wgan.training.schedule import due
-from wgan.training.updates import Players
 
 
 def state(p: Players) -> dict[str, dict[str, Any]]:

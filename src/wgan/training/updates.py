@@ -5,114 +5,29 @@ Each update is one scalar, one backward, one optimizer step (`critic_update sepa
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from wgan.config import Config
-from wgan.data import Source
-from wgan.distributed.sync_layers import SyncedBatchNorm, share_batch
-from wgan.engine import Draws, Engine, seeded
-from wgan.errors import NotFinite, WganError
+from wgan.distributed.sync_layers import SyncedBatchNorm
+from wgan.errors import NotFinite
 from wgan.losses import (
     POINTS,
-    Objective,
     class_loss,
     clip_weights,
-    clippable,
+    critic_term,
+    generator_term,
     gradient_norms,
-    objective,
     safe_norms,
     share_at_bound,
 )
-from wgan.models import Critic, Generator, build
 from wgan.models.fast.linear import inputs_only
+from wgan.models.networks import Critic
+from wgan.rng import Draws
 from wgan.training.accumulate import Cut, Stats, cuts, descend
-from wgan.training.augment import augment
-from wgan.training.optim import build_optimizers
+from wgan.training.players import Players
 from wgan.training.schedule import ema_decay
-
-
-@dataclass
-class Players:
-    """Generator, critic, averaged generator and their optimizers, with what they need to be updated."""
-
-    config: Config
-    engine: Engine
-    objective: Objective
-    generator: Generator
-    critic: Critic
-    average: Generator | None
-    generator_optimizer: torch.optim.Optimizer
-    critic_optimizer: torch.optim.Optimizer
-    clipped: list[Tensor]  # what weight clipping bounds; empty when it is off
-    updates: int = 0  # critic updates of the step under way that are done: above 0 where a signal cut a long phase
-    measured: dict[str, float] = field(default_factory=dict)  # statistics of a step whose evaluation a signal cut
-    moved: list[nn.Parameter] = field(default_factory=list)  # of the critic, by the generator's update too
-    share: float = 0.0  # of augmented images; it moves where `augment_target` is on
-
-    @property
-    def best_generator(self) -> Generator:
-        """The averaged generator where there is one, else the raw one."""
-        return self.average or self.generator
-
-    def augment(self, x: Tensor, step: int, purpose: str) -> Tensor:
-        """Return x [B, C, H, W], real or fake, as the critic sees it: changed when `augment` is on, by draws of its own."""
-        return augment(x, self.share, self.engine.draws(self.config.seed, step, purpose, len(x))) if self.share else x
-
-    def mirror(self, x: Tensor, position: int) -> Tensor:
-        """Return real images x [B, C, H, W], half of them mirrored when `flip` is on: a mirrored one counts as data."""
-        c = self.config
-        if not c.flip:
-            return x
-        turn = self.engine.draws(c.seed, position, "flip", len(x)).uniform() < 0.5
-        return torch.where(turn[:, None, None, None], x.flip(3), x)
-
-
-def make_players(config: Config, engine: Engine, source: Source) -> Players:
-    """Build both networks (weights a function of the seed alone), the average and the optimizers on the device."""
-    if (config.flip or config.augment or config.augment_target) and not source.is_image:
-        raise WganError(f"flip and augment are for images, and {source.name} holds vectors: leave them out")
-    with seeded(config.seed, 0, "initial weights"):
-        generator, critic = build(config, source.shape, source.classes)
-        average = build(config, source.shape, source.classes)[0] if config.ema else None
-    if average is not None:
-        average.load_state_dict(generator.state_dict())
-        average.requires_grad_(False).eval()
-    for network in (generator, critic, average):
-        if network is not None:
-            network.to(engine.device, engine.dtype)
-    rules = objective(config.objective)
-    clipped = clippable(critic, config.clip_scope) if rules.clip else []
-    if engine.group.world > 1 or config.microbatch:
-        for network in (generator, critic):
-            share_batch(network, engine.group, engine.place)
-    if config.compile:  # of the two players the one that is never differentiated twice
-        engine.require_compiler(bool(config.fast))
-        generator.compile(dynamic=False)
-    moved = moved_by_generator(critic, config.generator_moves)
-    optimizers = build_optimizers(generator, critic, config, moved)
-    return Players(
-        config, engine, rules, generator, critic, average, *optimizers, clipped, moved=moved, share=config.augment
-    )
-
-
-def moved_by_generator(critic: nn.Module, which: str) -> list[nn.Parameter]:
-    """Return the critic's weights that the generator's update moves too: none, those of normalisations, or all (critic)."""
-    if which == "none":
-        return []
-    if which == "critic":
-        return list(critic.parameters())
-    norms = [
-        m for m in critic.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, SyncedBatchNorm))
-    ]
-    if not norms:
-        raise WganError(
-            "generator_moves norms needs a critic with a normalisation: set critic_norm batch, layer or instance"
-        )
-    return [weight for norm in norms for weight in norm.parameters(recurse=False)]
 
 
 def pack(x: Tensor, m: int) -> Tensor:
@@ -138,30 +53,47 @@ def judge(p: Players, x: Tensor, y: Tensor | None, blocks: int = 1) -> tuple[Ten
         return p.critic(x, y)
 
 
-def judge_both(
-    p: Players, real: Tensor, fake: Tensor, y: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-    """Return real and fake scores and logits; in one pass unless batch norm makes a batch's samples depend on each other."""
-    if p.config.critic_norm == "batch":
-        (r, r_logits), (f, f_logits) = judge(p, real, y), judge(p, fake, y)
-        return r, f, r_logits, f_logits
-    scores, logits = judge(p, torch.cat([real, fake]), None if y is None else torch.cat([y, y]), blocks=2)
-    r, f = scores.split([len(real), len(fake)])
-    r_logits, f_logits = (None, None) if logits is None else logits.split([len(real), len(fake)])
-    return r, f, r_logits, f_logits
+def judge_sides(p: Players, sides: Mapping[str, Tensor], y: Tensor | None) -> dict[str, tuple[Tensor, Tensor | None]]:
+    """Return (scores, class logits) of each side, 'real' and 'fake' or one of them, under the same labels y.
+
+    Both go through the critic in one pass, unless batch norm makes the samples of a pass depend on each other.
+    """
+    if len(sides) == 1 or p.config.critic_norm == "batch":
+        return {side: judge(p, x, y) for side, x in sides.items()}
+    sizes = [len(x) for x in sides.values()]
+    scores, logits = judge(p, torch.cat([*sides.values()]), None if y is None else torch.cat([y, y]), blocks=2)
+    parts = [None, None] if logits is None else logits.split(sizes)
+    return dict(zip(sides, zip(scores.split(sizes), parts, strict=True), strict=True))
 
 
 def critic_update(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draws: Draws) -> Stats:
-    """Update the critic on real and fake [B, *shape] that share labels y [B]; return its statistics."""
-    real, fake = pack(real, p.config.pack), pack(fake, p.config.pack)
+    """Update the critic on real and fake [B, *shape] that share labels y [B]; return its statistics.
+
+    One optimizer step on both, or, as some published programs do, one on each (`critic_update separate`).
+    """
+    halves = {"real": pack(real, p.config.pack), "fake": pack(fake, p.config.pack)}
+    steps = [halves] if p.config.critic_update == "joint" else [{side: x} for side, x in halves.items()]
     thaw(p)
-    if p.config.critic_update == "separate":
-        return _separate_update(p, real, fake, y)
+    if p.config.clip_when == "before-pair":
+        clip_weights(p.clipped, p.config.clip)
+    stats: Stats = {}
+    for sides in steps:
+        stats |= _critic_step(p, sides, y, draws)
+        if p.config.clip_when == "step":
+            clip_weights(p.clipped, p.config.clip)  # after the step: the generator must meet a clipped critic
+    if p.config.clip_when == "after-pair":
+        clip_weights(p.clipped, p.config.clip)
+    if len(steps) > 1:
+        stats["critic/loss"] = stats["critic/loss_real"] + stats["critic/loss_fake"]
+    return stats
 
+
+def _critic_step(p: Players, sides: Mapping[str, Tensor], y: Tensor | None, draws: Draws) -> Stats:
     def loss_of(cut: Cut) -> tuple[Tensor, Stats]:
-        return critic_loss(p, cut(real), cut(fake), cut(y), draws.again())
+        return critic_loss(p, {side: cut(x) for side, x in sides.items()}, cut(y), draws.restart())
 
-    return _critic_step(p, len(real), loss_of)
+    packs = len(next(iter(sides.values())))
+    return descend(p.engine, p.config, p.critic_optimizer, packs * p.config.pack, loss_of)
 
 
 def thaw(p: Players) -> None:
@@ -171,19 +103,26 @@ def thaw(p: Players) -> None:
         p.critic.requires_grad_(True).train()
 
 
-def critic_loss(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draws: Draws) -> tuple[Tensor, Stats]:
-    """Return the whole loss of the critic as one scalar, and its parts."""
-    r, f, r_logits, f_logits = judge_both(p, real, fake, y)
-    loss = p.objective.critic(r, f)
-    stats: Stats = {"critic/real": r.mean().detach(), "critic/fake": f.mean().detach()}
-    if p.objective.penalty is not None and p.config.penalty_weight:
-        penalty, norms = penalty_term(p, real, fake, y, draws)
+def critic_loss(p: Players, sides: Mapping[str, Tensor], y: Tensor | None, draws: Draws) -> tuple[Tensor, Stats]:
+    """Return the critic's loss on the sides that are given as one scalar, and its parts.
+
+    Both sides: the objective's terms, the penalty and the class loss. One side: its own term and its class loss, so that
+    the losses of two halves add up to the whole.
+    """
+    judged = judge_sides(p, sides, y)
+    scores = {side: found[0] for side, found in judged.items()}
+    loss = critic_term(p.objective, scores.get("real"), scores.get("fake"))
+    stats: Stats = {f"critic/{side}": s.mean().detach() for side, s in scores.items()}
+    if len(sides) == 2 and p.objective.penalty is not None and p.config.penalty_weight:
+        penalty, norms = penalty_term(p, sides["real"], sides["fake"], y, draws)
         stats |= {"critic/penalty": penalty.detach(), "critic/slope": norms.mean().detach()}
         loss = loss + penalty
     if p.config.class_critic and y is not None:
-        term = _class_terms(p, r_logits, f_logits, y, stats)
-        loss = loss + p.config.class_critic * term
-    return loss, {"critic/loss": loss.detach(), **stats}
+        loss = loss + p.config.class_critic * class_terms(
+            p, {side: found[1] for side, found in judged.items()}, y, stats
+        )
+    name = "critic/loss" if len(sides) == 2 else f"critic/loss_{next(iter(sides))}"
+    return loss, {name: loss.detach(), **stats}
 
 
 def penalty_term(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draws: Draws) -> tuple[Tensor, Tensor]:
@@ -201,54 +140,31 @@ def penalty_term(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draws
     return p.objective.penalty(norms, p.config.penalty_weight).mean(), norms
 
 
-def _class_terms(p: Players, r_logits: Tensor | None, f_logits: Tensor | None, y: Tensor, stats: Stats) -> Tensor:
-    sides = {"real": r_logits, "fake": f_logits}
-    losses = {}
-    for side, logits in sides.items():
-        if logits is not None:
-            losses[side] = class_loss(logits, y, p.config.class_clip)
-            stats[f"class/{side}"] = losses[side].detach()
-            stats[f"class/accuracy_{side}"] = (logits.argmax(1) == y).float().mean()
-    return torch.stack([loss for side, loss in losses.items() if side in p.config.class_on]).sum()
+def class_terms(p: Players, logits: Mapping[str, Tensor | None], y: Tensor, stats: Stats) -> Tensor | float:
+    """Return the sum of the class losses of the sides that the critic's classifier learns from; note those of all sides."""
+    wanted = p.config.class_on.split("+")
+    total: Tensor | float = 0.0
+    for side, found in logits.items():
+        if found is not None:
+            term = class_loss(found, y, p.config.class_clip)
+            stats |= {f"class/{side}": term.detach(), f"class/accuracy_{side}": accuracy(found, y)}
+            total = total + term if side in wanted else total
+    return total
 
 
-def _critic_step(p: Players, packs: int, loss_of: Callable[[Cut], tuple[Tensor, Stats]]) -> Stats:
-    stats = descend(p.engine, p.config, p.critic_optimizer, packs * p.config.pack, loss_of)
-    if p.config.clip_when == "step":
-        clip_weights(p.clipped, p.config.clip)  # after the step: the generator must meet a clipped critic
-    return stats
+def accuracy(logits: Tensor, y: Tensor) -> Tensor:
+    """Return the fraction of samples whose largest class logit [B, K] is that of their label [B]."""
+    return (logits.argmax(1) == y).float().mean()
 
 
-def _separate_update(p: Players, real: Tensor, fake: Tensor, y: Tensor | None) -> Stats:
-    """One optimizer step on the real half, then one on the fake half (systems S0, S2, S3)."""
-    stats: Stats = {"critic/loss": 0.0}
-    if p.config.clip_when == "before-pair":
-        clip_weights(p.clipped, p.config.clip)
-    for side, x in (("real", real), ("fake", fake)):
-        found = _critic_step(p, len(x), lambda cut, x=x, side=side: _half_loss(p, cut(x), cut(y), side))  # type: ignore[misc]
-        stats |= found
-        stats["critic/loss"] = stats["critic/loss"] + found[f"critic/loss_{side}"]
-    if p.config.clip_when == "after-pair":
-        clip_weights(p.clipped, p.config.clip)
-    return stats
+Labelled = tuple[Tensor, Tensor | None]  # samples [B, *shape] and their own labels [B]
 
 
-def _half_loss(p: Players, x: Tensor, y: Tensor | None, side: str) -> tuple[Tensor, Stats]:
-    """Return the critic's loss on the real or the fake half, and its parts."""
-    scores, logits = judge(p, x, y)
-    absent = scores.new_zeros(len(scores))  # the other half's term is a constant here
-    loss = p.objective.critic(*((scores, absent) if side == "real" else (absent, scores)))
-    loss = loss - p.objective.critic(absent, absent) / 2  # that constant: the halves then add up to the joint loss
-    stats: Stats = {f"critic/{side}": scores.mean().detach()}
-    if p.config.class_critic and y is not None and logits is not None:
-        term = class_loss(logits, y, p.config.class_clip)
-        stats |= {f"class/{side}": term.detach(), f"class/accuracy_{side}": (logits.argmax(1) == y).float().mean()}
-        loss = loss + p.config.class_critic * term * (side in p.config.class_on)
-    return loss, {**stats, f"critic/loss_{side}": loss.detach()}
+def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Labelled | None, step: int) -> Stats:
+    """Update the generator on latents z [B, Z] and labels y [B], and its average; the critic is frozen.
 
-
-def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Tensor | None, step: int) -> Stats:
-    """Update the generator on latents z [B, Z] and labels y [B], and its average; the critic is frozen."""
+    real: reals with their own labels, which a relativistic objective compares the fakes with.
+    """
     p.critic.requires_grad_(False)  # spares the critic's weight gradients
     for weight in p.moved:
         weight.requires_grad_(True)
@@ -257,7 +173,8 @@ def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Tensor | Non
     p.generator.train()
 
     def loss_of(cut: Cut) -> tuple[Tensor, Stats]:
-        return generator_loss(p, cut(z), cut(y), cut(real), step)
+        part = None if real is None else (cut(real[0]), cut(real[1]))
+        return generator_loss(p, cut(z), cut(y), part, step)
 
     stats = descend(p.engine, p.config, p.generator_optimizer, len(z), loss_of)
     if p.average is not None:
@@ -265,18 +182,18 @@ def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Tensor | Non
     return stats
 
 
-def generator_loss(p: Players, z: Tensor, y: Tensor | None, real: Tensor | None, step: int) -> tuple[Tensor, Stats]:
+def generator_loss(p: Players, z: Tensor, y: Tensor | None, real: Labelled | None, step: int) -> tuple[Tensor, Stats]:
     """Return the whole loss of the generator as one scalar, and its parts."""
     with p.engine.autocast():
         fake = p.generator(z, y)
     seen = p.augment(fake, step, "augment generator")
     scores, logits = judge(p, pack(seen, p.config.pack), y)
-    real_scores = None if real is None else judge(p, pack(real, p.config.pack), y)[0]
-    loss = p.objective.generator(scores, real_scores)
+    real_scores = None if real is None else judge(p, pack(real[0], p.config.pack), real[1])[0]
+    loss = generator_term(p.objective, scores, real_scores)
     stats: Stats = {"generator/score": scores.mean().detach()}
     if p.config.class_generator and p.generator.classes and y is not None and logits is not None:  # it was told y
         term = class_loss(logits, y, p.config.class_clip)
-        stats |= {"generator/class": term.detach(), "generator/class_accuracy": (logits.argmax(1) == y).float().mean()}
+        stats |= {"generator/class": term.detach(), "generator/class_accuracy": accuracy(logits, y)}
         loss = loss + p.config.class_generator * term
     return loss, {"generator/loss": loss.detach(), **stats}
 
@@ -327,9 +244,7 @@ def require_finite_weights(p: Players, step: int) -> None:
 
     An infinite second moment would otherwise freeze its weight without a word: every update is divided by it.
     """
-    sides = [("critic", p.critic, p.critic_optimizer), ("generator", p.generator, p.generator_optimizer)]
-    if p.moved:  # the critic's weights have squares of their own in the generator's update
-        sides.append(("critic", p.critic, p.generator_optimizer))
+    sides = (("critic", p.critic, p.critic_optimizer), ("generator", p.generator, p.generator_optimizer))
     if all(_sums_are_finite(network, optimizer) for _, network, optimizer in sides):
         return
     for player, network, optimizer in sides:

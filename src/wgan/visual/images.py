@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wgan.errors import WganError
+from wgan.files import replace_file
 
 if TYPE_CHECKING:  # Pillow is imported where it is used: importing this file costs nothing
     from PIL.Image import Image
@@ -176,19 +175,6 @@ def save_png(image: Image, path: Path) -> None:
     replace_file(path, lambda file: image.save(file, format="PNG"))
 
 
-def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a new file beside `path`, then rename it: a reader never sees half a picture."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.unlink(missing_ok=True)
-        with part.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        raise WganError(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from None
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+def bytes_last(x: Any) -> np.ndarray:
+    """Return a tensor of uint8 images [N, C, H, W] as an array [N, H, W] or [N, H, W, 3], the layout of to_uint8."""
+    return x[:, 0].numpy() if x.shape[1] == 1 else x.permute(0, 2, 3, 1).numpy()

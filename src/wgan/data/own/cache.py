@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from wgan.data.own.archives import shown
 from wgan.errors import WganError
+from wgan.files import write_whole
 
 FORMAT = 1  # of the prepared files; raised when preparation changes what it makes
 COMMIT = 2.0  # seconds between two moments at which what was written counts as done
@@ -221,13 +222,3 @@ def fingerprint(arrays: dict[str, NDArray[Any]], about: dict[str, Any]) -> str:
         digest.update(arrays[name].tobytes() if name in arrays else b"-")
     digest.update(json.dumps([about["shape"], about["dtype"], about["class_names"], about["units"]]).encode())
     return digest.hexdigest()[:32]
-
-
-def write_whole(path: Path, write: Callable[[Any], object]) -> None:
-    """Let `write` fill a new file beside `path`, then rename it."""
-    part = path.with_name(f".{path.name}.part")
-    with open(part, "wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)

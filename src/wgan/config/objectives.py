@@ -1,0 +1,32 @@
+"""What must be known of an objective without torch: rules, reports, comparisons and alarms read it here, by no name."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+
+class Facts(NamedTuple):
+    """One row of FACTS; the losses themselves are the row of the same name of `losses.OBJECTIVES`."""
+
+    estimates: Literal["Wasserstein", "Jensen-Shannon"] | None  # the distance that an optimal critic's loss gives
+    source: str
+    penalised: bool = False
+    penalty_weight: float = 10.0  # lambda as the source sets it
+    unit_norm: bool = False  # the penalty holds the gradient's norm near 1: far from it, something is wrong
+    clips: bool = False
+    pairs: bool = False  # relativistic: both losses take D(real) - D(fake)
+    minimax: bool = False  # has a second generator loss, log(1 - sigmoid(D)), which vanishes (Arjovsky & Bottou 2017)
+    whole_batch: bool = False  # where its penalty looks depends on the whole batch
+
+
+FACTS: dict[str, Facts] = {
+    "gan": Facts("Jensen-Shannon", "Goodfellow 2014", minimax=True),
+    "wgan-clip": Facts("Wasserstein", "Arjovsky 2017", clips=True),
+    "wgan-gp": Facts("Wasserstein", "Gulrajani 2017", penalised=True, unit_norm=True),
+    "wgan-lp": Facts("Wasserstein", "Petzka 2018", penalised=True, unit_norm=True),
+    "dragan": Facts("Jensen-Shannon", "Kodali 2017", penalised=True, whole_batch=True),
+    "wgan-div": Facts("Wasserstein", "Wu 2018", penalised=True, penalty_weight=2.0),
+    "hinge": Facts(None, "Miyato 2018 (with critic_norm spectral)"),
+    "lsgan": Facts(None, "Mao 2017"),
+    "r3gan": Facts(None, "Huang 2024", penalised=True, penalty_weight=1.0, pairs=True),
+}

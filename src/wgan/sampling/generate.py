@@ -1,0 +1,43 @@
+"""generate(): samples of a network in blocks of fixed size, so that none depends on how many were asked for."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from wgan.distributed.signals import Check, go_on
+from wgan.engine import Engine
+from wgan.models.networks import Generator
+
+BLOCK = 100  # samples are always made in blocks of this size, so that none depends on how many were asked for
+
+
+@torch.no_grad()
+def generate(network: Generator, z: Tensor, y: Tensor | None, engine: Engine, check: Check = go_on) -> Tensor:
+    """Return G(z, y) [N, *shape] as fp32 on the CPU, in evaluation mode, in blocks of BLOCK rows (the last one padded).
+
+    `check` is called before each block. The processes of a group make a share of the blocks each.
+    """
+
+    def block(number: int) -> Tensor:
+        rows = slice(number * BLOCK, (number + 1) * BLOCK)
+        return _block(network, z[rows], None if y is None else y[rows], engine)
+
+    training = network.training
+    network.eval()
+    try:
+        return torch.cat(engine.group.spread(math.ceil(len(z) / BLOCK), block, check))
+    finally:
+        network.train(training)
+
+
+def _block(network: Generator, z: Tensor, y: Tensor | None, engine: Engine) -> Tensor:
+    rows = len(z)
+    missing = BLOCK - rows
+    z = torch.cat([z, z.new_zeros(missing, *z.shape[1:])])
+    y = None if y is None else torch.cat([y, y.new_zeros(missing)]).to(engine.device)
+    with engine.autocast():
+        x = network(z.to(engine.device, engine.dtype), y)
+    return x[:rows].float().cpu()

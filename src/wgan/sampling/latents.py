@@ -1,0 +1,49 @@
+"""Latents: drawn from a seed, truncated, fixed for the sample grids, interpolated."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from wgan.errors import WganError
+from wgan.rng import stream
+from wgan.sampling.generate import BLOCK
+from wgan.sampling.sheets import COLUMNS
+
+
+def fixed_latents(seed: int, latent: int, classes: int) -> tuple[Tensor, Tensor | None]:
+    """Return the 100 latents of a run's sheets and their labels, one class for each column."""
+    z = torch.randn(BLOCK, latent, generator=stream(seed, 0, "sheet"))
+    return z, torch.arange(BLOCK) % COLUMNS % classes if classes else None
+
+
+def latents(seed: int, n: int, latent: int) -> Tensor:
+    """Return the first n latents [n, latent] of `seed`, drawn in blocks so that the i-th does not depend on n."""
+    if not 0 <= seed < 2**63:
+        raise WganError(f"seed must be between 0 and 2^63 - 1, not {seed}")
+    blocks = range(math.ceil(n / BLOCK))
+    return torch.cat([torch.randn(BLOCK, latent, generator=stream(seed, b, "sample")) for b in blocks])[:n]
+
+
+def truncated(z: Tensor, bound: float) -> Tensor:
+    """Map N(0, 1) draws to the normal cut to [-bound, bound], by the inverse distribution function; 0 leaves them."""
+    if not (bound >= 0 and math.isfinite(bound)):
+        raise WganError(f"truncation must be 0 (off) or a positive number, not {bound}")
+    if bound == 0:
+        return z
+    normal = torch.distributions.Normal(0.0, 1.0)
+    low, high = (normal.cdf(torch.tensor(v, dtype=torch.float64)) for v in (-bound, bound))
+    return normal.icdf(low + normal.cdf(z.double()) * (high - low)).float()
+
+
+def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """Return points [T, Z] on the great arc from a [Z] to b [Z] at t [T] in [0, 1] (Shoemake 1985); lengths are blended."""
+    u, v = a / a.norm(), b / b.norm()
+    omega = torch.acos((u @ v).clamp(-1, 1))
+    if torch.sin(omega) < 1e-4:
+        return torch.lerp(a, b, t[:, None])
+    left, right = torch.sin((1 - t) * omega) / torch.sin(omega), torch.sin(t * omega) / torch.sin(omega)
+    direction = left[:, None] * u + right[:, None] * v
+    return direction * torch.lerp(a.norm(), b.norm(), t)[:, None]

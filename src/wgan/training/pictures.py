@@ -1,0 +1,45 @@
+"""The pictures of a run while it trains: the sample grid of a step, and what is drawn when training ends."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from wgan.config.objectives import FACTS
+from wgan.data import Source
+from wgan.distributed.signals import Check, go_on
+from wgan.rng import stream
+from wgan.runs.folder import Run
+from wgan.runs.log import Log
+from wgan.sampling.generate import BLOCK, generate
+from wgan.sampling.latents import fixed_latents
+from wgan.sampling.sheets import portray
+from wgan.training.players import Players
+from wgan.visual.images import animation, sample_files, save_png
+from wgan.visual.plots import losses_plot
+
+
+def draw_sheet(p: Players, source: Source, run: Run, log: Log, step: int) -> None:
+    """Write samples/step-*.png from the fixed latents, and the same picture to TensorBoard."""
+    network = p.best_generator
+    many = 1000 if not source.is_image else BLOCK
+    if source.is_image:
+        z, y = fixed_latents(p.config.seed, network.latent, network.classes)
+    else:
+        z = torch.randn(many, network.latent, generator=stream(p.config.seed, 0, "sheet"))
+        y = torch.arange(many) % network.classes if network.classes else None
+    picture = portray(generate(network, z, y, p.engine), source)
+    save_png(picture, run.samples / f"step-{step:08d}.png")
+    log.image(step, "samples", np.asarray(picture.convert("RGB")))
+
+
+def finish_pictures(run: Run, check: Check = go_on, curves: bool = True) -> None:
+    """Write losses.png, with `curves`, and progress.gif from what the run folder holds; `check` is called in between."""
+    check()
+    records = [r for r in run.log() if "critic/loss" in r] if curves else []
+    if records:
+        save_png(losses_plot(records, FACTS[run.config.objective].estimates == "Wasserstein"), run.path / "losses.png")
+    check()
+    frames = sample_files(run.samples)
+    if frames:
+        animation(frames, run.path / "progress.gif", check=check)
