@@ -16,12 +16,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, ImageDraw, ImageFont
+
 from wgan.recipes import RECIPES, configure
 from wgan.runs.folder import Run, open_run
 
 ROOT = Path(__file__).parent.parent
 # the one figure of a recipe in the table of all: the first that its data have
 HEADLINES = ("relative-fid", "stacked-kl", "modes-high-quality", "random-relative-fid", "exact-w1")
+PUBLISHED = {"S0": "conv-clip-five", "S1": "mlp-clip", "S2": "ac-clip", "S3": "deep-conv-clip", "S4": "small-mlp-clip"}
 BLOCK = re.compile(r"<!-- results.*?<!-- end of results -->", re.DOTALL)
 
 
@@ -118,10 +121,28 @@ def index() -> str:
         "networks, every difference from the source, and the results measured here. `relative-fid`: 0 = equal to real",
         "data, 1 = about one constant image, see [figures](../evaluation.md). Written by `tools/recipe_page.py`.",
         "",
+        "The five published systems, samples of each at the last step measured here:",
+        "",
+        "![the five published systems](../pictures/published.png)",
+        "",
         "| recipe | source | trains | steps | figure | real against real | sheet |",
         "|---|---|---|---|---|---|---|",
     ]
     return "\n".join([*lines, *(row(name) for name in RECIPES)]) + "\n"
+
+
+def draw_published() -> None:
+    """Draw docs/pictures/published.png: the first six rows and columns of each published system's samples, with its step."""
+    pictures, font = ROOT / "docs/pictures", ImageFont.load_default(15)
+    side = 6 * 58 + 2  # a cell of a sheet is 58 wide with its line
+    whole = Image.new("L", (len(PUBLISHED) * (side + 10) - 10, side + 24), 255)
+    for i, (system, name) in enumerate(PUBLISHED.items()):
+        kept = ROOT / f"benchmarks/results/recipes/{name}.json"
+        step = json.loads(kept.read_text())["metrics"]["results"][0]["step"]
+        ImageDraw.Draw(whole).text((i * (side + 10), 2), f"{system} {name}, step {step:,}", fill=0, font=font)
+        with Image.open(pictures / f"{name}.png") as sheet:
+            whole.paste(sheet.convert("L").crop((0, 0, side, side)), (i * (side + 10), 24))
+    whole.save(pictures / "published.png", optimize=True)
 
 
 def row(name: str) -> str:
@@ -164,6 +185,7 @@ def main() -> None:
         result["run"] = f"runs/{Path(result['run']).name}"  # where it lay on this machine is nobody's business
     kept.write_text(json.dumps({**about, "metrics": metrics}, indent=1) + "\n")
     (ROOT / "docs/recipes/README.md").write_text(index())
+    draw_published()
     print(f"{target}, {kept}")
 
 

@@ -12,11 +12,11 @@ from helpers.problems import exact_players, images, images_config, normal, point
 from torch import Tensor, nn
 
 from wgan.config import Config, from_json
-from wgan.errors import WganError
+from wgan.errors import NotFinite, WganError
 from wgan.losses import class_loss
 from wgan.models.layers import initialise
 from wgan.training.players import Players
-from wgan.training.updates import critic_update, generator_update, make_fakes
+from wgan.training.updates import critic_update, generator_update, make_fakes, require_finite_weights
 
 CLIPPED: dict[str, Any] = {"objective": "wgan-clip", "critic_norm": "batch", "critic_update": "separate"}
 
@@ -127,6 +127,16 @@ def test_the_generators_step_has_running_squares_of_its_own() -> None:
     assert len(p.generator_optimizer.param_groups[0]["params"]) == len(
         [*p.generator.parameters(), *p.critic.parameters()]
     )
+
+
+def test_an_infinite_square_of_a_moved_weight_is_named() -> None:
+    p = players(generator_moves="critic", optimizer="rmsprop")
+    one_generator_step(p)
+    require_finite_weights(p, 1)
+    squares = p.generator_optimizer.state[p.critic.score.weight]
+    next(t for t in squares.values() if t.shape == p.critic.score.weight.shape).view(-1)[0] = math.inf
+    with pytest.raises(NotFinite, match=r"critic/score\.weight"):
+        require_finite_weights(p, 1)
 
 
 def test_norms_without_a_normalisation_are_refused() -> None:

@@ -244,7 +244,9 @@ def require_finite_weights(p: Players, step: int) -> None:
 
     An infinite second moment would otherwise freeze its weight without a word: every update is divided by it.
     """
-    sides = (("critic", p.critic, p.critic_optimizer), ("generator", p.generator, p.generator_optimizer))
+    sides = [("critic", p.critic, p.critic_optimizer), ("generator", p.generator, p.generator_optimizer)]
+    if p.moved:  # the critic's weights have squares of their own in the generator's update
+        sides.append(("critic", p.critic, p.generator_optimizer))
     if all(_sums_are_finite(network, optimizer) for _, network, optimizer in sides):
         return
     for player, network, optimizer in sides:
