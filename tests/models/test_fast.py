@@ -19,7 +19,9 @@ from wgan.models.fast.linear import linear
 from wgan.models.layers import Dropout, RepeatConv, SameConv, UpConv
 from wgan.runs import checkpoint
 from wgan.training import step as phases
-from wgan.training.optim import OPTIMIZERS, FastRMSprop, KerasRMSprop, build_optimizers
+from wgan.training.fused import FastRMSprop
+from wgan.training.legacy import KerasRMSprop
+from wgan.training.optim import OPTIMIZERS, build_optimizers
 from wgan.training.players import make_players
 from wgan.training.state import engine_for, load_optimizer, optimizer_state
 from wgan.training.updates import make_fakes

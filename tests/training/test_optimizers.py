@@ -28,7 +28,9 @@ from wgan.config import FIELDS
 from wgan.runs import checkpoint
 from wgan.training import loop, state
 from wgan.training import step as phases
-from wgan.training.optim import OPTIMIZERS, FastAdam, KerasRMSprop, build_optimizers
+from wgan.training.fused import FastAdam
+from wgan.training.legacy import KerasRMSprop
+from wgan.training.optim import OPTIMIZERS, build_optimizers
 from wgan.training.players import Players, make_players
 from wgan.training.schedule import rate_factor
 

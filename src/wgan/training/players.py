@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from wgan.config import Config
 from wgan.config.objectives import FACTS
 from wgan.data import Source
-from wgan.distributed.sync_layers import SyncedBatchNorm, share_batch
+from wgan.distributed.sync_layers import share_batch
 from wgan.engine import Engine
 from wgan.errors import WganError
 from wgan.losses import (
@@ -22,6 +22,7 @@ from wgan.models import build
 from wgan.models.networks import Critic, Generator
 from wgan.rng import seeded
 from wgan.training.augment import augment
+from wgan.training.legacy import moved_by_generator
 from wgan.training.optim import build_optimizers
 
 
@@ -87,19 +88,3 @@ def make_players(config: Config, engine: Engine, source: Source) -> Players:
     return Players(
         config, engine, rules, generator, critic, average, *optimizers, clipped, moved=moved, share=config.augment
     )
-
-
-def moved_by_generator(critic: nn.Module, which: str) -> list[nn.Parameter]:
-    """Return the critic's weights that the generator's update moves too: none, those of normalisations, or all (critic)."""
-    if which == "none":
-        return []
-    if which == "critic":
-        return list(critic.parameters())
-    norms = [
-        m for m in critic.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, SyncedBatchNorm))
-    ]
-    if not norms:
-        raise WganError(
-            "generator_moves norms needs a critic with a normalisation: set critic_norm batch, layer or instance"
-        )
-    return [weight for norm in norms for weight in norm.parameters(recurse=False)]

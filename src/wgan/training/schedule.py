@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import math
 
-
-def warm_100(step: int, n_critic: int) -> int:
-    """100 updates when step % 1000 < 25 or step % 500 == 0, else n_critic (Arjovsky's public code; system S2)."""
-    return 100 if step % 1000 < 25 or step % 500 == 0 else n_critic
+from wgan.training.legacy import warm_100
 
 
 def constant(step: int, n_critic: int) -> int:

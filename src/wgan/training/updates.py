@@ -10,12 +10,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from wgan.distributed.sync_layers import SyncedBatchNorm
 from wgan.errors import NotFinite
 from wgan.losses import (
     POINTS,
     class_loss,
-    clip_weights,
     critic_term,
     generator_term,
     gradient_norms,
@@ -26,6 +24,7 @@ from wgan.models.fast.linear import inputs_only
 from wgan.models.networks import Critic
 from wgan.rng import Draws
 from wgan.training.accumulate import Cut, Stats, cuts, descend
+from wgan.training.legacy import clip_at, critic_steps, statistics
 from wgan.training.players import Players
 from wgan.training.schedule import ema_decay
 
@@ -37,13 +36,8 @@ def pack(x: Tensor, m: int) -> Tensor:
 
 def make_fakes(p: Players, z: Tensor, y: Tensor | None) -> Tensor:
     """Return G(z, y) [B, *shape] without a gradient: the critic's update needs none through the generator."""
-    held = p.config.critic_fakes == "running"
-    if held:
-        hold_statistics(p.generator)
-    with torch.no_grad(), p.engine.autocast():
+    with torch.no_grad(), p.engine.autocast(), statistics(p.generator, p.config.critic_fakes):
         made = [p.generator(cut(z), cut(y)) for cut in cuts(len(z), p.config.microbatch)]
-    if held:
-        p.generator.train()
     return made[0] if len(made) == 1 else torch.cat(made)
 
 
@@ -71,19 +65,15 @@ def critic_update(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draw
 
     One optimizer step on both, or, as some published programs do, one on each (`critic_update separate`).
     """
-    halves = {"real": pack(real, p.config.pack), "fake": pack(fake, p.config.pack)}
-    steps = [halves] if p.config.critic_update == "joint" else [{side: x} for side, x in halves.items()]
+    c = p.config
     thaw(p)
-    if p.config.clip_when == "before-pair":
-        clip_weights(p.clipped, p.config.clip)
+    clip_at("before-pair", c, p.clipped)
     stats: Stats = {}
-    for sides in steps:
+    for sides in critic_steps(c.critic_update, pack(real, c.pack), pack(fake, c.pack)):
         stats |= _critic_step(p, sides, y, draws)
-        if p.config.clip_when == "step":
-            clip_weights(p.clipped, p.config.clip)  # after the step: the generator must meet a clipped critic
-    if p.config.clip_when == "after-pair":
-        clip_weights(p.clipped, p.config.clip)
-    if len(steps) > 1:
+        clip_at("step", c, p.clipped)  # after the optimizer's step: the generator must meet a clipped critic
+    clip_at("after-pair", c, p.clipped)
+    if "critic/loss" not in stats:
         stats["critic/loss"] = stats["critic/loss_real"] + stats["critic/loss_fake"]
     return stats
 
@@ -98,8 +88,7 @@ def _critic_step(p: Players, sides: Mapping[str, Tensor], y: Tensor | None, draw
 
 def thaw(p: Players) -> None:
     """Let the critic learn again after a generator's update; to ask first is cheaper than to walk over every module."""
-    held = p.config.critic_statistics == "running"  # its batch norms were set apart, one by one
-    if held or not p.critic.training or not all(w.requires_grad for w in p.critic.parameters()):
+    if not p.critic.training or not all(w.requires_grad for w in p.critic.parameters()):
         p.critic.requires_grad_(True).train()
 
 
@@ -168,15 +157,14 @@ def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Labelled | N
     p.critic.requires_grad_(False)  # spares the critic's weight gradients
     for weight in p.moved:
         weight.requires_grad_(True)
-    if p.config.critic_statistics == "running":
-        hold_statistics(p.critic)
     p.generator.train()
 
     def loss_of(cut: Cut) -> tuple[Tensor, Stats]:
         part = None if real is None else (cut(real[0]), cut(real[1]))
         return generator_loss(p, cut(z), cut(y), part, step)
 
-    stats = descend(p.engine, p.config, p.generator_optimizer, len(z), loss_of)
+    with statistics(p.critic, p.config.critic_statistics):
+        stats = descend(p.engine, p.config, p.generator_optimizer, len(z), loss_of)
     if p.average is not None:
         update_average(p.average, p.generator, ema_decay(p.config.ema, step))
     return stats
@@ -196,13 +184,6 @@ def generator_loss(p: Players, z: Tensor, y: Tensor | None, real: Labelled | Non
         stats |= {"generator/class": term.detach(), "generator/class_accuracy": accuracy(logits, y)}
         loss = loss + p.config.class_generator * term
     return loss, {"generator/loss": loss.detach(), **stats}
-
-
-def hold_statistics(network: nn.Module) -> None:
-    """Let batch norm use its running statistics, and leave them as they are, until the network is set to train again."""
-    for module in network.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, SyncedBatchNorm)):
-            module.eval()
 
 
 @torch.no_grad()
