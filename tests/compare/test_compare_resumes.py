@@ -14,6 +14,7 @@ from helpers.comparisons import request
 from wgan.compare import diagnostics, plan
 from wgan.compare import measure as readings
 from wgan.compare import run as compare
+from wgan.distributed import signals
 from wgan.errors import WganError
 from wgan.files import write_atomically
 from wgan.runs.folder import open_run
@@ -33,7 +34,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr("wgan.training.monitor.Monitor.alarms", lambda self, step, figures: [])
     monkeypatch.setattr("wgan.training.loop.finish_pictures", lambda *_, **__: None)
     monkeypatch.setattr("wgan.training.recorder.draw_sheet", lambda *about: None)
-    monkeypatch.setattr(compare, "vanishing", lambda config, check: {config.objective: [[0, 1.0], [1, 0.5]]})
+    monkeypatch.setattr(compare, "vanishing", lambda config: {config.objective: [[0, 1.0], [1, 0.5]]})
     return request(
         objectives=("gan",), seeds=1, amount=20, parts=("quality", "collapse", "rates", "gradients"), data="ring"
     )
@@ -128,7 +129,7 @@ def test_a_signal_while_measuring_stops_the_comparison_and_it_goes_on(tmp_path, 
                     "gradient": (diagnostics, "generator_gradients")}[part]  # fmt: skip
     real = getattr(module, name)
     if part == "gradient":
-        monkeypatch.setattr(compare, "vanishing", lambda config, check: diagnostics.vanishing(config, (0, 3), check))
+        monkeypatch.setattr(compare, "vanishing", lambda config: diagnostics.vanishing(config, (0, 3)))
     calls = []
 
     def struck(*about):
@@ -155,9 +156,9 @@ def test_a_signal_between_two_parts_of_a_reading_stops_it(tmp_path, monkeypatch)
             raise compare.Interrupted(143)
 
     monkeypatch.setattr(compare, "trained", lambda *about: None)
-    monkeypatch.setattr(compare, "reading", lambda cell, run, is_image, check: check())
-    with pytest.raises(compare.Interrupted):
-        compare.measure_cell(one, tmp_path, False, struck)
+    monkeypatch.setattr(compare, "reading", lambda cell, run, is_image: signals.check())
+    with pytest.raises(compare.Interrupted), signals.checking(struck):
+        compare.measure_cell(one, tmp_path, False)
     assert len(calls) == 2 and not list(tmp_path.iterdir())
 
 

@@ -157,12 +157,12 @@ def test_an_evaluation_is_left_at_once_and_made_again(
 ) -> None:
     expected, run, measure = whole(name), tmp_path / "run", monitor.Monitor.measure
 
-    def long(self: Any, players: Any, step: int, check: Any) -> Any:
+    def long(self: Any, players: Any, step: int) -> Any:
         if step == at:
             signal.raise_signal(signal.SIGTERM)
-            check()
+            stopping.check()
             raise AssertionError("the signal did not leave the evaluation")
-        return measure(self, players, step, check)
+        return measure(self, players, step)
 
     with monkeypatch.context() as patch:
         patch.setattr(monitor.Monitor, "measure", long)
@@ -285,8 +285,8 @@ def test_an_animation_is_left_between_two_frames_and_the_one_before_is_kept(
             raise Interrupted
 
     (tmp_path / "samples" / "step-00000009.png").write_bytes((tmp_path / "samples" / "step-00000004.png").read_bytes())
-    with pytest.raises(Interrupted):
-        pictures.finish_pictures(open_run(tmp_path), hurry)
+    with pytest.raises(Interrupted), stopping.checking(hurry):
+        pictures.finish_pictures(open_run(tmp_path))
     assert (tmp_path / "progress.gif").read_bytes() == before
     assert not list(tmp_path.glob(".*.part"))
 

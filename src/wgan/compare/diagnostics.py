@@ -14,7 +14,7 @@ from wgan.config import Config
 from wgan.config.objectives import FACTS
 from wgan.data import Source, open_source
 from wgan.data.source import selection_indices
-from wgan.distributed.signals import Check, go_on
+from wgan.distributed.signals import check
 from wgan.engine import thread_count
 from wgan.losses import generator_term, safe_norms
 from wgan.rng import stream
@@ -34,9 +34,7 @@ SLOPE_BINS = 45  # five to a decade
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def vanishing(
-    config: Config, updates: tuple[int, ...] = UPDATES, check: Check = go_on
-) -> dict[str, list[tuple[int, float]]]:
+def vanishing(config: Config, updates: tuple[int, ...] = UPDATES) -> dict[str, list[tuple[int, float]]]:
     """Return loss -> (critic updates, norm of the generator's gradient) while only the critic learns.
 
     The generator stays as it was initialised (Arjovsky & Bottou 2017, figure 2). The plain GAN is measured with its

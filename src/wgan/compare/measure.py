@@ -11,7 +11,7 @@ from typing import Any
 from wgan.compare.diagnostics import critic_slopes, critic_weights
 from wgan.compare.plan import Cell
 from wgan.compare.summary import curve_of, spearman
-from wgan.distributed.signals import Check, go_on
+from wgan.distributed.signals import check
 from wgan.errors import WganError
 from wgan.evaluation.evaluate import SEED
 from wgan.evaluation.metrics_table import MEASURES, Figure, Measured
@@ -29,10 +29,10 @@ NOTHING: dict[str, Any] = {"failed": "", "figures": {}, "curve": [], "tracks": N
                            "slopes": {}}  # fmt: skip
 
 
-def reading(cell: Cell, run: Run, is_image: bool, check: Check = go_on) -> dict[str, Any]:
+def reading(cell: Cell, run: Run, is_image: bool) -> dict[str, Any]:
     """Return all that a comparison needs of a finished run; the slow parts are done for the questions that need them.
 
-    check: called between two of them. Raises WganError for a log without an evaluation, of which a finished run has ten.
+    The work may be left between two of them. Raises WganError for a log without an evaluation, of which a finished run has ten.
     """
     records = run.log()
     curve = curve_of(cell.objective, records)
@@ -41,7 +41,7 @@ def reading(cell: Cell, run: Run, is_image: bool, check: Check = go_on) -> dict[
     long = "quality" in cell.parts
     wanted = metrics_of(cell.data, is_image, long) if {"quality", "collapse"} & set(cell.parts) else []
     return {
-        "figures": figures_of(cell, run, wanted, check) if wanted else {},
+        "figures": figures_of(cell, run, wanted) if wanted else {},
         "curve": curve,
         "tracks": spearman(curve),
         "share_clipped": last(records, "critic/share_clipped"),
@@ -61,7 +61,7 @@ def reals_of(data: str, n: int) -> Reals:
     return open_reals(data, n)
 
 
-def figures_of(cell: Cell, run: Run, metrics: Sequence[str], check: Check = go_on) -> dict[str, Any]:
+def figures_of(cell: Cell, run: Run, metrics: Sequence[str]) -> dict[str, Any]:
     """Return figure -> value, floor and direction of the last generator of a run; what does not apply is left out."""
     n = STACKED if cell.data.startswith("stacked-mnist") else SAMPLES
     subject = from_model(load(run, checkpoint="last"), n, SEED, False, None)

@@ -17,7 +17,7 @@ from wgan.compare.plan import PARTS, POINT_RATE, Cell, Request, cells, check_ste
 from wgan.compare.summary import summary
 from wgan.config import differences
 from wgan.data import open_source
-from wgan.distributed.signals import Check, Interrupted, go_on, stop_on_signal
+from wgan.distributed.signals import Interrupted, check, checking, stop_on_signal
 from wgan.engine import thread_count
 from wgan.errors import WganError
 from wgan.files import write_atomically
@@ -41,7 +41,8 @@ def command(found: argparse.Namespace) -> int:
     out = Path(found.out or "comparison")
     with stop_on_signal() as stop:
         try:
-            result = compare(request, out, lambda text: print(text, file=sys.stderr, flush=True), stop.leave)
+            with checking(stop.leave):
+                result = compare(request, out, lambda text: print(text, file=sys.stderr, flush=True))
         except Interrupted as inside:
             print(f"stopped, saved in {out}; the same command goes on from there")
             return int(inside.args[0]) if inside.args else stop.code
@@ -88,13 +89,11 @@ def seconds_of(text: str) -> float:
     return float(match[1]) * UNITS[match[2]]
 
 
-def compare(
-    request: Request, out: Path, say: Callable[[str], None] = lambda text: None, check: Check = go_on
-) -> dict[str, Any]:
+def compare(request: Request, out: Path, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
     """Train and measure every cell of `request` in `out`, or go on where a comparison of the same request stopped.
 
-    Raises WganError when `out` holds another comparison or the budget is too small, Interrupted after a signal; `check`
-    is called between two parts of what takes long.
+    Raises WganError when `out` holds another comparison or the budget is too small, Interrupted after a signal
+    (`signals.check`, between two parts of what takes long).
     """
     is_image = bool(open_source(request.data, "train").is_image)
     plan = planned(request, out, is_image)
@@ -102,11 +101,11 @@ def compare(
     measured = []
     for number, cell in enumerate(todo, 1):
         say(f"run {number} of {len(todo)}: {cell.name}")
-        measured.append(measure_cell(cell, out, is_image, check))
+        measured.append(measure_cell(cell, out, is_image))
     gradients: dict[str, Any] = {}
     for cell in gradient_cells(request, is_image, plan["steps"]):
         say(f"the generator's gradient below an ever better critic: {cell.objective}, seed {cell.seed}")
-        for name, curve in gradients_of(cell, out / "gradients", is_image, check).items():
+        for name, curve in gradients_of(cell, out / "gradients", is_image).items():
             gradients.setdefault(name, []).append(curve)
     result = {
         "format": FORMAT,
@@ -132,10 +131,10 @@ def gradient_cells(request: Request, is_image: bool, steps: Mapping[str, int]) -
     return cells(request.replace(parts=("quality",)), is_image, steps)
 
 
-def gradients_of(cell: Cell, folder: Path, is_image: bool, check: Check = go_on) -> dict[str, Any]:
+def gradients_of(cell: Cell, folder: Path, is_image: bool) -> dict[str, Any]:
     """Return the vanishing-gradient experiment of an objective and seed, from its file when it was done before."""
     path = folder / f"{cell.objective}_s{cell.seed}.json"
-    return dict(remembered(path, lambda: vanishing(cell.config(is_image), check=check)))
+    return dict(remembered(path, lambda: vanishing(cell.config(is_image))))
 
 
 def planned(request: Request, out: Path, is_image: bool) -> dict[str, Any]:
@@ -189,7 +188,7 @@ def seconds_per_step(cell: Cell, is_image: bool) -> float:
     return (clock() - begun) / PROBE
 
 
-def measure_cell(cell: Cell, out: Path, is_image: bool, check: Check = go_on) -> dict[str, Any]:
+def measure_cell(cell: Cell, out: Path, is_image: bool) -> dict[str, Any]:
     """Train a cell to its end unless it is, read it off, and return what the comparison needs of it.
 
     A run that stopped because a number was not finite counts as failed, once and for all.
@@ -198,13 +197,13 @@ def measure_cell(cell: Cell, out: Path, is_image: bool, check: Check = go_on) ->
     found = kept(note)
     if found is None or not found.keys() >= NOTHING.keys():
         check()
-        found = read_cell(cell, out, is_image, check)
+        found = read_cell(cell, out, is_image)
         make_folder(note.parent)
         write_atomically(note, text_of(found))
     return {**asdict(cell), "name": cell.name, **found, "cpu_seconds": spent(out).get(cell.name)}
 
 
-def read_cell(cell: Cell, out: Path, is_image: bool, check: Check) -> dict[str, Any]:
+def read_cell(cell: Cell, out: Path, is_image: bool) -> dict[str, Any]:
     """Train a cell and return its reading, or why it failed."""
     try:
         run = trained(cell, out, is_image)
@@ -212,7 +211,7 @@ def read_cell(cell: Cell, out: Path, is_image: bool, check: Check) -> dict[str, 
         if "not finite" not in str(error):
             raise
         return {**NOTHING, "failed": str(error)}
-    return {"failed": "", **reading(cell, run, is_image, check)}
+    return {"failed": "", **reading(cell, run, is_image)}
 
 
 def trained(cell: Cell, out: Path, is_image: bool) -> Run:

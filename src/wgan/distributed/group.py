@@ -19,7 +19,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from wgan.distributed.signals import Interrupted, Stop
+from wgan.distributed.signals import Interrupted, Stop, check
 from wgan.errors import LostContact, NotFinite, SaidElsewhere, WganError
 
 T = TypeVar("T")
@@ -199,12 +199,11 @@ class Group:
             dist.all_gather(everyone, padded)
         return [t.numpy().tobytes()[: int(n)] for t, n in zip(everyone, sizes, strict=True)]
 
-    def spread(
-        self, count: int, work: Callable[[int], Tensor], check: Callable[[], None] = lambda: None
-    ) -> list[Tensor]:
+    def spread(self, count: int, work: Callable[[int], Tensor]) -> list[Tensor]:
         """Return [work(0), ..., work(count - 1)] on every process, each made by one of them.
 
-        `check` is called before each when this process works alone; together, a signal to one raises Interrupted in all.
+        The work may be left before each when this process works alone (`signals.check`); together, a signal to one raises
+        Interrupted in all.
         """
         found: list[Tensor] = []
         if self.world == 1 or self.leading:

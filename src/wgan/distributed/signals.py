@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 PATIENCE = 2.0  # seconds that the step under way is given to end; then it is cut between two critic updates
@@ -83,8 +84,21 @@ def stop_on_signal() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-Check = Callable[[], None]  # called between two parts of long work: raising ends it
+_LOOK: ContextVar[Callable[[], None] | None] = ContextVar("look", default=None)
 
 
-def go_on() -> None:
-    """Let long work go on: the check of work that nobody ends."""
+def check() -> None:
+    """Raise Interrupted if the long work under way is to be left: called between two parts of it, wherever that is."""
+    look = _LOOK.get()
+    if look is not None:
+        look()
+
+
+@contextmanager
+def checking(look: Callable[[], None]) -> Iterator[None]:
+    """Within the block `check` calls `look`, whose raising ends the work; outside of any block nothing ends it."""
+    token = _LOOK.set(look)
+    try:
+        yield
+    finally:
+        _LOOK.reset(token)

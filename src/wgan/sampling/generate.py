@@ -7,7 +7,6 @@ import math
 import torch
 from torch import Tensor
 
-from wgan.distributed.signals import Check, go_on
 from wgan.engine import Engine
 from wgan.models.networks import Generator
 
@@ -15,10 +14,10 @@ BLOCK = 100  # samples are always made in blocks of this size, so that none depe
 
 
 @torch.no_grad()
-def generate(network: Generator, z: Tensor, y: Tensor | None, engine: Engine, check: Check = go_on) -> Tensor:
+def generate(network: Generator, z: Tensor, y: Tensor | None, engine: Engine) -> Tensor:
     """Return G(z, y) [N, *shape] as fp32 on the CPU, in evaluation mode, in blocks of BLOCK rows (the last one padded).
 
-    `check` is called before each block. The processes of a group make a share of the blocks each.
+    The work may be left before each block (`signals.check`). The processes of a group make a share of the blocks each.
     """
 
     def block(number: int) -> Tensor:
@@ -28,7 +27,7 @@ def generate(network: Generator, z: Tensor, y: Tensor | None, engine: Engine, ch
     training = network.training
     network.eval()
     try:
-        return torch.cat(engine.group.spread(math.ceil(len(z) / BLOCK), block, check))
+        return torch.cat(engine.group.spread(math.ceil(len(z) / BLOCK), block))
     finally:
         network.train(training)
 

@@ -15,7 +15,7 @@ from wgan.config import Config
 from wgan.data import Source, data_options, open_source
 from wgan.distributed.group import PATIENCE, Group
 from wgan.distributed.rendezvous import formed
-from wgan.distributed.signals import Interrupted, Stop, stop_on_signal
+from wgan.distributed.signals import Interrupted, Stop, checking, stop_on_signal
 from wgan.engine import thread_count
 from wgan.progress import Progress
 from wgan.runs.folder import Run, check_folder, lock, start_or_continue, versions
@@ -116,8 +116,8 @@ def train_on(config: Config, path: Path, tty: bool | None, group: Group) -> Outc
 
 def finish(run: Run, stop: Stop) -> int:
     """Draw the pictures of the end, as far as a signal leaves time for them; return the exit code."""
-    with suppress(Interrupted):
-        finish_pictures(run, stop.hurry, curves=not stop.reason or (stop.plots() and fonts_are_listed()))
+    with suppress(Interrupted), checking(stop.hurry):
+        finish_pictures(run, curves=not stop.reason or (stop.plots() and fonts_are_listed()))
     return stop.code
 
 

@@ -22,7 +22,7 @@ from wgan.config import Config
 from wgan.config.objectives import FACTS
 from wgan.data import Source, data_options, open_source
 from wgan.data.source import selection_indices
-from wgan.distributed.signals import Check, go_on
+from wgan.distributed.signals import check
 from wgan.losses import safe_norms
 from wgan.metrics.coverage import mode_report
 from wgan.metrics.distances import exact_w1, scaled_fid, sliced_w1
@@ -89,28 +89,28 @@ class Monitor:
         """Whether the shipped digit classifier applies."""
         return self.config.data.partition(":")[0] == "mnist"
 
-    def measure(self, p: Players, step: int, check: Check = go_on) -> dict[str, float]:
+    def measure(self, p: Players, step: int) -> dict[str, float]:
         """Return the figures of `step` by tag; every draw depends on the run's seed alone.
 
-        `check` is called every now and then: by raising it ends the measurement, which has then changed nothing. The
+        The work may be left every now and then (`signals.check`), and has then changed nothing. The
         processes of a group share the work.
         """
         check()
         n = len(self.reals[0])
-        fakes = self.fakes(p, n, self.reals[1], check)
-        figures = self.gaps(p, fakes, check)
+        fakes = self.fakes(p, n, self.reals[1])
+        figures = self.gaps(p, fakes)
         check()
-        figures |= p.engine.group.lead(lambda: self.quality(fakes, check))
+        figures |= p.engine.group.lead(lambda: self.quality(fakes))
         self.note(step, figures[SELECTION])
         return figures
 
-    def fakes(self, p: Players, n: int, y: Tensor | None, check: Check = go_on) -> Tensor:
+    def fakes(self, p: Players, n: int, y: Tensor | None) -> Tensor:
         """Return n samples [n, *shape] of the averaged generator, with the labels of the held-out reals."""
         network = p.best_generator
         z = torch.randn(n, network.latent, generator=stream(self.config.seed, 0, "monitor"))
-        return generate(network, z, y if network.classes else None, p.engine, check)
+        return generate(network, z, y if network.classes else None, p.engine)
 
-    def gaps(self, p: Players, fakes: Tensor, check: Check = go_on) -> dict[str, float]:
+    def gaps(self, p: Players, fakes: Tensor) -> dict[str, float]:
         """Return the critic's gap on held-out and on training reals, its largest slope, and their quotient.
 
         The critic is a copy in the state it trains in (batch statistics, no dropout), so that this is the training
@@ -121,9 +121,9 @@ class Monitor:
         n, y = len(fakes), self.reals[1]
         index = torch.randint(len(self.source), (n,), generator=stream(self.config.seed, 0, "monitor train"))
         train_x, train_y = self.source.batch(index)
-        held = scores_of(judged, self.reals[0], y, check)
-        train = scores_of(judged, train_x, train_y, check)
-        fake = scores_of(judged, fakes, y, check)
+        held = scores_of(judged, self.reals[0], y)
+        train = scores_of(judged, train_x, train_y)
+        fake = scores_of(judged, fakes, y)
         slope = slopes(judged, self.reals[0], fakes, y)
         error = float((held.var() / len(held) + train.var() / len(train)).sqrt())
         gap = float(held.mean() - fake.mean())
@@ -136,13 +136,13 @@ class Monitor:
             "evaluate/gap_per_slope": gap / max(float(slope.max()), 1e-12),
         }
 
-    def quality(self, fakes: Tensor, check: Check = go_on) -> dict[str, float]:
+    def quality(self, fakes: Tensor) -> dict[str, float]:
         """Return the figure the best step is chosen by, under its own tag and as SELECTION."""
         if self.has_digits:
             images = torch.from_numpy(to_uint8(fakes))[:, None]
-            counts = np.bincount(in_parts(classify, images, check), minlength=10)
+            counts = np.bincount(in_parts(classify, images), minlength=10)
             shares = {f"evaluate/share_{k}": float(c) / len(images) for k, c in enumerate(counts)}
-            name, value = "evaluate/fid_lenet", scaled_fid(in_parts(features, images, check), self.real_features)
+            name, value = "evaluate/fid_lenet", scaled_fid(in_parts(features, images), self.real_features)
         elif len(self.source.shape) == 1:
             shares = self.modes(fakes)
             name, value = "evaluate/w1", exact_w1(fakes[:1000].numpy(), self.reals[0][:1000].numpy())
@@ -191,8 +191,8 @@ class Monitor:
         return texts
 
 
-def in_parts(look: Callable[[Tensor], np.ndarray], images: Tensor, check: Check) -> np.ndarray:
-    """Return what `look` sees in images [N, 1, 28, 28], the same as at once; `check` is called before each part."""
+def in_parts(look: Callable[[Tensor], np.ndarray], images: Tensor) -> np.ndarray:
+    """Return what `look` sees in images [N, 1, 28, 28], the same as at once; the work may be left before each part."""
     seen = []
     for part in images.split(CHUNK):
         check()
@@ -215,7 +215,7 @@ def frozen_copy(critic: nn.Module) -> Any:
 
 
 @torch.no_grad()
-def scores_of(p: Players, x: Tensor, y: Tensor | None, check: Check = go_on) -> Tensor:
+def scores_of(p: Players, x: Tensor, y: Tensor | None) -> Tensor:
     """Return the critic's scores [N / pack] of stored or generated samples, in batches of the run's size."""
     size = p.config.batch
     x = x[: len(x) - len(x) % p.config.pack]  # what fills no whole pack is left out
@@ -226,7 +226,7 @@ def scores_of(p: Players, x: Tensor, y: Tensor | None, check: Check = go_on) -> 
         score, _ = judge(p, seen, None if y is None else y[i : i + size].to(p.engine.device))
         return score.double().cpu()
 
-    return torch.cat(p.engine.group.spread(math.ceil(len(x) / size), batch_of, check))
+    return torch.cat(p.engine.group.spread(math.ceil(len(x) / size), batch_of))
 
 
 def slopes(p: Players, real: Tensor, fake: Tensor, y: Tensor | None) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 
 from wgan.config.objectives import FACTS
 from wgan.data import Source
-from wgan.distributed.signals import Check, go_on
+from wgan.distributed.signals import check
 from wgan.rng import stream
 from wgan.runs.folder import Run
 from wgan.runs.log import Log
@@ -33,8 +33,8 @@ def draw_sheet(p: Players, source: Source, run: Run, log: Log, step: int) -> Non
     log.image(step, "samples", np.asarray(picture.convert("RGB")))
 
 
-def finish_pictures(run: Run, check: Check = go_on, curves: bool = True) -> None:
-    """Write losses.png, with `curves`, and progress.gif from what the run folder holds; `check` is called in between."""
+def finish_pictures(run: Run, curves: bool = True) -> None:
+    """Write losses.png, with `curves`, and progress.gif from what the run folder holds; the work may be left in between."""
     check()
     records = [r for r in run.log() if "critic/loss" in r] if curves else []
     if records:
@@ -42,4 +42,4 @@ def finish_pictures(run: Run, check: Check = go_on, curves: bool = True) -> None
     check()
     frames = sample_files(run.samples)
     if frames:
-        animation(frames, run.path / "progress.gif", check=check)
+        animation(frames, run.path / "progress.gif")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 
 from wgan.config.rules import cautions
 from wgan.data import Source
-from wgan.distributed.signals import Interrupted, Stop, go_on
+from wgan.distributed.signals import Interrupted, Stop, checking
 from wgan.progress import Progress
 from wgan.runs.checkpoint import flatten
 from wgan.runs.folder import Run
@@ -74,10 +74,11 @@ class Desk:
     def measure(self, done: int) -> dict[str, float] | None:
         """Return the figures of step `done`; None when a signal cut the evaluation."""
         group = self.players.engine.group
-        check = self.stop.leave if group.world == 1 else go_on  # together they leave together
+        # together they leave together: then no process looks on its own
+        leaving = checking(self.stop.leave) if group.world == 1 else nullcontext()
         try:
-            with self.players.engine.place.alone():
-                figures = self.monitor.measure(self.players, done, check)
+            with self.players.engine.place.alone(), leaving:
+                figures = self.monitor.measure(self.players, done)
         except Interrupted:
             group.hear()
             return None

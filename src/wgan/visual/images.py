@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wgan.distributed.signals import check
 from wgan.errors import WganError
 from wgan.files import replace_file
 
@@ -102,18 +103,17 @@ def animation(
     path: Path,
     fps: float = 4,
     max_frames: int = 120,
-    check: Callable[[], None] = lambda: None,
 ) -> None:
     """Write (step, PNG file) frames as a GIF that loops, in the order of the steps, each with its step drawn on it.
 
-    Evenly thinned to `max_frames`, the first and last always among them; the last stays for two seconds. `check` is called
-    before each is drawn: by raising it ends the work, and `path` stays as it was.
+    Evenly thinned to `max_frames`, the first and last always among them; the last stays for two seconds. The work may be
+    left before each is drawn (`signals.check`), and `path` then stays as it was.
     """
     if not frames:
         raise WganError("an animation needs at least one sample picture")
     frames = thinned(sorted(frames), max_frames)
     durations = [round(1000 / fps)] * (len(frames) - 1) + [2000]
-    drawn = drawn_frames(frames, check)
+    drawn = drawn_frames(frames)
     first = next(drawn)
     options: dict[str, Any] = {"save_all": True, "append_images": drawn, "duration": durations, "loop": 0}
     replace_file(path, lambda file: first.save(file, format="GIF", **options))
@@ -125,7 +125,7 @@ def thinned(frames: Sequence[tuple[int, Path]], most: int) -> list[tuple[int, Pa
     return [frames[i] for i in pick[::-1]]
 
 
-def drawn_frames(frames: Sequence[tuple[int, Path]], check: Callable[[], None]) -> Iterator[Image]:
+def drawn_frames(frames: Sequence[tuple[int, Path]]) -> Iterator[Image]:
     """Yield each frame with its step, read one by one: grey ones keep every grey, coloured ones share one palette."""
     from PIL import Image
 
