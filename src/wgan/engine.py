@@ -15,6 +15,7 @@ from torch import Tensor
 from wgan.distributed.group import Group
 from wgan.distributed.shard import Place
 from wgan.errors import WganError
+from wgan.processor import bf16_pays, cpuinfo
 from wgan.rng import Draws, stream
 
 
@@ -126,17 +127,11 @@ def _cores() -> int:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Return whether the device multiplies bf16 in hardware (AMX or AVX512-BF16 on x86, a recent GPU)."""
+    """Return whether bf16 is the faster way on the device: multiplied in hardware, and on a CPU measured to pay."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    if device.type != "cpu":
-        return False
-    try:
-        with open("/proc/cpuinfo") as f:
-            flags = f.read()
-    except OSError:
-        return False  # no way to ask without a private call: fp32 is always right
-    return "amx_bf16" in flags or "avx512_bf16" in flags
+    flags = cpuinfo()
+    return device.type == "cpu" and ("amx_bf16" in flags or "avx512_bf16" in flags) and bf16_pays()
 
 
 @contextlib.contextmanager

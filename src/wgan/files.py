@@ -15,6 +15,16 @@ from wgan.errors import WganError
 FULL = "no space left on device: free some and run the same command again, the last checkpoint is whole"
 
 
+def cache_home() -> Path:
+    """Return the folder of what can be made again: $WGAN_CACHE, else $XDG_CACHE_HOME/wgan, else ~/.cache/wgan.
+
+    Prepared data lie there, and what was measured of a processor.
+    """
+    if os.environ.get("WGAN_CACHE"):
+        return Path(os.environ["WGAN_CACHE"]).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wgan"
+
+
 def write_whole(path: Path, write: Callable[[Any], object], suffix: str = ".part") -> None:
     """Let `write` fill a new file next to `path`, sync it, rename it over `path`, sync the folder.
 

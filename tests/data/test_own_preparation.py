@@ -19,6 +19,7 @@ from helpers.problems import everything
 from wgan.data import open_source
 from wgan.data.own import cache as store
 from wgan.data.own import image_folder
+from wgan.files import cache_home
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -118,7 +119,7 @@ def test_every_picture_lands_in_its_own_row_whatever_the_order_of_work(tmp_path,
     monkeypatch.setattr(image_folder, "TOGETHER", 3)
     source = open_source(str(path), "all")
     assert sorted(everything(source)[:, 0, 0, 0].tolist()) == [i for i in range(101) if i != 50]
-    (about,) = (p.parent for p in store.cache_home().rglob("about.json"))
+    (about,) = (p.parent for p in cache_home().rglob("about.json"))
     stored = np.fromfile(about / "x.bin", np.uint8).reshape(101, -1)[:, 0]
     assert [int(v) for i, v in enumerate(stored) if i != 50] == [i for i in range(101) if i != 50]
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from wgan.data.own.archives import shown
 from wgan.errors import WganError
-from wgan.files import write_whole
+from wgan.files import cache_home, write_whole
 
 FORMAT = 1  # of the prepared files; raised when preparation changes what it makes
 COMMIT = 2.0  # seconds between two moments at which what was written counts as done
@@ -51,13 +51,6 @@ class Prepared:
         dtype = np.dtype(self.about["dtype"])
         mapped = np.memmap(self.folder / "x.bin", dtype, "r")
         return mapped.reshape(-1, *self.shape)
-
-
-def cache_home() -> Path:
-    """Return the folder for prepared data: $WGAN_CACHE, else $XDG_CACHE_HOME/wgan, else ~/.cache/wgan."""
-    if os.environ.get("WGAN_CACHE"):
-        return Path(os.environ["WGAN_CACHE"]).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wgan"
 
 
 def key_of(*what: Any) -> str:

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from wgan.data.own.archives import shown
-from wgan.data.own.cache import cache_home, disk_errors
+from wgan.data.own.cache import disk_errors
 from wgan.errors import WganError
-from wgan.files import write_whole
+from wgan.files import cache_home, write_whole
 
 GIVEN = "given:"
 WHOLE = (np.ndarray, torch.Tensor, list)  # what holds samples, or their labels; two of them are no samples themselves
