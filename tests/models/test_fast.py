@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from wgan import engine
 from wgan.config import Config
+from wgan.config.rules import CONVOLUTIONAL
 from wgan.models.fast import convolution as convolutions
 from wgan.models.fast.convolution import Plan, convolve, transposed
 from wgan.models.fast.linear import linear
@@ -300,7 +301,8 @@ def test_all_fakes_of_a_phase_are_those_of_each_update() -> None:
 def test_bf16_is_chosen_for_convolutions_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "has_bf16", lambda device: True)
     mlps = images_config(generator="mlp", generator_layers="8", critic="mlp", critic_layers="8")
-    cases = ((points_config(), points(), "fp32"), (mlps, images(), "fp32"), (images_config(), images(), "bf16"))
+    cases = [(points_config(), points(), "fp32"), (mlps, images(), "fp32"), (images_config(), images(), "bf16")]
+    cases += [(mlps.replace(critic=family), images(), "bf16") for family in CONVOLUTIONAL]
     for config, source, wanted in cases:
         assert engine_for(config.replace(precision="auto", device="cpu"), source).precision == wanted
         assert engine_for(config.replace(precision="fp32", device="cpu"), source).precision == "fp32"

@@ -11,7 +11,7 @@ from wgan.config import Config
 from wgan.errors import WganError
 from wgan.losses import gradient_norms
 from wgan.models import auto, build, parameter_count
-from wgan.models.layers import Style
+from wgan.models.layers import Dense, Dropout, Style
 from wgan.models.resnet import Average, Block, critic_trunk
 from wgan.recipes import configure
 
@@ -50,6 +50,17 @@ def test_weights_of_conditional_norms_and_plain_blocks():
     # block 1 -> 8 of the image itself: 80, norm 16, 584, shortcut 16; block 8 -> 8 without norm or change: 584 twice
     # no norm at the end either, as the last block; score 8*8*8 + 1, projection 3 * 512
     assert parameter_count(critic) == (80 + 16 + 584 + 16) + 2 * 584 + 513 + 1536
+
+
+@pytest.mark.parametrize("fast", [0, 1])
+def test_every_layer_computes_in_the_style_asked_for(fast):
+    """The family takes its dense and dropout layers from the one place that knows the style, as the others do."""
+    generator, critic = networks(fast=fast, dropout=0.5)
+    modules = [*generator.body.modules(), *critic.trunk.modules()]
+    dense = [m for m in modules if isinstance(m, nn.Linear)]
+    assert len(dense) == 2 and all(isinstance(m, Dense) and m.fast == bool(fast) for m in dense)
+    dropouts = {type(m) for m in modules if isinstance(m, nn.Dropout)}
+    assert dropouts == {Dropout if fast else nn.Dropout}
 
 
 def test_a_growing_block_is_its_formula():

@@ -9,7 +9,17 @@ from torch.nn import functional as F
 
 from wgan.errors import WganError
 from wgan.models.conv import first_map, image_shape
-from wgan.models.layers import Chain, FeatureMap, Labelled, Repeat, SameConv, Style, finish
+from wgan.models.layers import (
+    Chain,
+    FeatureMap,
+    Labelled,
+    Repeat,
+    SameConv,
+    Style,
+    finish,
+    make_dense,
+    make_dropout,
+)
 from wgan.models.mlp import stack
 from wgan.models.notation import Layer, conv_critic, conv_generator
 
@@ -50,7 +60,7 @@ def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Styl
     side = first_map(height, width, growth)
     require_blocks(spec.stages, "generator_layers", layers)
     dense, n = stack(spec.dense, inputs, style)
-    modules = [*dense, nn.Linear(n, side[0] * side[1] * spec.base.width), FeatureMap(spec.base.width, side)]
+    modules = [*dense, make_dense(n, side[0] * side[1] * spec.base.width, style), FeatureMap(spec.base.width, side)]
     c = spec.base.width
     for layer in spec.stages:
         grown = (side[0] * layer.stride, side[1] * layer.stride)
@@ -94,7 +104,7 @@ def shrink(c_in: int, layer: Layer, side: tuple[int, int], style: Style, first: 
     residual = [*begin, SameConv(nn.Conv2d(c_in, c, k), side, style.fast), *finish(style, c, True, layer.norm, True),
                 SameConv(nn.Conv2d(c, c, k), side, style.fast), *average]  # fmt: skip
     block = Block([*average, *change], residual)  # the two commute: averaging first is cheaper
-    return [block, *([nn.Dropout(style.dropout)] if style.dropout else [])]
+    return [block, *([make_dropout(style)] if style.dropout else [])]
 
 
 def require_blocks(layers: list[Layer], name: str, line: str) -> None:

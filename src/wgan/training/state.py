@@ -16,6 +16,7 @@ from safetensors.torch import save as tensor_bytes
 from torch import Tensor
 
 from wgan.config import Config
+from wgan.config.rules import CONVOLUTIONAL
 from wgan.data import Source
 from wgan.distributed.group import Group
 from wgan.engine import Engine, make_engine
@@ -139,7 +140,7 @@ def newest(run: Run, group: Group) -> tuple[checkpoint.Checkpoint | None, list[s
 
 def engine_for(config: Config, source: Source, group: Group | None = None) -> Engine:
     """Return the engine of a new run: precision auto is bf16 for convolutions of images where the hardware has it, else fp32."""
-    convolutional = source.is_image and "conv" in (config.generator, config.critic)
+    convolutional = source.is_image and not {config.generator, config.critic}.isdisjoint(CONVOLUTIONAL)
     return make_engine(config.device, config.precision, config.threads, convolutional, group)
 
 
