@@ -91,7 +91,7 @@ def page(run: Run, minutes: str) -> str:
     facts, today = run.facts, datetime.date.today().isoformat()
     tracks = metrics.get("loss_tracks_quality_spearman")
     sentence = "" if tracks is None else f" Spearman correlation of W estimate and quality over the run: {tracks:.2f}."
-    where = f"{today}, {processor()}, {facts['threads']} thread(s), {facts['precision']}, torch {facts['versions']['torch']}"
+    where = f"{today}, {processor()}, {facts.threads} thread(s), {facts.precision}, torch {facts.versions['torch']}"
     took = f" About {minutes} minutes." if minutes else ""
     return "\n".join(
         [
@@ -179,7 +179,12 @@ def main() -> None:
         target.write_text(BLOCK.sub(lambda _: page(run, found.minutes), target.read_text()))
     kept = ROOT / f"benchmarks/results/recipes/{name}.json"
     kept.parent.mkdir(parents=True, exist_ok=True)
-    about = {"date": datetime.date.today().isoformat(), "machine": processor(), "command": command(run), **run.facts}
+    about = {
+        "date": datetime.date.today().isoformat(),
+        "machine": processor(),
+        "command": command(run),
+        **run.facts.to_json(),
+    }
     metrics = json.loads((run.path / "metrics.json").read_text())
     for result in metrics["results"]:
         result["run"] = f"runs/{Path(result['run']).name}"  # where it lay on this machine is nobody's business

@@ -64,7 +64,7 @@ def test_a_folder_trains_samples_and_is_measured(photos, command, monkeypatch, t
     result = command("train", "--data", "photos", "--augment", 0.5, "--flip", 1, *SMALL)
     assert result.code == 0 and "next: wgan sample runs/photos -n 100 --out samples.png" in result.out
     run = wgan.open_run("runs/photos")
-    assert run.config.recipe == "images" and run.config.data == str(photos) and run.facts["class_names"] == ["a", "b"]
+    assert run.config.recipe == "images" and run.config.data == str(photos) and run.facts.class_names == ("a", "b")
     assert "% of 12 samples look like a copy of a training sample" in result.out
     assert (tmp_path / "runs/photos/neighbours.png").is_file()
     (tmp_path / "runs/photos/neighbours.png").unlink()

@@ -301,7 +301,7 @@ def test_training_on_an_array(tmp_path, cheap):
     x = np.random.default_rng(0).normal(5, 2, (N, 3))
     small = {"generator_layers": "8", "critic_layers": "8", **TINY}
     run = wgan.train(data=x, run=tmp_path / "run", **small)
-    assert run.config.recipe == "vectors" and run.facts["shape"] == [3]
+    assert run.config.recipe == "vectors" and run.facts.shape == (3,)
     again = wgan.train(data=x, run=tmp_path / "run", **{**small, "steps": 3})
     assert again.step == 3
     with pytest.raises(WganError, match="data: given"):

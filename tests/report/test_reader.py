@@ -8,13 +8,20 @@ import re
 import shlex
 
 import pytest
+import torch
+from helpers.problems import KERAS
 from helpers.report_runs import EVIL, FACTS, Elements, figure, page_of, write_metrics, write_run
 from PIL import Image
+from torch import nn
 
 from wgan.cli.main import parse
+from wgan.config import Config
 from wgan.recipes import RECIPES, configure
 from wgan.report import page as report
 from wgan.report import reader
+from wgan.runs import checkpoint
+from wgan.training.optim import OPTIMIZERS
+from wgan.training.state import optimizer_state
 
 DAMAGE = [
     b"",
@@ -48,11 +55,42 @@ def test_the_command_of_an_untouched_recipe_is_the_shortest():
     assert reader.repeat_command(configure("mlp-clip"), "mlp-clip") == "wgan train mlp-clip"
 
 
+def test_the_parameter_counts_are_those_of_run_json(run):
+    counts = {"generator": 12, "critic": 34}
+    (run / "run.json").write_text(json.dumps({**FACTS, "parameters": counts}))
+    assert reader.gather(run, "run").parameters == counts
+    assert "34 parameters" in page_of(run)[0]
+
+
+@pytest.mark.parametrize(
+    "bad", [7, ["generator"], {"critic": "many"}, {"critic": -1}, {"critic": True}, {"critic": 2**63}]
+)
+def test_parameter_counts_that_are_none_are_left_out(run, bad):
+    (run / "run.json").write_text(json.dumps({**FACTS, "parameters": bad}))
+    assert reader.gather(run, "run").parameters == {}
+
+
+@pytest.mark.parametrize(
+    "options", [{"optimizer": "adam"}, {"optimizer": "rmsprop"}, KERAS, {**KERAS, "fast": 0}], ids=str
+)
+def test_an_old_run_is_counted_whatever_its_optimizer(run, options):
+    """A run.json without `parameters`: the optimizer's tensors in the checkpoint tell, under any optimizer's names."""
+    weights = [nn.Parameter(torch.ones(3, 4)), nn.Parameter(torch.ones(5))]
+    config = Config(**options)
+    made = OPTIMIZERS[config.optimizer](weights, 0.1, config)
+    sum(w.sum() for w in weights).backward()
+    made.step()
+    state = {"critic": {"0": torch.ones(99)}, "critic_optimizer": optimizer_state(made)}
+    (run / "checkpoints").mkdir()
+    checkpoint.save(run / "checkpoints", 1, checkpoint.flatten(state), {}, 0)
+    assert reader.gather(run, "run").parameters == {"critic": 17}
+
+
 def test_the_trained_numbers_are_counted_from_the_newest_checkpoint(run):
     (run / "checkpoints").mkdir()
     shapes = {"generator/body.weight": [9, 9], "generator_optimizer/0/exp_avg": [3, 4]}
     shapes |= {"generator_optimizer/0/exp_avg_sq": [3, 4], "generator_optimizer/0/step": []}
-    shapes |= {"generator_optimizer/1/exp_avg": [5], "critic_optimizer/0/square_avg": [7, 2]}
+    shapes |= {"generator_optimizer/1/exp_avg": [5], "critic_optimizer/0/square_avg_eps": [7, 2]}
     text = json.dumps({name: {"dtype": "F32", "shape": shape} for name, shape in shapes.items()}).encode()
     (run / "checkpoints" / "step-00000009.safetensors").write_bytes(b"older")
     (run / "checkpoints" / "step-00000010.safetensors").write_bytes(len(text).to_bytes(8, "little") + text)

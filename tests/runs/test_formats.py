@@ -41,6 +41,7 @@ def test_an_old_run_is_loaded_sampled_and_continued(
     run = Path(shutil.copytree(fixture, tmp_path / "run"))
     assert not (set(json.loads((run / "config.json").read_text())) & set(config.LATER))
     opened = open_run(run)
+    assert opened.facts.shape == (2,) and opened.facts.versions["wgan"] == "0.1.0" and opened.facts.parameters == {}
     assert opened.step == 2 and opened.config.on_nan == "stop" and [r["step"] for r in opened.log()] == [2]
     samples = load(opened).sample(3)
     assert samples.shape == (3, 2) and torch.isfinite(samples).all()

@@ -109,6 +109,9 @@ def test_a_link_where_a_run_writes_is_refused_by_name(name: str, bench: Bench, r
         {"classes": 3, "class_names": ["a"]},
         {"precision": "fp8"},
         {"threads": 0},
+        {"processes": "2"},
+        {"parameters": {"critic": "many"}},
+        {"versions": 3},
     ],
     ids=str,
 )

@@ -1,6 +1,8 @@
 """The run folder: how it is opened and begun, what is refused before anything is written, and the lock."""
 
+import dataclasses
 import errno
+import json
 import signal
 
 import pytest
@@ -10,19 +12,14 @@ from helpers.run_folders import WORDS, bytes_of, json_of, without_events
 from wgan.config import Config
 from wgan.data import open_source
 from wgan.errors import WganError
+from wgan.models import build, parameter_count
 from wgan.recipes import configure
+from wgan.report.reader import gather
+from wgan.runs.facts import Facts
 from wgan.runs.folder import check_folder, has_run, lock, open_run, start_or_continue
 from wgan.training import loop, recorder, state
 
-FACTS = {
-    "shape": [2],
-    "classes": 0,
-    "class_names": [],
-    "device": "cpu",
-    "precision": "fp32",
-    "threads": 1,
-    "versions": {},
-}
+FACTS = Facts(shape=(2,), classes=0, class_names=(), device="cpu", precision="fp32", threads=1)
 
 
 def names(folder):
@@ -36,16 +33,43 @@ def test_a_new_run_is_opened_again_as_it_was_written(tmp_path):
     started = start_or_continue(tmp_path / "run", Config(seed=3), FACTS)
     opened = open_run(tmp_path / "run")
     assert opened.config == started.config == Config(seed=3)
-    assert {k: opened.facts[k] for k in FACTS} == FACTS
+    assert opened.facts == started.facts == FACTS
     assert opened.step == 0 and opened.log() == []
     assert names(tmp_path / "run") == ["checkpoints", "config.json", "run.json", "samples"]
+
+
+def test_every_fact_is_read_as_it_was_written(tmp_path):
+    """None of the fields has its default, so that none can be lost on the way through run.json."""
+    facts = Facts(
+        (1, 8, 8), 2, ("a", "b"), "bf16", 3, "cuda", 2, {"critic": 5}, {"torch": "2"}, "hash", {"mean": [1.0]}
+    )
+    assert all(f.default != getattr(facts, f.name) for f in dataclasses.fields(facts))
+    assert start_or_continue(tmp_path / "run", Config(), facts).facts == facts
+
+
+def test_a_fact_that_another_version_added_is_left_alone(tmp_path):
+    path = start_or_continue(tmp_path / "run", Config(), FACTS).path / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "colour": "blue"}))
+    assert open_run(path.parent).facts == FACTS
+
+
+def test_run_json_holds_the_parameter_counts(ring_run, copy):
+    """They are those of the networks, and those that the report counts in the checkpoint of an older run."""
+    run = open_run(ring_run)
+    counts = [parameter_count(network) for network in build(run.config, run.facts.shape, run.facts.classes)]
+    assert run.facts.parameters == dict(zip(("generator", "critic"), counts, strict=True))
+    old = copy(ring_run)
+    dropped = {k: v for k, v in json.loads((old / "run.json").read_text()).items() if k != "parameters"}
+    (old / "run.json").write_text(json.dumps(dropped))
+    assert open_run(old).facts.parameters == {}
+    assert gather(old, "old").parameters == run.facts.parameters
 
 
 def test_a_finished_run_tells_its_step_and_its_log(ring_run):
     run = open_run(str(ring_run))
     assert run.step == 2 and run.config.steps == 2
     assert [r["step"] for r in run.log()] == [2]
-    assert run.facts["shape"] == [2] and run.facts["classes"] == 0
+    assert run.facts.shape == (2,) and run.facts.classes == 0
 
 
 def broken(folder, name, data):
@@ -167,8 +191,8 @@ def test_fewer_steps_than_are_done_is_refused(ring_run, copy):
 
 def test_a_continued_run_keeps_the_facts_it_was_begun_with(tmp_path):
     start_or_continue(tmp_path, Config(), FACTS)
-    other = {**FACTS, "precision": "bf16", "threads": 7}
-    assert start_or_continue(tmp_path, Config(), other).facts["threads"] == 1
+    other = dataclasses.replace(FACTS, precision="bf16", threads=7)
+    assert start_or_continue(tmp_path, Config(), other).facts.threads == 1
     engine = state.resume_engine(Config(), tmp_path, open_source("ring"))
     assert (engine.precision, engine.threads) == ("fp32", 1)
 
@@ -225,6 +249,6 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_sentence(tmp_path, comma
 def test_a_run_on_one_selected_class_is_read_sampled_and_continued(tmp_path, cheap, command):
     words = ("train", "small-mlp-clip", "--data", "mnist:5", "--run", tmp_path / "fives", "--batch", 8, "--threads", 1)
     assert command(*words, "--steps", 1).code == 0
-    assert open_run(tmp_path / "fives").facts["class_names"] == ["5"]
+    assert open_run(tmp_path / "fives").facts.class_names == ("5",)
     assert command("sample", tmp_path / "fives", "-n", 2, "--out", tmp_path / "fives.npz").code == 0
     assert command(*words, "--steps", 2).code == 0 and open_run(tmp_path / "fives").step == 2

@@ -82,7 +82,7 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
         print(TRACKS.format(tracks))
     for line in copying(config, folder):
         print(line)
-    made = "rows.csv" if outcome.run.facts.get("units") else "samples.png"  # what a user of a table wants to see
+    made = "rows.csv" if outcome.run.facts.units else "samples.png"  # what a user of a table wants to see
     print(f"next: wgan sample {shlex.quote(str(folder))} -n 100 --out {made}")
     print(f"or train longer: {again} --steps {2 * config.steps}")
     return 0

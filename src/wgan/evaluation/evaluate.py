@@ -172,9 +172,9 @@ def _evaluate_run(
 ) -> Report:
     own = data is None or is_own(data)  # bundled data are read in one way only
     reals = open_reals(data or run.config.data, n, options=data_options(run.config) if own else None)
-    if tuple(run.facts["shape"]) != reals.test.shape:
+    if run.facts.shape != reals.test.shape:
         raise WganError(
-            f"{run.path} makes samples of shape {run.facts['shape']}, {reals.test.name} has {reals.test.shape}"
+            f"{run.path} makes samples of shape {run.facts.shape}, {reals.test.name} has {reals.test.shape}"
         )
     results = []
     moments = [checkpoint] if checkpoint is not None else both(run)

@@ -19,6 +19,7 @@ import numpy as np
 from wgan.config import FIELDS, Config, from_json
 from wgan.errors import WganError
 from wgan.recipes import RECIPES, configure
+from wgan.runs.facts import are_counts
 from wgan.runs.log import decode, lines
 
 SMALL = 4 << 20  # bytes of a JSON file; a real one has a few thousand
@@ -149,6 +150,8 @@ def read_facts(found: Evidence) -> None:
             found.facts[name] = facts[name]
     if isinstance(facts.get("versions"), dict):
         found.facts["versions"] = {text_of(k): text_of(v) for k, v in list(facts["versions"].items())[:20]}
+    if are_counts(facts.get("parameters")):
+        found.parameters = facts["parameters"]
 
 
 def read_curves(found: Evidence) -> None:
@@ -246,19 +249,26 @@ def text_of(value: Any) -> str:
 
 
 def read_parameters(found: Evidence) -> None:
-    """Count each network's trained numbers: the optimizer keeps one of each, which the newest checkpoint's header lists."""
+    """Count each network's trained numbers for a run that is older than its run.json's `parameters`.
+
+    An optimizer keeps at least one tensor of each parameter's shape, whatever it calls it, and the newest checkpoint's
+    header lists them: the largest of a parameter's tensors has its size.
+    """
     folder = found.path / "checkpoints"
-    if not folder.is_dir():
-        raise FileNotFoundError
+    if not folder.is_dir() or found.parameters:
+        return
     newest = max((p.name for p in folder.glob("step-*.safetensors")), default=None)
     if newest is None:
-        raise FileNotFoundError
+        return
+    sizes: dict[tuple[str, str], int] = {}
     for name, values in header(inside(found.path, f"checkpoints/{newest}", 1 << 40)).items():
-        part, _, slot = name.partition("_optimizer/")
+        part, optimizer, slot = name.partition("_optimizer/")
         shape = values.get("shape") if isinstance(values, dict) else None
-        if slot.endswith(("/exp_avg", "/square_avg")) and isinstance(shape, list):
-            size = math.prod(n for n in shape if isinstance(n, int))
-            found.parameters[part] = found.parameters.get(part, 0) + size
+        if optimizer and isinstance(shape, list):
+            which = part, slot.partition("/")[0]
+            sizes[which] = max(sizes.get(which, 0), math.prod(n for n in shape if isinstance(n, int)))
+    for (part, _), size in sizes.items():
+        found.parameters[part] = found.parameters.get(part, 0) + size
 
 
 def header(path: Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,23 +11,21 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from wgan import files
-from wgan.config import FORMAT, Config, differences, from_json
+from wgan.config import Config, differences, from_json
 from wgan.errors import WganError
 from wgan.runs import checkpoint
+from wgan.runs.facts import Facts, parse
 
 SELECTION = "evaluate/selection"  # the tag by which the best step is chosen: lower is better
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder that was read: where it is, what it trains, how far it is, and facts about its data.
-
-    facts: shape, classes, class_names, device, precision, threads, versions.
-    """
+    """A run folder that was read: where it is, what it trains, how far it is, and the facts it began with."""
 
     path: Path
     config: Config
-    facts: dict[str, Any]
+    facts: Facts
 
     @property
     def step(self) -> int:
@@ -77,49 +74,23 @@ def _text(path: Path) -> str:
         raise WganError(f"cannot read {path}: {error}") from None
 
 
-def _facts(path: Path) -> dict[str, Any]:
+def _facts(path: Path) -> Facts:
     if not path.is_file():
         raise WganError(f"{path.parent} is half written: it holds no run.json; start again with another --run")
-    try:
-        facts = json.loads(_text(path))
-    except (ValueError, RecursionError):
-        raise WganError(f"{path} is not valid JSON: the run folder is damaged") from None
-    kinds = {"format": int, "shape": list, "classes": int, "class_names": list, "precision": str, "threads": int}
-    if not isinstance(facts, dict) or any(not isinstance(facts.get(k), kind) for k, kind in kinds.items()):
-        raise WganError(f"{path} lacks one of {', '.join(kinds)}: the run folder is damaged")
-    if facts["format"] > FORMAT:
-        raise WganError(f"{path} has format {facts['format']}, this wgan reads up to {FORMAT}: install a newer wgan")
-    if not _plausible(facts):
-        raise WganError(f"{path} says what no run can be: the run folder is damaged")
-    return facts
+    return parse(_text(path), path)
 
 
-def _plausible(facts: dict[str, Any]) -> bool:
-    """Return whether facts read from a file can be a run's: sizes that exist, a name for each class."""
-    shape, names = facts["shape"], facts["class_names"]
-    return (
-        len(shape) in (1, 3)
-        and all(type(n) is int and 0 < n <= 65536 for n in shape)
-        and math.prod(shape) <= 2**24
-        and all(isinstance(name, str) for name in names)
-        and 0 <= facts["classes"] <= 65536
-        and len(names) in (0, facts["classes"] or 1)  # one selected class, mnist:5, is unlabelled and keeps its name
-        and facts["precision"] in ("fp32", "bf16", "fp64")
-        and 1 <= facts["threads"] <= 1024
-    )
-
-
-def start_or_continue(path: Path, config: Config, facts: dict[str, Any]) -> Run:
+def start_or_continue(path: Path, config: Config, facts: Facts) -> Run:
     """Create the run folder, or open the one that is there when its config differs in nothing but its length.
 
     Raises WganError naming the fields that differ, or saying why the folder cannot be used.
     """
     check_folder(path)
     if has_run(path):
-        return _continue(path, config, facts.get("data", ""))
+        return _continue(path, config, facts.data)
     for folder in (path / "checkpoints", path / "samples"):
         make_folder(folder)
-    files.write_atomically(path / "run.json", (json.dumps({"format": FORMAT, **facts}, indent=2) + "\n").encode())
+    files.write_atomically(path / "run.json", (json.dumps(facts.to_json(), indent=2) + "\n").encode())
     files.write_atomically(path / "config.json", config.to_json().encode())
     return open_run(path)
 
@@ -169,7 +140,7 @@ def _continue(path: Path, config: Config, content: str) -> Run:
             f"{path} holds a run with another config ({'; '.join(changed)}): "
             "repeat its options to continue it, or give --run DIR for a new run"
         )
-    if run.facts.get("data", "") != content:
+    if run.facts.data != content:
         raise WganError(
             f"{config.data} is not what {path} was begun with (its content changed): give --run DIR for a new run"
         )

@@ -59,12 +59,12 @@ class Model:
     @property
     def class_names(self) -> list[str]:
         """The names of the labels; empty for an unconditional model."""
-        return list(self.run.facts["class_names"]) if self.network.classes else []
+        return list(self.run.facts.class_names) if self.network.classes else []
 
     @property
     def units(self) -> Units | None:
         """The columns of vectors that were standardised for training; None for images and bundled points."""
-        return from_json(self.run.facts.get("units"))
+        return from_json(self.run.facts.units)
 
     def sample(
         self,
@@ -86,7 +86,7 @@ class Model:
 
     def require_room(self, n: int) -> None:
         """Raise WganError for a number of samples below 1, or of more than LIMIT numbers in all."""
-        most = LIMIT // max(math.prod(self.run.facts["shape"]), self.network.latent)
+        most = LIMIT // max(math.prod(self.run.facts.shape), self.network.latent)
         if n < 1:
             raise WganError(f"n must be at least 1, not {n}")
         if n > most:
@@ -169,11 +169,11 @@ def load(
     opened = run if isinstance(run, Run) else open_run(run)
     found, notes = _checkpoint(opened, wanted_step(opened, checkpoint))
     config, facts = opened.config, opened.facts
-    engine = make_engine(device, facts["precision"], 0 if group and group.world > 1 else facts["threads"], group=group)
+    engine = make_engine(device, facts.precision, 0 if group and group.world > 1 else facts.threads, group=group)
     name = "generator" if raw or not config.ema else "average"
     _require_fit(opened, {"generator": part(found.tensors, name), "critic": part(found.tensors, "critic")})
     with seeded(0, 0, "load"):  # the random start is overwritten, and torch's own stream stays where it was
-        network = build(config, tuple(facts["shape"]), facts["classes"])[0]
+        network = build(config, facts.shape, facts.classes)[0]
     network.to(engine.device, engine.dtype)  # before the weights: fp64 ones would be rounded
     _fill(network, part(found.tensors, name), opened)
     network.requires_grad_(False).eval()
@@ -217,7 +217,7 @@ def _require_fit(run: Run, tensors: dict[str, dict[str, Tensor]]) -> None:
     """Raise WganError unless the networks of the config are as large as the checkpoint's, before any memory is taken."""
     try:
         with torch.device("meta"):
-            networks = build(run.config, tuple(run.facts["shape"]), run.facts["classes"])
+            networks = build(run.config, run.facts.shape, run.facts.classes)
         fits = all(sizes(n.state_dict()) == sizes(tensors[k]) for n, k in zip(networks, tensors, strict=True))
     except RuntimeError:  # sizes that no number holds
         fits = False

@@ -18,6 +18,7 @@ from wgan.distributed.rendezvous import formed
 from wgan.distributed.signals import Interrupted, Stop, checking, stop_on_signal
 from wgan.engine import thread_count
 from wgan.progress import Progress
+from wgan.runs.facts import from_json
 from wgan.runs.folder import Run, check_folder, lock, start_or_continue, versions
 from wgan.training.adaptive import require_held_out
 from wgan.training.monitor import Monitor
@@ -151,9 +152,9 @@ def begin(path: Path, p: Players, source: Source, stack: ExitStack) -> Run:
 
     def start() -> dict[str, Any]:
         stack.callback(lock(path).release)
-        return start_or_continue(path, p.config, facts(p.engine, source) | source.facts()).facts
+        return start_or_continue(path, p.config, facts(p, source)).facts.to_json()
 
-    return Run(path, p.config, p.engine.group.lead(start))
+    return Run(path, p.config, from_json(p.engine.group.lead(start)))
 
 
 def numbers(stats: Stats) -> dict[str, float]:

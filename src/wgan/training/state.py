@@ -21,7 +21,9 @@ from wgan.data import Source
 from wgan.distributed.group import Group
 from wgan.engine import Engine, make_engine
 from wgan.errors import WganError
+from wgan.models import parameter_count
 from wgan.runs import checkpoint
+from wgan.runs.facts import Facts
 from wgan.runs.folder import Run, has_run, open_run, versions
 from wgan.training.optim import require_slots
 from wgan.training.players import Players
@@ -156,8 +158,8 @@ def resume_engine(config: Config, path: Path, source: Source, group: Group | Non
         if not has_run(path):
             return engine.precision, engine.threads
         facts = open_run(path).facts
-        same = facts.get("processes", 1) == group.world
-        return facts["precision"], facts["threads"] if same else engine.threads
+        same = facts.processes == group.world
+        return facts.precision, facts.threads if same else engine.threads
 
     precision, threads = group.lead(known)
     return replace(engine, precision=precision, threads=threads)
@@ -179,15 +181,17 @@ def require_divides(config: Config, group: Group) -> None:
         )
 
 
-def facts(engine: Engine, source: Source) -> dict[str, Any]:
-    """Return what run.json records beside the config: the data's shape and how 'auto' was resolved."""
-    return {
-        "shape": list(source.shape),
-        "classes": source.classes,
-        "class_names": list(source.class_names),
-        "device": engine.device.type,
-        "precision": engine.precision,
-        "threads": engine.threads,
-        **({"processes": engine.group.world} if engine.group.world > 1 else {}),
-        "versions": versions(),
-    }
+def facts(p: Players, source: Source) -> Facts:
+    """Return what run.json records beside the config: the data's shape, how 'auto' was resolved, what is trained."""
+    return Facts(
+        shape=tuple(source.shape),
+        classes=source.classes,
+        class_names=tuple(source.class_names),
+        precision=p.engine.precision,
+        threads=p.engine.threads,
+        device=p.engine.device.type,
+        processes=p.engine.group.world,
+        parameters={"generator": parameter_count(p.generator), "critic": parameter_count(p.critic)},
+        versions=versions(),
+        **source.facts(),
+    )
