@@ -22,7 +22,8 @@ from wgan.distributed.signals import Stop
 from wgan.engine import make_engine
 from wgan.recipes import configure
 from wgan.training import loop
-from wgan.training.updates import critic_update, make_players
+from wgan.training.players import make_players
+from wgan.training.updates import critic_update
 
 RECIPE, RATES = "conv-clip-five", (1e-3, 5e-5)
 PUBLISHED = {"c1": [-13.690, -28.276, -39.209], "c2": [-4.848, 0.991, -34.840], "g": [18.497, 16.891, 22.131]}
