@@ -56,7 +56,7 @@ def main() -> None:
         for step, value in ends.items():
             if step in records:
                 print(f"{tag} at step {step}: published {value}, here {records[step][tag]:.3f}")
-    facts = {**about(), "machine": processor(), "command": command(run), "precision": run.facts["precision"]}
+    facts = {**about(), "machine": processor(), "command": command(run), "precision": run.facts.precision}
     whole = {**facts, "published": published, "last_step": max(records), "measured": rows}
     (RESULTS / f"run-{recipe}.json").write_text(json.dumps(whole, indent=1) + "\n")
 
