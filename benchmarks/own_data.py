@@ -32,7 +32,8 @@ import PIL
 import torch
 from PIL import Image, ImageOps
 
-from wgan.data import Options, open_source
+from wgan.config import ReadingOptions
+from wgan.data import open_source
 from wgan.data.own.image_folder import cores
 
 RESULTS = Path(__file__).parent / "results"
@@ -68,7 +69,7 @@ def prepare(folder: Path, size: int) -> None:
     """Open a folder of pictures with an empty cache."""
     with tempfile.TemporaryDirectory() as cache:
         os.environ["WGAN_CACHE"] = cache
-        open_source(str(folder), options=Options(size=size))
+        open_source(str(folder), options=ReadingOptions(size=size))
 
 
 def clock(work) -> tuple[float, float]:  # type: ignore[no-untyped-def]
@@ -104,7 +105,7 @@ def step_time(folder: Path, size: int) -> float:
     """Return the median milliseconds of one random batch of 64 from prepared data, after a first pass over them."""
     with tempfile.TemporaryDirectory() as cache:
         os.environ["WGAN_CACHE"] = cache
-        source = open_source(str(folder), options=Options(size=size))
+        source = open_source(str(folder), options=ReadingOptions(size=size))
         rng = torch.Generator().manual_seed(0)
         times = []
         for _ in range(500):

@@ -21,7 +21,7 @@ from typing import Any
 from speed import processor
 from torch.profiler import ProfilerActivity, profile
 
-from wgan.data import data_options, open_source
+from wgan.data import open_source
 from wgan.distributed.signals import Stop
 from wgan.engine import thread_count
 from wgan.recipes import configure
@@ -62,7 +62,7 @@ def kind(operation: str) -> str:
 def measure(recipe: str, fast: int) -> dict[str, Any]:
     """Return ms a step, ms by kind of work, and the eight dearest operations, of `recipe` on one thread."""
     config = configure(recipe, {"critic_schedule": "constant", "threads": 1, "fast": fast})
-    source = open_source(config.data, config.split, options=data_options(config))
+    source = open_source(config.data, config.split, options=config)
     engine, stop, steps = engine_for(config, source), Stop(), STEPS[recipe]
     with thread_count(1):
         players = make_players(config, engine, source)

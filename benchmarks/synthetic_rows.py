@@ -16,7 +16,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 import wgan
-from wgan.data import data_options, open_source
+from wgan.data import open_source
 
 
 def rows(source):  # type: ignore[no-untyped-def]
@@ -37,9 +37,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=5)
     found = parser.parse_args()
     run = wgan.open_run(found.run)
-    train, test = (
-        rows(open_source(run.config.data, split, options=data_options(run.config))) for split in ("train", "test")
-    )
+    train, test = (rows(open_source(run.config.data, split, options=run.config)) for split in ("train", "test"))
     model = wgan.load(found.run)
     names = {name: i for i, name in enumerate(model.class_names)}
     asked = [model.class_names[i] for i in np.resize(train[1], found.n)]  # as frequent as in the real rows

@@ -22,7 +22,7 @@ from typing import Any
 
 from speed import processor
 
-from wgan.data import data_options, open_source
+from wgan.data import open_source
 from wgan.distributed.signals import Stop
 from wgan.engine import thread_count
 from wgan.metrics.features import features
@@ -41,7 +41,7 @@ LEVELS = (0.1, 0.05)  # of the relative Fréchet distance; two sets of 2,000 rea
 def follow(recipe: str, seed: int, every: int, most: float, plain: bool) -> dict[str, Any]:
     """Return the figures over time, and when each level was reached (None: not within `most` seconds of training)."""
     config = configure(recipe, {"seed": seed, **({"fast": 0, "precision": "fp32"} if plain else {})})
-    source = open_source(config.data, config.split, options=data_options(config))
+    source = open_source(config.data, config.split, options=config)
     engine, stop = engine_for(config, source), Stop()
     monitor = Monitor(config, source)
     width = features(monitor.reals[0][:2]).shape[

@@ -6,19 +6,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wgan.config import Config
+from wgan.config import FIELDS, Config
 from wgan.errors import WganError
 from wgan.recipes import configure
 from wgan.runs.folder import Run
 
-OF_LABELS = ("conditioning", "critic_conditioning", "class_critic", "class_generator")  # they act on labels
 
-
-def train(recipe: str | None = None, *, data: Any = None, run: str | Path | None = None, **overrides: Any) -> Run:
-    """Train `recipe` with `overrides` (any field of Config) into the folder `run` (default runs/NAME); return its Run.
+def train(
+    recipe: str | None = None,
+    *,
+    config: Config | None = None,
+    data: Any = None,
+    run: str | Path | None = None,
+    **overrides: Any,
+) -> Run:
+    """Train `recipe`, or `config`, with `overrides` (any field of Config) into the folder `run`; return its Run.
 
     data: a name or path as on the command line, or an array, tensor, (samples, labels), Dataset or iterable of arrays.
-    recipe: None = what fits the data, mnist without any.
+    recipe: None = what fits the data, mnist without any. config: a whole Config instead of a recipe.
+    run: None = runs/NAME, after the recipe or the data.
     Calling it again with the same options continues the run exactly where it stopped. Raises WganError for an unknown
     recipe or option, a value out of range, or a folder that holds something else. Ctrl-C saves, then raises
     KeyboardInterrupt as usual, so that a script that trains several runs stops too; SIGTERM likewise SystemExit.
@@ -26,11 +32,13 @@ def train(recipe: str | None = None, *, data: Any = None, run: str | Path | None
     from wgan.distributed.rendezvous import formed
     from wgan.training.loop import train as loop
 
+    if config is not None and recipe is not None:
+        raise WganError("give a recipe or a config, not both: a config holds the recipe's options already")
     if data is not None:
         overrides["data"] = str(data) if isinstance(data, (str, Path)) else given(data)
     with formed() as group:  # of a script that torchrun started; alone otherwise
-        config, folder = group.agree(lambda: plan(recipe, overrides, run), patient=True)
-        outcome = loop(config, folder, group=group)
+        whole, folder = group.agree(lambda: plan(recipe, overrides, run, config), patient=True)
+        outcome = loop(whole, folder, group=group)
     if outcome.code:
         raise KeyboardInterrupt if outcome.code == 130 else SystemExit(outcome.code)
     return outcome.run
@@ -43,18 +51,23 @@ def given(data: Any) -> str:
     return spec_of(data)
 
 
-def plan(recipe: str | None, overrides: Mapping[str, Any], run: str | Path | None = None) -> tuple[Config, Path]:
-    """Return the Config of `recipe`, or of the one that fits the data where it is None, and the run folder.
+def plan(
+    recipe: str | None, overrides: Mapping[str, Any], run: str | Path | None = None, base: Config | None = None
+) -> tuple[Config, Path]:
+    """Return the Config and the run folder: of `base`, of `recipe`, or of the recipe that fits the data where both are None.
 
     Paths of data become absolute; run: None = runs/NAME. Raises WganError for a mistake in the options, also when one that
     acts on labels is given for data without any, and for data that cannot be read when they must be looked at for that.
     """
+    from wgan.data.own.open import absolute
+
     changes = dict(overrides)
     if "data" in changes:
-        from wgan.data.own.open import absolute
-
         changes["data"] = absolute(str(changes["data"]))
-    config = configure(fitting(changes) if recipe is None else recipe, changes)
+    if base is not None:
+        config = base.replace(**{"data": absolute(base.data), **changes})
+    else:
+        config = configure(fitting(changes) if recipe is None else recipe, changes)
     folder = Path(run) if run is not None else Path("runs") / run_name(config, recipe)
     require_labels(config, changes, folder)
     return config, folder
@@ -62,13 +75,13 @@ def plan(recipe: str | None, overrides: Mapping[str, Any], run: str | Path | Non
 
 def require_labels(config: Config, changes: Mapping[str, Any], folder: Path) -> None:
     """Raise WganError when an option of `changes` acts on labels, and the data have none: it would do nothing."""
-    asked = [name for name in OF_LABELS if name in changes and getattr(config, name) not in ("none", 0)]
+    asked = [name for name in changes if FIELDS[name].labels and getattr(config, name) not in ("none", 0)]
     if not asked or (folder / "config.json").exists():  # a run that began so goes on so
         return
-    from wgan.data import data_options, is_own, open_source
+    from wgan.data import is_own, open_source
     from wgan.data.own.open import called
 
-    source = open_source(config.data, config.split, options=data_options(config))
+    source = open_source(config.data, config.split, options=config)
     if not source.classes:
         what = " and ".join(f"{name} {changes[name]}" for name in asked)
         data = called(config.data) if is_own(config.data) else config.data
@@ -84,14 +97,14 @@ def fitting(changes: Mapping[str, Any]) -> str:
     config = configure("images", changes)
     if "data" not in changes:
         return "mnist"
-    from wgan.data import data_options, is_own, open_source
+    from wgan.data import is_own, open_source
 
     name = config.data.partition(":")[0]
     if name in ("ring", "grid", "swissroll"):
         return "vectors"
     if not is_own(config.data):
         return "mnist"
-    return "images" if open_source(config.data, options=data_options(config)).is_image else "vectors"
+    return "images" if open_source(config.data, options=config).is_image else "vectors"
 
 
 def run_name(config: Config, recipe: str | None) -> str:

@@ -87,14 +87,14 @@ class Engine:
 def make_engine(
     device: str = "auto",
     precision: str = "auto",
-    threads: int = 0,
+    threads: int | None = None,
     convolutional: bool = False,
     group: Group | None = None,
 ) -> Engine:
     """Resolve 'auto' and return the Engine of this process; WganError for a device that is not there.
 
     precision auto: bf16 for convolutional networks where the hardware multiplies it natively, else fp32.
-    threads 0: the cores of this machine, shared by its processes.
+    threads None: the cores of this machine, shared by its processes.
     """
     group = group or Group()
     where = _device(device)

@@ -222,7 +222,7 @@ def safe_norms(gradient: Tensor) -> Tensor:
     return torch.where(zero, squares, torch.where(zero, torch.ones_like(squares), squares).sqrt())
 
 
-def class_loss(logits: Tensor, labels: Tensor, clip: float = 0.0) -> Tensor:
+def class_loss(logits: Tensor, labels: Tensor, clip: float | None = None) -> Tensor:
     """Mean cross-entropy of class logits [B, K] (no softmax applied before) and labels [B] (Odena 2017).
 
     With clip c > 0: log(sum_k q_k) - log(q_y) with q = softmax clipped to [c, 1 - c], as Keras computes it. A sample whose

@@ -34,6 +34,18 @@ def test_the_library_raises_the_same_sentences(here, options, words):
     assert files(here) == []
 
 
+def test_a_config_is_trained_as_it_is_beside_overrides(here, cheap):
+    small = {"generator": "mlp", "generator_layers": "16", "critic": "mlp", "critic_layers": "16", "latent": 8}
+    config = wgan.Config(recipe="small", batch=8, threads=1, steps=1, **small)
+    run = wgan.train(config=config, lr=1e-4, run="here")
+    assert run.config == config.replace(lr=1e-4)
+    assert wgan.train(config=config, lr=1e-4, steps=2, run="here").step == 2
+    with pytest.raises(WganError, match="a recipe or a config, not both"):
+        wgan.train("mnist", config=config)
+    with pytest.raises(WganError, match="did you mean n_critic"):
+        wgan.train(config=config, n_critc=3)
+
+
 def test_ctrl_c_stops_a_script_after_saving(here, cheap, monkeypatch):
     import signal
 

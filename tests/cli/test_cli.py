@@ -45,15 +45,38 @@ def test_train_help_has_every_option_once_with_its_default(command):
         flag = f"--{name.replace('_', '-')}"
         if name != "recipe":
             assert len(re.findall(rf"^  {flag} ", found.out, re.M)) == 1, flag
-            assert f"(default: {f.default})" in found.out
+            assert f"(default: {f.word(f.default)})" in found.out
     assert not re.search(r"--\w+_", found.out)
 
 
-@pytest.mark.parametrize("name", [n for n in FIELDS if n != "recipe"])
+@pytest.mark.parametrize("name", [n for n, f in FIELDS.items() if n != "recipe" and f.kind is not bool])
 def test_every_option_is_a_flag_with_dashes_or_underscores_and_with_or_without_equals(name):
     dashes, underscores = "--" + name.replace("_", "-"), "--" + name
     lines = [[dashes, "a_b"], [underscores, "a_b"], [f"{dashes}=a_b"], [f"{underscores}=a_b"]]
     assert all(getattr(cli.parse(["train", *words]), f"option_{name}") == "a_b" for words in lines)
+
+
+@pytest.mark.parametrize("name", [n for n, f in FIELDS.items() if f.kind is bool])
+def test_a_switch_takes_1_and_0_or_nothing_or_no(name):
+    def given(*words):
+        found = cli.parse(["train", *words])
+        return found.name, getattr(found, f"option_{name}")
+
+    assert given(f"--{name}", "1") == given(f"--{name}=1") == given(f"--{name}") == (None, "1")
+    assert given(f"--{name}", "0") == given(f"--{name}=0") == given(f"--no-{name}") == (None, "0")
+    assert given(f"--{name}", "ring") == given("ring", f"--{name}") == ("ring", "1")  # a word after it is the recipe
+    assert given(f"--{name}", "true") == (None, "true") and given(f"--no-{name}", "ring") == ("ring", "0")
+    assert given(f"--{name}", "--lr", "1") == (None, "1")
+
+
+def test_published_options_stand_last_in_help_and_mnist_is_the_default(command):
+    out = command("train", "--help").out
+    titles = re.findall(r"^([a-z].*):$", out, re.M)
+    assert titles[2:4] == ["data", "your own data"] and titles[-1].startswith("to reproduce published programs")
+    last = out.partition(f"\n{titles[-1]}:")[2]
+    assert "--critic-update" in last and "--rmsprop-eps-place" in last and "--lr " not in last
+    shown = dict(re.findall(r"^  --(\S+) [^(]*?\(default: (.*)\)$", out, re.M))
+    assert shown["lr"] == str(configure("mnist").lr)
 
 
 def test_the_recipes_table_has_a_row_for_each_with_its_source(command):

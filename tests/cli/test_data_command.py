@@ -96,14 +96,14 @@ def test_wgan_data_shows_bundled_data_and_vectors(tmp_path, command, monkeypatch
 
 
 def test_duplicates_are_found_by_bytes_not_by_checksum(tmp_path, monkeypatch):
-    from wgan.data import Options
+    from wgan.config import ReadingOptions
     from wgan.data.own.open import prepared
 
     x = np.random.default_rng(0).integers(0, 256, (50, 8, 8), dtype=np.uint8)
     x[7] = x[9] = x[3]
     monkeypatch.setattr("wgan.data.own.cache.zlib.crc32", lambda data: 1)  # every checksum collides
     np.save(tmp_path / "x.npy", x)
-    assert inspection.duplicates(prepared(str(tmp_path / "x.npy"), Options())) == 2
+    assert inspection.duplicates(prepared(str(tmp_path / "x.npy"), ReadingOptions())) == 2
 
 
 def test_the_suggestion_for_sides_that_no_family_makes_has_a_size_and_can_be_trained(tmp_path, monkeypatch, command):

@@ -6,17 +6,21 @@ import math
 
 import pytest
 
-from wgan.config import FIELDS, FORMAT, FREE_FIELDS, Config, check_value, differences, from_dict, from_json
+from wgan.config import FIELDS, FORMAT, Config, check_value, differences, from_dict, from_json
+from wgan.config.objectives import FACTS
+from wgan.config.option import Group, options_of
 from wgan.config.rules import cautions
 from wgan.errors import MANY, WganError, nearest
 from wgan.recipes import RECIPES, configure
 
-INTEGERS = [n for n, f in FIELDS.items() if type(f.default) is int]
-NUMBERS = [n for n, f in FIELDS.items() if type(f.default) is float]
-CHOICES = [n for n, f in FIELDS.items() if f.metadata["choices"]]
-NEUTRAL = Config(
-    objective="gan", critic_conditioning="none", critic_update="separate"
-)  # here no other field excludes another
+INTEGERS = [n for n, f in FIELDS.items() if f.kind is int]
+NUMBERS = [n for n, f in FIELDS.items() if f.kind is float]
+SWITCHES = [n for n, f in FIELDS.items() if f.kind is bool]
+CHOICES = [n for n, f in FIELDS.items() if f.choices]
+OPTIONAL = [n for n, f in FIELDS.items() if f.none]
+FREE = {n for n, f in FIELDS.items() if f.free}
+NO_CLASSIFIER = {"critic_conditioning": "none", "class_critic": 0, "class_generator": 0}
+NEUTRAL = Config(objective="gan", critic_update="separate", **NO_CLASSIFIER)  # here no other field excludes another
 
 
 def refusal(call, *arguments, **options):
@@ -26,14 +30,22 @@ def refusal(call, *arguments, **options):
 
 
 def test_each_field_states_its_group_its_help_and_sane_limits():
-    assert len(INTEGERS) > 5 and len(NUMBERS) > 5 and len(CHOICES) > 5
+    assert min(map(len, (INTEGERS, NUMBERS, CHOICES, OPTIONAL))) > 5 and len(SWITCHES) == 3
     for name, f in FIELDS.items():
-        meta = f.metadata
-        assert meta["group"] in ("data", "model", "objective", "optim", "run", "legacy"), name
-        assert len(meta["help"]) > 5, name
-        assert meta["low"] <= meta["high"]
-        assert type(f.default) in (int, float, str), name
-        assert not meta["choices"] or f.default in meta["choices"], name
+        assert len(f.help) > 5 and f.low <= f.high, name
+        assert f.default is None or type(f.default) is f.kind, name
+        assert not f.choices or f.default in f.choices, name
+        assert (f.default is None) <= bool(f.none), name
+
+
+def test_every_group_is_a_part_of_config_with_a_title_of_its_own():
+    groups = [g for g in Config.__mro__[1:] if issubclass(g, Group) and g is not Group]
+    assert len({g.title for g in groups}) == len(groups) == 8
+    assert [n for g in reversed(groups) for n in options_of(g)] == list(FIELDS)
+    assert all(f.group == g.title for g in groups for f in options_of(g).values())
+    assert [n for n in FIELDS if FIELDS[n].group == groups[0].title][:1] == [
+        "critic_update"
+    ]  # the legacy ones are last
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -73,31 +85,58 @@ def test_the_nearest_names_come_first_and_a_long_list_is_left_out():
 @pytest.mark.parametrize("name", INTEGERS)
 def test_whole_numbers_take_whole_numbers_only(name):
     f = FIELDS[name]
-    low, high = f.metadata["low"], f.metadata["high"]
-    assert check_value(name, str(f.default)) == check_value(name, float(f.default)) == f.default
-    assert type(check_value(name, float(f.default))) is int
-    for wrong in ("x", "", "1.5", 1.5, True, None, [1], {}, float("nan"), float("inf")):
+    some = min(f.low + 4, f.high)
+    assert check_value(name, str(some)) == check_value(name, float(some)) == some
+    assert type(check_value(name, float(some))) is int
+    for wrong in ("x", "", "1.5", 1.5, True, [1], {}, float("nan"), float("inf")):
         assert refusal(check_value, name, wrong).startswith(f"{name} must be"), wrong
-    assert f"{name} must be between" in refusal(check_value, name, low - 1)
-    assert check_value(name, low) == low
-    if math.isfinite(high):
-        assert check_value(name, high) == high
-        assert f"{name} must be between" in refusal(check_value, name, high + 1)
+    assert f"{name} must be between" in refusal(check_value, name, -1)
+    assert check_value(name, f.low) == f.low
+    if math.isfinite(f.high):
+        assert check_value(name, f.high) == f.high
+        assert f"{name} must be between" in refusal(check_value, name, f.high + 1)
 
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_numbers_take_finite_numbers_in_their_range_only(name):
     f = FIELDS[name]
-    assert check_value(name, str(f.default)) == f.default
-    assert check_value(name, f.metadata["low"]) == f.metadata["low"]
-    for wrong in ("x", "", True, None, [1], float("nan"), "nan", float("inf"), "-inf", f.metadata["low"] - 1, 1e300):
+    assert check_value(name, str(f.high)) == check_value(name, f.high) == f.high
+    assert f.none == "0" or check_value(name, f.low) == f.low
+    for wrong in ("x", "", True, [1], float("nan"), "nan", float("inf"), "-inf", f.low - 1, 1e300):
         assert refusal(check_value, name, wrong).startswith(f"{name} must be"), wrong
-    assert type(check_value(name, int(f.metadata["high"]) if f.metadata["high"] >= 1 else 0)) is float
+    assert type(check_value(name, int(f.high) if f.high >= 1 else f.high)) is float
+
+
+@pytest.mark.parametrize("name", [n for n in FIELDS if n not in OPTIONAL])
+def test_none_is_for_options_that_can_be_off(name):
+    assert f"{name} " in refusal(check_value, name, None)
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_off_is_none_and_the_word_of_a_command(name):
+    f = FIELDS[name]
+    assert check_value(name, None) is None and check_value(name, f.none) is None and f.word(None) == f.none
+    if f.none == "0":
+        assert check_value(name, 0) is None and check_value(name, 0.0) is None and check_value(name, "0") is None
+    else:
+        assert check_value(name, 0) == 0 and f.none == "auto"  # 0 is a value of its own
+    assert f"{f.none} = " in f.help
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_a_switch_is_a_bool_and_takes_0_and_1(name):
+    for value in (True, 1, 1.0, "1", "true", "True"):
+        assert check_value(name, value) is True
+    for value in (False, 0, 0.0, "0", "false"):
+        assert check_value(name, value) is False
+    for wrong in (2, -1, 0.5, "", "2", "on", None, [1], float("nan")):
+        assert refusal(check_value, name, wrong).startswith(f"{name} must be 1 or 0 (on or off), not "), wrong
+    assert (FIELDS[name].word(True), FIELDS[name].word(False)) == ("1", "0")
 
 
 @pytest.mark.parametrize("name", CHOICES)
 def test_a_choice_is_one_of_its_choices(name):
-    choices = FIELDS[name].metadata["choices"]
+    choices = FIELDS[name].choices
     assert [check_value(name, c) for c in choices] == list(choices)
     said = refusal(check_value, name, choices[-1] + "x")
     assert said.startswith(f"{name} '{choices[-1]}x' is not known: did you mean") and choices[-1] in said
@@ -105,7 +144,7 @@ def test_a_choice_is_one_of_its_choices(name):
         assert name in refusal(check_value, name, wrong)
 
 
-@pytest.mark.parametrize("name", [n for n in FIELDS if n not in CHOICES and n not in INTEGERS and n not in NUMBERS])
+@pytest.mark.parametrize("name", [n for n in FIELDS if n not in CHOICES and FIELDS[n].kind is str])
 def test_a_text_is_a_text(name):
     for wrong in (3, 1.5, None, True, ["a"]):
         assert refusal(check_value, name, wrong).startswith(f"{name} must be a text")
@@ -130,11 +169,11 @@ def test_batch_norm_without_a_penalty_is_allowed(objective):
         ({"objective": "wgan-clip", "critic_norm": "spectral"}, "spectral"),
         ({"critic_update": "separate"}, "critic_update separate"),
         ({"critic_update": "separate", "objective": "r3gan"}, "critic_update separate"),
-        ({"pack": 3, "critic_conditioning": "none"}, "pack 3 must divide batch 64"),
-        ({"pack": 2, "critic_conditioning": "none", "generator_batch": 7}, "generator_batch 7"),
-        ({"pack": 2}, "unconditional critic"),
-        ({"pack": 2, "critic_conditioning": "none", "class_critic": 1.0}, "unconditional critic"),
-        ({"pack": 2, "critic_conditioning": "none", "class_generator": 1.0}, "unconditional critic"),
+        ({"pack": 3, **NO_CLASSIFIER}, "pack 3 must divide batch 64"),
+        ({"pack": 2, **NO_CLASSIFIER, "generator_batch": 7}, "generator_batch 7"),
+        ({"pack": 2, **NO_CLASSIFIER, "critic_conditioning": "projection"}, "unconditional critic"),
+        ({"pack": 2, **NO_CLASSIFIER, "class_critic": 1.0}, "unconditional critic"),
+        ({"pack": 2, **NO_CLASSIFIER, "class_generator": 1.0}, "unconditional critic"),
         ({"generator_latents": "last", "generator_batch": 32}, "generator_batch 0"),
     ],
 )
@@ -148,9 +187,9 @@ def test_options_that_exclude_each_other_are_refused(changes, words):
         {"objective": "hinge", "critic_norm": "spectral"},
         {"critic_update": "separate", "objective": "wgan-clip"},
         {"critic_update": "separate", "objective": "gan"},
-        {"pack": 2, "critic_conditioning": "none"},
+        {"pack": 2, **NO_CLASSIFIER},
         {"generator_latents": "last", "generator_batch": 64},
-        {"generator_latents": "last", "generator_batch": 0},
+        {"generator_latents": "last", "generator_batch": None},
     ],
 )
 def test_their_allowed_neighbours_are_not(changes):
@@ -217,8 +256,10 @@ def test_json_that_is_no_object_is_refused(text):
 def others(name, old):
     """Return values of the field's type that differ from `old`."""
     if isinstance(old, str):
-        return [c for c in FIELDS[name].metadata["choices"] if c != old] or [old + "x"]
-    return [old + 1, old - 1, old / 2, old + 0.25, old + 0.01] if isinstance(old, float) else [old + 1, 8, 32, 1, 3, 0]
+        return [c for c in FIELDS[name].choices if c != old] or [old + "x"]
+    if isinstance(old, bool):
+        return [not old]
+    return [old + 1, old - 1, old / 2, old + 0.25, old + 0.01] if isinstance(old, float) else [8, 32, 1, 3, 0.01, 9]
 
 
 def allowed(name, value):
@@ -228,15 +269,18 @@ def allowed(name, value):
         return False
 
 
-@pytest.mark.parametrize("name", [n for n in FIELDS if n not in FREE_FIELDS])
+@pytest.mark.parametrize("name", [n for n in FIELDS if n not in FREE])
 def test_a_difference_in_any_field_but_the_length_is_named_with_both_values(name):
+    def said(value):
+        return "10.0" if value is None and name == "penalty_weight" else FIELDS[name].word(value)
+
     old = getattr(NEUTRAL, name)
-    new = next(v for v in others(name, old) if allowed(name, v))
-    assert differences(NEUTRAL, NEUTRAL.replace(**{name: new})) == [f"{name}: {old} -> {new}"]
+    new = check_value(name, next(v for v in others(name, old) if allowed(name, v)))
+    assert differences(NEUTRAL, NEUTRAL.replace(**{name: new})) == [f"{name}: {said(old)} -> {said(new)}"]
 
 
 def test_the_length_is_no_difference():
-    assert FREE_FIELDS == ("steps", "keep_every", "on_nan", "nan_retries")
+    assert {"steps", "keep_every", "on_nan", "nan_retries"} == FREE
     assert differences(Config(), Config(steps=9)) == [] == differences(Config(), Config())
 
 
@@ -249,3 +293,28 @@ def test_dropout_in_a_penalised_critic_is_cautioned_and_elsewhere_not():
     assert "dropout 0.3" in cautions(Config(objective="wgan-gp", dropout=0.3))[0]
     assert cautions(Config(objective="wgan-gp", dropout=0.0)) == []
     assert cautions(Config(objective="wgan-clip", dropout=0.3)) == []
+
+
+# --- the penalty's weight and the files of before --------------------------------------------------------------------
+
+
+def test_the_penalty_weight_is_the_objectives_own_until_it_is_given():
+    weights = {name: Config(objective=name).penalty for name in FACTS}
+    assert weights == {name: facts.penalty_weight for name, facts in FACTS.items()}
+    assert len({weights["wgan-gp"], weights["wgan-div"], weights["r3gan"]}) == 3
+    assert Config(objective="r3gan", penalty_weight=10).penalty == 10 and Config(penalty_weight=0).penalty == 0
+
+
+def test_a_weight_that_is_given_or_left_to_the_objective_is_the_same_run():
+    assert differences(Config(penalty_weight=10), Config()) == [] == differences(Config(), Config(penalty_weight=10))
+    assert differences(Config(penalty_weight=10), Config(penalty_weight=9)) == ["penalty_weight: 10.0 -> 9.0"]
+    old, new = Config(objective="r3gan", penalty_weight=10), Config(objective="r3gan")
+    assert differences(old, new) == ["penalty_weight: 10.0 -> 1.0"]
+
+
+def test_a_file_of_before_says_0_for_off_and_0_and_1_for_switches():
+    off = {name: 0 for name in OPTIONAL if FIELDS[name].none == "0"}
+    old = from_dict(written(**off, flip=1, fast=0, compile=0, penalty_weight=10.0), "here")
+    assert all(getattr(old, name) is None for name in off)
+    assert (old.flip, old.fast, old.compile, old.penalty_weight) == (True, False, False, 10.0)
+    assert old == Config(**dict.fromkeys(off), flip=True, fast=False, penalty_weight=10.0)

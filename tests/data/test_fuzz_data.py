@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import save
 
+from wgan.config import ReadingOptions
 from wgan.data import open_source
-from wgan.data.source import Options
 from wgan.evaluation.samples import read_arrays
 
 
@@ -161,7 +161,7 @@ def test_the_valid_files_are_read_and_so_is_what_is_harmless_in_a_hostile_archiv
     if kind in ("zip", "tar"):
         path.write_bytes(hostile_archive(kind))
         before = bench.counts["worked"]
-        unlabelled = Options(labels="none")
+        unlabelled = ReadingOptions(labels="none")
         bench.judge(lambda: open_source(str(path), "train", options=unlabelled).batch(torch.arange(2)))
         assert bench.counts["worked"] == before + 1
 

@@ -13,7 +13,8 @@ from helpers.own_data import NAMES, N, files_in, refusal, rows, table
 from helpers.problems import everything
 
 import wgan
-from wgan.data import Options, open_source
+from wgan.config import ReadingOptions
+from wgan.data import open_source
 from wgan.data.own import arrays
 from wgan.data.own import open as own_data
 from wgan.data.own.in_memory import spec_of
@@ -77,7 +78,7 @@ def test_any_number_of_channels_is_kept_and_three_can_be_asked_for(tmp_path):
     assert open_source(str(path)).shape == (5, 8, 8)
     assert "5 channels, which cannot become 3" in refusal(path, channels=3)
     grey = save(tmp_path / "g.npy", coloured())
-    assert open_source(str(grey), options=Options(channels=1, size=16)).shape == (1, 16, 16)
+    assert open_source(str(grey), options=ReadingOptions(channels=1, size=16)).shape == (1, 16, 16)
 
 
 @pytest.mark.parametrize("names", [("images", "labels"), ("x", "y"), ("data", "target")])

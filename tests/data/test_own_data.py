@@ -12,7 +12,8 @@ import torch
 from helpers.own_data import files_in, flat, folder_of, labelled, pack_zip, refusal
 from helpers.problems import everything
 
-from wgan.data import Options, data_options, is_own, open_source
+from wgan.config import ReadingOptions
+from wgan.data import is_own, open_source
 from wgan.data.own import cache as store
 from wgan.data.own import image_folder
 from wgan.data.own.open import absolute
@@ -54,7 +55,7 @@ def test_sub_folders_are_classes(tmp_path):
     x, y = source.batch(torch.arange(48))
     assert source.class_names == ("cat", "dog", "eel") and source.classes == 3
     assert (x[:, 0, 0, 0] // 60).tolist() == y.tolist()
-    assert open_source(str(tmp_path / "x"), options=Options(labels="none")).labels is None
+    assert open_source(str(tmp_path / "x"), options=ReadingOptions(labels="none")).labels is None
 
 
 def test_a_folder_for_each_image_is_no_class_and_that_is_said(tmp_path):
@@ -103,15 +104,15 @@ def test_images_of_several_sizes_become_one_and_that_is_said(tmp_path):
         p.rename(path / f"m{p.name}")
     source = open_source(str(path))
     assert source.shape == (1, 32, 32) and "2 sizes" in source.notes[0] and "32x32" in source.notes[0]
-    assert open_source(str(path), options=Options(size=8, channels=3)).shape == (3, 8, 8)
+    assert open_source(str(path), options=ReadingOptions(size=8, channels=3)).shape == (3, 8, 8)
     assert "crop none needs one size" in refusal(path, crop="none")
 
 
 def test_rectangles_stay_and_scale(tmp_path):
     path = folder_of(tmp_path / "x", size=(24, 16))
     assert open_source(str(path)).shape == (1, 16, 24)
-    assert open_source(str(path), options=Options(size=8, crop="none")).shape == (1, 8, 12)
-    assert open_source(str(path), options=Options(size=8)).shape == (1, 8, 8)
+    assert open_source(str(path), options=ReadingOptions(size=8, crop="none")).shape == (1, 8, 12)
+    assert open_source(str(path), options=ReadingOptions(size=8)).shape == (1, 8, 8)
 
 
 def test_grey_among_colour_is_said(tmp_path):
@@ -236,7 +237,7 @@ def test_a_path_becomes_absolute(tmp_path, monkeypatch):
 
 
 def test_options_come_from_the_config():
-    from wgan.config import Config
+    from wgan.config import Config, part
 
     config = Config(size=32, crop="fit", channels=3, labels="none")
-    assert data_options(config) == Options(32, "fit", 3, "none")
+    assert part(ReadingOptions, config) == ReadingOptions(32, "fit", 3, "none")

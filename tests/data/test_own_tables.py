@@ -15,7 +15,8 @@ from helpers.own_data import NAMES, N, refusal, rows, table
 from helpers.problems import everything
 
 import wgan
-from wgan.data import Options, open_source
+from wgan.config import ReadingOptions
+from wgan.data import open_source
 from wgan.data.units import Units, fit, from_json
 from wgan.errors import WganError
 from wgan.evaluation.samples import from_file
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_a_table_is_standardised_by_its_training_rows(tmp_path, delimiter):
     path = table(tmp_path / "x.csv", rows(), delimiter=delimiter)
-    train, test = (open_source(str(path), s, options=Options(labels="colour")) for s in ("train", "test"))
+    train, test = (open_source(str(path), s, options=ReadingOptions(labels="colour")) for s in ("train", "test"))
     x = everything(train)
     assert train.shape == (3,) and x.dtype == torch.float32 and train.class_names == ("blue", "red")
     assert torch.allclose(x.mean(0), torch.zeros(3), atol=1e-5)
@@ -37,11 +38,11 @@ def test_a_table_is_standardised_by_its_training_rows(tmp_path, delimiter):
 
 def test_labels_none_of_a_table_is_no_columns_name(tmp_path):
     path = table(tmp_path / "x.csv", [r[:2] for r in rows()], NAMES[:2])
-    assert open_source(str(path), options=Options(labels="none")).classes == 0
+    assert open_source(str(path), options=ReadingOptions(labels="none")).classes == 0
 
 
 def test_units_bring_every_row_back(tmp_path):
-    source = open_source(str(table(tmp_path / "x.csv", rows())), "all", options=Options(labels="colour"))
+    source = open_source(str(table(tmp_path / "x.csv", rows())), "all", options=ReadingOptions(labels="colour"))
     back = source.units.restore(everything(source).numpy())
     wanted = {tuple(float(v) for v in row[:4]) for row in rows()}
     assert all(any(np.allclose(row, want, rtol=1e-5, atol=1e-6) for want in wanted) for row in back)
@@ -114,7 +115,7 @@ def test_a_table_of_samples_is_held_against_data_read_as_asked(tmp_path, command
     words = ("evaluate", made, "--data", data, "-n", 120, "--metrics", "sliced-w1")
     assert "column colour" in command(*words).sentence()
     assert command(*words, "--labels", "colour").code == 0
-    source = open_source(str(data), options=Options(labels="colour"))
+    source = open_source(str(data), options=ReadingOptions(labels="colour"))
     found = from_file(made, 120, source)
     assert [source.class_names[i] for i in found.labels[:3]] == ["blue", "red", "blue"] and len(found.fakes) == 120
     bare = table(tmp_path / "bare.csv", [r[:4] for r in rows()], NAMES[:4])  # no class: figures of all

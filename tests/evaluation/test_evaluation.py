@@ -10,7 +10,8 @@ import torch
 from helpers.report_runs import figures
 from PIL import Image
 
-from wgan.data import Options, open_source
+from wgan.config import ReadingOptions
+from wgan.data import open_source
 from wgan.errors import WganError
 from wgan.evaluation.evaluate import SEED, evaluate, label_plan
 from wgan.evaluation.samples import from_file, open_reals, to_bytes
@@ -201,7 +202,9 @@ def test_few_own_images_are_measured_by_what_applies(tmp_path, hasty):
     np.savez(tmp_path / "small.npz", images=rng.integers(0, 256, (120, 8, 8), dtype=np.uint8))
     with pytest.raises(WganError, match="expected uint8"):
         evaluate(tmp_path / "small.npz", data=spec, n=120, metrics=["sliced-w1"])
-    evaluate(tmp_path / "small.npz", data=spec, n=120, metrics=["sliced-w1"], options=Options(size=8, channels=1))
+    evaluate(
+        tmp_path / "small.npz", data=spec, n=120, metrics=["sliced-w1"], options=ReadingOptions(size=8, channels=1)
+    )
     with pytest.raises(WganError, match="metric certified-w1 does not apply: it needs at least 100 fakes, 30 held-out"):
         evaluate(tmp_path / "made.npz", data=spec, n=120, metrics=["certified-w1"])
     np.savez(tmp_path / "one.npz", images=rng.integers(0, 256, (1, 12, 12, 3), dtype=np.uint8))

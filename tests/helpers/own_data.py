@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wgan.data import Options, open_source
+from wgan.config import ReadingOptions
+from wgan.data import open_source
 from wgan.errors import WganError
 
 
@@ -29,7 +30,7 @@ def folder_of(path, count=44, size=(16, 16), start=0):
 def refusal(spec, split="train", **options):
     """Return the one sentence with which data are refused; fail when they are not."""
     with pytest.raises(WganError) as caught:
-        open_source(str(spec), split, options=Options(**options))
+        open_source(str(spec), split, options=ReadingOptions(**options))
     text = str(caught.value)
     assert "\n" not in text and len(text) < 500 and "Traceback" not in text
     return text

@@ -54,7 +54,7 @@ def test_an_unconditional_generator_ignores_the_label() -> None:
 
 
 def test_data_without_labels_turn_every_conditioning_off() -> None:
-    for conditioning in FIELDS["conditioning"].metadata["choices"]:
+    for conditioning in FIELDS["conditioning"].choices:
         generator, critic = build(images_config(conditioning=conditioning, class_critic=1.0), IMAGE, 0)
         x = generator(torch.randn(2, 5))
         assert generator.classes == 0
@@ -146,7 +146,7 @@ NORMS = [
     (player, family, norm)
     for player in ("generator", "critic")
     for family in ("conv", "mlp")
-    for norm in FIELDS[f"{player}_norm"].metadata["choices"]
+    for norm in FIELDS[f"{player}_norm"].choices
     if (family, norm) != ("mlp", "instance")
 ]
 

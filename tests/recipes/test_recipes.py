@@ -11,14 +11,23 @@ import torch
 
 import wgan
 from wgan.config import FIELDS, Config
-from wgan.data import open_source
+from wgan.data import Source, open_source
 from wgan.recipes import RECIPES, configure
 from wgan.sampling import generate, latents
 from wgan.training import loop, monitor, pictures
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
-opened = functools.lru_cache(open_source)  # each data set is read once for all recipes
+
+@functools.lru_cache
+def read(spec: str, split: str) -> Source:
+    """Each data set is read once for all recipes."""
+    return open_source(spec, split)
+
+
+def opened(spec: str, split: str = "train", options: Config | None = None) -> Source:
+    return read(spec, split)
+
 
 # What a run folder holds by the architecture's contract; metrics.json is another command's.
 CONTRACT = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text("utf-8")
@@ -60,6 +69,10 @@ def test_every_recipe_builds_takes_three_steps_and_fills_its_run_folder(
     assert line["step"] == run.step == 3 and losses <= set(line)
     assert run.config == configure(name, tiny) == wgan.open_run(run.path).config
     assert torch.isfinite(wgan.load(run).sample(2)).all()
+
+
+def test_the_default_config_is_the_default_recipe() -> None:
+    assert configure("mnist") == Config() and not RECIPES["mnist"].changes
 
 
 def test_every_recipe_is_differences_only() -> None:

@@ -39,7 +39,7 @@ def test_an_old_run_is_loaded_sampled_and_continued(
     make_cheap(monkeypatch.setattr)
     monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
     run = Path(shutil.copytree(fixture, tmp_path / "run"))
-    assert not (set(json.loads((run / "config.json").read_text())) & set(config.LATER))
+    assert not (set(json.loads((run / "config.json").read_text())) & {n for n, f in config.FIELDS.items() if f.later})
     opened = open_run(run)
     assert opened.facts.shape == (2,) and opened.facts.versions["wgan"] == "0.1.0" and opened.facts.parameters == {}
     assert opened.step == 2 and opened.config.on_nan == "stop" and [r["step"] for r in opened.log()] == [2]

@@ -145,7 +145,7 @@ def test_learning_rates_decay_by_the_documented_factors() -> None:
     half = math.sqrt(0.5) / 2
     assert [rate_factor("cosine", s, 4) for s in range(4)] == pytest.approx([1, 0.5 + half, 0.5, 0.5 - half], abs=1e-15)
     assert rate_factor("linear", 9, 4) == 0  # past the end
-    assert set(FIELDS["lr_decay"].metadata["choices"]) == {"none", "linear", "cosine"}
+    assert set(FIELDS["lr_decay"].choices) == {"none", "linear", "cosine"}
 
 
 @pytest.mark.parametrize(("critic_lr", "expected"), [(0.0, 0.1), (0.4, 0.4)])

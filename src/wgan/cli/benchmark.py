@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from wgan.data import data_options, open_source
+from wgan.data import open_source
 from wgan.distributed.signals import Stop
 from wgan.engine import Engine, thread_count
 from wgan.errors import WganError
@@ -62,7 +62,7 @@ def benchmark(
     A schedule that varies over the run (`warm-100`) is measured at its usual n_critic.
     """
     config = configure(name, {"critic_schedule": "constant", **(overrides or {})})
-    source = open_source(config.data, config.split, options=data_options(config))
+    source = open_source(config.data, config.split, options=config)
     engine = engine_for(config, source)
     with thread_count(engine.threads):
         players = make_players(config, engine, source)
@@ -144,8 +144,8 @@ def command(found: argparse.Namespace) -> int:
     """`wgan benchmark`: print the table, and write it as JSON when asked."""
     if found.steps < 1:
         raise WganError(f"--steps must be at least 1, not {found.steps}")
-    overrides: dict[str, Any] = {"threads": found.threads, "fast": int(found.fast), "precision": found.precision}
-    overrides |= {} if found.batch is None else {"batch": found.batch, "generator_batch": 0}
+    overrides: dict[str, Any] = {"threads": found.threads, "fast": found.fast, "precision": found.precision}
+    overrides |= {} if found.batch is None else {"batch": found.batch, "generator_batch": None}
     names = found.names or DEFAULT
     for name in names:
         configure(name, overrides)  # a mistake ends before anything is timed

@@ -18,8 +18,8 @@ from rich.table import Table
 from wgan.api import plan
 from wgan.cli import data as inspection
 from wgan.cli.parser import reading
-from wgan.config import Config
-from wgan.data import data_options, is_own, open_source
+from wgan.config import Config, ReadingOptions
+from wgan.data import is_own, open_source
 from wgan.distributed.group import Group
 from wgan.distributed.launch import launch
 from wgan.distributed.rendezvous import formed, world_size
@@ -94,7 +94,7 @@ def copying(config: Config, folder: Path) -> Iterator[str]:
 
     if not is_own(config.data):
         return
-    if len(open_source(config.data, config.split, options=data_options(config))) >= inspection.FEW:
+    if len(open_source(config.data, config.split, options=config)) >= inspection.FEW:
         return
     report = measure(folder, n=1000, metrics=["memorisation"], checkpoint="last")
     figure, measured = report.figure("copies"), report.results[0]["measured"]
@@ -232,7 +232,7 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
             data=found.data,
             n=found.n,
             metrics=names,
-            options=data_options(Config().replace(**given)) if (given := reading(found)) else None,
+            options=ReadingOptions(**given) if (given := reading(found)) else None,
             checkpoint=found.checkpoint,
             raw=found.raw,
             inception_weights=found.inception_weights,

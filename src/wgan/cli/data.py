@@ -6,14 +6,15 @@ import argparse
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from wgan.api import fitting
 from wgan.cli.parser import reading
-from wgan.config import Config
-from wgan.data import Options, Source, data_options, is_own, open_source
+from wgan.config import Config, ReadingOptions
+from wgan.data import Source, is_own, open_source
 from wgan.data.own.cache import Prepared
 from wgan.data.own.image_folder import TooManyBad
 from wgan.data.own.open import absolute, prepared
@@ -36,7 +37,7 @@ def command(found: argparse.Namespace) -> int:
     """`wgan data`: print what is found and write the contact sheet."""
     given = reading(found)
     spec = absolute(found.spec)
-    options = data_options(Config().replace(**given))
+    options = ReadingOptions(**given)
     if found.out and not Path(found.out).parent.is_dir():
         raise WganError(f"the folder {Path(found.out).parent} does not exist: create it or give another --out")
     if found.out and Path(found.out).suffix.lower() != ".png":
@@ -56,7 +57,7 @@ def command(found: argparse.Namespace) -> int:
     return 0
 
 
-def describe(spec: str, options: Options, strict: bool) -> Iterator[str]:
+def describe(spec: str, options: ReadingOptions, strict: bool) -> Iterator[str]:
     """Yield lines on the data as they are; WganError with `strict` when a file cannot be read."""
     parts = {split: open_source(spec, split, options=options) for split in ("train", "test")}
     train, test = parts["train"], parts["test"]
@@ -132,9 +133,9 @@ def contact_sheet(source: Source):  # type: ignore[no-untyped-def]
     return scatter(points if points.shape[1] == 2 else np.concatenate([points, 0 * points], 1))
 
 
-def advice(spec: str, source: Source, given: dict[str, str], measured: bool) -> Iterator[str]:
+def advice(spec: str, source: Source, given: dict[str, Any], measured: bool) -> Iterator[str]:
     """Yield warnings, then a command that fits the data and this machine."""
-    changes: dict[str, object] = {**given, "data": spec}
+    changes: dict[str, Any] = {**given, "data": spec}
     yield from warnings(source)
     if spec in RECIPES:  # bundled data with a recipe of their own
         config = configure(spec)
@@ -144,7 +145,7 @@ def advice(spec: str, source: Source, given: dict[str, str], measured: bool) -> 
     if source.is_image:
         if any(side % 4 for side in source.shape[1:]):  # no family makes such sides
             changes["size"] = max(8, min(source.shape[1:]) // 4 * 4)
-            source = open_source(spec, "train", options=data_options(Config().replace(**given, size=changes["size"])))
+            source = open_source(spec, "train", options=ReadingOptions(**{**given, "size": changes["size"]}))
         changes["steps"] = steps_for(max(source.shape[1:]))
         if len(source) < FEW:
             few = len(source) < VERY_FEW  # too few to hold any out, by which the share could adapt

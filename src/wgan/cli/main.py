@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from wgan import __version__
-from wgan.cli.parser import Parser, add_reading, dashed, flag_help, metavar, number, whole
+from wgan.cli.parser import Parser, add_option, add_reading, dashed, number, switched, whole
 from wgan.config import FIELDS
 from wgan.distributed.launch import in_group, rank
 from wgan.errors import LostContact, SaidElsewhere, WganError, nearest
@@ -29,7 +29,8 @@ def add_train(commands: Any) -> None:
         "train",
         help="train a recipe, or continue a run",
         usage="wgan train [RECIPE] [--run DIR] [--dry-run] [--OPTION VALUE ...]",
-        description="Every option below is a field of config.json. A recipe changes some defaults: see --dry-run.",
+        description="Every option below is a field of config.json. The defaults are those of the recipe mnist; another recipe "
+        "changes some of them: see --dry-run.",
         formatter_class=argparse.RawTextHelpFormatter,
     )
     p.add_argument("name", nargs="?", metavar="RECIPE", help="see `wgan recipes` (default: mnist, or what fits --data)")
@@ -43,12 +44,8 @@ def add_train(commands: Any) -> None:
     for name, f in FIELDS.items():
         if name == "recipe":
             continue
-        title = f.metadata["group"]
-        group = groups[title] = groups.get(title) or p.add_argument_group(title)
-        group.add_argument(dashed(f"--{name}"), dest=f"option_{name}", metavar=metavar(f), help=flag_help(f))
-    groups["run"].add_argument(
-        "--no-fast", dest="option_fast", action="store_const", const="0", help="the same as --fast 0"
-    )
+        group = groups[f.group] = groups.get(f.group) or p.add_argument_group(f.group)
+        add_option(group, f, f"option_{name}")
     p.set_defaults(function="train")
 
 
@@ -217,7 +214,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     tables = next(a for a in p._actions if isinstance(a, argparse._SubParsersAction)).choices
     if words and not words[0].startswith("-") and words[0] not in tables:
         raise WganError(f"unknown command '{words[0]}': {nearest(words[0], tables)}")
-    found, rest = p.parse_known_args([dashed(word) for word in words])
+    spelt = [dashed(word) for word in words]
+    found, rest = p.parse_known_args(switched(spelt) if spelt[:1] == ["train"] else spelt)
     if rest and rest[0].startswith("-"):
         flag = rest[0].partition("=")[0]
         raise WganError(f"unknown flag '{flag}': {nearest(flag, tables.get(words[0], p).flags())}")

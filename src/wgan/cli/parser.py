@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import Field
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from wgan.config import FIELDS
+from wgan.config import FIELDS, ReadingOptions
+from wgan.config.option import SWITCH, Option, options_of
 from wgan.errors import WganError
 
-READING = ("size", "crop", "channels", "labels")  # options of Config that say how a user's own data are read
+METAVARS = {int: "N", float: "X", str: "TEXT", bool: "[0|1]"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -50,23 +51,38 @@ def number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"'{text[:40]}' is not a number") from None
 
 
-def metavar(f: Field[Any]) -> str:
-    """Return what stands for the value in the help."""
-    return {int: "N", float: "X", str: "TEXT"}[type(f.default)] if not f.metadata["choices"] else "NAME"
+def add_option(p: Any, known: Option, dest: str, why: str = "") -> None:
+    """Declare the flag of an option of Config; a switch may also be written --NAME and --no-NAME."""
+    metavar = "NAME" if known.choices else METAVARS[known.kind]
+    flag = dashed(f"--{known.name}")
+    p.add_argument(flag, dest=dest, metavar=metavar, help=why + flag_help(known))
+    if known.kind is bool:
+        said = f"the same as {flag} 0" if known.default else argparse.SUPPRESS
+        p.add_argument(flag.replace("--", "--no-", 1), dest=dest, action="store_const", const="0", help=said)
 
 
-def flag_help(f: Field[Any]) -> str:
-    """Return the help line of a field with its choices and its default."""
-    choices = f" [{', '.join(f.metadata['choices'])}]" if f.metadata["choices"] else ""
-    return f"{f.metadata['help']}{choices} (default: {f.default})".replace("%", "%%")
+def flag_help(known: Option) -> str:
+    """Return the help line of an option with its choices and its default."""
+    choices = f" [{', '.join(known.choices)}]" if known.choices else ""
+    return f"{known.help}{choices} (default: {known.word(known.default)})".replace("%", "%%")
+
+
+def switched(words: Sequence[str]) -> list[str]:
+    """Return the words of `wgan train` with --flip=1 for a bare --flip: argparse would take the next word for its value."""
+    switches = {dashed(f"--{name}") for name, known in FIELDS.items() if known.kind is bool}
+    after = [*words[1:], ""]
+    return [
+        f"{word}=1" if word in switches and next_word.lower() not in SWITCH else word
+        for word, next_word in zip(words, after, strict=True)
+    ]
 
 
 def add_reading(p: Any, why: str = "") -> None:
     """Declare the flags that say how a user's own data are read."""
-    for name in READING:
-        p.add_argument(f"--{name}", metavar=metavar(FIELDS[name]), help=why + flag_help(FIELDS[name]))
+    for name, known in options_of(ReadingOptions).items():
+        add_option(p, known, name, why)
 
 
-def reading(found: argparse.Namespace) -> dict[str, str]:
+def reading(found: argparse.Namespace) -> dict[str, Any]:
     """Return which of these flags were given, by name."""
-    return {name: value for name in READING if (value := getattr(found, name)) is not None}
+    return {name: value for name in options_of(ReadingOptions) if (value := getattr(found, name)) is not None}

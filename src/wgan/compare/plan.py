@@ -35,7 +35,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 # the objective alone: no label is used, not by an auxiliary classifier either, whose loss would be measured with it
 _PLAIN = {"conditioning": "none", "critic_conditioning": "none", "class_critic": 0.0, "class_generator": 0.0,
-          "ema": 0.0, "lr_decay": "none", "critic_lr": 0.0}  # fmt: skip
+          "ema": None, "lr_decay": "none", "critic_lr": None}  # fmt: skip
 _POINTS = {**_PLAIN, "generator": "mlp", "critic": "mlp", "generator_norm": "none", "critic_activation": "relu",
            "latent": 2, "batch": 128, "penalty_weight": 1.0}  # fmt: skip
 _IMAGES = {**_PLAIN, "latent": 64, "batch": 64}

@@ -16,7 +16,7 @@ CONVOLUTIONAL = ("conv", "resnet")  # families of networks
 def cautions(c: Config) -> list[str]:
     """Return a sentence for each choice that is allowed and seldom meant."""
     found = []
-    if FACTS[c.objective].penalised and c.penalty_weight > 0 and c.dropout > 0:
+    if FACTS[c.objective].penalised and c.penalty > 0 and c.dropout > 0:
         found += [
             f"dropout {c.dropout:g} in a critic with a gradient penalty: the penalty bounds another network at each update"
         ]
@@ -30,12 +30,8 @@ def cautions(c: Config) -> list[str]:
 
 def check_combinations(c: Config) -> None:
     """Raise WganError for two options that exclude each other, with the reason and the way out."""
-    if c.size % 4 or 0 < c.size < 8:
-        raise WganError(f"size must be a multiple of 4 from 8 to 256 (or 0 = as the images are), not {c.size}")
-    if c.channels == 2:
-        raise WganError("channels must be 1 (grey), 3 (colour) or 0 (as the images are), not 2")
     facts = FACTS[c.objective]
-    if facts.penalised and c.critic_norm == "batch" and c.penalty_weight > 0:
+    if facts.penalised and c.critic_norm == "batch" and c.penalty > 0:
         raise WganError(
             f"critic_norm batch with objective {c.objective}: the gradient penalty is defined for each sample, and batch "
             "norm makes each score depend on the whole batch (Gulrajani 2017, section 4); use critic_norm layer or none"
@@ -50,7 +46,7 @@ def check_combinations(c: Config) -> None:
             f"critic_update separate takes one step on reals and one on fakes, and {c.objective} needs both at once: use joint"
         )
     if c.batch % c.pack or (c.generator_batch and c.generator_batch % c.pack):
-        raise WganError(f"pack {c.pack} must divide batch {c.batch} (and generator_batch {c.generator_batch})")
+        raise WganError(f"pack {c.pack} must divide batch {c.batch} (and generator_batch {c.generator_batch or 0})")
     check_microbatch(c)
     if c.pack > 1 and (c.critic_conditioning != "none" or c.class_critic or c.class_generator):
         raise WganError("pack above 1 needs an unconditional critic: set critic_conditioning none and class weights 0")
@@ -58,11 +54,11 @@ def check_combinations(c: Config) -> None:
         raise WganError(f"augment_target needs held-out images, and split {c.split} trains on them: use split train")
     if c.clip_when != "step" and c.critic_update != "separate":
         raise WganError(f"clip_when {c.clip_when} is about pairs of steps: add critic_update separate, or leave it out")
-    if facts.pairs and c.generator_batch not in (0, c.batch):
+    if facts.pairs and c.generator_batch not in (None, c.batch):
         raise WganError(
             f"objective {c.objective} compares pairs of real and fake: leave generator_batch out (the critic's batch)"
         )
-    if c.generator_latents == "last" and c.generator_batch not in (0, c.batch):
+    if c.generator_latents == "last" and c.generator_batch not in (None, c.batch):
         raise WganError("generator_latents last needs generator_batch 0 (the critic's batch)")
 
 
@@ -71,11 +67,11 @@ def check_microbatch(c: Config) -> None:
     rows = [c.batch, c.generator_batch or c.batch]
     if c.microbatch and any(n % c.microbatch for n in rows):
         raise WganError(
-            f"microbatch {c.microbatch} must divide batch {c.batch} (and generator_batch {c.generator_batch})"
+            f"microbatch {c.microbatch} must divide batch {c.batch} (and generator_batch {c.generator_batch or 0})"
         )
-    if c.microbatch % c.pack:
+    if c.microbatch and c.microbatch % c.pack:
         raise WganError(f"pack {c.pack} must divide microbatch {c.microbatch}")
-    if c.microbatch and FACTS[c.objective].whole_batch and c.penalty_weight:
+    if c.microbatch and FACTS[c.objective].whole_batch and c.penalty:
         raise WganError(
             f"microbatch with objective {c.objective}: where its penalty looks depends on the whole batch; "
             "leave microbatch out, or start more processes"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
+from wgan.config import ReadingOptions, part
 from wgan.data.bundled.fashion import open_fashion
 from wgan.data.bundled.mnist import open_mnist, open_stacked
 from wgan.data.bundled.toys import open_grid, open_ring, open_roll
 from wgan.data.own.open import is_own, open_own
-from wgan.data.source import SPLITS, Options, Source
+from wgan.data.source import SPLITS, Source
 from wgan.errors import WganError, unknown
 
-__all__ = ["SOURCES", "SPLITS", "Options", "Source", "data_options", "is_own", "open_source"]
+__all__ = ["SOURCES", "SPLITS", "Source", "is_own", "open_source"]
 
 # name -> opener(spec, what follows the colon or '', split, seed)
 SOURCES: dict[str, Callable[[str, str, str, int], Source]] = {
@@ -25,37 +25,20 @@ SOURCES: dict[str, Callable[[str, str, str, int], Source]] = {
 }
 
 
-class DataFields(Protocol):
-    """The fields of a Config that say how a user's own data are read."""
-
-    @property
-    def size(self) -> int: ...
-    @property
-    def crop(self) -> str: ...
-    @property
-    def channels(self) -> int: ...
-    @property
-    def labels(self) -> str: ...
-
-
-def data_options(config: DataFields) -> Options:
-    """Return how `config` wants the user's own data to be read."""
-    return Options(config.size, config.crop, config.channels, config.labels)
-
-
-def open_source(spec: str, split: str = "train", seed: int = 0, options: Options | None = None) -> Source:
+def open_source(spec: str, split: str = "train", seed: int = 0, options: ReadingOptions | None = None) -> Source:
     """Open the data that `spec` stands for: a bundled NAME or NAME:ARGUMENT (see docs/data.md), or the user's own path.
 
     `seed` fixes which toy points and digit stacks are drawn. It is not the run's seed: runs that differ only in
-    theirs should learn from the same data. Raises WganError for anything unknown, with the nearest known name.
+    theirs should learn from the same data. `options` says how own data are read; a whole Config may be given. Raises
+    WganError for anything unknown, with the nearest known name.
     """
-    options = options or Options()
+    options = ReadingOptions() if options is None else part(ReadingOptions, options)
     name, colon, argument = spec.partition(":")
     if name not in SOURCES and is_own(spec) and split in SPLITS:
         return open_own(spec, split, options)
     if name not in SOURCES:
         raise WganError(f"{unknown('data', name, SOURCES)}; no file or folder has that name, either")
-    if options != Options():
+    if options != ReadingOptions():
         raise WganError(f"size, crop, channels and labels are for your own data, and {name} is bundled: leave them out")
     if colon and not argument:
         raise WganError(f"data '{spec}' ends with ':', write {name} or {name}:ARGUMENT")

@@ -16,16 +16,6 @@ from wgan.errors import WganError
 SPLITS = ("train", "test", "all")
 
 
-@dataclass(frozen=True)
-class Options:
-    """How a user's own data are read; the bundled data take none of these."""
-
-    size: int = 0  # pixels of the shorter side; 0 = as they are where all are alike and small enough
-    crop: str = "center"  # center | fit | none
-    channels: int = 0  # 1 grey, 3 colour, 0 = as the data are
-    labels: str = "auto"  # auto | none | the column of a table
-
-
 @dataclass(frozen=True, eq=False)
 class Source:
     """A fixed, finite, indexed data set in memory; sample i is the same on every call, machine and process."""

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wgan.data import Options, data_options, is_own
+from wgan.config import ReadingOptions
+from wgan.data import is_own
 from wgan.distributed.group import Group
 from wgan.errors import WganError, unknown
 from wgan.evaluation.context import Figure, Measured
@@ -61,7 +62,7 @@ def evaluate(
     checkpoint: str | int | None = None,
     raw: bool = False,
     inception_weights: str | Path | None = None,
-    options: Options | None = None,
+    options: ReadingOptions | None = None,
     seed: int = SEED,
     watch: Watch = lambda name, done, total: None,
     group: Group | None = None,
@@ -171,7 +172,7 @@ def _evaluate_run(
     work: Work,
 ) -> Report:
     own = data is None or is_own(data)  # bundled data are read in one way only
-    reals = open_reals(data or run.config.data, n, options=data_options(run.config) if own else None)
+    reals = open_reals(data or run.config.data, n, options=run.config if own else None)
     if run.facts.shape != reals.test.shape:
         raise WganError(
             f"{run.path} makes samples of shape {run.facts.shape}, {reals.test.name} has {reals.test.shape}"

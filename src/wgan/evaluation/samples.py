@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wgan.data import Options, Source, open_source
+from wgan.config import ReadingOptions
+from wgan.data import Source, open_source
 from wgan.data.own.arrays import load_npy, read_npz
 from wgan.data.own.tables import TABLES
 from wgan.data.source import report_indices
@@ -77,7 +78,7 @@ class Reals:
         return self.train.batch(order[torch.arange(start, start + min(self.n, len(order))) % len(order)])
 
 
-def open_reals(spec: str, n: int, seed: int = 0, options: Options | None = None) -> Reals:
+def open_reals(spec: str, n: int, seed: int = 0, options: ReadingOptions | None = None) -> Reals:
     """Open both splits of the data `spec`, read as `options` say where they are the user's own."""
     train, test = (open_source(spec, split, options=options) for split in ("train", "test"))
     return Reals(train, test, n, seed)

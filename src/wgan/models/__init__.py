@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from wgan.config import Config
+from wgan.config import Config, NetworkOptions
 from wgan.config.rules import CONVOLUTIONAL
 from wgan.errors import WganError, unknown
 from wgan.models import auto, conv, mlp, resnet
@@ -32,14 +32,17 @@ def build(config: Config, shape: tuple[int, ...], classes: int) -> tuple[Generat
         raise WganError(
             "conditioning norm needs a generator_norm: use batch, layer or instance, or conditioning concat"
         )
-    return _generator(config, shape, classes, conditioning), _critic(config, shape, classes)
+    head = classes if config.class_critic or config.class_generator else 0  # outputs of the auxiliary classifier
+    return (
+        _generator(config, shape, classes, conditioning, config.fast),
+        _critic(config, shape, classes, head, config.fast),
+    )
 
 
-def _generator(c: Config, shape: tuple[int, ...], classes: int, conditioning: str) -> Generator:
+def _generator(c: NetworkOptions, shape: tuple[int, ...], classes: int, conditioning: str, fast: bool) -> Generator:
     if c.generator not in MODELS:
         raise unknown("generator family", c.generator, MODELS)
     norm_classes = classes if conditioning == "norm" else 0
-    fast = bool(c.fast)
     style = Style(
         c.generator_norm, c.generator_activation, c.norm_momentum, c.norm_eps, norm_classes, 0.0, c.upsample, fast
     )
@@ -52,15 +55,14 @@ def _generator(c: Config, shape: tuple[int, ...], classes: int, conditioning: st
     return network.to(memory_format=torch.channels_last) if c.generator in CONVOLUTIONAL else network  # type: ignore[call-overload]
 
 
-def _critic(c: Config, shape: tuple[int, ...], classes: int) -> Critic:
+def _critic(c: NetworkOptions, shape: tuple[int, ...], classes: int, head: int, fast: bool) -> Critic:
     if c.critic not in MODELS:
         raise unknown("critic family", c.critic, MODELS)
-    style = Style(c.critic_norm, c.critic_activation, c.norm_momentum, c.norm_eps, 0, c.dropout, fast=bool(c.fast))
+    style = Style(c.critic_norm, c.critic_activation, c.norm_momentum, c.norm_eps, 0, c.dropout, fast=fast)
     packed = (shape[0] * c.pack, *shape[1:])
     layers = auto.line("critic", c.critic, shape) if c.critic_layers == "auto" else c.critic_layers
     trunk, width = MODELS[c.critic][1](layers, packed, style)
     projection = classes if c.critic_conditioning == "projection" else 0
-    head = classes if c.class_critic or c.class_generator else 0
     network = Critic(trunk, width, projection, head)
     initialise(network, c.critic_init)
     if c.critic_norm == "spectral":

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+NO_CLASSIFIER = {"class_critic": 0.0, "class_generator": 0.0, "class_on": "real+fake"}
+# what the defaults of Config, which are the recipe mnist, add to the papers: a classifier, two rates, and their decay
+PLAIN = {**NO_CLASSIFIER, "lr": 5e-4, "critic_lr": None, "lr_decay": "none"}
 UNCONDITIONAL = {"conditioning": "none", "critic_conditioning": "none"}
 CLIP = {
+    **PLAIN,
     **UNCONDITIONAL,
     "objective": "wgan-clip",
     "optimizer": "rmsprop",
     "lr": 5e-5,
     "clip": 0.01,
     "n_critic": 5,
-    "ema": 0.0,
+    "ema": None,
 }
 # RMSProp of Keras: 1e-8 beside the root to 2.1.2, 1e-7 beside it to 2.10, from 2.11 under it
 KERAS = {**CLIP, "critic_update": "separate", "rmsprop_rho": 0.9, "rmsprop_eps": 1e-7}
@@ -111,6 +115,7 @@ S4 = {
     "evaluate_every": 2000,
 }
 GULRAJANI_MNIST = {
+    **PLAIN,
     **UNCONDITIONAL,
     "generator_layers": "/ 256n0 128k5 64k5x2 / k5x2",
     "generator_norm": "none",
@@ -123,10 +128,11 @@ GULRAJANI_MNIST = {
     "beta1": 0.5,
     "beta2": 0.9,
     "n_critic": 5,
-    "ema": 0.0,
+    "ema": None,
     "steps": 4000,
 }
 TOY = {
+    **PLAIN,
     **UNCONDITIONAL,
     "generator": "mlp",
     "generator_layers": "512 512 512",
@@ -142,7 +148,7 @@ TOY = {
     "beta1": 0.5,
     "beta2": 0.9,
     "n_critic": 5,
-    "ema": 0.0,
+    "ema": None,
     "steps": 6000,
     "sample_every": 250,
 }

@@ -8,7 +8,19 @@ from typing import Any
 
 from wgan.config import Config
 from wgan.errors import unknown
-from wgan.recipes.published import ARJOVSKY, GULRAJANI_MNIST, S0, S1, S2, S3, S4, TOY, UNCONDITIONAL
+from wgan.recipes.published import (
+    ARJOVSKY,
+    GULRAJANI_MNIST,
+    NO_CLASSIFIER,
+    PLAIN,
+    S0,
+    S1,
+    S2,
+    S3,
+    S4,
+    TOY,
+    UNCONDITIONAL,
+)
 
 
 @dataclass(frozen=True)
@@ -22,16 +34,9 @@ class Recipe:
     changes: Mapping[str, Any]
 
 
-_RATES = {"lr": 1e-3, "critic_lr": 2e-3, "lr_decay": "linear"}
-_OWN = {
-    **_RATES,
-    "class_critic": 1.0,
-    "class_generator": 0.2,
-    "class_on": "real",
-}
 _STACKED = {
     **UNCONDITIONAL,
-    **_RATES,
+    **NO_CLASSIFIER,
     "data": "stacked-mnist",
     "steps": 20000,
     "sample_every": 1000,
@@ -50,7 +55,7 @@ _POINTS = {
     "steps": 5000,
 }
 
-_FOLLOW = {"generator_layers": "auto", "critic_layers": "auto", "lr_decay": "linear"}
+_FOLLOW = {**PLAIN, "generator_layers": "auto", "critic_layers": "auto", "lr_decay": "linear"}
 _IMAGES = {**_FOLLOW, "critic_lr": 1e-3}
 _VECTORS = {
     **_FOLLOW,
@@ -75,14 +80,14 @@ RECIPES: dict[str, Recipe] = {
         "conditional digits, gradient penalty, averaged generator",
         "10",
         "relative-fid 0.0031 ± 0.0003 at 5,000 steps",
-        _OWN,
+        {},
     ),
     "fashion": Recipe(
         "wgan's own default",
         "clothes by class (Fashion-MNIST)",
         "≤ 11",
         "CAS 86.0 % (real 88.7), 5,000 steps (3 seeds)",
-        {**_OWN, "data": "fashion"},
+        {"data": "fashion"},
     ),
     "stacked-mnist": Recipe(
         "wgan's own", "three digits in one picture: 1,000 modes", "≤ 39", "1,000 modes, KL 0.072 (real 0.025)", _STACKED

@@ -95,7 +95,7 @@ def show(path: Path, name: str, budget: float) -> Shown:
     if pictures.sheets:
         found.step = max(found.step, pictures.sheets[-1].step)
     facts = found.facts
-    resolved = [f"--{k} {shlex.quote(str(facts[k]))}" for k, auto in (("threads", 0), ("precision", "auto"))
+    resolved = [f"--{k} {shlex.quote(str(facts[k]))}" for k, auto in (("threads", None), ("precision", "auto"))
                 if k in facts and getattr(found.config, k) == auto]  # fmt: skip
     return Shown(found, pictures, repeat_command(found.config, name.rpartition("/")[2]), " ".join(resolved))
 
@@ -259,7 +259,7 @@ def joined(*parts: Any) -> str:
 def objective(c: Config, labelled: bool) -> str:
     """Return the objective with the number that matters to it; without labels there is no auxiliary classifier."""
     number = f"weights within ±{c.clip:g}" if FACTS[c.objective].clips else ""
-    number = f"penalty weight {c.penalty_weight:g}" if FACTS[c.objective].penalised else number
+    number = f"penalty weight {c.penalty:g}" if FACTS[c.objective].penalised else number
     classes = (
         f"auxiliary classifier {c.class_critic:g} / {c.class_generator:g}"
         if labelled and (c.class_critic or c.class_generator)
@@ -293,6 +293,6 @@ def options_table(runs: Sequence[Evidence]) -> list[tuple[str, list[tuple[str, b
     moved = [set(changed(run.config)) for run in runs]
     rows = []
     for name, f in FIELDS.items():
-        values = [(str(getattr(run.config, name)), name in m) for run, m in zip(runs, moved, strict=True)]
-        rows.append((name, values, f.metadata["help"], len({v for v, _ in values}) > 1))
+        values = [(f.word(getattr(run.config, name)), name in m) for run, m in zip(runs, moved, strict=True)]
+        rows.append((name, values, f.help, len({v for v, _ in values}) > 1))
     return rows

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from wgan.config import FIELDS, Config, from_json
+from wgan.config import changed as options_changed
 from wgan.errors import WganError
 from wgan.recipes import RECIPES, configure
 from wgan.runs.facts import are_counts
@@ -286,7 +287,7 @@ def header(path: Path) -> dict[str, Any]:
 def changed(config: Config) -> list[str]:
     """Return the names of the options in which a config differs from its recipe (an unknown one counts as mnist)."""
     base = configure(config.recipe if config.recipe in RECIPES else "mnist")
-    return [n for n in FIELDS if n != "recipe" and getattr(config, n) != getattr(base, n)]
+    return [name for name in options_changed(base, config) if name != "recipe"]
 
 
 def repeat_command(config: Config, name: str) -> str:
@@ -294,7 +295,7 @@ def repeat_command(config: Config, name: str) -> str:
     known = config.recipe if config.recipe in RECIPES else "mnist"
     words = ["wgan", "train", known]
     for option in changed(config):
-        words += [f"--{option.replace('_', '-')}", str(getattr(config, option))]
+        words += [f"--{option.replace('_', '-')}", FIELDS[option].word(getattr(config, option))]
     return shlex.join(words if name == known else [*words, "--run", f"runs/{name}"])
 
 

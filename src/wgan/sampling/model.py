@@ -169,7 +169,7 @@ def load(
     opened = run if isinstance(run, Run) else open_run(run)
     found, notes = _checkpoint(opened, wanted_step(opened, checkpoint))
     config, facts = opened.config, opened.facts
-    engine = make_engine(device, facts.precision, 0 if group and group.world > 1 else facts.threads, group=group)
+    engine = make_engine(device, facts.precision, None if group and group.world > 1 else facts.threads, group=group)
     name = "generator" if raw or not config.ema else "average"
     _require_fit(opened, {"generator": part(found.tensors, name), "critic": part(found.tensors, "critic")})
     with seeded(0, 0, "load"):  # the random start is overwritten, and torch's own stream stays where it was

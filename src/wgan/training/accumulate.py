@@ -27,8 +27,8 @@ class Cut:
         return x if x is None or self.many == 1 else x.unflatten(0, (self.many, -1))[self.i]
 
 
-def cuts(rows: int, microbatch: int) -> list[Cut]:
-    """Return one Cut for each microbatch of `rows` samples; 0 = all at once."""
+def cuts(rows: int, microbatch: int | None) -> list[Cut]:
+    """Return one Cut for each microbatch of `rows` samples; None = all at once."""
     many = max(rows // microbatch, 1) if microbatch else 1
     return [Cut(i, many) for i in range(many)]
 

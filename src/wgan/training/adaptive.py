@@ -54,7 +54,8 @@ def follow(p: Players, monitor: Monitor, step: int, stats: Stats) -> Stats:
 def moved(share: float, ratio: float, c: Config) -> float:
     """Return the share one step of EVERY · batch / SWING nearer to where the overfitting ratio is at its target."""
     change = EVERY * c.batch / SWING
-    return min(max(share + (change if ratio > c.augment_target else -change), 0.0), MOST)
+    above = c.augment_target is not None and ratio > c.augment_target
+    return min(max(share + (change if above else -change), 0.0), MOST)
 
 
 def overfitting(p: Players, monitor: Monitor, step: int) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from wgan.config import Config
-from wgan.data import Source, data_options, open_source
+from wgan.data import Source, open_source
 from wgan.engine import thread_count
 from wgan.models import parameter_count
 from wgan.progress import clock_text
@@ -26,7 +26,7 @@ def estimate(config: Config) -> Iterator[str]:
     """Yield the lines of a dry run; everything is built and a few steps are taken in memory, nothing is written."""
     for name, value in asdict(config).items():
         yield f"{name:20} {value}"
-    source = open_source(config.data, config.split, options=data_options(config))
+    source = open_source(config.data, config.split, options=config)
     engine = engine_for(config, source)
     with thread_count(engine.threads):
         players = make_players(config, engine, source)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wgan.config import Config
-from wgan.data import Source, data_options, open_source
+from wgan.data import Source, open_source
 from wgan.distributed.group import PATIENCE, Group
 from wgan.distributed.rendezvous import formed
 from wgan.distributed.signals import Interrupted, Stop, checking, stop_on_signal
@@ -136,7 +136,7 @@ def opened(config: Config, group: Group) -> Source:
 
     def read() -> None:
         if not found:
-            found.append(open_source(config.data, config.split, options=data_options(config)))
+            found.append(open_source(config.data, config.split, options=config))
 
     group.lead(read, patient=True)
     group.agree(read, patient=True)

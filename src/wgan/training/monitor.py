@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from wgan.config import Config
 from wgan.config.objectives import FACTS
-from wgan.data import Source, data_options, open_source
+from wgan.data import Source, open_source
 from wgan.data.source import selection_indices
 from wgan.distributed.signals import check
 from wgan.losses import safe_norms
@@ -72,7 +72,7 @@ class Monitor:
     @functools.cached_property
     def held_out(self) -> Source:
         """The test split of the run's data."""
-        return open_source(self.config.data, "test", options=data_options(self.config))
+        return open_source(self.config.data, "test", options=self.config)
 
     @functools.cached_property
     def reals(self) -> tuple[Tensor, Tensor | None]:
@@ -170,7 +170,7 @@ class Monitor:
         return fresh
 
     def _critic_alarms(self, figures: Mapping[str, float]) -> list[str]:
-        one_slope = FACTS[self.config.objective].unit_norm and self.config.penalty_weight >= 1
+        one_slope = FACTS[self.config.objective].unit_norm and self.config.penalty >= 1
         checks = {
             "negative": figures["evaluate/wasserstein_held_out"] < 0,
             "slope": one_slope and not 0.5 <= figures["evaluate/slope_mean"] <= 2,

@@ -16,7 +16,7 @@ from wgan.training.legacy import KerasRMSprop
 def _rmsprop(params: list[nn.Parameter], lr: float, config: Config) -> torch.optim.Optimizer:
     # The place of epsilon decides: gradients of a clipped critic are often below 3e-4 = sqrt(1e-7), which is where a root
     # over v + epsilon stops rescaling them. A generator of Keras 2 moves there, that of Keras 3 hardly does.
-    rho, eps, fast = config.rmsprop_rho, config.rmsprop_eps, bool(config.fast) and fusable(params[0].device)
+    rho, eps, fast = config.rmsprop_rho, config.rmsprop_eps, config.fast and fusable(params[0].device)
     if config.rmsprop_eps_place == "under":
         return KerasRMSprop(params, lr=lr, rho=rho, eps=eps, fast=fast)
     kind = FastRMSprop if fast else torch.optim.RMSprop

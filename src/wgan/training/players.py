@@ -81,7 +81,7 @@ def make_players(config: Config, engine: Engine, source: Source) -> Players:
         for network in (generator, critic):
             share_batch(network, engine.group, engine.place)
     if config.compile:  # of the two players the one that is never differentiated twice
-        engine.require_compiler(bool(config.fast))
+        engine.require_compiler(config.fast)
         generator.compile(dynamic=False)
     moved = moved_by_generator(critic, config.generator_moves)
     optimizers = build_optimizers(generator, critic, config, moved)

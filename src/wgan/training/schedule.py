@@ -25,9 +25,9 @@ def updates_before(schedule: str, step: int, n_critic: int) -> int:
     return thousands * whole + sum(count(s, n_critic) for s in range(rest))
 
 
-def due(every: int, done: int, last: bool = False) -> bool:
-    """Return whether a duty with cadence `every` (0 = only at the end) falls on step `done`."""
-    return last or (every > 0 and done % every == 0)
+def due(every: int | None, done: int, last: bool = False) -> bool:
+    """Return whether a duty with cadence `every` (None = only at the end) falls on step `done`."""
+    return last or (every is not None and done % every == 0)
 
 
 def rate_factor(decay: str, step: int, steps: int) -> float:

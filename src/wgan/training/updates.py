@@ -102,7 +102,7 @@ def critic_loss(p: Players, sides: Mapping[str, Tensor], y: Tensor | None, draws
     scores = {side: found[0] for side, found in judged.items()}
     loss = critic_term(p.objective, scores.get("real"), scores.get("fake"))
     stats: Stats = {f"critic/{side}": s.mean().detach() for side, s in scores.items()}
-    if len(sides) == 2 and p.objective.penalty is not None and p.config.penalty_weight:
+    if len(sides) == 2 and p.objective.penalty is not None and p.config.penalty:
         penalty, norms = penalty_term(p, sides["real"], sides["fake"], y, draws)
         stats |= {"critic/penalty": penalty.detach(), "critic/slope": norms.mean().detach()}
         loss = loss + penalty
@@ -126,7 +126,7 @@ def penalty_term(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draws
     else:
         with inputs_only():
             norms = gradient_norms(lambda x: judge(p, x, labels, len(points) // len(real))[0], points)
-    return p.objective.penalty(norms, p.config.penalty_weight).mean(), norms
+    return p.objective.penalty(norms, p.config.penalty).mean(), norms
 
 
 def class_terms(p: Players, logits: Mapping[str, Tensor | None], y: Tensor, stats: Stats) -> Tensor | float:
@@ -165,7 +165,7 @@ def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Labelled | N
 
     with statistics(p.critic, p.config.critic_statistics):
         stats = descend(p.engine, p.config, p.generator_optimizer, len(z), loss_of)
-    if p.average is not None:
+    if p.average is not None and p.config.ema is not None:
         update_average(p.average, p.generator, ema_decay(p.config.ema, step))
     return stats
 

@@ -6,8 +6,9 @@ import dataclasses
 import os
 from pathlib import Path
 
+from wgan.config import ReadingOptions
 from wgan.data.own.open import open_own
-from wgan.data.source import Options, Source
+from wgan.data.source import Source
 from wgan.errors import WganError
 
 CLASSES = (
@@ -32,5 +33,5 @@ def open_fashion(spec: str, argument: str, split: str, seed: int) -> Source:
             f"Fashion-MNIST is not on this machine ({folder} lacks {missing[0]}): install Debian's dataset-fashion-mnist, set "
             "WGAN_DATA to the folder that holds fashion-mnist, or give your copy by --data FOLDER"
         )
-    source = open_own(str(folder), split, Options())
+    source = open_own(str(folder), split, ReadingOptions())
     return dataclasses.replace(source, name=spec, class_names=CLASSES)

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from wgan.config import ReadingOptions
 from wgan.data import units
 from wgan.data.own.arrays import Arrays, require_labels
 from wgan.data.own.cache import Prepared, Writer
 from wgan.data.own.decode import Frame, resize
 from wgan.data.own.progress import ticking
-from wgan.data.source import Options
 from wgan.data.split import held_out_mask, require_enough
 from wgan.errors import WganError
 
@@ -32,7 +32,7 @@ class Scale(NamedTuple):
     note: str
 
 
-def prepare_arrays(arrays: Arrays, options: Options, folder: Path, where: str) -> Prepared:
+def prepare_arrays(arrays: Arrays, options: ReadingOptions, folder: Path, where: str) -> Prepared:
     """Prepare arrays as images or vectors; WganError for anything that cannot be trained on."""
     arrays, names, numbers = numbered(arrays, options, where)
     if len(arrays.values) == 0 or arrays.values.size == 0:
@@ -45,7 +45,9 @@ def prepare_arrays(arrays: Arrays, options: Options, folder: Path, where: str) -
     return _images(arrays, numbers, names, options, folder, where)
 
 
-def numbered(arrays: Arrays, options: Options, where: str) -> tuple[Arrays, tuple[str, ...], NDArray[np.int64] | None]:
+def numbered(
+    arrays: Arrays, options: ReadingOptions, where: str
+) -> tuple[Arrays, tuple[str, ...], NDArray[np.int64] | None]:
     """Return class names in order and the class number of each sample; a single class counts as unlabelled."""
     if options.labels not in ("auto", "none") and not arrays.label:
         raise WganError(f"labels '{options.labels}' names the column of a table, and {where} is none: use auto or none")
@@ -71,7 +73,7 @@ def _vectors(
     arrays: Arrays,
     labels: NDArray[np.int64] | None,
     names: tuple[str, ...],
-    options: Options,
+    options: ReadingOptions,
     folder: Path,
     where: str,
 ) -> Prepared:
@@ -114,7 +116,7 @@ def _images(
     arrays: Arrays,
     labels: NDArray[np.int64] | None,
     names: tuple[str, ...],
-    options: Options,
+    options: ReadingOptions,
     folder: Path,
     where: str,
 ) -> Prepared:
@@ -166,7 +168,7 @@ def scale_of(values: NDArray[Any], where: str) -> Scale:
     return Scale(low, high, f"values {low:g} to {high:g} are stretched to black and white")
 
 
-def frame_of(shape: tuple[int, ...], last: bool | None, options: Options, where: str) -> Frame:
+def frame_of(shape: tuple[int, ...], last: bool | None, options: ReadingOptions, where: str) -> Frame:
     """Return the size and channels of the prepared images; WganError for channels that cannot be had."""
     height, width = shape[1:3] if last is not False else shape[2:4]
     stored = 1 if last is None else shape[3] if last else shape[1]

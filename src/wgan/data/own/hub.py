@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from wgan.config import ReadingOptions
 from wgan.data.own.arrays import Arrays
 from wgan.data.own.cache import Prepared, key_of, load, locked
 from wgan.data.own.convert import prepare_arrays
-from wgan.data.source import Options
 from wgan.errors import WganError
 
 IMAGE_COLUMNS = ("image", "img", "images", "pixel_values")
 LABEL_COLUMNS = ("label", "labels", "fine_label", "class")
 
 
-def open_hub(spec: str, name: str, options: Options) -> Prepared:
+def open_hub(spec: str, name: str, options: ReadingOptions) -> Prepared:
     """Prepare hf:NAME (its train split, and test where there is one); WganError without the library or a connection."""
     try:
         import datasets
@@ -28,7 +28,7 @@ def open_hub(spec: str, name: str, options: Options) -> Prepared:
         raise WganError(f"{spec} needs the datasets library: install it with pip install 'wgan[hf]'") from None
     parts = load_parts(datasets, spec, name)
     prints = [str(part._fingerprint) for part in parts]
-    key = key_of("hub", spec, prints, options.__dict__)
+    key = key_of("hub", spec, prints, options.key())
     with locked(key) as folder:
         return load(key) or prepare_arrays(as_arrays(parts, spec, options), options, folder, spec)
 
@@ -66,7 +66,7 @@ def load_parts(datasets: Any, spec: str, name: str) -> list[Any]:
     return [found["train"], *([found["test"]] if "test" in found else [])]
 
 
-def as_arrays(parts: list[Any], spec: str, options: Options) -> Arrays:
+def as_arrays(parts: list[Any], spec: str, options: ReadingOptions) -> Arrays:
     """Return the images (made one size) or numbers of all parts, with labels where there are some."""
     features = parts[0].features
     image = next((c for c in IMAGE_COLUMNS if c in features), None)

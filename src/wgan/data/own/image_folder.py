@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from wgan.config import ReadingOptions
 from wgan.data.own.archives import DAMAGED, LARGEST, Grouping, Member, Members, group, opened, shown
 from wgan.data.own.cache import Prepared, Writer, key_of, load, locked
 from wgan.data.own.decode import Frame, Header, Unreadable, decode, header
 from wgan.data.own.progress import ticking
-from wgan.data.source import Options
 from wgan.data.split import require_enough
 from wgan.errors import WganError
 
@@ -57,7 +57,7 @@ class Survey:
         return sum(h.grey for h in self.found.values())
 
 
-def prepare_pictures(path: Path, options: Options) -> Prepared:
+def prepare_pictures(path: Path, options: ReadingOptions) -> Prepared:
     """Return the pictures of a folder or archive, prepared now or before.
 
     Raises WganError for nothing to train on, labels that are missing for some, sizes that cannot be made, too many
@@ -71,15 +71,13 @@ def prepare_pictures(path: Path, options: Options) -> Prepared:
                 f"{where} holds no images (PNG, JPEG, WebP, BMP, TIFF, GIF){others}: give a folder of images"
             )
         require_enough(len(members.files), where)
-        key = key_of(
-            "pictures", [(os.fsencode(f.name).hex(), f.size, f.stamp) for f in members.files], options.__dict__
-        )
+        key = key_of("pictures", [(os.fsencode(f.name).hex(), f.size, f.stamp) for f in members.files], options.key())
         with locked(key) as folder:
             return load(key) or _prepare(path, before, members, options, folder, where)
 
 
 def _prepare(
-    path: Path, before: tuple[int, int], members: Members, options: Options, folder: Path, where: str
+    path: Path, before: tuple[int, int], members: Members, options: ReadingOptions, folder: Path, where: str
 ) -> Prepared:
     grouping = Grouping((), None, None) if options.labels == "none" else group(members.files, where)
     if options.labels not in ("auto", "none"):
@@ -247,7 +245,7 @@ def bad_notes(bad: dict[int, str], files: list[Member]) -> list[str]:
             f"({bad[first]})"]  # fmt: skip
 
 
-def choose_frame(survey: Survey, options: Options, where: str) -> tuple[Frame, list[str]]:
+def choose_frame(survey: Survey, options: ReadingOptions, where: str) -> tuple[Frame, list[str]]:
     """Return the size and channels that all pictures get, and what to say about that choice."""
     sizes, notes = survey.sizes, []
     width, height = sizes.most_common(1)[0][0]

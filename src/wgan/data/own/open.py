@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wgan.config import ReadingOptions
 from wgan.data import split as splits
 from wgan.data.own.archives import DAMAGED, shown
 from wgan.data.own.arrays import Arrays, find_idx, looks_like_idx, read_file, read_idx_folder
@@ -21,7 +22,7 @@ from wgan.data.own.hub import open_hub
 from wgan.data.own.image_folder import prepare_pictures, stamp
 from wgan.data.own.in_memory import GIVEN, given_path
 from wgan.data.own.tables import TABLES
-from wgan.data.source import Options, Source
+from wgan.data.source import Source
 from wgan.data.units import from_json
 from wgan.errors import WganError
 
@@ -52,12 +53,12 @@ def absolute(spec: str) -> str:
     return str(Path(spec).expanduser().resolve())
 
 
-def open_own(spec: str, split: str, options: Options) -> Source:
+def open_own(spec: str, split: str, options: ReadingOptions) -> Source:
     """Open a user's own data, preparing them first where that was not done before; WganError for all that is wrong."""
     return as_source(prepared(spec, options), spec, split)
 
 
-def prepared(spec: str, options: Options) -> Prepared:
+def prepared(spec: str, options: ReadingOptions) -> Prepared:
     """Return the prepared data of `spec`."""
     if spec.startswith(HUB):
         return open_hub(spec, spec[len(HUB) :], options)
@@ -99,11 +100,11 @@ def idx_only(path: Path) -> bool:
     return bool(find_idx(path))
 
 
-def prepare_arrays_once(path: Path, options: Options, where: str) -> Prepared:
+def prepare_arrays_once(path: Path, options: ReadingOptions, where: str) -> Prepared:
     """Prepare an array file, a table or a folder of IDX files, unless that was done before."""
     files = [p for p in sorted(path.iterdir()) if p.is_file()] if path.is_dir() else beside(path)
     before = [(shown(p.name), *stamp(p)) for p in files]
-    key = key_of("arrays", str(path), before, options.__dict__)
+    key = key_of("arrays", str(path), before, options.key())
     with locked(key) as folder:
         found = load(key)
         if found is not None:
@@ -122,7 +123,7 @@ def beside(path: Path) -> list[Path]:
     return [path, *sorted(near)[:100]]
 
 
-def read(path: Path, options: Options, where: str) -> Arrays:
+def read(path: Path, options: ReadingOptions, where: str) -> Arrays:
     """Read samples and labels by the kind of file; WganError for a kind that is not known."""
     suffix = path.suffix.lower()
     if path.is_dir():
