@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from evaluation import RESULTS, about
 
-from wgan.data import data_options, open_source
+from wgan.data import open_source
 from wgan.distributed.signals import Stop
 from wgan.engine import make_engine
 from wgan.recipes import configure
@@ -32,7 +32,7 @@ PUBLISHED = {"c1": [-13.690, -28.276, -39.209], "c2": [-4.848, 0.991, -34.840], 
 def lines(rate: float, seed: int, steps: int) -> dict[str, list[float]]:
     """Return c1, c2 and g of the first steps, as the source prints them."""
     config = configure(RECIPE, {"lr": rate, "seed": seed, "precision": "fp32"})
-    source = open_source(config.data, config.split, options=data_options(config))
+    source = open_source(config.data, config.split, options=config)
     engine = make_engine(config.device, config.precision, config.threads)
     players = make_players(config, engine, source)
     found: dict[str, list[float]] = {"c1": [], "c2": [], "g": []}

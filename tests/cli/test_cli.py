@@ -149,7 +149,13 @@ def test_flags_reach_the_config_that_is_written(here, command, cheap):
     words = ["--n_critic", "1", "--lr=0.001", "--seed", "7", "--sampling", "iid", "--checkpoint-every", "0"]
     assert command("train", *SMALL, *words).code == 0
     config = open_run(here / "runs" / "gulrajani-ring").config
-    assert (config.n_critic, config.lr, config.seed, config.sampling, config.checkpoint_every) == (1, 1e-3, 7, "iid", 0)
+    assert (config.n_critic, config.lr, config.seed, config.sampling, config.checkpoint_every) == (
+        1,
+        1e-3,
+        7,
+        "iid",
+        None,
+    )
     untouched = configure("gulrajani-ring")
     given = {"n_critic", "lr", "seed", "sampling", "checkpoint_every", "steps", "batch", "threads"}
     given |= {"generator_layers", "critic_layers"}

@@ -42,7 +42,12 @@ def test_a_run_is_of_its_own_seed_data_and_steps_at_a_constant_rate(data, weight
         assert (config.seed, config.data, config.steps) == (c.seed, c.data, steps[c.objective])
         assert (config.lr_decay, config.penalty_weight, config.precision) == ("none", weight, "fp32")
         # nothing beside the objective: an auxiliary classifier's loss would be measured with it
-        assert (config.conditioning, config.critic_conditioning, config.ema, config.critic_lr) == ("none", "none", 0, 0)
+        assert (config.conditioning, config.critic_conditioning, config.ema, config.critic_lr) == (
+            "none",
+            "none",
+            None,
+            None,
+        )
         assert config.class_critic == config.class_generator == 0
 
 
@@ -87,10 +92,10 @@ def test_the_learning_rate_of_a_cell_is_its_objectives_own_times_the_factor():
     assert f"{found['gan', 3.0].lr} {found['wgan-gp', 3.0].lr}" == "0.0006 0.0003"  # as a command repeats it
     points = {(c.objective, c.rate): c.config(False) for c in plan.cells(request(), False, dict.fromkeys(FOUR, 100))}
     for key, config in points.items():
-        assert config.lr == pytest.approx(plan.POINT_RATE * found[key].lr) and config.critic_lr == 0
+        assert config.lr == pytest.approx(plan.POINT_RATE * found[key].lr) and config.critic_lr is None
 
 
 def test_a_run_is_evaluated_ten_times_and_never_averaged():
     (config,) = {c.config(False).replace(seed=0, objective="gan", n_critic=1, lr=1, optimizer="adam", beta1=0, beta2=0)
                  for c in plan.cells(request(parts=("quality",)), False, dict.fromkeys(FOUR, 100))}  # fmt: skip
-    assert (config.evaluate_every, config.log_every, config.ema, config.threads) == (10, 1, 0.0, 1)
+    assert (config.evaluate_every, config.log_every, config.ema, config.threads) == (10, 1, None, 1)
