@@ -128,10 +128,15 @@ def _cores() -> int:
 
 def has_bf16(device: torch.device) -> bool:
     """Return whether bf16 is the faster way on the device: multiplied in hardware, and on a CPU measured to pay."""
+    return multiplies_bf16(device) and (device.type != "cpu" or bf16_pays())
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Return whether the device multiplies bf16 in hardware (AMX or AVX512-BF16 on x86, a recent GPU)."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
     flags = cpuinfo()
-    return device.type == "cpu" and ("amx_bf16" in flags or "avx512_bf16" in flags) and bf16_pays()
+    return device.type == "cpu" and ("amx_bf16" in flags or "avx512_bf16" in flags)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from wgan.cli import main as cli
 from wgan.config import Config
 from wgan.data import Source
 from wgan.distributed.group import Group
-from wgan.engine import has_bf16, make_engine
+from wgan.engine import make_engine, multiplies_bf16
 from wgan.runs import checkpoint
 from wgan.training import loop, state
 
@@ -74,7 +74,7 @@ def measured(config: Config, source: Source, many: dict[str, Tensor]) -> Iterato
 @pytest.fixture(scope="module", params=EPS)
 def precision(request: pytest.FixtureRequest) -> str:
     """A precision in which every system can be trained here."""
-    if request.param == "bf16" and not has_bf16(torch.device("cpu")):
+    if request.param == "bf16" and not multiplies_bf16(torch.device("cpu")):
         pytest.skip("this CPU does not multiply bf16 (no AVX512-BF16, no AMX)")
     return str(request.param)
 
