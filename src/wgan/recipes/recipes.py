@@ -126,7 +126,7 @@ RECIPES: dict[str, Recipe] = {
         "Wasserstein GAN in Keras (2017)",
         "digits by class, auxiliary classifier, clipping",
         "500",
-        "alive, no digits in 100 steps (published: at 8,000)",
+        "no digits in 400 steps (published: at 8,000)",
         S2,
     ),
     "deep-conv-clip": Recipe(
