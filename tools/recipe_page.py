@@ -18,6 +18,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from wgan.config.config import FIELDS, changed
 from wgan.recipes import RECIPES, configure
 from wgan.runs.folder import Run, open_run
 
@@ -32,9 +33,8 @@ def command(run: Run) -> str:
     """Return the command that repeats the run: the recipe and every option that differs from it."""
     recipe = run.config.recipe
     base = configure(recipe)
-    flags = [
-        f"--{k.replace('_', '-')} {v}" for k, v in vars(run.config).items() if v != getattr(base, k) and k != "recipe"
-    ]
+    names = [name for name in changed(base, run.config) if name != "recipe"]
+    flags = [f"--{name.replace('_', '-')} {FIELDS[name].word(getattr(run.config, name))}" for name in names]
     return " ".join(["wgan train", recipe, *flags])
 
 
