@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TextIO
+from typing import IO, TextIO
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -47,6 +47,12 @@ def clock_text(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def encodable(text: str, file: IO[str]) -> str:
+    """Return `text` with a question mark for each character that the encoding of `file` cannot hold."""
+    encoding = file.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 class Progress:
@@ -96,9 +102,9 @@ class Progress:
     def message(self, text: str) -> None:
         """Print `text` on lines of its own, above the live line."""
         if self.live:
-            self.safely(lambda: self.console.print(Text(text)))
+            self.safely(lambda: self.console.print(Text(encodable(text, self.console.file))))
         else:  # not by rich, which ends the whole program when nobody reads the pipe any more
-            self.safely(lambda: print(text, file=self.console.file, flush=True))
+            self.safely(lambda: print(encodable(text, self.console.file), file=self.console.file, flush=True))
 
     def safely(self, draw: Callable[[], None]) -> None:
         """Draw, unless the output is gone: training goes on without an audience."""

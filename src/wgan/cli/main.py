@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from wgan import __version__
@@ -224,13 +226,34 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     return found
 
 
+def replace_unprintable() -> None:
+    """Let both outputs replace what their encoding cannot hold: a "≤" on a Windows terminal is no reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def require_whole_names(words: Sequence[str]) -> None:
+    """Raise WganError where neighbouring words are one name that is there: blanks need quotes."""
+    for at in range(1, len(words)):
+        for end in range(at + 2, len(words) + 1):
+            some = words[at:end]
+            if any(word.startswith("-") or not word for word in some):
+                break
+            name = " ".join(some)
+            if Path(name).exists() and not Path(some[0]).exists():
+                raise WganError(f"'{name}' is one name with blanks: write it in quotes")
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0, 2 for a user's mistake (one sentence on stderr), 130 for Ctrl-C.
 
     In a group of processes rank 0 speaks for all; 3 = another process was lost.
     """
     words = list(sys.argv[1:] if words is None else words)
+    replace_unprintable()
     try:
+        require_whole_names(words)
         found = parse(words)
         if "function" not in found:
             parser().print_help()

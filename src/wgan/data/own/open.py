@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tarfile
 import zipfile
 from pathlib import Path
@@ -31,16 +32,48 @@ ARRAYS = (".npy", ".npz", ".safetensors")
 KINDS = "a folder of images, a zip or tar of one, .npy, .npz, .safetensors, .csv, .parquet or IDX files"
 
 
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/{1,3}(?P<rest>.*)")  # C:/ is a drive, see require_name
+QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
+
+
 def is_own(spec: str) -> bool:
     """Return whether a data spec is meant as a path, as hf:NAME or as given in Python, and not as a bundled name."""
     looks = "/" in spec or "\\" in spec or spec.startswith((HUB, GIVEN, ".", "~")) or Path(spec).suffix != ""
-    return looks or (spec != "" and Path(spec).exists())
+    no_name = any(c in QUOTES or c.isspace() for c in spec)  # of bundled data
+    return looks or no_name or (spec != "" and Path(spec).exists())
+
+
+def require_name(spec: str) -> None:
+    """Raise WganError for what can be no path and no hf:NAME, saying what it is: an address, a name in quotes or blanks."""
+    name = spec if spec.startswith("hf://") else spec.removeprefix(HUB)
+    if Path(name).expanduser().exists():
+        return
+    bare = name.strip().strip(QUOTES).strip()
+    address = ADDRESS.fullmatch(bare)
+    if address and len(bare.partition(":")[0]) > 1:
+        raise WganError(f"data cannot be read from an address: {way_from(bare, address['rest'])}")
+    if bare != name:
+        what = "in quotes" if any(c in QUOTES for c in name) else "with blanks around it"
+        raise WganError(f"the name of the data is written {what}, {spec!r}: give {spec.replace(name, bare)!r} without")
+
+
+def way_from(address: str, rest: str) -> str:
+    """Return how the data of an address can be trained on."""
+    scheme, site = address.partition(":")[0].lower(), rest.removeprefix("www.")
+    if scheme == "file":
+        return f"give the path, /{rest.lstrip('/')}"
+    hub = {"hf": rest, "http": site, "https": site}.get(scheme, "").removeprefix("huggingface.co/")
+    if scheme == "hf" or site.startswith("huggingface.co/"):
+        owner = "/".join(hub.removeprefix("datasets/").split("/")[:2])
+        return f"give hf:{owner} for a data set of the Hugging Face hub"
+    return f"download {address} first, and give the path of the file or folder"
 
 
 def absolute(spec: str) -> str:
     """Return a path as an absolute one, so that a run finds its data from every folder; other specs as they are."""
     if not is_own(spec) or spec.startswith(GIVEN):
         return spec
+    require_name(spec)
     if spec.startswith(HUB):  # a name of the hub, or a local folder
         name = spec[len(HUB) :]
         return (
@@ -61,6 +94,7 @@ def open_own(spec: str, split: str, options: ReadingOptions) -> Source:
 def prepared(spec: str, options: ReadingOptions) -> Prepared:
     """Return the prepared data of `spec`."""
     if spec.startswith(HUB):
+        require_name(spec)
         return open_hub(spec, spec[len(HUB) :], options)
     path = given_path(spec) if spec.startswith(GIVEN) else Path(absolute(spec))
     where = called(spec)

@@ -1,0 +1,48 @@
+"""What a name of data that cannot be one really is: an address, a name in quotes, a name with blanks."""
+
+import numpy as np
+import pytest
+
+from wgan.data import open_source
+from wgan.data.own.open import absolute
+from wgan.errors import WganError
+
+
+@pytest.mark.parametrize(
+    "spec, said",
+    [
+        ("https://x.org/a.zip", "download https://x.org/a.zip first"),
+        ("HTTP://x.org/a", "download HTTP://x.org/a first"),
+        ("s3://bucket/pictures", "download s3://bucket/pictures first"),
+        ("ftp://x.org/a.csv", "download ftp://x.org/a.csv first"),
+        ("https://huggingface.co/datasets/o/n/tree/main", "give hf:o/n"),
+        ("hf://datasets/o/n", "give hf:o/n"),
+        ("hf:https://huggingface.co/datasets/o/n", "give hf:o/n"),
+        ("file:///home/me/a.csv", "give the path, /home/me/a.csv"),
+        ("'faces.zip'", "written in quotes"),
+        ('"my faces"', "written in quotes"),
+        ("\u201cfaces\u201d", "written in quotes"),
+        (" faces.zip ", "written with blanks around it"),
+        ("mnist ", "give 'mnist' without"),
+        ("my faces", "no file or folder /"),
+    ],
+)
+def test_what_a_wrong_name_is_is_said(spec, said, here):
+    with pytest.raises(WganError, match=said):
+        open_source(spec)
+    with pytest.raises(WganError, match=said):
+        open_source(absolute(spec))
+
+
+def test_a_name_with_blanks_or_quotes_that_is_there_is_read(here, cache):
+    for name in ("my rows.npy", "'rows'.npy", " rows.npy"):
+        np.save(here / name, np.random.default_rng(0).normal(size=(60, 3)))
+        assert len(open_source(absolute(name))) > 0
+
+
+def test_words_of_one_name_without_quotes_are_told(here, command):
+    (here / "my own faces").mkdir()
+    assert command("train", "--data", "my", "own", "faces").sentence() == (
+        "'my own faces' is one name with blanks: write it in quotes"
+    )
+    assert "is one name" not in command("train", "--data", "your", "own", "faces").sentence()
