@@ -156,7 +156,9 @@ def test_dragan_looks_around_real_samples_only() -> None:
     u = (p - real) / (0.5 * real.std())
     assert u.min() >= 0 and u.max() <= 1 + 1e-9
     assert len(u.flatten().unique()) == u.numel()  # each coordinate its own draw
-    assert u.mean().item() == pytest.approx(0.5, abs=4 / math.sqrt(12 * u.numel()))  # 4 standard errors
+    reach = u.flatten(1).amax(1)  # about alpha, one for each sample: some points lie near the data, others far
+    assert reach.min() < 0.2 and reach.max() > 0.8
+    assert u.mean().item() == pytest.approx(0.25, abs=0.1)  # E[alpha] E[u]
 
 
 def test_r3gan_looks_at_real_and_at_fake() -> None:

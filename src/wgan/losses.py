@@ -123,8 +123,10 @@ def interpolates(real: Tensor, fake: Tensor, draw: Draw) -> Tensor:
 
 
 def around_real(real: Tensor, fake: Tensor, draw: Draw) -> Tensor:
-    """x + 0.5 std(x) u, u ~ U[0, 1] for each coordinate (Kodali 2017, and its public code)."""
-    return real + 0.5 * draw.std(real) * draw("uniform", tuple(real.shape[1:]))
+    """x + a 0.5 std(x) u, u ~ U[0, 1] for each coordinate, a ~ U[0, 1] for each sample (Kodali 2017, its public code)."""
+    noise = draw("uniform", tuple(real.shape[1:]))
+    alpha = draw("uniform", (1,) * (real.dim() - 1))  # without it no point would lie near the data
+    return real + alpha * 0.5 * draw.std(real) * noise
 
 
 def real_and_fake(real: Tensor, fake: Tensor, draw: Draw) -> Tensor:

@@ -7,6 +7,7 @@ there are.
 from __future__ import annotations
 
 import contextlib
+import functools
 import zlib
 from collections.abc import Callable, Iterator
 
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from wgan.distributed.shard import Place
+from wgan.host import drawing
 
 
 class Draws:
@@ -69,19 +71,15 @@ def derived_seed(seed: int, step: int, purpose: str) -> int:
     return (int(words[0]) << 31) ^ int(words[1])
 
 
-def stream(seed: int, step: int, purpose: str) -> torch.Generator:
-    """Return a CPU generator seeded by (seed, step, purpose)."""
-    return torch.Generator().manual_seed(derived_seed(seed, step, purpose))
+def stream(seed: int, step: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return a generator seeded by (seed, step, purpose); of the CPU, unless what it draws must be on another device."""
+    return torch.Generator(device).manual_seed(derived_seed(seed, step, purpose))
 
 
 @contextlib.contextmanager
 def seeded(seed: int, step: int, purpose: str) -> Iterator[None]:
-    """Within the block torch's default generator is seeded by (seed, step, purpose); afterwards it is as before.
-
-    For what draws from the default generator only: weight initialisation and dropout.
-    """
-    with torch.random.fork_rng():
-        torch.manual_seed(derived_seed(seed, step, purpose))
+    """Within the block initial weights are drawn from the stream of (seed, step, purpose), and from no other of the process."""
+    with drawing(stream(seed, step, purpose)):
         yield
 
 
@@ -105,13 +103,6 @@ def _epochs(first: int, count: int, size: int) -> range:
     return range(first // size, (first + count - 1) // size + 1)
 
 
-_PERMUTATIONS: dict[tuple[int, int, int], Tensor] = {}  # a cache of the last two passes: a pure function's results
-
-
+@functools.lru_cache(maxsize=4)  # a pure function's results; safe in threads
 def _epoch(seed: int, epoch: int, size: int) -> Tensor:
-    key = (seed, epoch, size)
-    if key not in _PERMUTATIONS:
-        while len(_PERMUTATIONS) > 1:
-            _PERMUTATIONS.pop(next(iter(_PERMUTATIONS)))
-        _PERMUTATIONS[key] = torch.randperm(size, generator=stream(seed, epoch, "epoch"))
-    return _PERMUTATIONS[key]
+    return torch.randperm(size, generator=stream(seed, epoch, "epoch"))

@@ -255,3 +255,12 @@ def test_a_generator_that_is_told_no_label_is_not_asked_for_one() -> None:
         found[conditioning] = "generator/class" in stats
         assert math.isclose(float(loss.detach()), float(-stats["generator/score"] + stats.get("generator/class", 0.0)))
     assert found == {"none": False, "concat": True}
+
+
+def test_spectral_norm_bounds_the_embedding_of_a_projection_critic():
+    projection = {"critic_conditioning": "projection", "conditioning": "none", "class_critic": 0, "class_generator": 0}
+    config = points_config(objective="hinge", critic_norm="spectral", **projection)
+    critic = build(config, (2,), 5)[1]
+    for _ in range(50):  # power iterations
+        weight = critic.projection.weight
+    assert float(torch.linalg.matrix_norm(weight, 2)) == pytest.approx(1, rel=1e-3)

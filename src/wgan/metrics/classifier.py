@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wgan.errors import WganError
+from wgan.host import drawing
 
 BATCH = 128
 UPDATES = 800  # of every fit, however many samples there are: the budget is part of the figure
@@ -51,8 +52,7 @@ def classification_accuracy(
 def fit_classifier(images: Any, labels: Any, classes: int, updates: int = UPDATES, seed: int = 0) -> nn.Module:
     """Return a small classifier trained on images uint8 [N, C, H, W] and labels int [N]; arguments as above."""
     x, y = _check(images, labels, classes, "images")
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with drawing(torch.Generator().manual_seed(seed)):
         model = small_classifier(x.shape[1], classes)
     _fit(model, x, y, updates, torch.Generator().manual_seed(seed))
     return model.eval().requires_grad_(False)

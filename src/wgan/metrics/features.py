@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wgan.errors import WganError
+from wgan.host import drawing
 
 WEIGHTS = Path(__file__).parent / "weights"
 CHUNK = 256  # every forward pass has exactly this many rows, so a feature never depends on how images were batched
@@ -74,7 +75,7 @@ def load_lenet(folder: Path = WEIGHTS) -> LeNet:
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != lenet_card(folder)["sha256"]:
         raise WganError(f"{path} is not the file its card describes (sha256 differs): reinstall wgan")
-    with torch.random.fork_rng():  # the initial values are thrown away: the caller's random stream must not notice
+    with drawing(torch.Generator()):  # the initial values are thrown away: the caller's random stream must not notice
         model = LeNet()
     model.load_state_dict(load(data))
     return model.eval().requires_grad_(False)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wgan.errors import WganError
+from wgan.host import DROPOUT
 from wgan.models.fast.convolution import Plan, convolve, transposed
 from wgan.models.fast.linear import can_multiply, linear
 
@@ -47,21 +48,30 @@ def make_dense(inputs: int, outputs: int, style: Style) -> Dense:
 
 
 class Dropout(nn.Dropout):
-    """Dropout whose choices on a CPU cost 16 random bits each, not a call of the generator: P(dropped) = p to 1 / 65,536."""
+    """Dropout that draws from the stream of the step, see host.dropping.
+
+    fast: its choices on a CPU cost 16 random bits each, not a call of the generator: P(dropped) = p to 1 / 65,536.
+    """
+
+    fast = True
 
     def forward(self, x: Tensor) -> Tensor:
         """x of any shape -> the same shape, a share p of it 0 and the rest divided by 1 - p."""
-        if not self.training or self.p == 0 or x.device.type != "cpu":
-            return super().forward(x)
-        words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        if not self.training or self.p == 0:
+            return x
+        if not self.fast or x.device.type != "cpu":
+            return x * torch.empty_like(x).bernoulli_(1 - self.p, generator=DROPOUT.get()).div_(1 - self.p)
+        words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None, generator=DROPOUT.get())
         bits = words.view(torch.int16)[: x.numel()]
         kept = (bits >= round(self.p * 65536) - 32768).to(x.dtype).mul_(1 / (1 - self.p))
         return x * torch.as_strided(kept, x.shape, x.stride()) if _dense(x) else x * kept.view(x.shape)
 
 
-def make_dropout(style: Style) -> nn.Dropout:
+def make_dropout(style: Style) -> Dropout:
     """Return a dropout layer in the style's way of computing."""
-    return (Dropout if style.fast else nn.Dropout)(style.dropout)
+    layer = Dropout(style.dropout)
+    layer.fast = style.fast
+    return layer
 
 
 def _dense(x: Tensor) -> bool:
@@ -308,7 +318,15 @@ def _unknown_start(how: str) -> WganError:
 
 
 def spectral(network: nn.Module) -> None:
-    """Divide every kernel, reshaped to a matrix, by its largest singular value (Miyato 2018). Not a Lipschitz certificate."""
+    """Divide every kernel, reshaped to a matrix, by its largest singular value (Miyato 2018). Not a Lipschitz certificate.
+
+    The embedding of a projection critic is one of them (Miyato & Koyama 2018, their public code).
+    """
     for module in list(network.modules()):
-        if isinstance(module, (nn.Linear, nn.Conv2d)):
+        if isinstance(module, (nn.Linear, nn.Conv2d, nn.Embedding)):
             torch.nn.utils.parametrizations.spectral_norm(module)
+
+
+def spectral_buffers(network: nn.Module) -> list[Tensor]:
+    """Return the singular vectors of `spectral`, which every pass in training moves by one power iteration."""
+    return [b for name, b in network.named_buffers() if name.endswith(("._u", "._v"))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from wgan.config import Config
 from wgan.engine import Engine
+from wgan.host import repeated
 
 Stats = dict[str, Tensor | float]
 Rows = TypeVar("Rows", Tensor, Tensor | None)
@@ -39,16 +40,22 @@ def descend(
     optimizer: torch.optim.Optimizer,
     rows: int,
     loss_of: Callable[[Cut], tuple[Tensor, Stats]],
+    moving: Sequence[Tensor] = (),
 ) -> Stats:
     """Take one optimizer step down the mean of `loss_of` over the world's batch, of which `rows` samples are here.
 
     `loss_of` returns the whole loss as one scalar, and statistics, of what its argument cuts out of the rows here: all
     of them, or one microbatch after the other. Gradients and statistics are averaged over microbatches and processes.
+    `moving`: buffers that every pass moves (singular vectors of spectral norm): each microbatch finds them where the first
+    did, so that a step is the same for every microbatch.
     The average comes after every backward and right before the step: whatever put a gradient there, it is averaged.
     """
     optimizer.zero_grad(set_to_none=True)
     found: list[Stats] = []
+    begun = [x.clone() for x in moving] if config.microbatch else []
     for cut in cuts(rows, config.microbatch):
+        for x, start in zip(moving, begun, strict=False):
+            x.copy_(start)
         with at_hand(engine, cut, config.dropout > 0):
             loss, stats = loss_of(cut)
             (loss if cut.many == 1 else loss / cut.many).backward()
@@ -64,12 +71,12 @@ def descend(
 
 @contextmanager
 def at_hand(engine: Engine, cut: Cut, dropout: bool) -> Iterator[None]:
-    """Within the block the rows of `cut` are at hand; each microbatch finds torch's own stream where the first did."""
+    """Within the block the rows of `cut` are at hand; each microbatch finds the stream of dropout where the first did."""
     with ExitStack() as stack:
         if cut.many > 1:
             stack.enter_context(engine.place.within(cut.i, cut.many))
         if dropout and cut.i < cut.many - 1:
-            stack.enter_context(torch.random.fork_rng())
+            stack.enter_context(repeated())
         yield
 
 

@@ -21,6 +21,7 @@ from wgan.losses import (
     share_at_bound,
 )
 from wgan.models.fast.linear import inputs_only
+from wgan.models.layers import spectral_buffers
 from wgan.models.networks import Critic
 from wgan.rng import Draws
 from wgan.training.accumulate import Cut, Stats, cuts, descend
@@ -83,13 +84,18 @@ def _critic_step(p: Players, sides: Mapping[str, Tensor], y: Tensor | None, draw
         return critic_loss(p, {side: cut(x) for side, x in sides.items()}, cut(y), draws.restart())
 
     packs = len(next(iter(sides.values())))
-    return descend(p.engine, p.config, p.critic_optimizer, packs * p.config.pack, loss_of)
+    return descend(p.engine, p.config, p.critic_optimizer, packs * p.config.pack, loss_of, moving(p))
 
 
 def thaw(p: Players) -> None:
     """Let the critic learn again after a generator's update; to ask first is cheaper than to walk over every module."""
     if not p.critic.training or not all(w.requires_grad for w in p.critic.parameters()):
         p.critic.requires_grad_(True).train()
+
+
+def moving(p: Players) -> list[Tensor]:
+    """Return what every pass through the critic moves, where a step is made of several: see descend."""
+    return spectral_buffers(p.critic) if p.config.microbatch else []
 
 
 def critic_loss(p: Players, sides: Mapping[str, Tensor], y: Tensor | None, draws: Draws) -> tuple[Tensor, Stats]:
@@ -164,7 +170,7 @@ def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Labelled | N
         return generator_loss(p, cut(z), cut(y), part, step)
 
     with statistics(p.critic, p.config.critic_statistics):
-        stats = descend(p.engine, p.config, p.generator_optimizer, len(z), loss_of)
+        stats = descend(p.engine, p.config, p.generator_optimizer, len(z), loss_of, moving(p))
     if p.average is not None and p.config.ema is not None:
         update_average(p.average, p.generator, ema_decay(p.config.ema, step))
     return stats

@@ -1,0 +1,92 @@
+"""The program around this library: what it has set in torch must change nothing, and its random stream is its own.
+
+Two trainings in two threads give what each gives alone: nothing is drawn from the generator of the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from wgan.errors import WganError
+
+DROPOUT: ContextVar[torch.Generator | None] = ContextVar("generator of dropout", default=None)
+
+
+class _Drawing(TorchDispatchMode):
+    """Gives every random operation of this thread a generator; layers that are built draw from none that they are given."""
+
+    def __init__(self, source: torch.Generator) -> None:
+        super().__init__()
+        self.source = source
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[Any], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        given = dict(kwargs or {})
+        if given.get("generator") is None and any(a.name == "generator" for a in func._schema.arguments):
+            given["generator"] = self.source
+        return func(*args, **given)
+
+
+@contextmanager
+def drawing(source: torch.Generator) -> Iterator[None]:
+    """Within the block what torch would draw from the generator of the process comes from `source`: initial weights."""
+    with _Drawing(source):
+        yield
+
+
+@contextmanager
+def dropping(source: torch.Generator) -> Iterator[None]:
+    """Within the block dropout draws from `source`; a mode as above would slow every operation down."""
+    token = DROPOUT.set(source)
+    try:
+        yield
+    finally:
+        DROPOUT.reset(token)
+
+
+@contextmanager
+def repeated() -> Iterator[None]:
+    """After the block dropout draws once more what it drew within it."""
+    source = DROPOUT.get()
+    state = None if source is None else source.get_state()
+    yield
+    if source is not None and state is not None:
+        source.set_state(state)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Within the block autocast, grad mode, inference mode, default device and NumPy's errors are as torch begins with.
+
+    They belong to one thread. What belongs to the whole process is not changed behind the back of its other threads:
+    WganError for another default dtype or a reduced matmul precision.
+    """
+    if torch.get_default_dtype() != torch.float32:
+        name = str(torch.get_default_dtype()).removeprefix("torch.")
+        raise WganError(
+            f"torch's default dtype is {name} in this program: call torch.set_default_dtype(torch.float32) first (double "
+            "precision is the option precision fp64)"
+        )
+    if torch.get_float32_matmul_precision() != "highest":
+        raise WganError(
+            f"torch's float32 matmul precision is '{torch.get_float32_matmul_precision()}' in this program, which changes every "
+            "number: call torch.set_float32_matmul_precision('highest') first"
+        )
+    with ExitStack() as stack:
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(np.errstate(all="warn", under="ignore"))
+        yield

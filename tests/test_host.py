@@ -1,0 +1,141 @@
+"""Whatever the program around a training has set in torch changes nothing, or is refused in one sentence."""
+
+import contextlib
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+import wgan
+from wgan.errors import WganError
+from wgan.host import drawing
+from wgan.models import build
+from wgan.recipes import RECIPES, configure
+from wgan.rng import derived_seed, seeded
+from wgan.sampling.model import load
+
+WORDS = {"steps": 2, "batch": 8, "threads": 1, "generator_layers": "8", "critic_layers": "8", "dropout": 0.2}
+
+
+@pytest.fixture
+def rows():
+    return np.random.default_rng(0).normal(size=(200, 3))
+
+
+def weights(folder):
+    (file,) = (folder / "checkpoints").glob("*2.safetensors")
+    return file.read_bytes()
+
+
+@pytest.fixture
+def alone(here, cheap, cache, rows):
+    """Return the weights of a run that nothing disturbed, for seed 1 and for seed 2."""
+    return [weights(wgan.train(data=rows, run=f"alone{seed}", seed=seed, **WORDS).path) for seed in (1, 2)]
+
+
+@contextlib.contextmanager
+def default_device():
+    torch.set_default_device("meta")
+    try:
+        yield
+    finally:
+        torch.set_default_device(None)
+
+
+@contextlib.contextmanager
+def threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
+
+
+STATES = {
+    "no grad": torch.no_grad,
+    "inference mode": torch.inference_mode,
+    "gradients off": lambda: torch.set_grad_enabled(False),
+    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+    "device context": lambda: torch.device("meta"),
+    "default device": default_device,
+    "thread count": threads,
+    "numpy errors": lambda: np.errstate(all="raise"),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_no_state_of_the_host_changes_a_run(name, alone, here, rows):
+    sampled = load("alone1").sample(4, seed=0)
+    with STATES[name]():
+        run = wgan.train(data=rows, run="run", seed=1, **WORDS)
+        again = load("alone1").sample(4, seed=0)
+        figures = wgan.evaluate("run", n=100, metrics=["sliced-w1"])
+    assert weights(run.path) == alone[0]
+    assert torch.equal(again, sampled) and not again.is_inference()
+    assert figures.figure("sliced-w1") == wgan.evaluate("alone1", n=100, metrics=["sliced-w1"]).figure("sliced-w1")
+
+
+def test_two_trainings_in_two_threads_are_each_as_alone(alone, here, rows):
+    def train(seed):
+        wgan.train(data=rows, run=f"run{seed}", seed=seed, **WORDS)
+
+    started = [threading.Thread(target=train, args=(seed,)) for seed in (1, 2)]
+    for thread in started:
+        thread.start()
+    for thread in started:
+        thread.join()
+    assert [weights(here / f"run{seed}") for seed in (1, 2)] == alone
+
+
+def test_a_training_leaves_the_stream_of_the_process_alone(here, cheap, cache, rows):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    wgan.train(data=rows, run="run", **WORDS)
+    load("run").sample(4)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_layers_drawn_from_a_generator_have_the_bits_of_a_seeded_process():
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        expected = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Embedding(5, 2), torch.nn.Conv2d(1, 2, 3))
+    with drawing(torch.Generator().manual_seed(7)):
+        found = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Embedding(5, 2), torch.nn.Conv2d(1, 2, 3))
+    assert all(torch.equal(a, b) for a, b in zip(expected.parameters(), found.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    "setting, value, said",
+    [
+        (torch.set_default_dtype, torch.float64, "default dtype is float64"),
+        (torch.set_float32_matmul_precision, "medium", "matmul precision is 'medium'"),
+    ],
+)
+def test_what_belongs_to_the_whole_process_is_refused(setting, value, said, here, rows, cache):
+    usual = {torch.float64: torch.float32, "medium": "highest"}[value]
+    setting(value)
+    try:
+        with pytest.raises(WganError, match=said):
+            wgan.train(data=rows, run="run", **WORDS)
+    finally:
+        setting(usual)
+    assert not (here / "run").exists()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_initial_weights_of_every_recipe_keep_their_bits(name):
+    """They were drawn from the generator of the process, seeded for a while; now from one of their own."""
+    config = configure(name, {})
+    shape = (2,) if config.generator == "mlp" and config.data.startswith(("ring", "grid", "swiss")) else (1, 28, 28)
+    shape = (3, 28, 28) if config.data == "stacked-mnist" else shape
+    with torch.random.fork_rng():
+        torch.manual_seed(derived_seed(0, 0, "initial weights"))
+        expected = build(config, shape, 10 if len(shape) == 3 else 0)
+    with seeded(0, 0, "initial weights"):
+        found = build(config, shape, 10 if len(shape) == 3 else 0)
+    for one, other in zip(expected, found, strict=True):
+        assert all(
+            torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+        )
