@@ -58,9 +58,16 @@ class Source:
         return self.gather(indices), y
 
     def facts(self) -> dict[str, Any]:
-        """Return what a run records about a user's own data: a hash of their content, the units of vectors."""
-        units = None if self.units is None else self.units.to_json()
-        return {"data": self.fingerprint, "units": units} if self.fingerprint else {}
+        """Return what a run records about a user's own data: a hash of their content; of tables units and class counts."""
+        if not self.fingerprint:
+            return {}
+        found: dict[str, Any] = {
+            "data": self.fingerprint,
+            "units": None if self.units is None else self.units.to_json(),
+        }
+        if self.units is not None and self.labels is not None:
+            found["class_counts"] = tuple(self.labels.bincount(minlength=self.classes).tolist())
+        return found
 
     def mode_labels(self, indices: Tensor) -> Tensor:
         """Return the true mode, int64 [B] in 0..mode_count-1, of the samples at `indices` int64 [B].

@@ -26,6 +26,9 @@ class Units:
     scale: tuple[float, ...]  # their standard deviation; 0 = a constant column
     label: str = ""  # name of the column that holds the class; "" = none
     label_at: int = -1  # its place among all columns of the file
+    low: tuple[float, ...] = ()  # least and greatest value of the training rows; () = not known (runs of 0.1)
+    high: tuple[float, ...] = ()
+    step: tuple[float, ...] = ()  # every training value is `low` plus a multiple of it; 0 = no such step
 
     @property
     def kept(self) -> list[int]:
@@ -39,11 +42,38 @@ class Units:
         standard: NDArray[np.float32] = ((rows[:, kept].astype(np.float64) - mean) / scale).astype(np.float32)
         return standard
 
-    def restore(self, samples: NDArray[Any]) -> NDArray[np.float64]:
-        """Return samples [N, D] as rows [N, C] in the user's units, whole numbers rounded and within their type."""
+    def outside(self, samples: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return which numbers of samples [N, D] lie outside the training range before clipping, bool [N, C].
+
+        Half a step outside is rounded back, and counts as inside.
+        """
+        rows = self._rows(samples)
+        if not self.low:
+            return np.zeros(rows.shape, np.bool_)
+        low, high = np.array(self.low), np.array(self.high)
+        slack = np.maximum(np.array(self.step) / 2, 1e-6 * (high - low))
+        found: NDArray[np.bool_] = (rows < low - slack) | (rows > high + slack)
+        return found
+
+    def restore(self, samples: NDArray[Any], beyond_range: bool = False) -> NDArray[np.float64]:
+        """Return samples [N, D] as rows [N, C] in the user's units, with the range and the step of the training rows.
+
+        beyond_range: neither clipped to that range nor brought to that step; whole numbers rounded and within their type.
+        """
+        rows = self._rows(samples)
+        if self.low and not beyond_range:
+            low, step = np.array(self.low), np.array(self.step)
+            stepped = low + np.rint((rows - low) / np.where(step > 0, step, 1)) * step
+            rows = np.where(step > 0, stepped, rows).clip(low, np.array(self.high))
+        return self._rounded(rows)
+
+    def _rows(self, samples: NDArray[Any]) -> NDArray[np.float64]:
         rows = np.tile(np.array(self.mean, dtype=np.float64), (len(samples), 1))
         kept = self.kept
         rows[:, kept] += samples.astype(np.float64) * np.array(self.scale)[kept]
+        return rows
+
+    def _rounded(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         for i, (kind, digits) in enumerate(zip(self.kinds, self.decimals, strict=True)):
             dtype = np.dtype(kind)
             if dtype.kind in "iu":
@@ -93,6 +123,10 @@ def is_sound(units: Units) -> bool:
         and bool(np.isfinite(np.array([units.mean, units.scale], dtype=np.float64)).all())
         and type(units.label_at) is int
         and -1 <= units.label_at <= count
+        and all(len(limits) in (0, count) for limits in (units.low, units.high, units.step))
+        and len(units.low) == len(units.high) == len(units.step)
+        and bool(np.isfinite(np.array([units.low, units.high, units.step], dtype=np.float64)).all())
+        and all(a <= b and s >= 0 for a, b, s in zip(units.low, units.high, units.step, strict=True))
     )
 
 
@@ -104,5 +138,23 @@ def fit(rows: NDArray[Any], names: Sequence[str], kinds: Sequence[str], decimals
     mean[constant], scale[constant] = rows[0][constant], 0.0  # the exact value, free of rounding
     if constant.all():
         raise WganError(f"{where} holds nothing to learn: every column is constant")
-    means, scales = (tuple(float(v) for v in x) for x in (mean, scale))
-    return Units(tuple(names), tuple(kinds), tuple(decimals), means, scales)
+    low, high = (x.astype(np.float64) for x in (rows.min(0), rows.max(0)))
+    steps = [step_of(rows[:, i].astype(np.float64)) for i in range(rows.shape[1])]
+    numbers = [tuple(float(v) for v in x) for x in (mean, scale, low, high, steps)]
+    means, scales, lows, highs, step = numbers
+    return Units(tuple(names), tuple(kinds), tuple(decimals), means, scales, low=lows, high=highs, step=step)
+
+
+def step_of(values: NDArray[np.float64]) -> float:
+    """Return the step s for which all values [N] are the least one plus a multiple of s, 0 where there is none.
+
+    It is the least difference of two values: 1 for whole numbers, 5 for multiples of 5, 0.01 for prices, the distance of
+    the only two values. Where most values occur once, only a step that few numbers of that kind would share counts.
+    """
+    found = np.unique(values)
+    if len(found) < 2:
+        return 0.0
+    step = float(np.diff(found).min())
+    multiples = (found - found[0]) / step
+    exact = np.abs(multiples - np.rint(multiples)).max() <= 1e-6 * max(1.0, float(multiples[-1]))
+    return step if exact and multiples[-1] < 1e5 else 0.0

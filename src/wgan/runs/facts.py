@@ -33,6 +33,7 @@ class Facts:
     versions: dict[str, str] = field(default_factory=dict)
     data: str = ""  # hash of the content of the user's own data
     units: dict[str, Any] | None = None  # of vectors that were standardised: see data/units.py
+    class_counts: tuple[int, ...] = ()  # training rows of each class of a labelled table
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that run.json holds."""
@@ -47,7 +48,8 @@ class Facts:
 def from_json(values: dict[str, Any]) -> Facts:
     """Return the facts in an object that was read from run.json; keys of other versions are left alone."""
     known = {f.name: values[f.name] for f in dataclasses.fields(Facts) if f.name in values}
-    return Facts(**{**known, "shape": tuple(values["shape"]), "class_names": tuple(values["class_names"])})
+    return Facts(**{**known, "shape": tuple(values["shape"]), "class_names": tuple(values["class_names"]),
+                    "class_counts": tuple(values.get("class_counts", ()))})  # fmt: skip
 
 
 def parse(text: str, path: Path) -> Facts:
@@ -81,6 +83,8 @@ def _plausible(f: Facts) -> bool:
         and type(f.processes) is int
         and isinstance(f.data, str)
         and are_counts(f.parameters)
+        and are_counts(dict(enumerate(f.class_counts)))
+        and len(f.class_counts) in (0, f.classes)
         and isinstance(f.versions, dict)
     )
 

@@ -34,7 +34,7 @@ def write_npz(samples: Samples, out: Path, model: Model) -> None:
     if model.units is not None and model.units.names:
         arrays["columns"] = np.array(model.units.names)
     if samples.labels is not None:
-        arrays["labels"] = named_labels(samples, model)
+        arrays["labels"] = samples.labels
     packed = io.BytesIO()
     np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
     write_atomically(out, packed.getvalue())
@@ -44,7 +44,7 @@ def write_npy(samples: Samples, out: Path, model: Model) -> None:
     """Write one array: images uint8 [N, H, W] or [N, H, W, C], or vectors [N, C]; labels beside it as NAME.labels.npy."""
     parts = {out: samples.to_images() if samples.dim() == 4 else rows_of(samples, model)}
     if samples.labels is not None:
-        parts[out.with_suffix(".labels.npy")] = named_labels(samples, model)
+        parts[out.with_suffix(".labels.npy")] = samples.labels
     for path, array in parts.items():
         packed = io.BytesIO()
         np.save(packed, array)
@@ -70,7 +70,7 @@ def columns_of(samples: Samples, model: Model) -> dict[str, NDArray[Any]]:
     if samples.labels is not None:
         at = units.label_at if units is not None and units.label else len(names)
         names.insert(at, units.label if units is not None and units.label else "label")
-        values.insert(at, named_labels(samples, model))
+        values.insert(at, samples.labels)
     return dict(zip(names, values, strict=True))
 
 
@@ -105,13 +105,6 @@ def write_parquet(samples: Samples, out: Path, model: Model) -> None:
     replace_file(out, lambda file: pq.write_table(table, file))
 
 
-def named_labels(samples: Samples, model: Model) -> NDArray[Any]:
-    """Return the labels [N] as the data names them: int64 where every name is a whole number, else text."""
-    assert samples.labels is not None
-    names = [model.class_names[i] for i in samples.labels.tolist()]
-    return np.array([int(n) for n in names]) if all(n.isdecimal() and len(n) < 19 for n in names) else np.array(names)
-
-
 def folder_name(label: str) -> str:
     """Return a class name as the name of one folder, which cannot lead to another place: N/A becomes N_A."""
     name = re.sub(r"[/\\:\x00-\x1f\ud800-\udfff]", "_", label)[:60]  # 60 characters are at most 240 of the 255 bytes
@@ -120,7 +113,7 @@ def folder_name(label: str) -> str:
 
 def write_folder(samples: Samples, out: Path, model: Model) -> None:
     """Write one PNG for each image, below a folder for each class where conditional."""
-    names = None if samples.labels is None else named_labels(samples, model)
+    names = None if samples.labels is None else samples.labels
     for i, image in enumerate(visible(samples.to_images())):
         folder = out if names is None else out / folder_name(str(names[i]))
         make_folder(folder)

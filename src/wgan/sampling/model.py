@@ -16,13 +16,14 @@ from wgan.data.units import Units, from_json
 from wgan.distributed.group import Group
 from wgan.engine import Engine, make_engine, thread_count
 from wgan.errors import WganError, nearest
+from wgan.host import undisturbed
 from wgan.models import build
 from wgan.models.networks import Generator
-from wgan.rng import seeded
+from wgan.rng import seeded, stream
 from wgan.runs import checkpoint as saved
 from wgan.runs.checkpoint import part
 from wgan.runs.folder import Run, open_run
-from wgan.sampling.generate import generate
+from wgan.sampling.generate import BLOCK, generate
 from wgan.sampling.latents import latents, slerp, truncated
 from wgan.visual.images import to_uint8
 
@@ -30,9 +31,14 @@ LIMIT = 2**27  # numbers in one tensor of samples (512 MiB): 171,196 images of M
 
 
 class Samples(torch.Tensor):
-    """A tensor of samples [N, *shape] (images in [-1, 1]) that can turn itself into pictures; `labels` int64 [N] or None."""
+    """A tensor of samples [N, *shape] (images in [-1, 1]) that can turn itself into pictures.
 
-    labels: Tensor | None = None
+    labels: the user's own [N], int64 where the data's classes are whole numbers, else text; None = unconditional.
+    outside: of rows, the fraction of each column that lay outside the training range before it was clipped.
+    """
+
+    labels: np.ndarray | None = None
+    outside: dict[str, float] | None = None
 
     def to_images(self) -> np.ndarray:
         """Return uint8 images [N, H, W] (grey) or [N, H, W, 3]; WganError for vectors."""
@@ -66,23 +72,42 @@ class Model:
         """The columns of vectors that were standardised for training; None for images and bundled points."""
         return from_json(self.run.facts.units)
 
+    @undisturbed()
     def sample(
         self,
         n: int = 64,
         label: int | str | Sequence[int | str] | None = None,
         seed: int = 0,
         truncation: float = 0.0,
+        beyond_range: bool = False,
     ) -> Samples:
         """Return n samples [n, *shape], images in [-1, 1], vectors in the user's units; the i-th is the same for every n.
 
-        label: one class name, or several that take turns; None = all classes in turn. truncation T > 0 draws latents
-        from the normal cut to [-T, T]; 0 = not cut. Raises WganError for a label that the model does not know.
+        label: one of the user's own labels, or several that take turns; None = images of all classes in turn, and rows of
+        a table with the class frequencies of the training data. truncation T > 0 draws latents from the normal cut to
+        [-T, T]; 0 = not cut. beyond_range: rows are not clipped to the range and step of the training rows. Raises WganError
+        for a label that the model does not know.
         """
         self.require_room(n)
-        labels = self.labels(n, label)
+        labels = self.drawn_labels(n, seed) if label is None and self.frequencies else self.labels(n, label)
         z = truncated(latents(seed, n, self.network.latent), truncation)
         samples, units = self.decode(z, labels), self.units
-        return samples if units is None else rows_in_units(samples, units)
+        return samples if units is None else rows_in_units(samples, units, beyond_range)
+
+    @property
+    def frequencies(self) -> dict[str, float]:
+        """The fraction of each class in the training data, for tables; empty for images, and for runs that did not note it."""
+        counts = self.run.facts.class_counts
+        if self.units is None or not self.network.classes or len(counts) != len(self.class_names) or not sum(counts):
+            return {}
+        return {name: count / sum(counts) for name, count in zip(self.class_names, counts, strict=True)}
+
+    def drawn_labels(self, n: int, seed: int) -> Tensor:
+        """Return label numbers int64 [n], drawn with the class frequencies of the data; the i-th does not depend on n."""
+        bounds = torch.tensor(list(self.frequencies.values()), dtype=torch.float64).cumsum(0)
+        blocks = range(math.ceil(n / BLOCK))
+        draws = [torch.rand(BLOCK, generator=stream(seed, b, "sample label"), dtype=torch.float64) for b in blocks]
+        return torch.searchsorted(bounds / bounds[-1], torch.cat(draws)[:n], right=True).clamp(max=len(bounds) - 1)
 
     def require_room(self, n: int) -> None:
         """Raise WganError for a number of samples below 1, or of more than LIMIT numbers in all."""
@@ -94,11 +119,13 @@ class Model:
                 f"{n} samples do not fit into memory: ask for at most {most}, and for more with another seed"
             )
 
+    @undisturbed()
     def decode(self, z: Tensor, labels: Tensor | None) -> Samples:
         """Return G(z, labels) for latents [N, Z] and labels int64 [N] or None."""
         with thread_count(self.engine.threads):
-            samples = generate(self.network, z, labels, self.engine).as_subclass(Samples)
-        samples.labels = labels
+            made = generate(self.network, z, labels, self.engine)
+        samples = (made.clamp_(-1, 1) if made.dim() == 4 else made).as_subclass(Samples)
+        samples.labels = None if labels is None else own_labels(labels, self.class_names)
         return samples
 
     def to_images(self, samples: Tensor) -> np.ndarray:
@@ -113,7 +140,8 @@ class Model:
                     f"{self.run.path} is an unconditional model: it cannot make a given label; leave it out"
                 )
             return None
-        wanted = self.class_names if label is None else [label] if isinstance(label, (int, str)) else list(label)
+        asked = label.tolist() if isinstance(label, (np.ndarray, np.generic, Tensor)) else label
+        wanted = self.class_names if asked is None else [asked] if isinstance(asked, (int, str)) else list(asked)
         if not wanted:
             raise WganError("label names no class: give at least one")
         numbers = torch.tensor([self._number(str(name)) for name in wanted])
@@ -125,13 +153,27 @@ class Model:
         return self.class_names.index(name)
 
 
-def rows_in_units(samples: Samples, units: Units) -> Samples:
+def own_labels(numbers: Tensor, names: Sequence[str]) -> np.ndarray:
+    """Return label numbers [N] as the data name their classes: int64 where every name is a whole number, else text.
+
+    A name such as 007 is text: as a number it would lose what it is.
+    """
+    own = [names[i] for i in numbers.tolist()]
+    whole = all(n.removeprefix("-").isdecimal() and len(n) < 19 and str(int(n)) == n for n in names)
+    return np.array([int(n) for n in own]) if whole else np.array(own)
+
+
+def rows_in_units(samples: Samples, units: Units, beyond_range: bool = False) -> Samples:
     """Return standardised vectors [N, D] as float64 rows [N, C] in the user's units, with their labels."""
-    rows = torch.from_numpy(units.restore(samples.numpy())).as_subclass(Samples)
+    rows = torch.from_numpy(units.restore(samples.numpy(), beyond_range)).as_subclass(Samples)
     rows.labels = samples.labels
+    shares = units.outside(samples.numpy()).mean(0)
+    names = units.names or [f"x{i}" for i in range(len(shares))]
+    rows.outside = {name: float(share) for name, share in zip(names, shares, strict=True) if share > 0}
     return rows
 
 
+@undisturbed()
 def walk(model: Model, stops: int, frames: int, seed: int, rows: int = 1, label: int | str | None = None) -> Samples:
     """Return a closed walk [stops * frames * rows, *shape] between `stops` latents, `rows` walks side by side.
 
@@ -154,22 +196,28 @@ def _walk_labels(model: Model, stops: int, frames: int, rows: int, label: int | 
     return None if per_leg is None else per_leg.repeat_interleave(frames * rows)
 
 
+@undisturbed()
 def load(
     run: str | Path | Run,
     checkpoint: str | int = "last",
     raw: bool = False,
     device: str = "cpu",
     group: Group | None = None,
+    threads: int | None = None,
 ) -> Model:
     """Load the generator of a run at a checkpoint, 'last', 'best' or a step; the averaged weights unless `raw`.
 
-    group: the processes that share the making of samples; each must ask for the same ones.
+    group: the processes that share the making of samples; each must ask for the same ones. threads: of the CPU; None = as
+    many as the run was trained with.
     Raises WganError when the folder is no run, has no such checkpoint, or its files are damaged.
     """
     opened = run if isinstance(run, Run) else open_run(run)
     found, notes = _checkpoint(opened, wanted_step(opened, checkpoint))
     config, facts = opened.config, opened.facts
-    engine = make_engine(device, facts.precision, None if group and group.world > 1 else facts.threads, group=group)
+    if threads is not None and not 1 <= threads <= 1024:
+        raise WganError(f"threads must be between 1 and 1024, not {threads}")
+    own = None if group and group.world > 1 else facts.threads
+    engine = make_engine(device, facts.precision, threads or own, group=group)
     name = "generator" if raw or not config.ema else "average"
     _require_fit(opened, {"generator": part(found.tensors, name), "critic": part(found.tensors, "critic")})
     with seeded(0, 0, "load"):  # the random start is overwritten, and torch's own stream stays where it was

@@ -39,6 +39,7 @@ class Arrays:
     decimals: tuple[int, ...] = ()
     label: str = ""  # column that held the labels
     label_at: int = -1
+    notes: tuple[str, ...] = ()  # what was left out, and how the rest was read
 
 
 def read_file(path: Path) -> Arrays:

@@ -27,7 +27,7 @@ from wgan.data.own.archives import shown
 from wgan.errors import WganError
 from wgan.files import cache_home, write_whole
 
-FORMAT = 1  # of the prepared files; raised when preparation changes what it makes
+FORMAT = 2  # of the prepared files; raised when preparation changes what it makes
 COMMIT = 2.0  # seconds between two moments at which what was written counts as done
 TODO, DONE, BAD = 0, 1, 2
 
@@ -213,5 +213,8 @@ def fingerprint(arrays: dict[str, NDArray[Any]], about: dict[str, Any]) -> str:
     digest = hashlib.sha256()
     for name in ("sums", "labels", "held_out"):
         digest.update(arrays[name].tobytes() if name in arrays else b"-")
-    digest.update(json.dumps([about["shape"], about["dtype"], about["class_names"], about["units"]]).encode())
+    units = about["units"] and {
+        k: v for k, v in about["units"].items() if k not in ("low", "high", "step")
+    }  # of the rows
+    digest.update(json.dumps([about["shape"], about["dtype"], about["class_names"], units]).encode())
     return digest.hexdigest()[:32]

@@ -88,7 +88,9 @@ def _vectors(
     fitted = units.fit(rows[train], arrays.names, kinds, decimals, where)
     fitted = replace(fitted, label=arrays.label, label_at=arrays.label_at)
     constant = [arrays.names[i] if arrays.names else str(i) for i in range(c) if i not in fitted.kept]
-    notes = [f"constant in the training part, kept as it is: column {', '.join(constant)}"] if constant else []
+    notes = list(arrays.notes)
+    if constant:
+        notes.append(f"constant in the training part, kept as it is: column {', '.join(constant)}")
     standard = fitted.standardise(rows)
     writer = Writer(folder, len(rows), (len(fitted.kept),), "float32", where)
     writer.fill(((i, standard[i]) for i in writer.todo), lambda done: None)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,7 +17,15 @@ from wgan.errors import WganError
 from wgan.files import cache_home, write_whole
 
 GIVEN = "given:"
-WHOLE = (np.ndarray, torch.Tensor, list)  # what holds samples, or their labels; two of them are no samples themselves
+WHOLE = (np.ndarray, torch.Tensor, list)  # what holds samples; two of them are no samples themselves
+
+
+@runtime_checkable
+class Convertible(Protocol):
+    """What says itself how it becomes an array: a column of pandas or polars, a picture."""
+
+    def __array__(self) -> NDArray[Any]: ...
+    def __len__(self) -> int: ...
 
 
 def spec_of(data: Any) -> str:
@@ -33,10 +41,11 @@ def arrays_of(data: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """
     if isinstance(data, (np.ndarray, torch.Tensor)):
         return as_array(data), None
-    if isinstance(data, (tuple, list)) and len(data) == 2 and all(isinstance(v, WHOLE) for v in data):
+    if is_pair(data):
         return arrays_of(data[0])[0], as_array(data[1])
     items = items_of(data.dataset if isinstance(data, torch.utils.data.DataLoader) else data)
     items = [item[0] if isinstance(item, tuple) and len(item) == 1 else item for item in items]  # of a TensorDataset
+    require_pairs(items)
     pairs = bool(items) and all(isinstance(item, (tuple, list)) and len(item) == 2 for item in items)
     samples = [as_array(item[0] if pairs else item) for item in items]
     shapes = {s.shape for s in samples}
@@ -45,8 +54,49 @@ def arrays_of(data: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
     if len(shapes) > 1:
         several = " and ".join(str(list(s)) for s in sorted(shapes)[:2])
         raise WganError(f"data holds samples of {len(shapes)} shapes, such as {several}: make them one size")
-    labels = np.array([as_array(item[1]).item() for item in items]) if pairs else None
+    labels = np.array([one_label(item[1], i) for i, item in enumerate(items)]) if pairs else None
     return np.stack(samples), labels
+
+
+def is_pair(data: Any) -> bool:
+    """Return whether data are samples and their labels: two wholes, where the labels may be any column or tuple."""
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        return False
+    samples, labels = data
+    if all(isinstance(v, WHOLE) for v in data):
+        return True
+    known = isinstance(samples, (*WHOLE, Convertible)) and isinstance(labels, (*WHOLE, tuple, Convertible))
+    return known and len(samples) == len(labels)
+
+
+def require_pairs(items: Sequence[Any]) -> None:
+    """Raise WganError for items that are neither samples nor (sample, label): what they are, and how to give them."""
+    first = items[0] if items else None
+    if isinstance(first, dict):
+        raise WganError(
+            f"data holds dicts with {', '.join(map(str, first))[:60]}: give (sample, label) pairs; a data set of Hugging Face: "
+            "save it with save_to_disk(FOLDER) and give 'hf:FOLDER'"
+        )
+    if isinstance(first, tuple) and len(first) > 2:
+        raise WganError(
+            f"data holds items of {len(first)} parts: give samples, or (sample, label) pairs, for example "
+            "[(item[0], item[1]) for item in data]"
+        )
+
+
+def one_label(value: Any, at: int) -> Any:
+    """Return the one label of sample number `at`; WganError where it has several, or what is no label."""
+    if isinstance(value, dict):
+        raise WganError(
+            f"the label of sample {at} is a dict with {', '.join(map(str, value))[:60]}: give the class alone"
+        )
+    label = as_array(value)
+    if label.size == 1:
+        return label.item()
+    raise WganError(
+        f"sample {at} has {label.size} labels, and a class is one whole number or text: of a one-hot label give the place of its "
+        "1 (argmax); several labels of one sample are not trained on: give one of them, or the samples alone"
+    )
 
 
 def items_of(data: Any) -> list[Any]:
@@ -72,7 +122,13 @@ def as_array(value: Any) -> NDArray[Any]:
         return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
     try:
         array = np.asarray(value)
-    except ValueError:  # a list of lists of different lengths
+        if array.dtype == object:  # a column of pandas with names, or numbers, as Python objects
+            if any(v is None or v != v for v in array.ravel().tolist() if not isinstance(v, np.ndarray)):
+                raise WganError("data holds a missing value, None or NaN: fill it in, or drop that sample")
+            array = np.array(array.tolist())
+    except ValueError as error:  # a list of lists of different lengths
+        if isinstance(error, WganError):
+            raise
         raise WganError("data holds lists of different lengths, which are no array of numbers") from None
     if array.dtype.kind not in "fiubU":
         raise WganError(f"data holds a {type(value).__name__}, which is no array of numbers")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,74 +12,61 @@ from numpy.typing import NDArray
 
 from wgan.data.own.archives import shown
 from wgan.data.own.arrays import Arrays, plain
+from wgan.data.own.delimited import COMMA, MISSING, UNNAMED, WHOLE, is_number, numbers_or_names_rows, read_sheet
 from wgan.errors import WganError, nearest
-
-WHOLE = re.compile(r"[+-]?\d{1,18}")
 
 
 def read_csv(path: Path, label: str, needed: bool = True) -> Arrays:
     """Read a CSV file (, ; or tab) whose columns are numbers, with or without a line of names.
 
-    label: auto, none, or the name of the column that holds the class (of any type); needed: it must be there. Raises
-    WganError naming the first column that is not numeric, or the line that has another number of cells.
+    label: auto, none, or the name of the column that holds the class (of any type); needed: it must be there. A column
+    without a name that numbers or names the rows is left out, with a note. Raises WganError naming the first column that
+    is not numeric, or the line that has another number of cells.
     """
-    lines = read_lines(path)
-    names = [] if all(is_number(cell) for cell in lines[0]) else [name.strip() for name in lines.pop(0)]
+    names, lines, notes = read_sheet(path)
+    numbers = [line.number for line in lines]
+    columns = [list(column) for column in zip(*(line.cells for line in lines), strict=True)]
+    for i in reversed(range(len(names))):
+        if why := numbers_or_names_rows(names[i], columns[i]):
+            notes.append(why)
+            del names[i], columns[i]
     if len(set(names)) < len(names):
         double = next(n for n in names if names.count(n) > 1)
         raise WganError(f"{shown(path)} has two columns called '{double}': rename one")
-    if not lines:
-        raise WganError(f"{shown(path)} holds column names and no rows")
-    width = len(lines[0])
-    for number, line in enumerate(lines, 2 if names else 1):
-        if len(line) != (len(names) or width):
-            raise WganError(f"{shown(path)} has {len(line)} cells in row {number}, and {len(names) or width} elsewhere")
     at = label_column(names, label if needed or label in names else "none", shown(path))
-    columns = [[line[i] for line in lines] for i in range(width)]
-    labels = None if at < 0 else whole_labels(columns.pop(at), shown(path))
+    labels = None if at < 0 else whole_labels(columns.pop(at), shown(path), numbers)
     kept = [n for i, n in enumerate(names) if i != at]
-    return table([as_numbers(c, kept[i] if kept else f"number {i + 1}", path) for i, c in enumerate(columns)],
-                 kept, [decimals_of(c) for c in columns], labels, names[at] if at >= 0 else "", at)  # fmt: skip
+    called = [kept[i] if kept and kept[i] else f"number {i + 1}" for i in range(len(columns))]
+    values = [as_numbers(c, name, path, numbers) for c, name in zip(columns, called, strict=True)]
+    found = table(values, kept, [decimals_of(c) for c in columns], labels, names[at] if at >= 0 else "", at)
+    return replace(found, notes=tuple(notes))
 
 
-def read_lines(path: Path) -> list[list[str]]:
-    """Return the cells of a CSV file, line by line; WganError for one that is empty or no text."""
-    try:
-        text = path.read_text("utf-8-sig")
-        first = text.partition("\n")[0]
-        delimiter = max(",;\t", key=first.count)
-        lines = [line for line in csv.reader(text.splitlines(), delimiter=delimiter) if line]
-    except UnicodeDecodeError:
-        raise WganError(f"{shown(path)} is not UTF-8 text: save it as CSV in UTF-8") from None
-    except (OSError, csv.Error) as error:
-        raise WganError(f"{shown(path)} cannot be read as CSV: {plain(error)}") from None
-    if not lines:
-        raise WganError(f"{shown(path)} is empty")
-    return lines
-
-
-def is_number(cell: str) -> bool:
-    """Return whether a cell is a number as Python reads it."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def as_numbers(cells: Sequence[str], name: str, path: Path) -> NDArray[Any]:
-    """Return a column as int64 or float64; WganError naming it when a cell is no number."""
+def as_numbers(cells: Sequence[str], name: str, path: Path, lines: Sequence[int]) -> NDArray[Any]:
+    """Return a column as int64 or float64; WganError naming it when a cell is no number. lines: where each cell stands."""
     try:
         if all(WHOLE.fullmatch(cell.strip()) for cell in cells):
             return np.array([int(cell) for cell in cells], dtype=np.int64)
         return np.array([float(cell) for cell in cells], dtype=np.float64)
     except ValueError:
-        row, cell = next((i, c) for i, c in enumerate(cells, 1) if not is_number(c))
-        what = f"'{cell[:40]}'" if cell.strip() else "nothing"
+        line, cell = next((n, c.strip()) for n, c in zip(lines, cells, strict=True) if not is_number(c))
         raise WganError(
-            f"column {name} of {shown(path)} is not numeric: it holds {what} in row {row}; leave it out, fill it, or name "
-            "it as the class with --labels"
+            f"column {name} of {shown(path)} is not numeric: it holds {what_is(cell)} in line {line}; {way_out(cell)}"
         ) from None
+
+
+def what_is(cell: str) -> str:
+    """Return what a cell that is no number holds."""
+    if not cell:
+        return "nothing"
+    return f"'{cell[:40]}', a missing value," if cell in MISSING else f"'{cell[:40]}'"
+
+
+def way_out(cell: str) -> str:
+    """Return what to do about a cell that is no number."""
+    if COMMA.fullmatch(cell):
+        return "save the table with decimal points and without thousands separators"
+    return "leave it out, fill it, or name it as the class with --labels"
 
 
 def decimals_of(cells: Sequence[str]) -> int:
@@ -90,11 +76,17 @@ def decimals_of(cells: Sequence[str]) -> int:
     return max(len(cell.strip().partition(".")[2]) for cell in cells)
 
 
-def whole_labels(cells: Sequence[str], where: str) -> NDArray[Any]:
-    """Return labels as int64 where all are whole numbers, else as text; WganError for an empty one."""
-    empty = next((i for i, cell in enumerate(cells, 1) if not cell.strip()), None)
-    if empty is not None:
-        raise WganError(f"{where} has no label in row {empty}: fill it in, or give --labels none")
+def whole_labels(cells: Sequence[str], where: str, lines: Sequence[int]) -> NDArray[Any]:
+    """Return labels as int64 where all are whole numbers, else as text; WganError for a missing one, such as NA."""
+    missing = [(line, cell.strip()) for line, cell in zip(lines, cells, strict=True) if cell.strip() in MISSING]
+    if missing:
+        line, cell = missing[0]
+        what = (
+            f"line {line}" + (f" ('{cell}')" if cell else "") + (f" and {len(missing) - 1} more" * (len(missing) > 1))
+        )
+        raise WganError(
+            f"{where} has no label in {what}: fill it in, rename a class of that name, or give --labels none"
+        )
     if all(WHOLE.fullmatch(cell.strip()) for cell in cells):
         return np.array([int(cell) for cell in cells], dtype=np.int64)
     return np.array([cell.strip() for cell in cells])
@@ -140,12 +132,20 @@ def read_parquet(path: Path, label: str, needed: bool = True) -> Arrays:
         found = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise WganError(f"{shown(path)} cannot be read as Parquet: {plain(error)}") from None
+    notes = []
+    for name in found.column_names:
+        cells = ["" if v is None else str(v) for v in found.column(name).to_pylist()] if UNNAMED.fullmatch(name) else []
+        if cells and (why := numbers_or_names_rows(name, cells)):
+            notes.append(why)
+            found = found.drop_columns([name])
     names = list(found.column_names)
     at = label_column(names, label if needed or label in names else "none", shown(path))
     labels = (
         None
         if at < 0
-        else whole_labels(["" if v is None else str(v) for v in found.column(at).to_pylist()], shown(path))
+        else whole_labels(
+            ["" if v is None else str(v) for v in found.column(at).to_pylist()], shown(path), range(1, len(found) + 1)
+        )
     )
     columns = []
     for i, name in enumerate(names):
@@ -158,7 +158,8 @@ def read_parquet(path: Path, label: str, needed: bool = True) -> Arrays:
                             "it as the class with --labels")  # fmt: skip
         columns.append(column.to_numpy())
     kept = [n for i, n in enumerate(names) if i != at]
-    return table(columns, kept, [-1] * len(columns), labels, names[at] if at >= 0 else "", at)
+    made = table(columns, kept, [-1] * len(columns), labels, names[at] if at >= 0 else "", at)
+    return replace(made, notes=tuple(notes))
 
 
 TABLES = {".csv": read_csv, ".tsv": read_csv, ".parquet": read_parquet, ".pq": read_parquet}

@@ -1,0 +1,100 @@
+"""What a table says beside its numbers: row numbers, names that are numbers, missing labels, other ways of writing."""
+
+import numpy as np
+import pytest
+from helpers.own_data import refusal
+
+from wgan.data import Options, open_source
+
+
+def write(path, head, count=60, label=None, row="{i},{a:.2f},{b}", start=0):
+    """Write `count` rows under the line `head`; the label of row 7 is `label` where one is given."""
+    rng = np.random.default_rng(0)
+    lines = [row.format(i=start + i, a=rng.normal(), b=rng.integers(9)) for i in range(count)]
+    if label is not None:
+        lines = [f"{line},{label if i == 7 else 'yes'}" for i, line in enumerate(lines)]
+    path.write_text("\n".join([*([head] if head else []), *lines]) + "\n")
+    return path
+
+
+def opened(path, **options):
+    source = open_source(str(path), "all", options=Options(**options))
+    return source, " | ".join(source.notes)
+
+
+@pytest.mark.parametrize(
+    "head, row, start",
+    [
+        (",a,b", "{i},{a:.2f},{b}", 0),
+        ('"",a,b', '"{i}",{a:.2f},{b}', 1),
+        ("Unnamed: 0,a,b", "{i},{a:.2f},{b}", 0),
+        ("a,b", "{i},{a:.2f},{b}", 1),
+        ("a,b", "row {i},{a:.2f},{b}", 1),
+        (",a,b", "name {i},{a:.2f},{b}", 1),
+        ("a,b,", "{a:.2f},{b},", 1),
+    ],
+)
+def test_a_column_that_only_numbers_or_names_the_rows_is_left_out(tmp_path, cache, head, row, start):
+    source, notes = opened(write(tmp_path / "t.csv", head, row=row, start=start))
+    assert source.units.names == ("a", "b") and "left out" in notes
+
+
+def test_a_column_without_a_name_that_says_something_is_kept(tmp_path, cache):
+    source, notes = opened(write(tmp_path / "t.csv", ",a,b", row="{b},{a:.2f},{i}"))
+    assert source.units.names == ("", "a", "b") and not notes
+
+
+def test_the_class_keeps_its_place_where_row_numbers_go(tmp_path, cache):
+    path = write(tmp_path / "t.csv", ",a,b,c", label="no")
+    source, _ = opened(path, labels="c")
+    assert source.units.names == ("a", "b") and source.units.label_at == 2 and source.class_names == ("no", "yes")
+
+
+@pytest.mark.parametrize(
+    "head, row, count",
+    [
+        ("0,1,2", "{i},{a:.2f},{b}", 60),
+        ("100,200", "{a:.2f},{a:.1f}", 60),
+        ("1990,2000,2010", "{i},{b},1", 60),
+        ("0,1,2,3,4", "{i},{b},1,{b},2", 60),
+    ],
+)
+def test_a_first_line_of_even_numbers_is_names(tmp_path, cache, head, row, count):
+    source, notes = opened(write(tmp_path / "t.csv", head, row=row))
+    assert len(source) == count and source.units.names == tuple(head.split(",")) and "is read as the names" in notes
+
+
+@pytest.mark.parametrize("head", ["3,0.5,4", "1,2,3", "5,1,7", ""])
+def test_a_first_line_that_may_be_a_row_is_one(tmp_path, cache, head):
+    source, _ = opened(write(tmp_path / "t.csv", head, row="{b},{b},{i}"))
+    assert len(source) == 60 + bool(head) and not source.units.names
+
+
+@pytest.mark.parametrize("missing", ["NA", "", "NaN", "null", "None", "N/A", "<NA>"])
+def test_a_missing_label_is_no_class(tmp_path, cache, missing):
+    said = refusal(write(tmp_path / "t.csv", "i,a,b,c", label=missing), labels="c")
+    assert "has no label in line 9" in said and (not missing or f"'{missing}'" in said)
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("a;b\n" + "1,5;2\n" * 60, "'1,5' in line 2; save the table with decimal points"),
+        ("1,5;2,5\n" * 60, "'1,5' in line 1; save the table with decimal points"),
+        ('a,b\n"1,234",2\n' * 30, "'1,234' in line 2; save the table with decimal points"),
+        ("1.0 2.0 3.0\n" * 60, "blanks between its columns"),
+        ("a,b\n" + "1,2\n" * 50 + "1\n", "has 1 cells in line 52"),
+        ("a,b\n1,2\n\n1,x\n" + "1,2\n" * 50, "'x' in line 4"),
+        ("a,b\n1,2\nNA,3\n" + "1,2\n" * 50, "'NA', a missing value, in line 3"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_said(tmp_path, text, said):
+    (tmp_path / "t.csv").write_text(text)
+    assert said in refusal(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("head", ["sep=;\na;b", "# a;b", "# made by hand\n# a;b"])
+def test_a_first_line_of_a_program_is_understood(tmp_path, cache, head):
+    (tmp_path / "t.csv").write_text(head + "\n" + "".join(f"{i};{i * i}\n" for i in range(60)))
+    source, _ = opened(tmp_path / "t.csv")
+    assert source.units.names == ("a", "b") and len(source) == 60
