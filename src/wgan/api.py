@@ -9,7 +9,7 @@ from typing import Any
 from wgan.config import FIELDS, Config
 from wgan.errors import WganError
 from wgan.recipes import configure
-from wgan.runs.folder import Run
+from wgan.runs.folder import Run, has_run, open_run
 
 
 def train(
@@ -23,9 +23,10 @@ def train(
     """Train `recipe`, or `config`, with `overrides` (any field of Config) into the folder `run`; return its Run.
 
     data: a name or path as on the command line, or an array, tensor, (samples, labels), Dataset or iterable of arrays.
-    recipe: None = what fits the data, mnist without any. config: a whole Config instead of a recipe.
-    run: None = runs/NAME, after the recipe or the data.
-    Calling it again with the same options continues the run exactly where it stopped. Raises WganError for an unknown
+    recipe: None = what fits the data, mnist without any; in the folder of a run it means that run, with its own options
+    where none are given, so that train(run=R) continues R and train(run=R, steps=N) makes it longer.
+    config: a whole Config instead of a recipe. run: None = runs/NAME, after the recipe or the data.
+    A run continues exactly where it stopped. Raises WganError for an unknown
     recipe or option, a value out of range, or a folder that holds something else. Ctrl-C saves, then raises
     KeyboardInterrupt as usual, so that a script that trains several runs stops too; SIGTERM likewise SystemExit.
     """
@@ -64,6 +65,8 @@ def plan(
     changes = dict(overrides)
     if "data" in changes:
         changes["data"] = absolute(str(changes["data"]))
+    if recipe is None and base is None and run is not None and has_run(Path(run)):
+        return continued(open_run(run), changes), Path(run)
     if base is not None:
         config = base.replace(**{"data": absolute(base.data), **changes})
     else:
@@ -71,6 +74,21 @@ def plan(
     folder = Path(run) if run is not None else Path("runs") / run_name(config, recipe)
     require_labels(config, changes, folder)
     return config, folder
+
+
+def continued(run: Run, changes: Mapping[str, Any]) -> Config:
+    """Return the config of an existing run with `changes`; WganError where its data are gone and no other place is given.
+
+    What may not change is refused later, by the run folder; see wgan.config.differences.
+    """
+    from wgan.data import is_own
+    from wgan.data.own.in_memory import GIVEN
+
+    data = run.config.data
+    gone = is_own(data) and not data.startswith((GIVEN, "hf:")) and not Path(data).exists()
+    if gone and "data" not in changes:
+        raise WganError(f"the data of {run.path}, {data}, are no longer there: give their new place with --data")
+    return run.config.replace(**changes)
 
 
 def require_labels(config: Config, changes: Mapping[str, Any], folder: Path) -> None:

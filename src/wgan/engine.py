@@ -14,7 +14,7 @@ from torch import Tensor
 
 from wgan.distributed.group import Group
 from wgan.distributed.shard import Place
-from wgan.errors import WganError
+from wgan.errors import WganError, unknown
 from wgan.processor import bf16_pays, cpuinfo
 from wgan.rng import Draws, stream
 
@@ -116,6 +116,10 @@ def _device(name: str) -> torch.device:
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         return torch.device(next(d for d in ("cuda", "mps", "cpu") if there[d]))
+    if name == "gpu":
+        name = "mps" if there["mps"] else "cuda"
+    if name not in there:
+        raise unknown("device", name, ("auto", "gpu", *there))
     if not there[name]:
         usable = ", ".join(d for d, ok in there.items() if ok)
         raise WganError(f"device {name} is not available on this machine: use one of {usable}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -51,7 +52,7 @@ def clock_text(seconds: float) -> str:
 
 def encodable(text: str, file: IO[str]) -> str:
     """Return `text` with a question mark for each character that the encoding of `file` cannot hold."""
-    encoding = file.encoding or "utf-8"
+    encoding = (file.encoding if isinstance(file, io.TextIOBase) else None) or "utf-8"
     return text.encode(encoding, "replace").decode(encoding)
 
 

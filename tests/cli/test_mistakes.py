@@ -33,6 +33,8 @@ TRAIN_MISTAKES = [
     ("--seed 99999999999999999999", "seed must be between 0"),
     ("--objective wgan-pg", "objective 'wgan-pg' is not known: did you mean"),
     ("--device tpu", "device 'tpu' is not known"),
+    pytest.param("--device gpu", "device cuda is not available", marks=NO_CUDA),
+    ("--device cuda:0", "device 'cuda:0' is not known: did you mean cuda"),
     pytest.param("--device cuda", "device cuda is not available", marks=NO_CUDA),
     ("--split valid", "split 'valid' is not known"),
     ("--data mnits", "unknown data 'mnits': did you mean mnist"),

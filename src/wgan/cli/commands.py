@@ -29,7 +29,9 @@ from wgan.evaluation.evaluate import Report
 from wgan.evaluation.tracking import loss_tracks_quality
 from wgan.files import write_atomically
 from wgan.recipes import RECIPES
+from wgan.runs.folder import has_run
 from wgan.sampling.export import SHEET, WRITERS, write_folder
+from wgan.sampling.model import Model, Samples
 from wgan.sampling.sheets import save_gif
 from wgan.visual.images import bytes_last, save_png, sheet
 
@@ -69,12 +71,10 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
     outcome = loop(config, folder, group=group)
     if not group.leads:
         return outcome.code
-    kept = {"run": found.run, **given} if found.run else given
-    kept |= {"processes": str(found.processes)} if found.processes else {}
-    flags = [f"--{k.replace('_', '-')} {shlex.quote(v)}" for k, v in kept.items() if k != "steps"]
-    again = " ".join(["wgan train", *([found.name] if found.name else []), *flags])
+    again = f"wgan train --run {shlex.quote(str(folder))}"
+    again += f" --processes {found.processes}" if found.processes else ""
     if outcome.code:
-        print(f"stopped at step {outcome.run.step}, saved in {folder}; the same command goes on from there")
+        print(f"stopped at step {outcome.run.step}, saved in {folder}; the same command goes on from there, or {again}")
         return outcome.code
     print(f"finished step {outcome.run.step} of {config.steps}: pictures in {folder}/samples, {folder}/progress.gif, "
           f"{folder}/losses.png")  # fmt: skip
@@ -157,16 +157,36 @@ def sample_with(found: argparse.Namespace, group: Group) -> int:
     if not folder and kind == ".png" and found.n > SHEET:
         raise WganError(f"a sheet shows at most {SHEET} samples, not {found.n}: give a .npz or a folder/ to --out")
     group.lead(lambda: str(output_path(found.out, found.force)))
-    model = group.agree(lambda: load(found.path, found.checkpoint, found.raw, group=group))
-    samples = group.agree(lambda: model.sample(found.n, labels, found.seed, found.truncation))
+    model = group.agree(lambda: load(found.path, found.checkpoint, found.raw, group=group, threads=found.threads))
+    samples = group.agree(lambda: model.sample(found.n, labels, found.seed, found.truncation, found.beyond_range))
 
     def write() -> None:
         say(model.notes)
         (write_folder if folder else WRITERS[kind])(samples, path, model)
-        print(f"{found.n} samples in {path}")
+        say(outside_range(samples, found.beyond_range))
+        print(f"{found.n} samples in {path}{'' if labels else how_classes(model)}")
 
     group.lead(write)
     return 0
+
+
+def how_classes(model: Model) -> str:
+    """Return how the classes of samples were chosen where nobody asked for one."""
+    if model.frequencies:
+        some = ", ".join(f"{name} {100 * part:.3g} %" for name, part in [*model.frequencies.items()][:5])
+        more = " ..." if len(model.frequencies) > 5 else ""
+        return f", classes as frequent as in the training data ({some}{more}); with --labels A,B they take turns"
+    return ", all classes in turn" if model.class_names else ""
+
+
+def outside_range(samples: Samples, kept: bool) -> list[str]:
+    """Return a sentence on the columns of a table that left the range of the training rows; nothing where none did."""
+    if not samples.outside:
+        return []
+    worst = sorted(samples.outside.items(), key=lambda pair: -pair[1])
+    some = ", ".join(f"{name} {100 * share:.2g} %" for name, share in worst[:5])
+    what = "kept as they are" if kept else "clipped to it (--beyond-range keeps them)"
+    return [f"outside of the range of the training rows, {what}: {some}{' ...' * (len(worst) > 5)}"]
 
 
 def output_path(text: str, force: bool) -> Path:
@@ -194,7 +214,7 @@ def interpolate(found: argparse.Namespace) -> int:
     if kind not in (".gif", ".png") or Path(found.out).is_dir():
         raise WganError(f"--out {found.out}: give a .gif or a .png")
     out = output_path(found.out, found.force)
-    model = load(found.path, found.checkpoint, found.raw)
+    model = load(found.path, found.checkpoint, found.raw, threads=found.threads)
     say(model.notes)
     moving = kind == ".gif"
     samples = walk(model, found.stops, found.frames, found.seed, found.rows, found.label)
@@ -227,6 +247,15 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
     shown = console.is_terminal and group.leads
     with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
         task = bar.add_task("opening", total=None)
+        said = [""]
+
+        def watch(name: str, done: int, total: int) -> None:
+            """Show what begins: on the bar, or as a line of its own where the output is no terminal."""
+            bar.update(task, description=name, completed=done, total=total or None)
+            if group.leads and not shown and said[-1] != name.partition(":")[0]:
+                said.append(name.partition(":")[0])
+                print(f"{done + 1} of {total}: {name}" if total and name != "finished" else name, flush=True)
+
         report = measure(
             target,
             data=found.data,
@@ -236,8 +265,9 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
             checkpoint=found.checkpoint,
             raw=found.raw,
             inception_weights=found.inception_weights,
-            watch=lambda name, done, total: bar.update(task, description=name, completed=done, total=total or None),
+            watch=watch,
             group=group,
+            threads=found.threads,
         )
 
     def tell() -> None:
@@ -246,7 +276,9 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
         print(f"figures in {out}")
         measured = report.results[0]["measured"]
         if measured.is_image and any(f.name == "nearest-train" for f in report.results[0]["figures"]):
-            picture = target / "neighbours.png" if target.is_dir() else target.with_suffix(".neighbours.png")
+            picture = default_report(target).with_name(
+                default_report(target).name.replace("metrics.json", "neighbours.png")
+            )
             save_png(closest_pairs(measured), picture)
             print(f"the fakes closest to a training image, each beside it, in {picture}")
 
@@ -264,7 +296,9 @@ def closest_pairs(measured: Measured) -> Image.Image:
 
 
 def default_report(target: Path) -> Path:
-    """Return metrics.json in a run folder, NAME.metrics.json beside a samples file."""
+    """Return metrics.json in a run folder, NAME.metrics.json beside samples in a file or a folder."""
+    if target.is_dir() and not has_run(target):
+        return target.resolve().with_name(f"{target.resolve().name}.metrics.json")
     return target / "metrics.json" if target.is_dir() else target.with_suffix(".metrics.json")
 
 

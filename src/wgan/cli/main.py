@@ -51,6 +51,11 @@ def add_train(commands: Any) -> None:
     p.set_defaults(function="train")
 
 
+def add_threads(p: Any) -> None:
+    """Declare how many threads a command uses."""
+    p.add_argument("--threads", type=whole, metavar="N", help="CPU threads (default: as many as the run trained with)")
+
+
 def add_processes(p: Any) -> None:
     """Declare the flags of a command whose work many processes can share."""
     p.add_argument(
@@ -84,7 +89,15 @@ def add_sample(commands: Any) -> None:
     p.add_argument("path", metavar="RUN", help="run folder")
     p.add_argument("-n", type=whole, default=64, help="how many (default: 64)")
     p.add_argument("--label", metavar="K", help="one class")
-    p.add_argument("--labels", metavar="0,1,2", help="several classes that take turns")
+    p.add_argument(
+        "--labels", metavar="0,1,2",
+        help="several classes that take turns (default: all in turn; rows of a table as frequent as in the data)",
+    )  # fmt: skip
+    p.add_argument(
+        "--beyond-range",
+        action="store_true",
+        help="rows of a table also outside the range and step of the training rows",
+    )
     p.add_argument("--seed", type=whole, default=0, help="seed of the latents (default: 0)")
     p.add_argument("--truncation", type=number, default=0.0, metavar="T", help="cut latents to [-T, T]; 0 = off")
     p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
@@ -93,6 +106,7 @@ def add_sample(commands: Any) -> None:
         "--out", default="sheet.png", metavar="FILE", help="sheet.png, samples.npz or folder/ (default: sheet.png)"
     )
     p.add_argument("--force", action="store_true", help="replace what is there")
+    add_threads(p)
     add_processes(p)
     p.set_defaults(function="sample")
 
@@ -110,13 +124,17 @@ def add_interpolate(commands: Any) -> None:
     p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
     p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
     p.add_argument("--force", action="store_true", help="replace what is there")
+    add_threads(p)
     p.set_defaults(function="interpolate")
 
 
 def add_evaluate(commands: Any) -> None:
     """Declare `wgan evaluate`."""
     p = commands.add_parser("evaluate", help="measure a run, or samples that any program made")
-    p.add_argument("target", metavar="RUN|FILE", help="run folder, or an .npz, .npy, .csv, .tsv or .parquet of samples")
+    p.add_argument(
+        "target", metavar="RUN|SAMPLES",
+        help="run folder; or samples: an .npz, .npy, .csv, .tsv or .parquet, or a folder or archive of images",
+    )  # fmt: skip
     p.add_argument("--data", metavar="SPEC", help="what to hold it against (default: the run's own data)")
     add_reading(p, "for a file: ")
     p.add_argument("-n", type=whole, default=10_000, help="how many fakes (default: 10000)")
@@ -127,8 +145,9 @@ def add_evaluate(commands: Any) -> None:
     )
     p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
     p.add_argument(
-        "--out", metavar="FILE.json", help="default: metrics.json in the run, FILE.metrics.json beside a file"
+        "--out", metavar="FILE.json", help="default: metrics.json in the run, NAME.metrics.json beside samples"
     )
+    add_threads(p)
     add_processes(p)
     p.set_defaults(function="evaluate")
 

@@ -169,10 +169,20 @@ class OptimizerOptions(Group):
     lr_decay: Literal["none", "linear", "cosine"] = option(
         "linear", "learning rates over the run: constant (none), or falling to 0 at the last step"
     )
+    decay_steps: CountOrNone = option(
+        None,
+        "steps over which the rates fall; 0 = the whole run. A run that is made longer keeps its plan",
+        none="0",
+        later=True,
+        free=True,
+    )
     beta1: Annotated[float, Range(0, 0.9999)] = option(0.0, "Adam's decay of the mean gradient")
     beta2: Annotated[float, Range(0, 0.999999)] = option(0.99, "Adam's decay of the mean squared gradient")
     ema: Annotated[float | None, Range(0, 0.999999)] = option(
-        0.999, "decay per step of the averaged generator, which makes the samples; 0 = off", none="0"
+        0.999,
+        "decay per step of the averaged generator, which makes the samples; at most (1 + step) / (10 + step), so that 0.999 is "
+        "reached at step 8990; 0 = off",
+        none="0",
     )
 
 
@@ -182,7 +192,9 @@ class RuntimeOptions(Group):
 
     title: ClassVar[str] = "computing"
     seed: Annotated[int, Range(0, 2**63 - 1)] = option(0, "seed of everything random")
-    device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to compute; auto = cuda, mps or cpu")
+    device: Literal["auto", "cpu", "cuda", "mps", "gpu"] = option(
+        "auto", "where to compute; auto = cuda, mps or cpu; gpu = cuda or mps"
+    )
     precision: Literal["auto", "fp32", "bf16", "fp64"] = option(
         "auto", "auto = bf16 for convolutions where the hardware has it, else fp32; fp64 for exact checks"
     )
@@ -210,10 +222,10 @@ class OutputOptions(Group):
     """What a run writes, and how often."""
 
     title: ClassVar[str] = "output"
-    log_every: Every = option(10, "steps between lines of log.jsonl; 0 = only at the end", none="0")
-    sample_every: Every = option(200, "steps between sample grids; 0 = only at the end", none="0")
-    evaluate_every: Every = option(500, "steps between evaluations; 0 = only at the end", none="0")
-    checkpoint_every: Every = option(500, "steps between checkpoints; 0 = only at the end", none="0")
+    log_every: Every = option(10, "steps between lines of log.jsonl; 0 = only at the end", none="0", free=True)
+    sample_every: Every = option(200, "steps between sample grids; 0 = only at the end", none="0", free=True)
+    evaluate_every: Every = option(500, "steps between evaluations; 0 = only at the end", none="0", free=True)
+    checkpoint_every: Every = option(500, "steps between checkpoints; 0 = only at the end", none="0", free=True)
     keep_every: Every = option(
         None,
         "steps between checkpoints that are never deleted; 0 = only the last three and the best are kept",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -15,14 +16,16 @@ from torch import Tensor
 from wgan.config import ReadingOptions
 from wgan.data import is_own
 from wgan.distributed.group import Group
+from wgan.engine import thread_count
 from wgan.errors import WganError, unknown
 from wgan.evaluation.context import Figure, Measured
 from wgan.evaluation.metrics_table import MEASURES
-from wgan.evaluation.samples import Reals, Subject, from_file, from_model, open_reals
+from wgan.evaluation.samples import Reals, Subject, from_file, from_model, from_pictures, is_pictures, open_reals
 from wgan.evaluation.tracking import loss_tracks_quality
+from wgan.host import undisturbed
 from wgan.metrics.inception import Extractor, load_inception
 from wgan.runs import checkpoint
-from wgan.runs.folder import Run, open_run
+from wgan.runs.folder import Run, has_run, open_run
 from wgan.sampling import model as generate
 
 SEED = 1_000_003  # of the evaluation's latents: not the seed of any sample sheet
@@ -53,6 +56,7 @@ class Report:
         raise WganError(f"the report has no figure '{name}' of checkpoint {checkpoint}")
 
 
+@undisturbed()
 def evaluate(
     target: str | Path,
     *,
@@ -66,17 +70,42 @@ def evaluate(
     seed: int = SEED,
     watch: Watch = lambda name, done, total: None,
     group: Group | None = None,
+    threads: int | None = None,
 ) -> Report:
-    """Measure a run folder or a samples file against held-out reals; `watch` is told each metric as it begins.
+    """Measure a run folder, or samples in a file, a folder or an archive of images, against held-out reals.
+
+    `watch` is told each metric as it begins.
 
     data: a data spec; a run's own by default, needed for a file. n: fakes to make or read. checkpoint: last, best or a
     step; None = last, and best too when it is another. raw: the raw generator instead of the averaged one.
     inception_weights: a .safetensors file of Inception-v3, for the figure fid-inception. options: how own data are read
     that a file is held against; those of a run are read as it read them.
     group: processes that share the work, each of which calls this alike and gets the same figures.
+    threads: of the CPU; None = as many as the run was trained with, or torch's own choice for a file.
     Raises WganError for anything missing, unknown or not fitting, before anything is computed.
     """
     path = Path(target)
+    if threads is not None and not 1 <= threads <= 1024:
+        raise WganError(f"threads must be between 1 and 1024, not {threads}")
+    if threads is None and has_run(path) and (group is None or group.world == 1):
+        threads = open_run(path).facts.threads
+    with nullcontext() if threads is None else thread_count(threads):
+        return _evaluate(path, data, n, metrics, checkpoint, raw, inception_weights, options, seed, watch, group)
+
+
+def _evaluate(
+    path: Path,
+    data: str | None,
+    n: int,
+    metrics: Sequence[str] | None,
+    checkpoint: str | int | None,
+    raw: bool,
+    inception_weights: str | Path | None,
+    options: Options | None,
+    seed: int,
+    watch: Watch,
+    group: Group | None,
+) -> Report:
     if n < LEAST:
         raise WganError(f"n must be at least {LEAST} for figures that mean something, not {n}")
     names = chosen(metrics)
@@ -84,18 +113,25 @@ def evaluate(
         raise WganError("Inception weights are read for the metric fid-inception, which is not among those asked for")
     inception = None if inception_weights is None else load_inception(inception_weights)
     work = Work(names, inception, watch, group or Group())
-    if (path.is_dir() or not path.suffix) and options is not None:
+    known = (path / "config.json").is_file()
+    is_run = known or (path.is_dir() and data is None) or not (path.exists() or path.suffix)
+    if is_run and options is not None:
         raise WganError(f"the data of {path} are read as it read them: size, crop, channels and labels are for a file")
-    if path.is_dir() or not path.suffix:
+    if path.is_dir() and not known and data is None:
+        raise WganError(
+            f"{path} is not a run folder: it holds no config.json; if it is a folder of images, give --data, the data they "
+            "imitate"
+        )
+    if is_run:
         return _evaluate_run(open_run(path), data, n, checkpoint, raw, seed, work)
-    if not path.is_file():
+    if not path.exists():
         raise WganError(f"{path} does not exist: give a run folder, or a file of samples with --data")
     if data is None:
         raise WganError(f"{path} needs --data: the data its samples imitate, for example --data mnist")
     if raw or checkpoint is not None:
         raise WganError(f"{path} is a file of samples: --raw and --checkpoint choose a generator of a run folder")
     reals = open_reals(data, n, options=options)
-    subject = from_file(path, n, reals.test)
+    subject = (from_pictures if is_pictures(path) else from_file)(path, n, reals.test)
     if len(subject.fakes) < LEAST:
         raise WganError(f"{path} holds {len(subject.fakes)} samples: figures that mean something need at least {LEAST}")
     reals = replace(reals, n=len(subject.fakes))  # the floor is that of as many reals, also where the file holds fewer

@@ -155,6 +155,22 @@ def memorisation_figures(m: Measured) -> Iterator[Figure]:
     yield Figure("copies", found.copies, None, found.real_copies, None, n, n, note=note)
 
 
+def outside_figures(m: Measured) -> Iterator[Figure]:
+    """The fraction of rows of a table with a number outside the range of the training rows, before samples are clipped."""
+    found, units = m.subject.outside, m.reals.test.units
+    assert found is not None and units is not None
+    held = m.reals.held_out[0]
+    real = float(units.outside(held.numpy()).any(1).mean())
+    worst = int(found.mean(0).argmax())
+    name = units.names[worst] if units.names else str(worst)
+    note = f"before clipping; most often column {name}, {100 * found[:, worst].mean():.2g} %"
+    yield Figure("outside-range", float(found.any(1).mean()), None, real, None, len(found), len(held), note=note)
+
+
+def _rows(m: Measured) -> str:
+    return "" if m.subject.outside is not None else "it is for tables"
+
+
 def _digits(m: Measured) -> str:
     return "" if m.is_digits else "the digit classifier reads 28x28 grey images of mnist data only"
 
@@ -211,6 +227,7 @@ MEASURES: dict[str, Measure] = {
     "certified-w1": Measure(_many, w1_figures, ("certified-w1", "certified-w1-gap")),
     "bracket": Measure(_always, bracket_figures, ("w1-cross-slope", "w1-c-transform", "exact-w1")),
     "sliced-w1": Measure(_always, sliced_figures, ("sliced-w1",)),
+    "outside-range": Measure(_rows, outside_figures, ("outside-range",)),
     "memorisation": Measure(_always, memorisation_figures, ("nearest-train", "copies")),
     "classes": Measure(_digits, class_figures, ("class-kl", "rarest-class")),
     "label-accuracy": Measure(_asked, label_figures, ("label-accuracy",)),

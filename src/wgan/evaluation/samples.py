@@ -15,10 +15,12 @@ from torch import Tensor
 from wgan.config import ReadingOptions
 from wgan.data import Source, open_source
 from wgan.data.own.arrays import load_npy, read_npz
+from wgan.data.own.open import is_archive
 from wgan.data.own.tables import TABLES
 from wgan.data.source import report_indices
 from wgan.errors import WganError
 from wgan.rng import stream
+from wgan.sampling.export import folder_name
 from wgan.sampling.generate import BLOCK
 from wgan.sampling.model import Model
 
@@ -33,6 +35,7 @@ class Subject:
     labels: Tensor | None
     about: dict[str, Any]
     critic: Any = None
+    outside: NDArray[np.bool_] | None = None  # of a table: which numbers [N, C] lie outside the training range
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +99,11 @@ def from_model(model: Model, n: int, seed: int, raw: bool, labels: Tensor | None
         parts.append(to_bytes(samples) if samples.dim() == 4 else samples)
     kind = "raw" if raw or not model.run.config.ema else "average"
     about = {"run": str(model.run.path), "step": model.step, "generator": kind, "seed": seed, "n_fake": n}
-    return Subject(torch.cat(parts), asked, about)
+    fakes, units = torch.cat(parts), model.units
+    if units is None:
+        return Subject(fakes, asked, about)
+    seen = torch.from_numpy(units.standardise(units.restore(fakes.numpy())))  # what `wgan sample` would write
+    return Subject(seen, asked, about, outside=units.outside(fakes.numpy()))
 
 
 def to_bytes(x: Tensor) -> Tensor:
@@ -127,7 +134,34 @@ def from_file(path: Path, n: int, like: Source) -> Subject:
         )
     about = {"file": str(path), "n_fake": min(n, len(fakes))}
     numbers = label_numbers(labels[:n], like, str(path)) if labels is not None and like.classes else None
-    return Subject(fakes[:n], numbers, about)
+    outside = None if like.units is None else like.units.outside(fakes[:n].numpy())
+    return Subject(fakes[:n], numbers, about, outside=outside)
+
+
+def is_pictures(path: Path) -> bool:
+    """Return whether samples are given as a folder or an archive of images."""
+    return path.is_dir() or (path.suffix.lower() not in (*TABLES, ".npz", ".npy") and is_archive(path))
+
+
+def from_pictures(path: Path, n: int, like: Source) -> Subject:
+    """Read up to n samples of a folder or archive of images; its folders are their classes where the data `like` have any.
+
+    Raises WganError for images of another size than the data's, or a folder that is no class of them.
+    """
+    if not like.is_image:
+        raise WganError(f"{path} holds images, and {like.name} holds vectors: give a table or an array")
+    found = open_source(str(path.resolve()), "all", options=Options(channels=min(like.shape[0], 3)))
+    if found.shape != like.shape:
+        sizes = [f"{s[1]}x{s[2]} in {s[0]} channel{'s' * (s[0] > 1)}" for s in (found.shape, like.shape)]
+        raise WganError(f"the images of {path} are {sizes[0]}, and those of {like.name} {sizes[1]}: make them one size")
+    some = torch.randperm(len(found), generator=stream(0, 0, "pictures"))[:n]  # a folder is sorted by class
+    fakes, y = found.batch(some)
+    labels = None
+    if y is not None and like.classes:
+        names = {folder_name(name): name for name in like.class_names}  # as `wgan sample` writes them
+        own = np.array([names.get(name, name) for name in found.class_names])
+        labels = label_numbers(own[y.numpy()], like, str(path))
+    return Subject(fakes, labels, {"folder": str(path), "n_fake": len(fakes)})
 
 
 def label_numbers(labels: NDArray[Any], like: Source, where: str) -> Tensor:
@@ -146,7 +180,9 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         return read_npz(path)
     if path.suffix == ".npy":
         return {"samples": load_npy(path)}
-    raise WganError(f"{path} is neither a run folder nor an .npz, .npy, .csv, .tsv or .parquet file")
+    raise WganError(
+        f"{path} is no run folder, no folder or archive of images, and no .npz, .npy, .csv, .tsv or .parquet file"
+    )
 
 
 def read_table(path: Path, like: Source) -> dict[str, NDArray[Any]]:

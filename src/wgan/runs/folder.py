@@ -81,7 +81,7 @@ def _facts(path: Path) -> Facts:
 
 
 def start_or_continue(path: Path, config: Config, facts: Facts) -> Run:
-    """Create the run folder, or open the one that is there when its config differs in nothing but its length.
+    """Create the run folder, or open the one that is there when its config differs in nothing that changes a weight.
 
     Raises WganError naming the fields that differ, or saying why the folder cannot be used.
     """
@@ -134,13 +134,15 @@ def make_folder(path: Path) -> None:
 
 def _continue(path: Path, config: Config, content: str) -> Run:
     run = open_run(path)
-    changed = differences(run.config, config)
+    known = run.facts.data
+    moved = config.data != run.config.data and known and known == content  # the same content is the same data anywhere
+    changed = differences(run.config.replace(data=config.data) if moved else run.config, config)
     if changed:
         raise WganError(
             f"{path} holds a run with another config ({'; '.join(changed)}): "
-            "repeat its options to continue it, or give --run DIR for a new run"
+            f"continue it as it is with wgan train --run {path}, or give --run DIR for a new run"
         )
-    if run.facts.data != content:
+    if known != content:
         raise WganError(
             f"{config.data} is not what {path} was begun with (its content changed): give --run DIR for a new run"
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from wgan.distributed.group import PATIENCE, Group
 from wgan.distributed.rendezvous import formed
 from wgan.distributed.signals import Interrupted, Stop, checking, stop_on_signal
 from wgan.engine import thread_count
+from wgan.host import undisturbed
 from wgan.progress import Progress
 from wgan.runs.facts import from_json
 from wgan.runs.folder import Run, check_folder, lock, start_or_continue, versions
@@ -27,7 +28,7 @@ from wgan.training.pictures import finish_pictures
 from wgan.training.players import Players, make_players
 from wgan.training.recorder import Desk
 from wgan.training.schedule import due
-from wgan.training.state import facts, require_divides, restore, resume_engine
+from wgan.training.state import decay_kept, decay_of, facts, require_divides, restore, resume_engine
 from wgan.training.step import (
     take_step,
 )
@@ -46,6 +47,7 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
 
 
+@undisturbed()
 def train(
     config: Config, path: Path, tty: bool | None = None, group: Group | None = None, patience: float = PATIENCE
 ) -> Outcome:
@@ -66,6 +68,7 @@ def train_on(config: Config, path: Path, tty: bool | None, group: Group) -> Outc
     """Train until the end, a signal, or a number that is not finite (WganError, or WentBack to be called again)."""
     require_one_plan(config, group)
     group.lead(lambda: check_folder(path))
+    begun_with, config = config, config.replace(decay_steps=group.lead(lambda: decay_of(config, path)))
     source = opened(config, group)
     with ExitStack() as stack:
         engine = resume_engine(config, path, source, group)
@@ -75,6 +78,8 @@ def train_on(config: Config, path: Path, tty: bool | None, group: Group) -> Outc
         group.agree(lambda: require_held_out(Monitor(config, source)))
         run = begin(path, players, source, stack)
         restored = group.agree(lambda: restore(players, run))
+        if config != begun_with:
+            restored = replace(restored, notes=(*restored.notes, decay_kept(config)))
         progress = stack.enter_context(Progress(config.steps, restored.start, tty, silent=not group.leads))
         stop = group.stop = stack.enter_context(stop_on_signal())
         stack.enter_context(on_not_finite(players, source, run))

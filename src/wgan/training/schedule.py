@@ -31,8 +31,8 @@ def due(every: int | None, done: int, last: bool = False) -> bool:
 
 
 def rate_factor(decay: str, step: int, steps: int) -> float:
-    """Return the factor in [0, 1] on the learning rate at `step` of `steps`; the last step is the smallest above 0."""
-    done = min(step / max(steps, 1), 1.0)
+    """Return the factor in (0, 1] on the learning rate at `step` of `steps`; from the last step on it is the smallest."""
+    done = min(step, steps - 1) / max(steps, 1)
     factors = {"none": 1.0, "linear": 1.0 - done, "cosine": 0.5 * (1 + math.cos(math.pi * done))}
     return factors[decay]
 

@@ -165,6 +165,27 @@ def resume_engine(config: Config, path: Path, source: Source, group: Group | Non
     return replace(engine, precision=precision, threads=threads)
 
 
+def decay_of(config: Config, path: Path) -> int:
+    """Return over how many steps the learning rate falls (0 = all): a run that is made longer keeps the plan it began with.
+
+    Otherwise more steps would raise a rate that has fallen: a finished linear decay to half of where it began.
+    """
+    if config.decay_steps or config.lr_decay == "none" or not has_run(path):
+        return config.decay_steps
+    run = open_run(path)
+    if not run.step or config.steps == run.config.steps:
+        return run.config.decay_steps
+    return run.config.decay_steps or run.config.steps
+
+
+def decay_kept(c: Config) -> str:
+    """Return the note on a learning rate that keeps its plan in a longer run."""
+    return (
+        f"the learning rate keeps its plan: it falls over {c.decay_steps} steps, then stays at the end of that; "
+        f"--decay-steps {c.steps} plans it anew"
+    )
+
+
 def require_divides(config: Config, group: Group) -> None:
     """Raise WganError unless every process gets as many samples of each batch, in whole packs and microbatches."""
     for name, batch in (("batch", config.batch), ("generator_batch", config.generator_batch or config.batch)):

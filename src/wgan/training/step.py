@@ -10,7 +10,8 @@ from torch import Tensor
 
 from wgan.data import Source
 from wgan.distributed.signals import Stop
-from wgan.rng import order, seeded
+from wgan.host import dropping
+from wgan.rng import order, stream
 from wgan.training.optim import set_rate
 from wgan.training.players import Players
 from wgan.training.schedule import CRITIC_SCHEDULES, rate_factor, updates_before
@@ -127,15 +128,16 @@ def drawn_labels(p: Players, source: Source, step: int, rows: int) -> Tensor | N
 
 @contextmanager
 def randomness(p: Players, step: int, purpose: str) -> Iterator[None]:
-    """Seed torch's default generator, which only dropout reads; nothing to do without dropout."""
+    """Let dropout draw from its own stream; nothing to do without dropout."""
     with ExitStack() as stack:
         if p.config.dropout:
-            stack.enter_context(seeded(p.config.seed, step, p.engine.purpose(purpose)))
+            source = stream(p.config.seed, step, p.engine.purpose(purpose), p.engine.device)
+            stack.enter_context(dropping(source))
         yield
 
 
 def set_rates(p: Players, step: int) -> None:
     """Set both learning rates for `step`; each time that the run went back has halved them."""
-    factor = rate_factor(p.config.lr_decay, step, p.config.steps) * 0.5**p.engine.stream
+    factor = rate_factor(p.config.lr_decay, step, p.config.decay_steps or p.config.steps) * 0.5**p.engine.stream
     set_rate(p.generator_optimizer, p.config.lr * factor)
     set_rate(p.critic_optimizer, (p.config.critic_lr or p.config.lr) * factor)
