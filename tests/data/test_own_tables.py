@@ -80,7 +80,7 @@ def test_samples_of_a_table_have_its_columns_types_and_order(tmp_path, command, 
     said = command("train", "--data", path, "--labels", "colour", "--run", run, *words)
     assert said.code == 0 and f"next: wgan sample {run} -n 100 --out rows.csv" in said.out
     for name in ("s.csv", "s.npz", "s.npy", "s.TSV"):
-        assert command("sample", run, "-n", 6, "--out", tmp_path / name).code == 0
+        assert command("sample", run, "-n", 6, "--labels", "blue,red", "--out", tmp_path / name).code == 0
     lines = list(csv.reader((tmp_path / "s.csv").open()))
     assert lines[0] == [NAMES[4], *NAMES[:4]] and len(lines) == 7
     assert list(csv.reader((tmp_path / "s.TSV").open(), delimiter="\t")) == lines
@@ -93,7 +93,7 @@ def test_samples_of_a_table_have_its_columns_types_and_order(tmp_path, command, 
     assert np.array_equal(arrays["samples"], np.load(tmp_path / "s.npy"))
     assert np.allclose(arrays["samples"], [[float(v) for v in line[1:]] for line in lines[1:]])
     model = wgan.load(run)
-    assert np.array_equal(model.sample(6).numpy(), arrays["samples"])
+    assert np.array_equal(model.sample(6, ["blue", "red"]).numpy(), arrays["samples"])
     assert abs(np.median(arrays["samples"][:, 1]) - 100) < 60  # in the user's units
 
 
@@ -181,12 +181,12 @@ def test_samples_of_a_parquet_file_have_its_columns_types_and_order(tmp_path, co
     words = ("--steps", 2, "--batch", 8, "--threads", 1, "--generator-layers", 8, "--critic-layers", 8)
     run = tmp_path / "run"
     assert command("train", "--data", tmp_path / "x.parquet", "--labels", "kind", "--run", run, *words).code == 0
-    assert command("sample", run, "-n", 7, "--out", tmp_path / "s.parquet").code == 0
+    assert command("sample", run, "-n", 7, "--labels", "x,y", "--out", tmp_path / "s.parquet").code == 0
     made = pq.read_table(tmp_path / "s.parquet")
     assert made.schema.equals(real.schema) and made.num_rows == 7
     assert made.column("kind").to_pylist() == ["x", "y"] * 3 + ["x"]
     assert all(0 < v < 0.01 for v in made.column("b").to_pylist()) and abs(made.column("d")[0].as_py() - 1e6) < 100
-    assert command("sample", run, "-n", 7, "--out", tmp_path / "s.csv").code == 0  # the same samples
+    assert command("sample", run, "-n", 7, "--labels", "x,y", "--out", tmp_path / "s.csv").code == 0  # the same samples
     lines = list(csv.DictReader((tmp_path / "s.csv").open()))
     assert [int(line["a"]) for line in lines] == made.column("a").to_pylist()
     again = command("train", "--data", tmp_path / "s.parquet", "--labels", "kind", "--run", tmp_path / "again", *words)
