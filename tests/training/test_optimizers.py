@@ -144,7 +144,7 @@ def test_learning_rates_decay_by_the_documented_factors() -> None:
     assert [rate_factor("linear", s, 4) for s in range(4)] == [1, 0.75, 0.5, 0.25]
     half = math.sqrt(0.5) / 2
     assert [rate_factor("cosine", s, 4) for s in range(4)] == pytest.approx([1, 0.5 + half, 0.5, 0.5 - half], abs=1e-15)
-    assert rate_factor("linear", 9, 4) == 0  # past the end
+    assert rate_factor("linear", 9, 4) == 0.25  # past the end of the plan: as at its last step
     assert set(FIELDS["lr_decay"].choices) == {"none", "linear", "cosine"}
 
 

@@ -169,7 +169,7 @@ class OptimizerOptions(Group):
     lr_decay: Literal["none", "linear", "cosine"] = option(
         "linear", "learning rates over the run: constant (none), or falling to 0 at the last step"
     )
-    decay_steps: CountOrNone = option(
+    decay_steps: Every = option(
         None,
         "steps over which the rates fall; 0 = the whole run. A run that is made longer keeps its plan",
         none="0",

@@ -165,7 +165,7 @@ def resume_engine(config: Config, path: Path, source: Source, group: Group | Non
     return replace(engine, precision=precision, threads=threads)
 
 
-def decay_of(config: Config, path: Path) -> int:
+def decay_of(config: Config, path: Path) -> int | None:
     """Return over how many steps the learning rate falls (0 = all): a run that is made longer keeps the plan it began with.
 
     Otherwise more steps would raise a rate that has fallen: a finished linear decay to half of where it began.
