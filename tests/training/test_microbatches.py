@@ -41,13 +41,10 @@ def test_microbatches_give_the_same_steps(name: str, size: int) -> None:
 
 def test_spectral_norm_takes_the_same_steps_in_microbatches() -> None:
     """Every pass moves the singular vectors: four passes must leave them where one does."""
-    config = points_config(objective="hinge", critic_norm="spectral", batch=8)
-    whole, parts = (
-        checkpoint.flatten(workers.state.state(workers.steps(c, points(), Group(), 8)[0]))
-        for c in (config, config.replace(microbatch=2))
-    )
-    for name, tensor in whole.items():  # second moments of a critic with tiny kernels are huge: to rounding
-        torch.testing.assert_close(tensor, parts[name], rtol=1e-9, atol=1e-9, msg=name)
+    config = points_config(objective="hinge", critic_norm="spectral", batch=8, precision="fp64")
+    whole, parts = (workers.steps(c, points(), Group(), 8)[0] for c in (config, config.replace(microbatch=2)))
+    distance, where = farthest(*(checkpoint.flatten(workers.state.state(p)) for p in (whole, parts)), config)
+    assert distance < 1e-9, where
 
 
 def test_microbatches_may_change_when_a_run_goes_on_unless_batch_norm_sees_them() -> None:
