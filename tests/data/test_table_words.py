@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from helpers.own_data import refusal
 
-from wgan.data import Options, open_source
+from wgan.config import ReadingOptions
+from wgan.data import open_source
 
 
 def write(path, head, count=60, label=None, row="{i},{a:.2f},{b}", start=0):
@@ -18,7 +19,7 @@ def write(path, head, count=60, label=None, row="{i},{a:.2f},{b}", start=0):
 
 
 def opened(path, **options):
-    source = open_source(str(path), "all", options=Options(**options))
+    source = open_source(str(path), "all", options=ReadingOptions(**options))
     return source, " | ".join(source.notes)
 
 

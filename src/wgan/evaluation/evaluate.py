@@ -101,7 +101,7 @@ def _evaluate(
     checkpoint: str | int | None,
     raw: bool,
     inception_weights: str | Path | None,
-    options: Options | None,
+    options: ReadingOptions | None,
     seed: int,
     watch: Watch,
     group: Group | None,

@@ -150,7 +150,7 @@ def from_pictures(path: Path, n: int, like: Source) -> Subject:
     """
     if not like.is_image:
         raise WganError(f"{path} holds images, and {like.name} holds vectors: give a table or an array")
-    found = open_source(str(path.resolve()), "all", options=Options(channels=min(like.shape[0], 3)))
+    found = open_source(str(path.resolve()), "all", options=ReadingOptions(channels=min(like.shape[0], 3)))
     if found.shape != like.shape:
         sizes = [f"{s[1]}x{s[2]} in {s[0]} channel{'s' * (s[0] > 1)}" for s in (found.shape, like.shape)]
         raise WganError(f"the images of {path} are {sizes[0]}, and those of {like.name} {sizes[1]}: make them one size")
