@@ -300,3 +300,17 @@ def test_a_checkpoint_that_does_not_fit_the_config_is_refused(digits_run, copy):
 
 def test_a_run_loads_by_path_text_or_record(digits_run):
     assert load(str(digits_run)).step == load(wgan.open_run(digits_run)).step == 2
+
+
+def test_sliced_samples_keep_their_labels():
+    """Whatever picks samples picks their labels; an index of values alone changes none."""
+    samples = torch.arange(24.0).view(6, 1, 2, 2).as_subclass(Samples)
+    samples.labels = torch.arange(6)
+    picks = [slice(5), slice(1, None, 2), 3, -1, [4, 0], torch.tensor([2, 2]), torch.arange(6) > 3, (slice(2), 0), ...]
+    for pick in picks:
+        rows = pick[0] if isinstance(pick, tuple) else pick
+        assert torch.equal(samples[pick].labels, torch.arange(6)[rows]), pick
+    assert torch.equal(samples[:5][1:].labels, torch.arange(1, 5))
+    assert samples[samples > 3].labels is None
+    unlabelled = torch.zeros(6, 2).as_subclass(Samples)
+    assert unlabelled[:5].labels is None

@@ -40,6 +40,15 @@ class Samples(torch.Tensor):
     labels: np.ndarray | None = None
     outside: dict[str, float] | None = None
 
+    def __getitem__(self, index: Any) -> Tensor:
+        """Return what the index picks, with the labels of those samples: samples[:5].labels is labels[:5]."""
+        part = super().__getitem__(index)
+        rows = index[0] if isinstance(index, tuple) and index else index
+        flat = not (isinstance(rows, Tensor) and rows.dim() > 1)  # an index of more axes picks values, not samples
+        if self.labels is not None and isinstance(part, Samples) and flat:
+            part.labels = self.labels[rows.numpy() if isinstance(rows, Tensor) else rows]
+        return part
+
     def to_images(self) -> np.ndarray:
         """Return uint8 images [N, H, W] (grey) or [N, H, W, 3]; WganError for vectors."""
         return images_of(self.as_subclass(torch.Tensor))
@@ -141,7 +150,9 @@ class Model:
                 )
             return None
         asked = label.tolist() if isinstance(label, (np.ndarray, np.generic, Tensor)) else label
-        wanted = self.class_names if asked is None else [asked] if isinstance(asked, (int, str)) else list(asked)
+        if asked is None:
+            asked = self.class_names
+        wanted = [asked] if isinstance(asked, (int, str)) else list(asked)
         if not wanted:
             raise WganError("label names no class: give at least one")
         numbers = torch.tensor([self._number(str(name)) for name in wanted])
