@@ -106,10 +106,11 @@ def make_engine(
             )
         where = torch.device("cuda", group.local)
     count = threads or max(1, _cores() // group.beside)
-    chosen = precision if precision != "auto" else ("bf16" if convolutional and has_bf16(where) else "fp32")
-    if chosen == "fp64" and where.type == "mps":
+    if precision == "auto":
+        precision = "bf16" if convolutional and has_bf16(where) else "fp32"
+    if precision == "fp64" and where.type == "mps":
         raise WganError("precision fp64 is not available on mps: use cpu")
-    return Engine(where, chosen, count, group=group, place=Place(group.rank, group.world))
+    return Engine(where, precision, count, group=group, place=Place(group.rank, group.world))
 
 
 def _device(name: str) -> torch.device:
@@ -138,7 +139,7 @@ def has_bf16(device: torch.device) -> bool:
 def multiplies_bf16(device: torch.device) -> bool:
     """Return whether the device multiplies bf16 in hardware (AMX or AVX512-BF16 on x86, a recent GPU)."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     flags = cpuinfo()
     return device.type == "cpu" and ("amx_bf16" in flags or "avx512_bf16" in flags)
 

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from wgan.recipes import RECIPES, configure
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "wgan"
 FILES = sorted(SOURCE.rglob("*.py"))
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 MOST_LINES = 400
 
@@ -161,6 +162,27 @@ def test_no_source_can_run_code_that_a_file_holds_nor_catches_everything(path):
         assert keywords.get("shell", "False") == "False"
         if name in ("np.load", "numpy.load"):
             assert keywords.get("allow_pickle") == "False", "say it, so that nobody turns it on unseen"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_no_conditional_expression_holds_another(path):
+    """`a if x else b if y else c` is read wrongly: a plain `if`, or a name for the inner one, is read once."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.IfExp):
+            inner = [n for n in ast.walk(node) if isinstance(n, ast.IfExp) and n is not node]
+            assert not inner, f"line {node.lineno}: {ast.unparse(node)}"
+
+
+# --- one version ------------------------------------------------------------------------------------------------------
+
+
+def test_the_version_is_written_once_and_told_the_same_everywhere():
+    """pyproject.toml reads it from the package; the citation and the changelog name it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "version" not in project["project"] and project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "wgan.__version__"}
+    assert f"\nversion: {wgan.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"\n## {wgan.__version__.partition('.dev')[0]}" in (ROOT / "CHANGELOG.md").read_text()
 
 
 # --- documents --------------------------------------------------------------------------------------------------------

@@ -313,11 +313,9 @@ def print_report(report: Report, console: Console) -> None:
         )
         for f in result["figures"]:
             spread = "" if f.spread is None else f"{f.spread:.3g}"
-            floor = (
-                ""
-                if f.floor is None
-                else f"{f.floor:.4g}" + ("" if f.floor_spread is None else f" ± {f.floor_spread:.2g}")
-            )
+            floor = "" if f.floor is None else f"{f.floor:.4g}"
+            if f.floor is not None and f.floor_spread is not None:
+                floor += f" ± {f.floor_spread:.2g}"
             table.add_row(f.name, f"{f.value:.4g}", spread, floor, str(f.n_fake), str(f.n_real), f.extractor, f.note)
         wide.print(table)
     signal, tracks = (report.notes.get(k) for k in ("training_signal_not_a_distance", "loss_tracks_quality_spearman"))

@@ -194,7 +194,9 @@ def warnings(source: Source) -> Iterator[str]:
 
 def steps_for(side: int) -> int:
     """Return a number of steps for images of `side` pixels: larger ones are learned more slowly."""
-    return 5000 if side <= 32 else 10_000 if side <= 64 else 20_000
+    if side <= 32:
+        return 5000
+    return 10_000 if side <= 64 else 20_000
 
 
 def seconds(config: Config, source: Source) -> float:

@@ -81,7 +81,7 @@ def generator_gradients(p: Players, source: Source, k: int) -> dict[str, float]:
         if name != p.config.objective:
             loss = -torch.nn.functional.softplus(scores).mean()
         p.generator_optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         norms[name] = gradient_norm(p.generator)
     p.generator_optimizer.zero_grad(set_to_none=True)
     return norms

@@ -13,8 +13,9 @@ from wgan.compare.plan import Cell
 from wgan.compare.summary import curve_of, spearman
 from wgan.distributed.signals import check
 from wgan.errors import WganError
+from wgan.evaluation.context import Figure, Measured
 from wgan.evaluation.evaluate import SEED
-from wgan.evaluation.metrics_table import MEASURES, Figure, Measured
+from wgan.evaluation.metrics_table import MEASURES
 from wgan.evaluation.samples import Reals, from_model, open_reals
 from wgan.files import write_atomically
 from wgan.runs.folder import Run, make_folder

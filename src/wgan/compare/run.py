@@ -72,10 +72,14 @@ def request_of(found: argparse.Namespace) -> Request:
         raise WganError("give one budget: --steps, --budget or --critic-forwards")
     kind, value = next(iter(named.items()), ("steps", QUICK_STEPS if found.quick else STEPS))
     amount = seconds_of(str(value)) if kind == "seconds" else float(value)
-    seeds = found.seeds if found.seeds is not None else 1 if found.quick else 3
+    seeds = found.seeds
+    if seeds is None:
+        seeds = 1 if found.quick else 3
     objectives = tuple(found.objectives or ("gan", "wgan-clip", "wgan-gp", "wgan-lp"))
-    parts = tuple(found.parts.split(",")) if found.parts is not None else tuple(p for p in PARTS if not found.quick or p not in
-                                                                    ("architectures",))  # fmt: skip
+    if found.parts is not None:
+        parts = tuple(found.parts.split(","))
+    else:
+        parts = tuple(p for p in PARTS if not (found.quick and p == "architectures"))
     request = Request(objectives, found.data, seeds, kind, amount, parts)
     request.check()
     return request

@@ -14,6 +14,11 @@ from typing import NoReturn
 
 from wgan.errors import WganError
 
+# How a command that runs as many processes ends. torchrun restarts every process when one ends with a code other than 0:
+# right for a process that died, wrong for a user's mistake (2), Ctrl-C (130) or SIGTERM (143), which a restart would only
+# repeat. So the first process that ends for good writes its code into the file that OUTCOME names, and ends with 0; so do
+# the others. The agent sees a success and restarts nothing, and `launch` returns the code in the file. Without a file
+# the code is the agent's: a process died more often than `--restarts` allows.
 OUTCOME = "WGAN_OUTCOME"  # file in which a worker leaves an exit code that no new start would change or better
 MOST = 1024
 

@@ -46,6 +46,11 @@ def name_of_group(store: dist.Store, rank: int, world: int, patience: float) -> 
     The store of torchrun's agent outlives a restart, and holds the addresses of processes that are gone: what a group
     writes there goes under a name of its own. Each process asks with a word of its own, so that no old answer fits.
     """
+    # 1. Rank r > 0 draws a word and writes it under asks/r: "I am here, and this is how to answer me".
+    # 2. Rank 0 answers each new word with the group's name, under name/WORD. A rank that was restarted has a new word,
+    #    so it cannot read the answer that its predecessor got from a rank 0 that is gone.
+    # 3. Rank r reads the name and confirms it under heard/NAME/r.
+    # 4. Rank 0 returns when all have confirmed its own name: then nobody holds another group's.
     mine, end = uuid.uuid4().hex, time.monotonic() + patience
     heard: dict[int, str] = {}
     if rank:
@@ -57,9 +62,10 @@ def name_of_group(store: dist.Store, rank: int, world: int, patience: float) -> 
             return name
         if not rank:
             for other in range(1, world):
-                if store.check([f"wgan/asks/{other}"]) and heard.get(other) != (
-                    word := store.get(f"wgan/asks/{other}").decode()
-                ):
+                if not store.check([f"wgan/asks/{other}"]):
+                    continue
+                word = store.get(f"wgan/asks/{other}").decode()
+                if heard.get(other) != word:
                     store.set(f"wgan/name/{word}", mine)
                     heard[other] = word
             if store.check([f"wgan/heard/{mine}/{other}" for other in range(1, world)]):

@@ -25,7 +25,8 @@ class Place:
         if self.count == 1:
             return whole
         parts = whole.unflatten(0, (self.blocks, self.count, -1))[:, self.index]
-        return parts.flatten(0, 1)
+        out: Tensor = parts.flatten(0, 1)
+        return out
 
     @contextmanager
     def within(self, index: int, count: int) -> Iterator[None]:

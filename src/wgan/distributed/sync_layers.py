@@ -27,7 +27,7 @@ class Sum(torch.autograd.Function):
         return total
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         total = gradient.clone()
         ctx.group.add_up(total)
@@ -77,7 +77,7 @@ class SyncedBatchNorm(nn.Module):
         axes = [0, *range(2, x.dim())]
         centre = self.running_mean.to(wide.dtype).clone()
         away = wide - centre.view(1, -1, *(1,) * (x.dim() - 2))
-        sums = Sum.apply(torch.cat([away.sum(axes), away.square().sum(axes)]), self.group)
+        sums = Sum.apply(torch.cat([away.sum(axes), away.square().sum(axes)]), self.group)  # type: ignore[no-untyped-call]
         count = x.numel() // x.shape[1] * self.group.world
         first, second = (sums / count).chunk(2)
         return first + centre, (second - first.square()).clamp(min=0), count
@@ -93,7 +93,8 @@ class SharedDropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x [B, ...] -> [B, ...], in training a share p of it 0 and the rest divided by 1 - p."""
         if not self.training or self.layer.p == 0 or self.place.count == 1:
-            return self.layer(x)
+            out: Tensor = self.layer(x)
+            return out
         likes = x.detach()[:1].expand(len(x) * self.place.count, *x.shape[1:])
         layout = torch.channels_last if is_channels_last(x) else torch.contiguous_format
         return x * self.place.cut(self.layer(torch.ones_like(likes, memory_format=layout)))

@@ -50,7 +50,8 @@ class Report:
         """Return one figure by name, of the last or best checkpoint (of the file when there is only one)."""
         for result in self.results:
             if result["about"].get("checkpoint", checkpoint) == checkpoint:
-                for figure in result["figures"]:
+                figures: list[Figure] = result["figures"]
+                for figure in figures:
                     if figure.name == name:
                         return figure
         raise WganError(f"the report has no figure '{name}' of checkpoint {checkpoint}")

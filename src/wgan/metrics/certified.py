@@ -78,7 +78,8 @@ def orthonormal(w: Tensor, iterations: int) -> Tensor:
 def polar(w: Tensor) -> Tensor:
     """Return the nearest matrix to w with orthonormal rows or columns, exactly, by SVD."""
     u, _, vh = torch.linalg.svd(w, full_matrices=False)
-    return u @ vh
+    out: Tensor = u @ vh
+    return out
 
 
 def retract(w: Tensor) -> Tensor:

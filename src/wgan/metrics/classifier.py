@@ -26,7 +26,8 @@ def small_classifier(channels: int, classes: int) -> nn.Module:
         nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.AdaptiveMaxPool2d(4), nn.ReLU(),
         nn.Flatten(), nn.Linear(64 * 16, 128), nn.ReLU(), nn.Linear(128, classes),
     )  # fmt: skip
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 def classification_accuracy(

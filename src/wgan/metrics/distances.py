@@ -76,7 +76,7 @@ def scaled_fid(fake: Any, real: Any) -> float:
     Arguments and errors as `relative_fid` -> >= 0, no unit. Not an Inception FID, and never beside one in a column.
     """
     a, b = pair(fake, real, least=2)
-    return relative_fid(a, b) * a.shape[1]
+    return float(relative_fid(a, b) * a.shape[1])
 
 
 def mmd2(a: Any, b: Any) -> float:

@@ -60,10 +60,11 @@ def memorisation(fake: Any, held_out: Any, training: Any, pairs: int = 16) -> Me
     first = np.argsort(near, kind="stable")[:pairs]
     a, b = float(np.median(near)), float(np.median(usual))
     below, apart = np.quantile(usual, UNUSUAL), min(APART, np.quantile(reals.ratios(), UNUSUAL))
+    ratio = float(np.divide(a, b)) if b else float("inf")
     return Memorisation(
         fake_median=a,
         real_median=b,
-        ratio=1.0 if a == b else float(np.divide(a, b)) if b else float("inf"),
+        ratio=1.0 if a == b else ratio,
         closer=_below(near, usual),
         near=float((near < below).mean()),
         copies=float(((near < below) & (fakes.ratios() < apart)).mean()),

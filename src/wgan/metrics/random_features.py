@@ -43,7 +43,8 @@ def weights(channels: int, count: int) -> tuple[Tensor, ...]:
 
 def _kernel(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
     fan_in = int(np.prod(shape[1:]))
-    return (rng.standard_normal(shape) * np.sqrt(2 / fan_in)).astype(np.float32)
+    out: NDArray[np.float32] = (rng.standard_normal(shape) * np.sqrt(2 / fan_in)).astype(np.float32)
+    return out
 
 
 def extractor_hash(channels: int, height: int, width: int) -> str:

@@ -97,7 +97,8 @@ class SameConv(nn.Module):
         """x [B, C, H, W] -> [B, C', ceil(H / s), ceil(W / s)]."""
         if self.fast and x.device.type == "cpu":
             return convolve(x, self.inner.weight, self.inner.bias, self.plan)
-        return self.inner(x if self.even else F.pad(x, self.pad))
+        out: Tensor = self.inner(x if self.even else F.pad(x, self.pad))
+        return out
 
 
 def same_padding(side: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -125,7 +126,8 @@ class UpConv(nn.Module):
             (kernel, _), before = self.inner.kernel_size, (self.inner.kernel_size[0] - self.growth) // 2
             plan = Plan(kernel, self.growth, (before, before), (h, w), (x.shape[2], x.shape[3]))
             return transposed(x, self.inner.weight, self.inner.bias, plan)
-        return self.inner(x)[:, :, :h, :w]
+        out: Tensor = self.inner(x)[:, :, :h, :w]
+        return out
 
 
 class Repeat(nn.Module):

@@ -34,8 +34,8 @@ class Generator(nn.Module):
         elif self.conditioning == "concat":
             assert y is not None
             z = torch.cat([z, F.one_hot(y, self.classes).to(z.dtype)], 1)
-        x = self.body(z, y)
-        x = x.float() if x.dtype == torch.bfloat16 else x  # bf16 is too coarse near -1 and 1
+        made: Tensor = self.body(z, y)
+        x = made.float() if made.dtype == torch.bfloat16 else made  # bf16 is too coarse near -1 and 1
         if not self.tanh:
             return x
         return 2 * torch.sigmoid(2 * x) - 1 if self.fast and x.device.type == "cpu" else torch.tanh(x)  # 4 times faster

@@ -172,7 +172,9 @@ def panel_of(kind: Kind, runs: Mapping[str, Mapping[str, Curve]], joined: bool =
 
 def named(run: str, tag: str, several: bool, tags: int) -> str:
     """Return what a line is called: its tag among one run's, its run among several, both among both."""
-    return tag if not several else f"{run} {tag}" if tags > 1 else run
+    if not several:
+        return tag
+    return f"{run} {tag}" if tags > 1 else run
 
 
 def scale_of(curves: Sequence[Curve], reference: float | None) -> tuple[Scale, str]:

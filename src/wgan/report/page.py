@@ -63,7 +63,8 @@ class Shown:
 def command(found: argparse.Namespace) -> int:
     """`wgan report`: write the page and say where it is."""
     paths = [Path(p) for p in found.paths]
-    out = Path(found.out) if found.out else (paths[0] if len(paths) == 1 else Path()) / "report.html"
+    folder = paths[0] if len(paths) == 1 else Path()
+    out = Path(found.out) if found.out else folder / "report.html"
     notes = write_report(paths, out)
     print(f"report of {len(paths)} {'runs' if len(paths) > 1 else 'run'} in {out} ({out.stat().st_size / 1e6:.1f} MB)")
     for note in notes:
@@ -225,9 +226,8 @@ def facts_of(run: Evidence) -> dict[str, str]:
     c, facts = run.config, run.facts
     known = RECIPES.get(c.recipe)
     classes = facts.get("classes")
-    labels = (
-        f"{classes} classes, {'conditional' if run.class_names else 'not used by the generator'}" if classes else ""
-    )
+    use = "conditional" if run.class_names else "not used by the generator"
+    labels = f"{classes} classes, {use}" if classes else ""
     return {
         "recipe": f"{c.recipe}: {known.source}" if known else c.recipe,
         "data": joined(f"{c.data}, {c.split} split", facts.get("shape"), labels),
@@ -246,9 +246,8 @@ def facts_of(run: Evidence) -> dict[str, str]:
 def machine(facts: Mapping[str, Any]) -> str:
     """Return what computed: cpu, fp32, 2 threads."""
     count = facts.get("threads", "")
-    return joined(
-        facts.get("device"), facts.get("precision"), f"{count} thread{'' if count == '1' else 's'}" if count else ""
-    )
+    threads = "1 thread" if count == "1" else f"{count} threads"
+    return joined(facts.get("device"), facts.get("precision"), threads if count else "")
 
 
 def joined(*parts: Any) -> str:

@@ -39,7 +39,9 @@ def decode(line: bytes) -> dict[str, Any] | None:
 
 def value_of(value: Any) -> str | float:
     """Return a value of a record: a text (an alarm) or a number; TypeError for anything else."""
-    return value if isinstance(value, str) else math.nan if value is None else float(value)
+    if isinstance(value, str):
+        return value
+    return math.nan if value is None else float(value)
 
 
 def lines(file: BinaryIO) -> Iterator[bytes]:

@@ -38,5 +38,5 @@ def _block(network: Generator, z: Tensor, y: Tensor | None, engine: Engine) -> T
     z = torch.cat([z, z.new_zeros(missing, *z.shape[1:])])
     y = None if y is None else torch.cat([y, y.new_zeros(missing)]).to(engine.device)
     with engine.autocast():
-        x = network(z.to(engine.device, engine.dtype), y)
+        x: Tensor = network(z.to(engine.device, engine.dtype), y)
     return x[:rows].float().cpu()

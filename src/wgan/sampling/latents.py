@@ -35,7 +35,8 @@ def truncated(z: Tensor, bound: float) -> Tensor:
         return z
     normal = torch.distributions.Normal(0.0, 1.0)
     low, high = (normal.cdf(torch.tensor(v, dtype=torch.float64)) for v in (-bound, bound))
-    return normal.icdf(low + normal.cdf(z.double()) * (high - low)).float()
+    out: Tensor = normal.icdf(low + normal.cdf(z.double()) * (high - low)).float()
+    return out
 
 
 def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
@@ -46,4 +47,5 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
         return torch.lerp(a, b, t[:, None])
     left, right = torch.sin((1 - t) * omega) / torch.sin(omega), torch.sin(t * omega) / torch.sin(omega)
     direction = left[:, None] * u + right[:, None] * v
-    return direction * torch.lerp(a.norm(), b.norm(), t)[:, None]
+    out: Tensor = direction * torch.lerp(a.norm(), b.norm(), t)[:, None]
+    return out

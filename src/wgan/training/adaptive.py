@@ -12,10 +12,11 @@ from wgan.data.source import selection_indices
 from wgan.errors import WganError
 from wgan.rng import stream
 from wgan.sampling.generate import generate
+from wgan.training.accumulate import Stats
 from wgan.training.augment import augment
 from wgan.training.monitor import Monitor, frozen_copy
 from wgan.training.players import Players
-from wgan.training.updates import Stats, judge, pack
+from wgan.training.updates import judge, pack
 
 EVERY = 4  # steps between two looks (Karras 2020: 4 minibatches)
 SWING = 100_000  # real images during which the share can go from 0 to 1

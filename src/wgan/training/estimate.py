@@ -46,8 +46,8 @@ def measure(players: Players, source: Source) -> float:
     """Return the seconds that the whole run would take, from a few steps at the constant critic schedule."""
     config = players.config
     probe = dataclasses.replace(players, config=config.replace(critic_schedule="constant", n_critic=1))
-    critic = min(_timed(lambda s=s: numbers(critic_phase(probe, source, s))) for s in range(PROBE + 1))  # type: ignore[misc]
-    generator = min(_timed(lambda s=s: numbers(generator_phase(probe, source, s))) for s in range(PROBE + 1))  # type: ignore[misc]
+    critic = min(_timed(lambda s=s: numbers(critic_phase(probe, source, s))) for s in range(PROBE + 1))
+    generator = min(_timed(lambda s=s: numbers(generator_phase(probe, source, s))) for s in range(PROBE + 1))
     updates = updates_before(config.critic_schedule, config.steps, config.n_critic)
     return updates * critic + config.steps * generator
 

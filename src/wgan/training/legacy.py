@@ -53,12 +53,18 @@ class KerasRMSprop(torch.optim.Optimizer):
 
     def _square(self, p: Tensor, eps: float) -> Tensor:
         """Return v (or v + eps) of one weight: new, or as it was saved by either way of computing."""
-        state = self.state[p]
-        if self.slot not in state:
-            shift = eps if self.slot == "square_avg_eps" else -eps
-            (saved,) = state.values() if state else (torch.full_like(p, max(-shift, 0.0)),)
-            self.state[p] = {self.slot: saved + shift}
-        return self.state[p][self.slot]
+        state: dict[str, Tensor] = self.state[p]
+        if self.slot in state:
+            return state[self.slot]
+        # One number in two layouts: v, and v + eps, which spares the one-pass kernel an addition. A checkpoint may hold the
+        # other one, because it was written with another `fast`; a new weight holds none, and its v is 0.
+        with_eps = self.slot == "square_avg_eps"
+        if not state:
+            square = torch.full_like(p, eps if with_eps else 0.0)
+        else:
+            square = state["square_avg"] + eps if with_eps else state["square_avg_eps"] - eps
+        self.state[p] = {self.slot: square}
+        return square
 
 
 def warm_100(step: int, n_critic: int) -> int:

@@ -21,6 +21,7 @@ from wgan.host import undisturbed
 from wgan.progress import Progress
 from wgan.runs.facts import from_json
 from wgan.runs.folder import Run, check_folder, lock, start_or_continue, versions
+from wgan.training.accumulate import Stats
 from wgan.training.adaptive import require_held_out
 from wgan.training.monitor import Monitor
 from wgan.training.nonfinite import WentBack, on_not_finite
@@ -31,9 +32,6 @@ from wgan.training.schedule import due
 from wgan.training.state import decay_kept, decay_of, facts, require_divides, restore, resume_engine
 from wgan.training.step import (
     take_step,
-)
-from wgan.training.updates import (
-    Stats,
 )
 from wgan.visual.plots import fonts_are_listed
 

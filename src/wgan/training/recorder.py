@@ -13,12 +13,12 @@ from wgan.progress import Progress
 from wgan.runs.checkpoint import flatten
 from wgan.runs.folder import Run
 from wgan.runs.log import Log
+from wgan.training.accumulate import Stats
 from wgan.training.adaptive import follow
 from wgan.training.monitor import Monitor
 from wgan.training.pictures import draw_sheet
 from wgan.training.players import Players
 from wgan.training.state import Restored, save, state, tidy
-from wgan.training.updates import Stats
 
 
 @dataclass

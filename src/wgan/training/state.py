@@ -192,7 +192,8 @@ def require_divides(config: Config, group: Group) -> None:
         unit = config.microbatch or config.pack
         if batch % (group.world * unit) == 0:
             continue
-        of = f" in {'microbatches' if config.microbatch else 'packs'} of {unit}" if unit > 1 else ""
+        parts = "microbatches" if config.microbatch else "packs"
+        of = f" in {parts} of {unit}" if unit > 1 else ""
         work = [str(n) for n in range(1, batch // unit + 1) if batch % (n * unit) == 0]
         near = batch // (group.world * unit) * group.world * unit
         sizes = [str(n) for n in (near, near + group.world * unit) if n]

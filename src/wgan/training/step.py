@@ -12,11 +12,11 @@ from wgan.data import Source
 from wgan.distributed.signals import Stop
 from wgan.host import dropping
 from wgan.rng import order, stream
+from wgan.training.accumulate import Stats
 from wgan.training.optim import set_rate
 from wgan.training.players import Players
 from wgan.training.schedule import CRITIC_SCHEDULES, rate_factor, updates_before
 from wgan.training.updates import (
-    Stats,
     critic_update,
     generator_update,
     make_fakes,

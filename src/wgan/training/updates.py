@@ -45,7 +45,8 @@ def make_fakes(p: Players, z: Tensor, y: Tensor | None) -> Tensor:
 def judge(p: Players, x: Tensor, y: Tensor | None, blocks: int = 1) -> tuple[Tensor, Tensor | None]:
     """Return the critic's scores [B] and class logits of already packed x, which is `blocks` batches side by side."""
     with p.engine.autocast(), p.engine.place.side_by_side(blocks):
-        return p.critic(x, y)
+        judged: tuple[Tensor, Tensor | None] = p.critic(x, y)
+        return judged
 
 
 def judge_sides(p: Players, sides: Mapping[str, Tensor], y: Tensor | None) -> dict[str, tuple[Tensor, Tensor | None]]:

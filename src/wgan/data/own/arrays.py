@@ -135,7 +135,9 @@ def from_mapping(arrays: Mapping[str, NDArray[Any]], where: str) -> Arrays:
         return joined(Arrays(train, labels[0]), Arrays(test, labels[1]), where)
     values = _first(arrays, SAMPLE_NAMES)
     if values is None:
-        values = train if train is not None else next(iter(arrays.values())) if len(arrays) == 1 else None
+        values = train
+    if values is None and len(arrays) == 1:
+        (values,) = arrays.values()
     if values is None:
         raise WganError(
             f"{where} holds {', '.join(arrays) or 'nothing'}: expected an array named images or samples, and labels"

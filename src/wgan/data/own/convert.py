@@ -173,7 +173,9 @@ def scale_of(values: NDArray[Any], where: str) -> Scale:
 def frame_of(shape: tuple[int, ...], last: bool | None, options: ReadingOptions, where: str) -> Frame:
     """Return the size and channels of the prepared images; WganError for channels that cannot be had."""
     height, width = shape[1:3] if last is not False else shape[2:4]
-    stored = 1 if last is None else shape[3] if last else shape[1]
+    stored = 1
+    if last is not None:
+        stored = shape[3] if last else shape[1]
     channels = options.channels or stored
     if channels != stored and (stored not in (1, 3, 4)):
         raise WganError(f"{where} has {stored} channels, which cannot become {channels}: leave --channels out")
@@ -192,7 +194,9 @@ def converted(
     for start in range(0, len(todo), CHUNK):
         numbers = todo[start : start + CHUNK]
         part = np.asarray(values[numbers[0] : numbers[-1] + 1])[np.array(numbers) - numbers[0]]
-        planes = part[:, None] if last is None else part.transpose(0, 3, 1, 2) if last else part
+        if last is None:
+            part = part[:, None]
+        planes = part.transpose(0, 3, 1, 2) if last else part
         for i, image in zip(numbers, as_bytes(planes, scale), strict=True):
             yield i, framed(image, frame)
 

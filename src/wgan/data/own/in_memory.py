@@ -119,7 +119,8 @@ def as_array(value: Any) -> NDArray[Any]:
     """Return a tensor, array, picture or number as an array; WganError for anything else."""
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu()
-        return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+        out: np.ndarray = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+        return out
     try:
         array = np.asarray(value)
         if array.dtype == object:  # a column of pandas with names, or numbers, as Python objects

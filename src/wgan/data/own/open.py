@@ -114,9 +114,9 @@ def prepared(spec: str, options: ReadingOptions) -> Prepared:
 
 def called(spec: str) -> str:
     """Return what a message calls the data of `spec`: their path, or what they are where Python gave them."""
-    return (
-        "the array given as data" if spec.startswith(GIVEN) else shown(spec if spec.startswith(HUB) else absolute(spec))
-    )
+    if spec.startswith(GIVEN):
+        return "the array given as data"
+    return shown(spec if spec.startswith(HUB) else absolute(spec))
 
 
 def is_archive(path: Path) -> bool:

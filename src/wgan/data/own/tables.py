@@ -140,13 +140,10 @@ def read_parquet(path: Path, label: str, needed: bool = True) -> Arrays:
             found = found.drop_columns([name])
     names = list(found.column_names)
     at = label_column(names, label if needed or label in names else "none", shown(path))
-    labels = (
-        None
-        if at < 0
-        else whole_labels(
-            ["" if v is None else str(v) for v in found.column(at).to_pylist()], shown(path), range(1, len(found) + 1)
-        )
-    )
+    labels = None
+    if at >= 0:
+        texts = ["" if v is None else str(v) for v in found.column(at).to_pylist()]
+        labels = whole_labels(texts, shown(path), range(1, len(found) + 1))
     columns = []
     for i, name in enumerate(names):
         column = found.column(i)

@@ -34,12 +34,14 @@ class Plan(NamedTuple):
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan) -> Tensor:
     """x [B, C, H, W], weight [C', C, k, k] -> [B, C', h, w]; bf16 under autocast."""
-    return _Forward.apply(*_cast(x, weight, bias), plan)  # type: ignore[no-untyped-call]
+    out: Tensor = _Forward.apply(*_cast(x, weight, bias), plan)  # type: ignore[no-untyped-call]
+    return out
 
 
 def transposed(x: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan) -> Tensor:
     """x [B, C, h, w], weight [C, C', k, k] -> [B, C', H, W], the gradient of a convolution; bf16 under autocast."""
-    return _Backward.apply(*_cast(x, weight, bias), plan)  # type: ignore[no-untyped-call]
+    out: Tensor = _Backward.apply(*_cast(x, weight, bias), plan)  # type: ignore[no-untyped-call]
+    return out
 
 
 def _cast(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -56,7 +58,7 @@ class _Forward(torch.autograd.Function):
         return _forward(x, w, b, plan)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         (x, w), need = ctx.saved_tensors, needed(ctx)
         dx = _Backward.apply(g, w, None, ctx.plan) if need[0] else None  # type: ignore[no-untyped-call]
         dw = _Weight.apply(x, g, ctx.plan) if need[1] else None  # type: ignore[no-untyped-call]
@@ -71,7 +73,7 @@ class _Backward(torch.autograd.Function):
         return _backward(g, w, b, plan)
 
     @staticmethod
-    def backward(ctx: Any, gg: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gg: Tensor) -> tuple[Tensor | None, ...]:
         (g, w), need = ctx.saved_tensors, needed(ctx)
         dg = _Forward.apply(gg, w, None, ctx.plan) if need[0] else None  # type: ignore[no-untyped-call]
         dw = _Weight.apply(gg, g, ctx.plan) if need[1] else None  # type: ignore[no-untyped-call]
@@ -86,7 +88,7 @@ class _Weight(torch.autograd.Function):
         return _weight(x, g, plan)
 
     @staticmethod
-    def backward(ctx: Any, gw: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gw: Tensor) -> tuple[Tensor | None, ...]:
         (x, g), need = ctx.saved_tensors, ctx.needs_input_grad
         dx = _Backward.apply(g, gw, None, ctx.plan) if need[0] else None  # type: ignore[no-untyped-call]
         dg = _Forward.apply(x, gw, None, ctx.plan) if need[1] else None  # type: ignore[no-untyped-call]
@@ -158,7 +160,8 @@ def _library(g: Tensor, x: Tensor, w: Tensor, p: Plan, even: bool, which: int) -
     found = torch.ops.aten.convolution_backward(
         _last(g), x, w, None, [p.stride] * 2, padding, [1, 1], False, [0, 0], 1, wanted
     )
-    return found[which]
+    out: Tensor = found[which]
+    return out
 
 
 def _after(p: Plan) -> tuple[int, int]:

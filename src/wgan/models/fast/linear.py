@@ -41,7 +41,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     fp32 goes to oneDNN, which is twice as fast as MKL on an AMD processor; bf16 casts once for forward and backward.
     """
     half = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
-    return _Linear.apply(x, weight, bias, half or x.dtype == torch.bfloat16)  # type: ignore[no-untyped-call]
+    out: Tensor = _Linear.apply(x, weight, bias, half or x.dtype == torch.bfloat16)  # type: ignore[no-untyped-call]
+    return out
 
 
 def can_multiply(x: Tensor) -> bool:
@@ -61,7 +62,8 @@ def times(g: Tensor, weight: Tensor) -> Tensor:
 def _product(a: Tensor, b: Tensor, bias: Tensor | None, half: bool) -> Tensor:
     """a [m, k], b [n, k] -> a b^T (+ bias) [m, n]."""
     if not half:
-        return torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
+        out: Tensor = torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
+        return out
     a, b = a.to(torch.bfloat16), b.to(torch.bfloat16)
     return a @ b.t() if bias is None else torch.addmm(bias.to(torch.bfloat16), a, b.t())
 
@@ -76,7 +78,7 @@ class _Product(torch.autograd.Function):
         return _product(a, b, None, half)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         (a, b), need = ctx.saved_tensors, ctx.needs_input_grad
         return *_factors(g, a, b, need[0], need[1], ctx.half), None
 
@@ -91,7 +93,7 @@ class _Linear(torch.autograd.Function):
         return _product(x, w, b, half)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         (x, w), need = ctx.saved_tensors, needed(ctx)
         if torch.is_grad_enabled():  # to be differentiated once more
             dx, dw = _factors(g, x, w, need[0], need[1], ctx.half)
