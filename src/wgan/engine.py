@@ -12,6 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from wgan.distributed.cores import cores
 from wgan.distributed.group import Group
 from wgan.distributed.shard import Place
 from wgan.errors import WganError, unknown
@@ -105,7 +106,7 @@ def make_engine(
                 f"{group.beside} processes on a machine with {there} GPUs: start {there}, or use device cpu"
             )
         where = torch.device("cuda", group.local)
-    count = threads or max(1, _cores() // group.beside)
+    count = threads or max(1, cores() // group.beside)
     if precision == "auto":
         precision = "bf16" if convolutional and has_bf16(where) else "fp32"
     if precision == "fp64" and where.type == "mps":
@@ -125,10 +126,6 @@ def _device(name: str) -> torch.device:
         usable = ", ".join(d for d, ok in there.items() if ok)
         raise WganError(f"device {name} is not available on this machine: use one of {usable}")
     return torch.device(name)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -21,6 +21,7 @@ from wgan.data.own.cache import Prepared, Writer, key_of, load, locked
 from wgan.data.own.decode import Frame, Header, Unreadable, decode, header
 from wgan.data.own.progress import ticking
 from wgan.data.split import require_enough
+from wgan.distributed.cores import cores
 from wgan.errors import WganError
 
 LARGE = 128  # pixels: pictures that are all alike and no larger stay as they are
@@ -200,11 +201,6 @@ def _bytes(members: Members, i: int) -> bytes | str | None:
             return file.read()
     except DAMAGED as error:
         return f"it cannot be read ({type(error).__name__})"
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def require_readable(bad: dict[int, str], files: list[Member], where: str) -> None:
