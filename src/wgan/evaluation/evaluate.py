@@ -24,6 +24,7 @@ from wgan.evaluation.samples import Reals, Subject, from_file, from_model, from_
 from wgan.evaluation.tracking import loss_tracks_quality
 from wgan.host import undisturbed
 from wgan.metrics.inception import Extractor, load_inception
+from wgan.rng import stream
 from wgan.runs import checkpoint
 from wgan.runs.folder import Run, has_run, open_run
 from wgan.sampling import model as generate
@@ -241,8 +242,9 @@ def both(run: Run) -> list[str | int]:
 def label_plan(reals: Reals, names: Sequence[str], n: int) -> tuple[Tensor | None, Tensor | None]:
     """Return n labels in the numbers of a model with the classes `names`, and the same in the numbers of the data.
 
-    They have the frequencies of those training samples whose class the model can make, in a fixed order; all classes in turn
-    where the data name none. None for an unconditional model, or for data without labels.
+    They are drawn without replacement from those training samples whose class the model can make, as the reals of the
+    reference are, so that their frequencies are as far from the data's; all of them again where n is larger. All classes in
+    turn where the data name none. None for an unconditional model, or for data without labels.
     Raises WganError when data and model have no class in common.
     """
     if not names:
@@ -256,7 +258,8 @@ def label_plan(reals: Reals, names: Sequence[str], n: int) -> tuple[Tensor | Non
             f"{data.name} has {', '.join(data.class_names)}, and the run makes {', '.join(names)}: no class of it"
         )
     pool = common if data.labels is None else data.labels[torch.isin(data.labels, common)]
-    labels = pool[torch.arange(n) * len(pool) // n] if n <= len(pool) else pool[torch.arange(n) % len(pool)]
+    order = torch.randperm(len(pool), generator=stream(reals.seed, 0, "evaluation labels"))
+    labels = pool[order[torch.arange(n) % len(pool)]]
     numbers = torch.tensor([names.index(name) if name in names else -1 for name in data.class_names])
     return numbers[labels], None if data.labels is None else labels
 

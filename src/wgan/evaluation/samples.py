@@ -24,12 +24,16 @@ from wgan.sampling.export import folder_name
 from wgan.sampling.generate import BLOCK
 from wgan.sampling.model import Model
 
+ORDER = "evaluation order"  # the stream of the permutation that the samples of a file are read in
 PART = 10 * BLOCK  # fakes made at once: as floats they take four times the bytes that are kept
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """n fakes: images uint8 [N, C, H, W] or vectors float32 [N, D], their labels int64 [N] or None, and where they come from."""
+    """n fakes: images uint8 [N, C, H, W] or vectors float32 [N, D], their labels int64 [N] or None, and where they come from.
+
+    In an order that says nothing about them: metrics read the first samples, the last, or one half.
+    """
 
     fakes: Tensor
     labels: Tensor | None
@@ -88,7 +92,7 @@ def open_reals(spec: str, n: int, seed: int = 0, options: ReadingOptions | None 
 
 
 def from_model(model: Model, n: int, seed: int, raw: bool, labels: Tensor | None) -> Subject:
-    """Make n fakes with a loaded model; a conditional one gets `labels` (the frequencies of the data)."""
+    """Make n fakes with a loaded model; a conditional one gets `labels`, in random order."""
     from wgan.sampling.latents import latents
 
     z = latents(seed, n, model.network.latent)
@@ -114,6 +118,7 @@ def to_bytes(x: Tensor) -> Tensor:
 def from_file(path: Path, n: int, like: Source) -> Subject:
     """Read up to n samples of a file that any program made; WganError for what does not fit the data `like`.
 
+    They come in a fixed random order: files are often sorted by class, and then the first n, or one half, lack some.
     npz: `images` uint8 [N, H, W] or [N, H, W, 3], or `samples` float [N, D]; `labels` [N], class names, beside them.
     npy: one such array. csv, tsv, parquet: the columns of the data, in any order, the class among them where it is known.
     Never unpickles.
@@ -132,10 +137,11 @@ def from_file(path: Path, n: int, like: Source) -> Subject:
         raise WganError(
             f"{path}: labels must be {len(fakes)} whole numbers or texts, not {labels.dtype} {list(labels.shape)}"
         )
-    about = {"file": str(path), "n_fake": min(n, len(fakes))}
-    numbers = label_numbers(labels[:n], like, str(path)) if labels is not None and like.classes else None
-    outside = None if like.units is None else like.units.outside(fakes[:n].numpy())
-    return Subject(fakes[:n], numbers, about, outside=outside)
+    order = torch.randperm(len(fakes), generator=stream(0, 0, ORDER))[:n]
+    about = {"file": str(path), "n_fake": len(order)}
+    numbers = label_numbers(labels, like, str(path))[order] if labels is not None and like.classes else None
+    outside = None if like.units is None else like.units.outside(fakes[order].numpy())
+    return Subject(fakes[order], numbers, about, outside=outside)
 
 
 def is_pictures(path: Path) -> bool:
@@ -154,7 +160,7 @@ def from_pictures(path: Path, n: int, like: Source) -> Subject:
     if found.shape != like.shape:
         sizes = [f"{s[1]}x{s[2]} in {s[0]} channel{'s' * (s[0] > 1)}" for s in (found.shape, like.shape)]
         raise WganError(f"the images of {path} are {sizes[0]}, and those of {like.name} {sizes[1]}: make them one size")
-    some = torch.randperm(len(found), generator=stream(0, 0, "pictures"))[:n]  # a folder is sorted by class
+    some = torch.randperm(len(found), generator=stream(0, 0, ORDER))[:n]  # a folder is sorted by class
     fakes, y = found.batch(some)
     labels = None
     if y is not None and like.classes:
