@@ -168,6 +168,19 @@ def test_copies_are_near_to_one_training_sample_and_blurred_fakes_to_all():
     assert far.copies == 0  # nearer to it than to the rest, but near to nothing
 
 
+@pytest.mark.parametrize("repeated", [0.0, 0.01, 0.012, 0.3, 1.0])
+def test_a_copier_is_seen_however_many_held_out_samples_repeat_training_ones(repeated):
+    rng = np.random.default_rng(0)
+    training, held, fresh = rng.normal(size=(2000, 8)), rng.normal(size=(1000, 8)), rng.normal(size=(500, 8))
+    held[: int(1000 * repeated)] = training[: int(1000 * repeated)]
+    pure = memorisation(training[:500], held, training)
+    assert pure.copies == pure.near == 1 and pure.real_copies == pytest.approx(repeated, abs=0.011)
+    assert memorisation(fresh, held, training).copies <= 0.02
+    if repeated < 1:  # where no held-out sample says what is usual, only equal samples count
+        close = training[:500] + 1e-4 * rng.normal(size=(500, 8))
+        assert memorisation(close, held, training).copies > 0.95
+
+
 def test_memorisation_names_the_closest_pairs_first():
     training, held_out, fake = normal(0, 300, 10), normal(1, 100, 10), normal(2, 50, 10)
     fake[7], fake[31] = training[11], training[200] + 1e-3
@@ -189,11 +202,8 @@ def test_memorisation_reads_training_samples_block_by_block(sizes):
 def test_memorisation_has_an_answer_at_the_edges():
     x = normal(0, 30, 4)
     same = memorisation(x, x, x)
-    assert (same.ratio, same.closer, same.copies) == (
-        1,
-        0.5,
-        0,
-    )  # fakes and held-out reals are all copies: no difference
+    assert (same.ratio, same.closer) == (1, 0.5)  # fakes and held-out reals are all copies: no difference
+    assert same.copies == same.near == same.real_copies == 1
     assert memorisation(x + 1, x, x).ratio == float("inf")
     assert memorisation(x[:1], x, x, pairs=5).pairs.shape == (1, 2)
     assert memorisation(x[:1], x + 1, x[:1]).copies == 1 and memorisation(x[1:2], x + 1, x[:3]).copies == 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +25,41 @@ def held_out_mask(n: int, given: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
     if given is not None:
         return given
     mask = np.zeros(n, np.bool_)
-    mask[stream(0, "own data", "test").permutation(n)[: held_out_count(n)]] = True
+    mask[_order(n)[: held_out_count(n)]] = True
     return mask
+
+
+def _order(n: int) -> NDArray[np.int64]:
+    return stream(0, "own data", "test").permutation(n)
+
+
+def contents_of(rows: NDArray[Any]) -> NDArray[np.uint32]:
+    """Return a number for what each row holds, equal for equal rows: uint32 [N]."""
+    return np.array([zlib.crc32(np.ascontiguousarray(row).tobytes()) for row in rows], np.uint32)
+
+
+def undivided(contents: NDArray[np.uint32]) -> NDArray[np.bool_] | None:
+    """Return which samples are held out, bool [N], so that equal ones are on one side; None where `held_out_mask` does that.
+
+    A held-out sample that was trained on too would be a copy by any measure, and would look like one that was not.
+    All of one content are taken in the order of that choice as long as they fit into the number to hold out. Where fewer
+    than half of it is found, samples are few contents many times over, such as rows of two yes-or-no columns: None.
+    """
+    _, group, sizes = np.unique(contents, return_inverse=True, return_counts=True)
+    count = held_out_count(len(contents))
+    plain = held_out_mask(len(contents), None)
+    if not np.isin(contents[plain], contents[~plain]).any():
+        return None
+    taken, seen = np.zeros((2, len(sizes)), np.bool_)
+    left = count
+    for g in group[_order(len(contents))]:
+        if not seen[g] and sizes[g] <= left:
+            taken[g], left = True, left - sizes[g]
+        seen[g] = True
+        if not left:
+            break
+    mask: NDArray[np.bool_] = taken[group]
+    return mask if 2 * mask.sum() >= count else None
 
 
 def require_enough(n: int, where: str) -> None:

@@ -25,7 +25,7 @@ class Memorisation(NamedTuple):
     ratio: float  # fake_median / real_median; 1 when both are 0
     closer: float  # P(a fake is nearer to the train set than a held-out real); 0.5 = no difference, 1 = copies
     near: float  # share of fakes nearer than 99 % of the held-out reals are; 0.01 = no difference; of blurred fakes all
-    copies: float  # share of fakes that are near, and much nearer to that one than to the next
+    copies: float  # share of fakes that equal a training sample, or are near one and much nearer to it than to the next
     real_copies: (
         float  # the same of held-out reals, at most about 0.01: what a generator that copies nothing should reach
     )
@@ -37,8 +37,9 @@ def memorisation(fake: Any, held_out: Any, training: Any, pairs: int = 16) -> Me
     """Return how near fakes lie to training samples, compared with reals that were not trained on.
 
     d_k(x) = distance of x to its k-th nearest training sample; closer = P(d_1(fake) < d_1(real)) + ½ P(equal) (U / nm)
-    near   = share of fakes with d_1 below the 1 % quantile of the held-out reals' d_1
-    copies = share of these with d_1 / d_5 (0 where d_1 is 0) below the 1 % quantile of the held-out reals' and below 0.75
+    near   = share of fakes with d_1 = 0, or below the 1 % quantile of d_1 of the held-out reals that have d_1 > 0
+    copies = share of fakes with d_1 = 0, or near with d_1 / d_5 below the 1 % quantile of the same reals' and below 0.75
+    Held-out reals that equal a training sample set no threshold: above 1 % of them, all thresholds would be 0.
     fake [N, ...], held_out [M, ...], training [T, ...] of one width, pixels or features, in one scale; pairs <= N kept.
     training may also be an iterator of such arrays, which are read one by one and need not fit into memory together.
     Source: Lopez-Paz & Oquab 2017 (nearest neighbours as a two-sample test); Yoon et al. 2023, Carlini et al. 2023 (a copy
@@ -59,16 +60,16 @@ def memorisation(fake: Any, held_out: Any, training: Any, pairs: int = 16) -> Me
     near, usual = fakes.distance[:, 0], reals.distance[:, 0]
     first = np.argsort(near, kind="stable")[:pairs]
     a, b = float(np.median(near)), float(np.median(usual))
-    below, apart = np.quantile(usual, UNUSUAL), min(APART, np.quantile(reals.ratios(), UNUSUAL))
+    below, apart = thresholds(reals)
     ratio = float(np.divide(a, b)) if b else float("inf")
     return Memorisation(
         fake_median=a,
         real_median=b,
         ratio=1.0 if a == b else ratio,
         closer=_below(near, usual),
-        near=float((near < below).mean()),
-        copies=float(((near < below) & (fakes.ratios() < apart)).mean()),
-        real_copies=float(((usual < below) & (reals.ratios() < apart)).mean()),
+        near=float(((near == 0) | (near < below)).mean()),
+        copies=float(fakes.copied(below, apart).mean()),
+        real_copies=float(reals.copied(below, apart).mean()),
         pairs=np.stack([first, fakes.index[first, 0]], 1),
         distances=near[first],
     )
@@ -95,6 +96,20 @@ class Nearest:
         """Return d_1 / d_k [N]: near 0 for a copy of one sample, near 1 for what lies amid all of them; 0 where d_1 is 0."""
         first, last = self.distance[:, 0], self.distance[:, -1]
         return np.divide(first, last, out=np.zeros_like(first), where=first > 0)
+
+    def copied(self, below: float, apart: float) -> NDArray[np.bool_]:
+        """Return which rows [N] equal a training sample, or lie below both thresholds."""
+        first = self.distance[:, 0]
+        return (first == 0) | ((first < below) & (self.ratios() < apart))
+
+
+def thresholds(reals: Nearest) -> tuple[float, float]:
+    """Return the 1 % quantiles of d_1 and of d_1 / d_k (at most APART) over held-out reals that no training sample equals."""
+    other = reals.distance[:, 0] > 0
+    if not other.any():
+        return 0.0, 0.0
+    first, ratios = (float(np.quantile(x[other], UNUSUAL)) for x in (reals.distance[:, 0], reals.ratios()))
+    return first, min(APART, ratios)
 
 
 def _below(a: Rows, b: Rows) -> float:

@@ -24,6 +24,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from wgan.data.own.archives import shown
+from wgan.data.split import undivided
 from wgan.errors import WganError
 from wgan.files import cache_home, write_whole
 
@@ -40,7 +41,7 @@ class Prepared:
     shape: tuple[int, ...]
     rows: NDArray[np.int64]  # [N], where each sample lies in the file
     labels: NDArray[np.int64] | None  # [N]
-    held_out: NDArray[np.bool_] | None  # [N], where the data say themselves what is for testing
+    held_out: NDArray[np.bool_] | None  # [N], where the data name what is for testing, or hold equal samples
     about: dict[str, Any]  # class_names, units, notes, bad, fingerprint, kind, facts
 
     def __len__(self) -> int:
@@ -191,7 +192,8 @@ class Writer:
         rows = np.flatnonzero(self.state == DONE)
         arrays: dict[str, NDArray[Any]] = {"rows": rows, "sums": self.sums[rows]}
         arrays |= {} if labels is None else {"labels": labels[rows]}
-        arrays |= {} if held_out is None else {"held_out": held_out[rows]}
+        held_out = undivided(self.sums[rows]) if held_out is None else held_out[rows]
+        arrays |= {} if held_out is None else {"held_out": held_out}
         whole = {"format": FORMAT, "shape": list(self.shape), "dtype": self.dtype, "count": self.count, **about}
         whole["fingerprint"] = fingerprint(arrays, whole)
         with disk_errors(self.folder):

@@ -17,7 +17,7 @@ from wgan.data.own.arrays import Arrays, require_labels
 from wgan.data.own.cache import Prepared, Writer
 from wgan.data.own.decode import Frame, resize
 from wgan.data.own.progress import ticking
-from wgan.data.split import held_out_mask, require_enough
+from wgan.data.split import contents_of, held_out_mask, require_enough, undivided
 from wgan.errors import WganError
 
 CHUNK = 256  # samples converted together
@@ -84,7 +84,8 @@ def _vectors(
     c = rows.shape[1]
     kinds = arrays.kinds or (str(rows.dtype),) * c
     decimals = arrays.decimals or (-1,) * c
-    train = ~held_out_mask(len(rows), arrays.held_out)
+    held_out = undivided(contents_of(rows)) if arrays.held_out is None else arrays.held_out
+    train = ~held_out_mask(len(rows), held_out)
     fitted = units.fit(rows[train], arrays.names, kinds, decimals, where)
     fitted = replace(fitted, label=arrays.label, label_at=arrays.label_at)
     constant = [arrays.names[i] if arrays.names else str(i) for i in range(c) if i not in fitted.kept]
@@ -96,7 +97,7 @@ def _vectors(
     writer.fill(((i, standard[i]) for i in writer.todo), lambda done: None)
     about = {"kind": "vectors", "class_names": list(names), "units": fitted.to_json(), "notes": notes, "bad": [],
              "facts": {"columns": c, "constant": constant}}  # fmt: skip
-    return writer.finish(labels, arrays.held_out, about)
+    return writer.finish(labels, held_out, about)
 
 
 def require_finite(rows: NDArray[Any], names: tuple[str, ...], where: str) -> None:
