@@ -100,7 +100,9 @@ def test_constant_images_have_an_answer():
     assert found.bound == found.gap == 0 and found.error < 1e-12
     apart = certified_w1(flat + 3, flat, flat + 3, flat, steps=100)
     assert apart.gap == pytest.approx(6, rel=0.05)
-    assert 4.5 < apart.bound < apart.gap  # two points at distance 6; in 50 draws a twentieth of other points may be unseen
+    assert (
+        4.5 < apart.bound < apart.gap
+    )  # two points at distance 6; in 50 draws a twentieth of other points may be unseen
 
 
 # laws on [0, 1]: draw(rng, n), mean

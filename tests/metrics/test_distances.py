@@ -155,6 +155,13 @@ def test_kid_of_equal_laws_is_about_zero_and_unbiased_while_a_shift_shows():
     assert value > 5 * spread
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_the_spread_of_kid_is_its_error(shift):
+    """Over 60 draws of both sets the value scatters by what is given for it, where a subset is a tenth of the set."""
+    found = np.array([kid(normal(s, 600, 6, shift=shift), normal(s + 500, 600, 6), 40, 60) for s in range(60)])
+    assert 0.8 < found[:, 1].mean() / found[:, 0].std(ddof=1) < 2.2
+
+
 def test_kid_has_a_spread_even_when_the_sets_are_smaller_than_a_subset_and_repeats_with_its_seed():
     x, y = normal(0, 50), normal(1, 50)
     assert kid(x, y)[1] > 1e-3
