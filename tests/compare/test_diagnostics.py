@@ -39,6 +39,17 @@ def test_the_generator_stays_as_it_was_while_the_critic_learns(monkeypatch):
     assert players.critic.score.weight.grad is None or players.critic.score.weight.requires_grad is False
 
 
+def test_the_first_gradient_of_a_clipped_critic_is_that_of_clipped_weights():
+    c = config("wgan", clip=0.01)
+    source = diagnostics.open_source("ring", "train")
+    p = diagnostics.make_players(c, diagnostics.engine_for(c, source), source)
+    raw = diagnostics.generator_gradients(p, source, 0)["wgan"]
+    for w in p.critic.parameters():
+        w.data.clamp_(-0.01, 0.01)
+    clipped = diagnostics.generator_gradients(p, source, 0)["wgan"]
+    assert diagnostics.vanishing(c, (0,)) == {"wgan": [(0, pytest.approx(clipped))]} and clipped < 0.1 * raw
+
+
 def test_the_batches_of_a_probe_are_those_of_its_seed_and_update():
     source = diagnostics.open_source("ring", "train")
     p = diagnostics.make_players(config("gan"), diagnostics.engine_for(config("gan"), source), source)

@@ -16,7 +16,7 @@ from wgan.data import Source, open_source
 from wgan.data.source import selection_indices
 from wgan.distributed.signals import check
 from wgan.engine import thread_count
-from wgan.losses import generator_term, safe_norms
+from wgan.losses import clip_weights, generator_term, safe_norms
 from wgan.rng import stream
 from wgan.runs import checkpoint
 from wgan.runs.folder import Run
@@ -38,13 +38,15 @@ def vanishing(config: Config, updates: tuple[int, ...] = UPDATES) -> dict[str, l
     """Return loss -> (critic updates, norm of the generator's gradient) while only the critic learns.
 
     The generator stays as it was initialised (Arjovsky & Bottou 2017, figure 2). The plain GAN is measured with its
-    minimax loss too, log(1 - sigmoid(D)), whose gradient is the one that vanishes.
+    minimax loss too, log(1 - sigmoid(D)), whose gradient is the one that vanishes. A critic that is clipped is so from the start.
     """
     source = open_source(config.data, config.split)
     engine = engine_for(config, source)
     found: dict[str, list[tuple[int, float]]] = {}
     with thread_count(engine.threads):
         p = make_players(config, engine, source)
+        if p.clipped:  # as every later gradient is: one of weights that training never uses would be the largest by far
+            clip_weights(p.clipped, config.clip)
         for k in range(max(updates) + 1):
             check()
             if k in updates:
