@@ -40,14 +40,14 @@ def test_the_generator_stays_as_it_was_while_the_critic_learns(monkeypatch):
 
 
 def test_the_first_gradient_of_a_clipped_critic_is_that_of_clipped_weights():
-    c = config("wgan", clip=0.01)
+    c = config("wgan-clip", clip=0.01)
     source = diagnostics.open_source("ring", "train")
     p = diagnostics.make_players(c, diagnostics.engine_for(c, source), source)
-    raw = diagnostics.generator_gradients(p, source, 0)["wgan"]
+    raw = diagnostics.generator_gradients(p, source, 0)["wgan-clip"]
     for w in p.critic.parameters():
         w.data.clamp_(-0.01, 0.01)
-    clipped = diagnostics.generator_gradients(p, source, 0)["wgan"]
-    assert diagnostics.vanishing(c, (0,)) == {"wgan": [(0, pytest.approx(clipped))]} and clipped < 0.1 * raw
+    clipped = diagnostics.generator_gradients(p, source, 0)["wgan-clip"]
+    assert diagnostics.vanishing(c, (0,)) == {"wgan-clip": [(0, pytest.approx(clipped))]} and clipped < 0.1 * raw
 
 
 def test_the_batches_of_a_probe_are_those_of_its_seed_and_update():
