@@ -23,7 +23,7 @@ class _Drawing(TorchDispatchMode):
     """Gives every random operation of this thread a generator; layers that are built draw from none that they are given."""
 
     def __init__(self, source: torch.Generator) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.source = source
 
     def __torch_dispatch__(

@@ -100,7 +100,8 @@ class Nearest:
     def copied(self, below: float, apart: float) -> NDArray[np.bool_]:
         """Return which rows [N] equal a training sample, or lie below both thresholds."""
         first = self.distance[:, 0]
-        return (first == 0) | ((first < below) & (self.ratios() < apart))
+        copies: NDArray[np.bool_] = (first == 0) | ((first < below) & (self.ratios() < apart))
+        return copies
 
 
 def thresholds(reals: Nearest) -> tuple[float, float]:
