@@ -31,7 +31,10 @@ def test_a_sheet_is_a_grey_picture_of_all_samples(here, command, digits_run):
 
 
 def test_an_npz_holds_bytes_and_for_a_conditional_model_labels(here, command, conditional_run, digits_run):
-    assert command("sample", conditional_run, "-n", 23, "--out", "a.npz").out == "23 samples in a.npz\n"
+    assert (
+        command("sample", conditional_run, "-n", 23, "--out", "a.npz").out
+        == "23 samples in a.npz, all classes in turn\n"
+    )
     arrays = npz("a.npz")
     assert arrays["images"].shape == (23, 28, 28) and arrays["images"].dtype == np.uint8
     assert arrays["labels"].dtype == np.int64 and arrays["labels"].tolist() == [i % 10 for i in range(23)]

@@ -10,6 +10,7 @@ from helpers.comparisons import FOUR, request
 from wgan.cli.main import parse
 from wgan.compare import plan
 from wgan.compare import run as compare
+from wgan.distributed.signals import checking
 from wgan.errors import WganError
 
 # --- what is asked and within which budget ----------------------------------------------------------------------------
@@ -90,8 +91,8 @@ def test_a_signal_between_two_runs_stops_before_the_next_is_trained(tmp_path):
         raise compare.Interrupted(143)
 
     (one,) = plan.cells(request(objectives=("gan",), parts=("quality",), seeds=1), False, {"gan": 20})
-    with pytest.raises(compare.Interrupted):
-        compare.measure_cell(one, tmp_path, False, struck)
+    with pytest.raises(compare.Interrupted), checking(struck):
+        compare.measure_cell(one, tmp_path, False)
     assert not list(tmp_path.iterdir())
 
 

@@ -147,7 +147,7 @@ def test_two_processes_make_the_samples_of_one(out: str, conditional_run: Path, 
     assert cli.main([*words, str(tmp_path / out)]) == 0
     group = Together(tmp_path / "two", 2, workers.words, *words, str(tmp_path / f"two-{out}"))
     assert group.results() == [0, 0]
-    assert group.text(0) == f"250 samples in {tmp_path}/two-{out}\n" and not group.text(1)
+    assert group.text(0) == f"250 samples in {tmp_path}/two-{out}, all classes in turn\n" and not group.text(1)
     assert (tmp_path / out).read_bytes() == (tmp_path / f"two-{out}").read_bytes()
 
 
@@ -182,7 +182,9 @@ def test_the_flag_makes_the_samples_of_one(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     line = [sys.executable, "-m", "wgan", *words, str(tmp_path / "two.npz"), "--processes", "2"]
     done = subprocess.run(line, capture_output=True, text=True, timeout=600, check=False)
-    assert (done.returncode, done.stdout) == (0, f"250 samples in {tmp_path}/two.npz\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, f"250 samples in {tmp_path}/two.npz, all classes in turn\n"), (
+        done.stderr
+    )
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     assert not (tmp_path / "end").exists()
 

@@ -188,7 +188,7 @@ def test_constant_images_have_every_figure(tmp_path, hasty):
     np.savez(tmp_path / "flat.npz", images=images, labels=np.arange(120) % 10)
     found = figures(evaluate(tmp_path / "flat.npz", data="mnist", n=120))
     assert all(np.isfinite(f.value) for f in found.values()), found
-    others = ("fid-inception", "modes", "stacked-modes")  # neither weights nor modes here
+    others = ("fid-inception", "modes", "stacked-modes", "outside-range")  # no weights, no modes, no table
     assert list(found) == [name for metric, m in MEASURES.items() if metric not in others for name in m.figures]
     assert found["relative-fid"].value > 1 and found["coverage"].value == 0 == found["density"].value
     assert found["rarest-class"].value == 0

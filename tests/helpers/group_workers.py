@@ -110,7 +110,7 @@ def on_own_data(spec: str, folder: str, caches: list):
     """Train on a user's own data; return the exit code, how often they were prepared here, and how many rows each read took."""
     rank, prepared, read = int(os.environ["RANK"]), [], set()
     os.environ["WGAN_CACHE"] = caches[rank % len(caches)]
-    finish, batch, take = cache.Writer.finish, Source.batch, phases.take_step
+    finish, batch, take = cache.Writer.finish, Source.batch, loop.take_step
 
     def counted(self, *arguments):
         prepared.append(1)
@@ -126,7 +126,7 @@ def on_own_data(spec: str, folder: str, caches: list):
         Source.batch = batch
         return stats
 
-    cache.Writer.finish, phases.take_step = counted, step
+    cache.Writer.finish, loop.take_step = counted, step
     loop.finish_pictures = lambda *_, **__: None
     config = images_config(**{**EIGHT, "data": spec, "n_critic": 2, "evaluate_every": 0, "sample_every": 0})
     return [loop.train(config, Path(folder), tty=False).code, len(prepared), sorted(read)]

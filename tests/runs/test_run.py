@@ -41,7 +41,7 @@ def test_a_new_run_is_opened_again_as_it_was_written(tmp_path):
 def test_every_fact_is_read_as_it_was_written(tmp_path):
     """None of the fields has its default, so that none can be lost on the way through run.json."""
     facts = Facts(
-        (1, 8, 8), 2, ("a", "b"), "bf16", 3, "cuda", 2, {"critic": 5}, {"torch": "2"}, "hash", {"mean": [1.0]}
+        (1, 8, 8), 2, ("a", "b"), "bf16", 3, "cuda", 2, {"critic": 5}, {"torch": "2"}, "hash", {"mean": [1.0]}, (3, 4)
     )
     assert all(f.default != getattr(facts, f.name) for f in dataclasses.fields(facts))
     assert start_or_continue(tmp_path / "run", Config(), facts).facts == facts

@@ -6,6 +6,7 @@ import os
 import re
 import tarfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,9 @@ def is_own(spec: str) -> bool:
 def require_name(spec: str) -> None:
     """Raise WganError for what can be no path and no hf:NAME, saying what it is: an address, a name in quotes or blanks."""
     name = spec if spec.startswith("hf://") else spec.removeprefix(HUB)
-    if Path(name).expanduser().exists():
-        return
+    with suppress(OSError):  # a name that no system takes, for its length, is no path either
+        if Path(name).expanduser().exists():
+            return
     bare = name.strip().strip(QUOTES).strip()
     address = ADDRESS.fullmatch(bare)
     if address and len(bare.partition(":")[0]) > 1:

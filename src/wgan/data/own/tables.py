@@ -134,8 +134,11 @@ def read_parquet(path: Path, label: str, needed: bool = True) -> Arrays:
         raise WganError(f"{shown(path)} cannot be read as Parquet: {plain(error)}") from None
     notes = []
     for name in found.column_names:
-        cells = ["" if v is None else str(v) for v in found.column(name).to_pylist()] if UNNAMED.fullmatch(name) else []
-        if cells and (why := numbers_or_names_rows(name, cells)):
+        if not UNNAMED.fullmatch(name):
+            continue
+        cells = ["" if v is None else str(v) for v in found.column(name).to_pylist()]
+        why = numbers_or_names_rows(name, cells) if cells else ""
+        if why:
             notes.append(why)
             found = found.drop_columns([name])
     names = list(found.column_names)
