@@ -34,7 +34,7 @@ from PIL import Image, ImageOps
 
 from wgan.config import ReadingOptions
 from wgan.data import open_source
-from wgan.data.own.image_folder import cores
+from wgan.distributed.cores import cores
 
 RESULTS = Path(__file__).parent / "results"
 UNIQUE = 500

@@ -176,7 +176,7 @@ def test_an_option_that_acts_on_labels_is_refused_where_there_are_none(photos, t
     with pytest.raises(
         WganError, match=f"^{name} {value} would do nothing: the array given as data has no labels; leave"
     ):
-        wgan.train(data=np.zeros((40, 8, 8), np.uint8), run=run, **words)
+        wgan.train(data=np.arange(40 * 64, dtype=np.uint8).reshape(40, 8, 8), run=run, **words)
     assert not run.exists()
     wgan.train(data=photos, run=run, **words)  # its sub-folders are labels
     off = {**words, name: OFF.get(name, 0), "class_on": "real"}  # the last: of a classifier that is not there

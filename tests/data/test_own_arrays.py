@@ -55,7 +55,7 @@ def save(path, array):
         (lambda x: x / 127.5 - 1, "-1 to 1 are read as -1 (black) to 1 (white)"),
         (lambda x: x.astype(np.float64), "read as 0 (black) to 255 (white)"),
         (lambda x: x.astype(np.int64), "read as 0 (black) to 255 (white)"),
-        (lambda x: x.astype(np.uint16) * 257, "0 to 65535 are stretched"),
+        (lambda x: x.astype(np.uint16) * 257, "read as 0 (black) to 65535 (white)"),
         (lambda x: x / 16.0 - 3, "are stretched"),
     ],
 )
@@ -307,3 +307,16 @@ def test_training_on_an_array(tmp_path, cheap):
     assert again.step == 3
     with pytest.raises(WganError, match="data: given"):
         wgan.train(data=x + 1, run=tmp_path / "run", **small)
+
+
+def test_arrays_that_are_not_read_are_named_in_a_note(tmp_path, cache):
+    """MedMNIST keeps a third part, and savez without names keeps samples and labels as arr_0 and arr_1."""
+    rng = np.random.default_rng(0)
+    parts = {f"{part}_images": rng.integers(0, 255, (60, 16, 16), dtype=np.uint8) for part in ("train", "val", "test")}
+    labels = {f"{part}_labels": np.arange(60) % 3 for part in ("train", "val", "test")}
+    np.savez(tmp_path / "med.npz", **parts, **labels)
+    (note,) = [n for n in open_source(str(tmp_path / "med.npz")).notes if n.startswith("not read")]
+    assert note == "not read: val_images [60, 16, 16], val_labels [60]"
+    np.savez(tmp_path / "plain.npz", parts["train_images"], np.arange(60) % 3)
+    found = open_source(str(tmp_path / "plain.npz"))
+    assert found.classes == 3 and not [n for n in found.notes if n.startswith("not read")]

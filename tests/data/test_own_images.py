@@ -92,7 +92,7 @@ def test_the_header_tells_the_turned_size(tag, size):
         file = io.BytesIO()
         flat((1, 2, 3), (12, 8)).save(file, kind, exif=exif)
         file.seek(0)
-        assert header(file) == (*size, False), kind
+        assert header(file)[:3] == (*size, False), kind
         file.seek(0)
         assert decode(file, Frame(3, size[1], size[0], "none")).shape == (3, size[1], size[0])
 
@@ -122,13 +122,13 @@ def test_a_jpeg_is_never_decoded_smaller_than_it_is_wanted():
 @pytest.mark.parametrize(
     ("shape", "crop", "size", "seen"),
     [
-        ((512, 512), "center", (32, 32), (64, 64)),
-        ((1024, 512), "fit", (32, 32), (128, 64)),  # twice as large in both directions
-        ((1024, 512), "center", (64, 16), (256, 128)),  # what is wanted is wider than high
+        ((512, 512), "center", (32, 32), (128, 128)),
+        ((1024, 512), "fit", (32, 32), (256, 128)),  # four times as large in both directions
+        ((1024, 512), "center", (64, 16), (512, 256)),  # what is wanted is wider than high
         ((512, 512), "none", (32, 32), (512, 512)),  # Pillow's own reduction comes first there
     ],
 )
-def test_a_jpeg_is_decoded_at_twice_the_wanted_side_at_least(monkeypatch, shape, crop, size, seen):
+def test_a_jpeg_is_decoded_at_four_times_the_wanted_side(monkeypatch, shape, crop, size, seen):
     sizes = []
     monkeypatch.setattr(files, "resize", lambda picture, frame: sizes.append(picture.size) or picture)
     decoded(flat("red", shape), 3, "JPEG", crop=crop, size=size)

@@ -18,7 +18,7 @@ from helpers.problems import everything
 
 from wgan.data import open_source
 from wgan.data.own import cache as store
-from wgan.data.own import image_folder
+from wgan.data.own import image_folder, survey, workers
 from wgan.files import cache_home
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -28,7 +28,7 @@ def test_a_second_opening_decodes_nothing(tmp_path, monkeypatch):
     path = folder_of(tmp_path / "x")
     first = everything(open_source(str(path)))
     monkeypatch.setattr(image_folder, "decode", None)
-    monkeypatch.setattr(image_folder, "header", None)
+    monkeypatch.setattr(survey, "header", None)
     assert torch.equal(everything(open_source(str(path))), first)
 
 
@@ -52,15 +52,15 @@ def test_an_interrupted_preparation_goes_on_where_it_was(tmp_path, monkeypatch):
     whole = everything(open_source(str(path), "all"))
     monkeypatch.setenv("WGAN_CACHE", str(tmp_path / "other"))
     monkeypatch.setattr(store, "COMMIT", 0.0)
-    monkeypatch.setattr(image_folder, "TOGETHER", 4)  # or the first of two jobs may be the one that dies
+    monkeypatch.setattr(workers, "TOGETHER", 4)  # or the first of two jobs may be the one that dies
     seen = []
     original = image_folder.decode
 
-    def dying(file, frame):
+    def dying(file, frame, scales):
         seen.append(1)
         if len(seen) == 45:
             raise KeyboardInterrupt
-        return original(file, frame)
+        return original(file, frame, scales)
 
     monkeypatch.setattr(image_folder, "decode", dying)
     with pytest.raises(KeyboardInterrupt):
@@ -97,7 +97,7 @@ def test_of_an_archive_no_more_is_in_memory_at_a_time_than_one_large_picture_nee
             packed.writestr(f"large{i}.png", bytes(size))
         for file in folder_of(tmp_path / "small").iterdir():
             packed.write(file, file.name)
-    monkeypatch.setattr(image_folder, "WAITING", 10_000_000)
+    monkeypatch.setattr(workers, "WAITING", 10_000_000)
     tracemalloc.start()
     try:
         assert "6 of 50 images" in refusal(tmp_path / "x.zip")
@@ -116,7 +116,7 @@ def test_an_index_outside_is_refused(tmp_path):
 def test_every_picture_lands_in_its_own_row_whatever_the_order_of_work(tmp_path, monkeypatch):
     path = folder_of(tmp_path / "x", 101)
     (path / "050.png").write_bytes(b"zz")  # a row that is never written: the next must not take its place
-    monkeypatch.setattr(image_folder, "TOGETHER", 3)
+    monkeypatch.setattr(workers, "TOGETHER", 3)
     source = open_source(str(path), "all")
     assert sorted(everything(source)[:, 0, 0, 0].tolist()) == [i for i in range(101) if i != 50]
     (about,) = (p.parent for p in cache_home().rglob("about.json"))

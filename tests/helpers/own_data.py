@@ -20,10 +20,14 @@ def flat(value, size=(16, 16), mode="RGB"):
 
 
 def folder_of(path, count=44, size=(16, 16), start=0):
-    """`count` grey PNGs; the i-th is all of brightness start + i."""
+    """`count` grey PNGs; the i-th is of brightness start + i, but for its last pixel, which is white or black."""
     path.mkdir(parents=True, exist_ok=True)
     for i in range(count):
-        Image.new("L", size, start + i).save(path / f"{i:03d}.png")
+        picture = Image.new("L", size, start + i)
+        picture.putpixel(
+            (size[0] - 1, size[1] - 1), 255 * (start + i < 128)
+        )  # the set uses its range: nothing is stretched
+        picture.save(path / f"{i:03d}.png")
     return path
 
 

@@ -8,18 +8,24 @@ import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 from typing import BinaryIO, NamedTuple
 
-from wgan.data.own.decode import SUFFIXES
+from wgan.data.own.decode import SUFFIXES, looks_like_picture
 from wgan.errors import WganError
 
-SPLIT_NAMES = {"train": False, "training": False, "val": False, "valid": False, "validation": False,
-               "test": True, "testing": True}  # fmt: skip
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what moves a terminal's cursor, or worse
+HEAD = 32  # bytes that tell what a file holds
+LIST = "dataset.json"
+# what is no picture, or another program's copy of one: not even looked into
+NEVER = (".txt", ".json", ".csv", ".tsv", ".xml", ".md", ".yaml", ".yml", ".html", ".py", ".npy", ".npz", ".mat", ".pdf", ".zip",
+         ".tar", ".gz", ".bak", ".tmp", ".part", ".dng", ".nef", ".cr2", ".arw", ".db")  # fmt: skip
 LARGEST = 1 << 28  # bytes of one picture file: a larger one is no picture, or a trap
 # what a damaged or locked member of an archive raises when it is read
 DAMAGED = (
@@ -49,7 +55,18 @@ class Members:
     files: list[Member]
     open: Callable[[int], BinaryIO]
     parallel: bool
-    others: int  # files that are no pictures by their names
+    left: Counter[str]  # how many other files there are of each ending
+    lists: dict[str, Callable[[], bytes]]  # what reads a file that lists labels, by its name
+    notes: tuple[str, ...] = ()  # links that were not followed
+
+    @property
+    def others(self) -> int:
+        """How many files are no pictures."""
+        return sum(self.left.values())
+
+    def only(self, kept: list[int]) -> Members:
+        """Return the files at `kept` alone."""
+        return replace(self, files=[self.files[i] for i in kept], open=lambda i: self.open(kept[i]))
 
 
 def shown(name: str | Path) -> str:
@@ -58,31 +75,109 @@ def shown(name: str | Path) -> str:
     return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
-def is_picture(name: str) -> bool:
-    """Return whether a name is that of a picture: by its ending, not hidden, not a Mac's shadow."""
-    parts = PurePosixPath(name).parts
-    return name.lower().endswith(SUFFIXES) and not any(p.startswith(".") or p == "__MACOSX" for p in parts)
+def is_picture(name: str, first: Callable[[], bytes]) -> bool:
+    """Return whether a file is a picture: by its ending or else its first bytes; not hidden, not a Mac's shadow."""
+    if is_hidden(name):
+        return False
+    ending = ending_of(name)
+    return ending in SUFFIXES or (ending not in NEVER and looks_like_picture(first()))
 
 
-def walk(folder: Path, below: str = "") -> Iterator[tuple[str, os.stat_result]]:
-    """Yield (name, stat) of every file in `folder`, in the order of the names; linked folders are not entered."""
+def is_hidden(name: str) -> bool:
+    """Return whether a file or a folder that it lies in is hidden."""
+    return any(p.startswith(".") or p == "__MACOSX" for p in PurePosixPath(name).parts)
+
+
+def ending_of(name: str) -> str:
+    """Return the ending of a file's name in small letters, with its point."""
+    return PurePosixPath(name).suffix.lower()
+
+
+def left_out(names: Iterable[str]) -> Counter[str]:
+    """Count files that are no pictures by their endings."""
+    return Counter("hidden" if is_hidden(name) else ending_of(name) or "without ending" for name in names)
+
+
+@dataclass
+class Walk:
+    """What lies below a folder: files with their stat, links to folders, and how many links lead nowhere or back."""
+
+    root: Path
+    files: list[tuple[str, os.stat_result]]
+    links: list[str]
+    seen: set[tuple[int, int]]  # device and number of each folder that was entered, and of those around the root
+    nowhere: int = 0
+    back: int = 0
+
+
+def walk(root: Path) -> Walk:
+    """Find every file below `root`, in the order of the names.
+
+    Links to folders are followed after everything else, each folder once: so no link leads in a circle, and no file is
+    there twice.
+    """
+    around = {(stat.st_dev, stat.st_ino) for stat in (p.stat() for p in root.resolve().parents)}
+    found = Walk(root, [], [], around)
+    enter(found, "")
+    followed = 0
+    while followed < len(found.links):
+        name = found.links[followed]
+        followed += 1
+        if not enter(found, name):
+            found.back += 1
+    found.files.sort()
+    return found
+
+
+def enter(found: Walk, name: str) -> bool:
+    """Add what lies below one folder; False when it was entered before."""
+    folder = found.root / name
     try:
+        stat = folder.stat()
+        if (stat.st_dev, stat.st_ino) in found.seen:
+            return False
+        found.seen.add((stat.st_dev, stat.st_ino))
         entries = sorted(os.scandir(folder), key=lambda e: e.name)
     except OSError as error:
         raise WganError(f"cannot read the folder {shown(folder)}: {error.strerror}") from None
     for entry in entries:
-        name = below + entry.name
-        if entry.is_dir(follow_symlinks=False):
-            yield from walk(Path(entry.path), name + "/")
-        elif entry.is_file():
-            yield name, entry.stat()
+        below = f"{name}/{entry.name}" if name else entry.name
+        try:
+            if not entry.is_dir():
+                found.files.append((below, entry.stat()))
+            elif entry.is_symlink():
+                found.links.append(below)
+            else:
+                enter(found, below)
+        except OSError:  # a link to what is not there
+            found.nowhere += 1
+    return True
 
 
 def folder_members(path: Path) -> Members:
     """List the pictures below a folder."""
-    every = list(walk(path))
-    files = [Member(name, stat.st_size, stat.st_mtime_ns) for name, stat in every if is_picture(name)]
-    return Members(files, lambda i: open(path / files[i].name, "rb"), True, len(every) - len(files))
+
+    def first(name: str) -> bytes:
+        with open(path / name, "rb") as file:
+            return file.read(HEAD)
+
+    found = walk(path)
+    plain = [(name, stat) for name, stat in found.files if S_ISREG(stat.st_mode)]
+    files = [Member(n, s.st_size, s.st_mtime_ns) for n, s in plain if is_picture(n, partial(first, n))]
+    others = {name for name, _ in found.files} - {f.name for f in files}
+    lists = {name: (path / name).read_bytes for name in others if is_list(name)}
+    return Members(files, lambda i: open(path / files[i].name, "rb"), True, left_out(others), lists, link_notes(found))
+
+
+def link_notes(found: Walk) -> tuple[str, ...]:
+    """Return what is said of links that were not followed."""
+    notes = {"lead nowhere": found.nowhere, "lead to folders that are read already, or around the data": found.back}
+    return tuple(f"{n} link{'s' * (n != 1)} {what}: left out" for what, n in notes.items() if n)
+
+
+def is_list(name: str) -> bool:
+    """Return whether a file may list labels as StyleGAN's tools write them."""
+    return PurePosixPath(name).name == LIST
 
 
 @contextmanager
@@ -102,55 +197,73 @@ def opened(path: Path) -> Iterator[Members]:
 
 
 def zip_members(packed: zipfile.ZipFile) -> Members:
-    """List the pictures of a zip; a stamp is the checksum it stores."""
-    every = [entry for entry in packed.infolist() if not entry.is_dir()]
-    chosen = sorted((e for e in every if is_picture(e.filename)), key=lambda e: e.filename)
-    files = [Member(e.filename, e.file_size, e.CRC) for e in chosen]
-    return Members(files, lambda i: packed.open(chosen[i]), False, len(every) - len(files))  # type: ignore[arg-type, return-value]
+    """List the pictures of a zip; a stamp is the checksum it stores.
+
+    Old programs of Windows write backslashes between folders: where no name has a slash, these are the separators.
+    """
+
+    def first(entry: zipfile.ZipInfo) -> bytes:
+        try:
+            with packed.open(entry) as file:
+                return file.read(HEAD)
+        except DAMAGED:
+            return b""
+
+    names = {entry: entry.filename for entry in packed.infolist()}
+    if not any("/" in name for name in names.values()):
+        names = {entry: name.replace("\\", "/") for entry, name in names.items()}
+    every = {entry: name for entry, name in names.items() if not name.endswith("/")}
+    chosen = sorted((e for e, n in every.items() if is_picture(n, partial(first, e))), key=lambda e: every[e])
+    files = [Member(every[e], e.file_size, e.CRC) for e in chosen]
+    left = left_out(every[e] for e in set(every) - set(chosen))
+    lists = {n: partial(packed.read, e) for e, n in every.items() if is_list(n) and e.file_size < LARGEST}
+    return Members(files, lambda i: packed.open(chosen[i]), False, left, lists)  # type: ignore[arg-type, return-value]
 
 
 def tar_members(packed: tarfile.TarFile) -> Members:
     """List the pictures of a tar in their stored order: a compressed one can only be read forwards."""
-    every = [entry for entry in packed if entry.isfile()]
-    chosen = [e for e in every if is_picture(e.name)]
-    files = [Member(e.name.removeprefix("./"), e.size, int(e.mtime)) for e in chosen]
-    return Members(files, lambda i: packed.extractfile(chosen[i]), False, len(every) - len(files))  # type: ignore[arg-type, return-value]
+    every: list[tarfile.TarInfo] = []
+    chosen: list[tarfile.TarInfo] = []
+    sizes: dict[str, int] = {}
+    nowhere = 0
+    for entry in packed:
+        if entry.isdir():
+            continue
+        target = target_of(entry)
+        size = entry.size if entry.isfile() else sizes.get(target, -1)
+        if size < 0:  # a link whose file has not come yet, or a device
+            nowhere += 1
+            continue
+        sizes[os.path.normpath(entry.name)] = size
+        every.append(entry)
+        if is_picture(entry.name, partial(read_member, packed, entry, HEAD)):
+            chosen.append(entry)
+    files = [Member(e.name.removeprefix("./"), sizes[os.path.normpath(e.name)], int(e.mtime)) for e in chosen]
+    left = left_out(e.name for e in every if e not in chosen)
+    lists = {e.name.removeprefix("./"): partial(read_member, packed, e, LARGEST) for e in every if is_list(e.name)}
+    notes = (f"{nowhere} links of the archive cannot be followed: left out",) if nowhere else ()
+    return Members(files, lambda i: packed.extractfile(chosen[i]), False, left, lists, notes)  # type: ignore[arg-type, return-value]
 
 
-class Grouping(NamedTuple):
-    """Class names in order, the class number of each file (None = unlabelled), and whether each is for testing (or None)."""
-
-    names: tuple[str, ...]
-    labels: list[int] | None
-    held_out: list[bool] | None
-    note: str = ""  # why folders are no classes
+def target_of(entry: tarfile.TarInfo) -> str:
+    """Return the name of the file that a link in a tar stands for."""
+    return os.path.normpath(
+        os.path.join(os.path.dirname(entry.name), entry.linkname) if entry.issym() else entry.linkname
+    )
 
 
-def group(files: list[Member], where: str) -> Grouping:
-    """Read classes (and train/test, where there are such folders) from the sub-folders the files lie in.
+def read_member(packed: tarfile.TarFile, entry: tarfile.TarInfo, most: int) -> bytes:
+    """Return the first bytes of a member of a tar; none where it is damaged."""
+    try:
+        file = packed.extractfile(entry)
+        return file.read(most) if file else b""
+    except (KeyError, *DAMAGED):
+        return b""
 
-    Raises WganError when some files lie in class folders and some do not: their labels would be missing.
-    """
-    parts = [PurePosixPath(f.name).parts[:-1] for f in files]
-    while parts and all(p and p[0] == parts[0][0] for p in parts):
-        parts = [p[1:] for p in parts]  # one folder around everything is no class
-    held_out = None
-    if all(p and p[0].lower() in SPLIT_NAMES for p in parts):
-        held_out = [SPLIT_NAMES[p[0].lower()] for p in parts]
-        parts = [p[1:] for p in parts]
-        held_out = held_out if 0 < sum(held_out) < len(held_out) else None
-    outside = [f for f, p in zip(files, parts, strict=True) if not p]
-    if len(outside) == len(files):
-        return Grouping((), None, held_out)
-    if outside:
-        raise WganError(
-            f"{len(outside)} of {len(files)} images of {where} lie beside the class folders, the first is "
-            f"{shown(outside[0].name)}: move them into a folder, or give --labels none"
-        )
-    names = sorted({p[0] for p in parts})
-    if len(names) == 1:
-        return Grouping((), None, held_out)
-    if 2 * len(names) > len(files):
-        return Grouping((), None, held_out, f"{len(names)} folders for {len(files)} images are too many to be classes")
-    number = {name: i for i, name in enumerate(names)}
-    return Grouping(tuple(shown(n) for n in names), [number[p[0]] for p in parts], held_out)
+
+def left_note(left: Counter[str]) -> list[str]:
+    """Return how many files are no pictures, by their endings."""
+    count = sum(left.values())
+    named = ", ".join(f"{n} {shown(ending)}" for ending, n in left.most_common(5))
+    more = " and others" if len(left) > 5 else ""
+    return [f"{count} other file{'s' * (count != 1)} left out: {named}{more}"] if count else []

@@ -7,7 +7,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from wgan.errors import WganError
 ROOM = 1 << 30  # bytes that any packed file may unpack to
 MAPPED = 1 << 28  # bytes: a smaller array is read whole, for a mapped file that is cut short meanwhile ends the process
 SAMPLE_NAMES = ("images", "samples", "image", "x", "X", "data", "arr_0")
-LABEL_NAMES = ("labels", "label", "y", "Y", "target", "targets")
+LABEL_NAMES = ("labels", "label", "y", "Y", "target", "targets", "classes", "arr_1")
 TRAIN_NAMES, TEST_NAMES = ("x_train", "X_train", "train_images"), ("x_test", "X_test", "test_images")
 TRAIN_LABELS, TEST_LABELS = ("y_train", "Y_train", "train_labels"), ("y_test", "Y_test", "test_labels")
 IDX = re.compile(r"(?P<part>.*?)[-.]?images?[-.]idx3[-.]ubyte(\.gz)?", re.IGNORECASE)
@@ -132,7 +132,8 @@ def from_mapping(arrays: Mapping[str, NDArray[Any]], where: str) -> Arrays:
     train, test = _first(arrays, TRAIN_NAMES), _first(arrays, TEST_NAMES)
     if train is not None and test is not None:
         labels = [_first(arrays, TRAIN_LABELS), _first(arrays, TEST_LABELS)]
-        return joined(Arrays(train, labels[0]), Arrays(test, labels[1]), where)
+        used = (TRAIN_NAMES, TEST_NAMES, TRAIN_LABELS, TEST_LABELS)
+        return replace(joined(Arrays(train, labels[0]), Arrays(test, labels[1]), where), notes=left_out(arrays, *used))
     values = _first(arrays, SAMPLE_NAMES)
     if values is None:
         values = train
@@ -142,7 +143,16 @@ def from_mapping(arrays: Mapping[str, NDArray[Any]], where: str) -> Arrays:
         raise WganError(
             f"{where} holds {', '.join(arrays) or 'nothing'}: expected an array named images or samples, and labels"
         )
-    return Arrays(values, _first(arrays, (*LABEL_NAMES, *TRAIN_LABELS)))
+    found = next(name for name, array in arrays.items() if array is values)
+    notes = left_out(arrays, (found,), (*LABEL_NAMES, *TRAIN_LABELS))
+    return Arrays(values, _first(arrays, (*LABEL_NAMES, *TRAIN_LABELS)), notes=notes)
+
+
+def left_out(arrays: Mapping[str, NDArray[Any]], *used: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a note on the arrays that are not read: of each group of names in `used` the first that is there is."""
+    read = {next((name for name in names if name in arrays), "") for names in used}
+    left = [f"{name} {list(array.shape)}" for name, array in arrays.items() if name not in read]
+    return (f"not read: {', '.join(left)}",) if left else ()
 
 
 def _first(arrays: Mapping[str, NDArray[Any]], names: tuple[str, ...]) -> NDArray[Any] | None:

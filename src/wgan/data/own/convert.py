@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,20 +17,14 @@ from wgan.data import units
 from wgan.data.own.arrays import Arrays, require_labels
 from wgan.data.own.cache import Prepared, Writer
 from wgan.data.own.decode import Frame, resize
+from wgan.data.own.pixels import MOST_KEPT, Scale, Span, as_bytes, scale_of, span_of, whole_span
 from wgan.data.own.progress import ticking
 from wgan.data.split import contents_of, held_out_mask, require_enough, undivided
 from wgan.errors import WganError
 
 CHUNK = 256  # samples converted together
 MOST_CHANNELS = 16
-
-
-class Scale(NamedTuple):
-    """The values of an array that become bytes 0 and 255, and how that is said."""
-
-    low: float
-    high: float
-    note: str
+LEAST_SIDE = 4  # pixels
 
 
 def prepare_arrays(arrays: Arrays, options: ReadingOptions, folder: Path, where: str) -> Prepared:
@@ -40,9 +35,19 @@ def prepare_arrays(arrays: Arrays, options: ReadingOptions, folder: Path, where:
     if arrays.values.dtype.kind not in "fiub":
         raise WganError(f"{where} holds {arrays.values.dtype}: expected numbers")
     require_enough(len(arrays.values), where)
+    arrays = flat(arrays)
     if arrays.values.ndim == 2:
         return _vectors(arrays, numbers, names, options, folder, where)
     return _images(arrays, numbers, names, options, folder, where)
+
+
+def flat(arrays: Arrays) -> Arrays:
+    """Return samples of one row, [N, 1, T] and the like, as vectors [N, T]: pictures one pixel high are none."""
+    shape = arrays.values.shape
+    if len(shape) < 3 or sum(side > 1 for side in shape[1:]) > 1:
+        return arrays
+    note = f"{list(shape)} is read as vectors of {math.prod(shape[1:])} numbers"
+    return replace(arrays, values=arrays.values.reshape(len(arrays.values), -1), notes=(*arrays.notes, note))
 
 
 def numbered(
@@ -124,23 +129,37 @@ def _images(
     where: str,
 ) -> Prepared:
     last = channels_last(arrays.values.shape, where)
-    scale = scale_of(arrays.values, where)
+    layout = layout_note(arrays.values.shape, last)
+    scale = scale_of_arrays(arrays.values, where)
     frame = frame_of(arrays.values.shape, last, options, where)
     shape = (frame.channels, frame.height, frame.width)
     writer = Writer(folder, len(arrays.values), shape, "uint8", where)
     with ticking(len(writer.todo), f"preparing {where}", "images") as tick:
         writer.fill(converted(arrays.values, writer.todo, last, scale, frame), tick)
-    about = {"kind": "images", "class_names": list(names), "units": None, "notes": [scale.note] if scale.note else [],
-             "bad": [], "facts": {"stored": list(arrays.values.shape), "dtype": str(arrays.values.dtype)}}  # fmt: skip
+    about = {
+        "kind": "images",
+        "class_names": list(names),
+        "units": None,
+        "notes": [note for note in (*arrays.notes, layout, scale.note) if note],
+        "bad": [],
+        "facts": {"stored": list(arrays.values.shape), "dtype": str(arrays.values.dtype)},
+    }
     return writer.finish(labels, arrays.held_out, about)
 
 
 def channels_last(shape: tuple[int, ...], where: str) -> bool | None:
-    """Return whether images [N, H, W, C] have their channels last, False for [N, C, H, W], None for [N, H, W]."""
+    """Return whether images [N, H, W, C] have their channels last, False for [N, C, H, W], None for [N, H, W].
+
+    Two equal sides are the picture, and the odd one out is the channels; otherwise the short side at either end is.
+    """
     if len(shape) == 3:
         return None
     if len(shape) == 4:
-        first, last = shape[1], shape[3]
+        first, middle, last = shape[1:]
+        if first == middle != last <= MOST_CHANNELS:
+            return True
+        if first != middle == last and first <= MOST_CHANNELS:
+            return False
         if last in (1, 3, 4) or (last <= MOST_CHANNELS < first):
             return True
         if first <= MOST_CHANNELS:
@@ -150,30 +169,41 @@ def channels_last(shape: tuple[int, ...], where: str) -> bool | None:
     )
 
 
-def scale_of(values: NDArray[Any], where: str) -> Scale:
-    """Return which values become black and white: 0..255, 0..1 or -1..1 where they look so, else their own range."""
-    if values.dtype == np.uint8:
-        return Scale(0, 255, "")
+def layout_note(shape: tuple[int, ...], last: bool | None) -> str:
+    """Return how channels that are neither grey nor colours were told from sides, or nothing."""
+    if last is None:
+        return ""
+    channels, height, width = (shape[3], *shape[1:3]) if last else shape[1:]
+    place = "last" if last else "first"
+    return (
+        "" if channels in (1, 3, 4) else f"{list(shape)} is read as {channels} channels ({place}) of {height}x{width}"
+    )
+
+
+def scale_of_arrays(values: NDArray[Any], where: str) -> Scale:
+    """Return the one scale of all images; bytes that use their range need no words. WganError for NaN and infinity."""
     if values.dtype == np.bool_:
         return Scale(0, 1, "")
-    low, high = np.inf, -np.inf
+    return scale_of(whole_span(spans(values, where)), where, plain=values.dtype == np.uint8)
+
+
+def spans(values: NDArray[Any], where: str) -> Iterator[Span]:
+    """Yield the span of every CHUNK images; WganError for NaN and infinity."""
     for i in range(0, len(values), CHUNK):
         part = np.asarray(values[i : i + CHUNK])
         if part.dtype.kind == "f" and not np.isfinite(part).all():
             raise WganError(f"{where} holds NaN or infinite values, the first among images {i + 1} to {i + len(part)}")
-        low, high = min(low, float(part.min())), max(high, float(part.max()))
-    if low == high:
-        raise WganError(f"{where} holds nothing to learn: every value is {low:g}")
-    for a, b, fits in ((0, 1, low >= 0 and 0.5 < high <= 1), (-1, 1, -1 <= low < 0 and high <= 1),
-                       (0, 255, low >= 0 and 128 <= high <= 255)):  # fmt: skip
-        if fits:
-            return Scale(a, b, f"values {low:g} to {high:g} are read as {a} (black) to {b} (white)")
-    return Scale(low, high, f"values {low:g} to {high:g} are stretched to black and white")
+        yield span_of(part, max(256, MOST_KEPT * CHUNK // len(values)))
 
 
 def frame_of(shape: tuple[int, ...], last: bool | None, options: ReadingOptions, where: str) -> Frame:
     """Return the size and channels of the prepared images; WganError for channels that cannot be had."""
     height, width = shape[1:3] if last is not False else shape[2:4]
+    if min(height, width) < LEAST_SIDE:
+        raise WganError(
+            f"{where} has the shape {list(shape)}: pictures of {height}x{width} pixels are too small, and signals are not "
+            f"trained on: give vectors, reshaped to [N, {math.prod(shape[1:])}]"
+        )
     stored = 1
     if last is not None:
         stored = shape[3] if last else shape[1]
@@ -200,16 +230,6 @@ def converted(
         planes = part.transpose(0, 3, 1, 2) if last else part
         for i, image in zip(numbers, as_bytes(planes, scale), strict=True):
             yield i, framed(image, frame)
-
-
-def as_bytes(values: NDArray[Any], scale: Scale) -> NDArray[np.uint8]:
-    """Return (value - low) / (high - low) * 255, rounded."""
-    if values.dtype == np.uint8:
-        return values
-    spread = scale.high - scale.low
-    numbers = (values.astype(np.float64) - scale.low) * (255 / spread)
-    rounded: NDArray[np.uint8] = np.rint(numbers).clip(0, 255).astype(np.uint8)
-    return rounded
 
 
 def framed(image: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import os
-import warnings
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wgan.config import ReadingOptions
-from wgan.data.own.archives import DAMAGED, LARGEST, Grouping, Member, Members, group, opened, shown
+from wgan.data.own.archives import Member, Members, left_note, opened, shown
 from wgan.data.own.cache import Prepared, Writer, key_of, load, locked
-from wgan.data.own.decode import Frame, Header, Unreadable, decode, header
+from wgan.data.own.decode import Frame, Scales, decode
+from wgan.data.own.grouping import Grouping, group, listed_labels
 from wgan.data.own.progress import ticking
+from wgan.data.own.survey import choose_frame, choose_scales, facts_of, page_note, survey_of
+from wgan.data.own.workers import each
 from wgan.data.split import require_enough
-from wgan.distributed.cores import cores
 from wgan.errors import WganError
 
-LARGE = 128  # pixels: pictures that are all alike and no larger stay as they are
-WAITING = 1 << 28  # bytes of files of an archive that are read and not yet decoded
-TOGETHER = 32  # files in one job of a thread
 SHARE_BAD = 0.01  # of unreadable files; more are refused
-
-Result = TypeVar("Result")
 
 
 class TooManyBad(WganError):
@@ -38,24 +31,6 @@ class TooManyBad(WganError):
     def __init__(self, text: str, bad: list[tuple[str, str]]) -> None:
         super().__init__(text)
         self.bad = bad
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What the headers of all pictures say: a Header for each readable one, a reason for each other."""
-
-    found: dict[int, Header]
-    bad: dict[int, str]
-
-    @property
-    def sizes(self) -> Counter[tuple[int, int]]:
-        """How many pictures have each (width, height)."""
-        return Counter((h.width, h.height) for h in self.found.values())
-
-    @property
-    def grey(self) -> int:
-        """How many pictures are grey."""
-        return sum(h.grey for h in self.found.values())
 
 
 def prepare_pictures(path: Path, options: ReadingOptions) -> Prepared:
@@ -67,9 +42,8 @@ def prepare_pictures(path: Path, options: ReadingOptions) -> Prepared:
     where, before = shown(path), stamp(path)
     with opened(path) as members:
         if not members.files:
-            others = f", and {members.others} other files" if members.others else ""
             raise WganError(
-                f"{where} holds no images (PNG, JPEG, WebP, BMP, TIFF, GIF){others}: give a folder of images"
+                f"{where} holds no images (PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF){no_images(path, members)}"
             )
         require_enough(len(members.files), where)
         key = key_of("pictures", [(os.fsencode(f.name).hex(), f.size, f.stamp) for f in members.files], options.key())
@@ -80,127 +54,75 @@ def prepare_pictures(path: Path, options: ReadingOptions) -> Prepared:
 def _prepare(
     path: Path, before: tuple[int, int], members: Members, options: ReadingOptions, folder: Path, where: str
 ) -> Prepared:
-    grouping = Grouping((), None, None) if options.labels == "none" else group(members.files, where)
     if options.labels not in ("auto", "none"):
         raise WganError(
             f"labels '{options.labels}' names the column of a table, and {where} holds images: use auto or none"
         )
+    grouping = grouped(members, options, where)
+    every, members = members, members.only(grouping.kept)
     survey = survey_of(members)
     require_readable(survey.bad, members.files, where)
     frame, notes = choose_frame(survey, options, where)
+    scales, more = choose_scales(survey, members, where)
+    notes += [*more, *page_note(survey)]
     shape = (frame.channels, frame.height, frame.width)
     writer = Writer(folder, len(members.files), shape, "uint8", where)
     jobs = [i for i in writer.todo if i not in survey.bad]
     writer.reasons.update(survey.bad)
     with ticking(len(jobs), f"preparing {where}", "images") as tick:
-        writer.fill(decoded(members, jobs, frame), tick)
+        writer.fill(decoded(members, jobs, frame, scales), tick)
     bad = {i: reason for i, reason in writer.reasons.items() if writer.state[i] != 1}
     try:
-        require_unchanged(path, before, members.files, where)
+        require_unchanged(path, before, every.files, where)
         require_readable(bad, members.files, where)
     except WganError:
         writer.discard()
         raise
     labels = None if grouping.labels is None else np.array(grouping.labels, np.int64)
     held_out = None if grouping.held_out is None else np.array(grouping.held_out)
+    left = [*bad_notes(bad, members.files), *left_note(members.left), *members.notes]
     about = {
         "kind": "images",
         "class_names": list(grouping.names),
         "units": None,
-        "notes": [*([grouping.note] if grouping.note else []), *notes, *bad_notes(bad, members.files)],
+        "notes": [*grouping.notes, *notes, *left],
         "bad": [[shown(members.files[i].name), reason] for i, reason in sorted(bad.items())],
         "facts": facts_of(survey, members),
     }
     return writer.finish(labels, held_out, about)
 
 
-def facts_of(survey: Survey, members: Members) -> dict[str, Any]:
-    """Return what `wgan data` says about the files: sizes with their counts, grey ones, files that are no images."""
-    sizes = [[w, h, n] for (w, h), n in survey.sizes.most_common(5)]
-    every = survey.found.values()
-    smallest, largest = min((h.width, h.height) for h in every), max((h.width, h.height) for h in every)
-    return {"files": len(members.files), "others": members.others, "grey": survey.grey, "sizes": sizes,
-            "different_sizes": len(survey.sizes), "smallest": smallest, "largest": largest}  # fmt: skip
+def no_images(path: Path, members: Members) -> str:
+    """Return what a folder without pictures holds instead, and what to do about it."""
+    found = left_note(members.left)
+    others = f", and {members.others} other files" if members.others else ""
+    if members.left[".parquet"] or members.left[".arrow"]:
+        return f"{others}: a data set of the hub is read as --data hf:{shown(path)}"
+    named = found[0].partition(": ")[2] if found else ""
+    links = "".join(f"; {note}" for note in members.notes)
+    return others + (f" ({named})" if named else "") + links + ": give a folder of images"
 
 
-def survey_of(members: Members) -> Survey:
-    """Read the headers of all pictures."""
-    found: dict[int, Header] = {}
-    bad: dict[int, str] = {}
-    with ticking(len(members.files), "looking at the files", "images") as tick:
-        for done, (i, result) in enumerate(each(members, range(len(members.files)), header), 1):
-            if isinstance(result, str):
-                bad[i] = result
-            else:
-                found[i] = result
-            tick(done)
-    return Survey(found, bad)
+def grouped(members: Members, options: ReadingOptions, where: str) -> Grouping:
+    """Return splits and classes of the files, from StyleGAN's list of labels where there is one, else from their folders."""
+    if options.labels == "none":
+        return group(members.files, where, classes=False)
+    for name, read in members.lists.items():
+        below = name[: -len(PurePosixPath(name).name)]
+        if all(f.name.startswith(below) for f in members.files):
+            split = group(members.files, where, classes=False)
+            names = [members.files[i].name.removeprefix(below) for i in split.kept]
+            found = listed_labels(read(), names, where)
+            if found is not None:
+                return replace(split, names=found[0], labels=found[1] or None)
+    return group(members.files, where)
 
 
-def decoded(members: Members, jobs: list[int], frame: Frame) -> Iterator[tuple[int, NDArray[Any] | str]]:
+def decoded(
+    members: Members, jobs: list[int], frame: Frame, scales: Scales
+) -> Iterator[tuple[int, NDArray[Any] | str]]:
     """Yield (number, uint8 [C, H, W]) of pictures, or why one cannot be read, in their order."""
-    return each(members, jobs, lambda file: decode(file, frame))
-
-
-def each(members: Members, jobs: Any, function: Callable[[Any], Result]) -> Iterator[tuple[int, Result | str]]:
-    """Yield (number, function(open file)) in order, on all cores; never more than a few files, or WAITING bytes, in memory.
-
-    Pillow decodes without Python's lock, so threads are as fast as processes; a job is a few files, because handing over
-    costs as much as a small picture. What an archive holds is read here, one after the other, and only decoded in parallel.
-    """
-
-    def one(i: int, data: bytes | str | None) -> Result | str:
-        if isinstance(data, str):
-            return data
-        try:
-            with members.open(i) if data is None else io.BytesIO(data) as file:
-                return function(file)
-        except Unreadable as reason:
-            return str(reason)
-        except OSError as error:
-            return f"it cannot be read ({error.strerror or type(error).__name__})"
-
-    def work(part: list[int], data: list[bytes | str | None]) -> list[tuple[int, Result | str]]:
-        return [(i, one(i, d)) for i, d in zip(part, data, strict=True)]
-
-    workers = cores()
-    waiting: deque[tuple[int, Future[list[tuple[int, Result | str]]]]] = deque()
-    with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:  # once: filters are shared by all threads
-        warnings.simplefilter("ignore")
-        for part in together(members, jobs):
-            coming = sum(members.files[i].size for i in part)
-            while waiting and (len(waiting) > 4 * workers or coming + sum(size for size, _ in waiting) > WAITING):
-                yield from waiting.popleft()[1].result()
-            # no name for what is read: it would live until the next is there
-            waiting.append((coming, pool.submit(work, part, [_bytes(members, i) for i in part])))
-        while waiting:
-            yield from waiting.popleft()[1].result()
-
-
-def together(members: Members, jobs: Iterable[int]) -> Iterator[list[int]]:
-    """Yield the files in their order, up to TOGETHER of them in one job, fewer where they are large."""
-    part: list[int] = []
-    for i in jobs:
-        size = sum(members.files[k].size for k in part)
-        if part and (len(part) == TOGETHER or size + members.files[i].size > WAITING // 16):
-            yield part
-            part = []
-        part.append(i)
-    if part:
-        yield part
-
-
-def _bytes(members: Members, i: int) -> bytes | str | None:
-    """Return what a member of an archive holds, or why it cannot be read; None for a file of a folder, opened later."""
-    if members.files[i].size > LARGEST:
-        return f"the file is larger than {LARGEST >> 20} MiB"
-    if members.parallel:
-        return None
-    try:
-        with members.open(i) as file:
-            return file.read()
-    except DAMAGED as error:
-        return f"it cannot be read ({type(error).__name__})"
+    return each(members, jobs, lambda file: decode(file, frame, scales))
 
 
 def require_readable(bad: dict[int, str], files: list[Member], where: str) -> None:
@@ -239,29 +161,3 @@ def bad_notes(bad: dict[int, str], files: list[Member]) -> list[str]:
     first = min(bad)
     return [f"{len(bad)} of {len(files)} files cannot be read and are left out, the first: {shown(files[first].name)} "
             f"({bad[first]})"]  # fmt: skip
-
-
-def choose_frame(survey: Survey, options: ReadingOptions, where: str) -> tuple[Frame, list[str]]:
-    """Return the size and channels that all pictures get, and what to say about that choice."""
-    sizes, notes = survey.sizes, []
-    width, height = sizes.most_common(1)[0][0]
-    alike = len(sizes) == 1
-    if not alike and options.crop == "none":
-        raise WganError(
-            f"{where} holds images of {len(sizes)} sizes, {width}x{height} most often: crop none needs one size; "
-            "use --crop center or fit"
-        )
-    size = options.size
-    if not size and not (alike and max(width, height) <= LARGE):
-        size = 64 if min(min(w, h) for w, h in sizes) >= 64 else 32
-        what = f"all are {width}x{height}" if alike else f"the images have {len(sizes)} sizes"
-        notes.append(f"{what}: they are made {size}x{size} (--size, --crop {options.crop})")
-    if size and options.crop == "none":
-        short = min(width, height)
-        width, height = (max(4, round(n * size / short / 4) * 4) for n in (width, height))
-    elif size:
-        width = height = size
-    channels = options.channels or (1 if survey.grey == len(survey.found) else 3)
-    if not options.channels and 0 < survey.grey < len(survey.found):
-        notes.append(f"{survey.grey} of {len(survey.found)} images are grey: all are read as colour (--channels)")
-    return Frame(channels, height, width, options.crop), notes

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from wgan.config import ReadingOptions
 from wgan.data import split as splits
-from wgan.data.own.archives import DAMAGED, shown
+from wgan.data.own.archives import DAMAGED, ending_of, shown
 from wgan.data.own.arrays import Arrays, find_idx, looks_like_idx, read_file, read_idx_folder
 from wgan.data.own.cache import Prepared, key_of, load, locked
 from wgan.data.own.convert import prepare_arrays
+from wgan.data.own.decode import SUFFIXES, read_pages
 from wgan.data.own.hub import open_hub
 from wgan.data.own.image_folder import prepare_pictures, stamp
 from wgan.data.own.in_memory import GIVEN, given_path
@@ -168,6 +169,8 @@ def read(path: Path, options: ReadingOptions, where: str) -> Arrays:
         return TABLES[suffix](path, options.labels)
     if suffix in ARRAYS or looks_like_idx(path):
         return read_file(path)
+    if ending_of(path.name) in SUFFIXES:
+        return Arrays(read_pages(path, where), None)
     raise WganError(f"{where} is of no kind that --data takes: give {KINDS}")
 
 
