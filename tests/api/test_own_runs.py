@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 import wgan
-from wgan.cli import commands
 from wgan.cli import data as inspection
+from wgan.cli.train import copying
 from wgan.config import Config
 from wgan.errors import WganError
 from wgan.evaluation.context import Figure
@@ -86,7 +86,7 @@ def test_the_line_on_copies_says_the_figures_of_the_evaluation(tmp_path, monkeyp
     monkeypatch.setattr("wgan.evaluation.evaluate.evaluate", measured)
     monkeypatch.setattr(inspection, "FEW", few)
     config = configure("vectors", {"data": str(tmp_path / "x.npy")})
-    said = [*commands.copying(config, tmp_path)]
+    said = [*copying(config, tmp_path)]
     assert (
         said
         == [

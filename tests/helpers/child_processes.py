@@ -16,7 +16,9 @@ from pathlib import Path
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     [
-        "wgan.cli.commands",
+        "wgan.cli.train",
+        "wgan.cli.evaluate",
+        "wgan.cli.sample",
         "wgan.training.loop",
         "torch._dynamo",  # every optimizer imports it
         "matplotlib.figure",

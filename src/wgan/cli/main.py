@@ -8,11 +8,10 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from wgan import __version__
-from wgan.cli.parser import Parser, add_option, add_reading, dashed, number, switched, whole
-from wgan.config import FIELDS
+from wgan.cli.arguments import ADDED
+from wgan.cli.parser import Parser, dashed, switched
 from wgan.distributed.launch import in_group, rank
 from wgan.errors import LostContact, SaidElsewhere, WganError, nearest
 
@@ -25,208 +24,39 @@ examples:
 """
 
 
-def add_train(commands: Any) -> None:
-    """Declare `wgan train`, with every Config field as a flag."""
-    p = commands.add_parser(
-        "train",
-        help="train a recipe, or continue a run",
-        usage="wgan train [RECIPE] [--run DIR] [--dry-run] [--OPTION VALUE ...]",
-        description="Every option below is a field of config.json. The defaults are those of the recipe mnist; another recipe "
-        "changes some of them: see --dry-run.",
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
-    p.add_argument("name", nargs="?", metavar="RECIPE", help="see `wgan recipes` (default: mnist, or what fits --data)")
-    # torchrun takes a bare --run for an abbreviation of one of its own flags, wherever it stands
-    p.add_argument(
-        "--run", "--run-dir", metavar="DIR", help="run folder (default: runs/RECIPE); after torchrun: --run-dir"
-    )
-    p.add_argument("--dry-run", action="store_true", help="print config, sizes and a time estimate; write nothing")
-    add_processes(p)
-    groups: dict[str, Any] = {}
-    for name, f in FIELDS.items():
-        if name == "recipe":
-            continue
-        group = groups[f.group] = groups.get(f.group) or p.add_argument_group(f.group)
-        add_option(group, f, f"option_{name}")
-    p.set_defaults(function="train")
-
-
-def add_threads(p: Any) -> None:
-    """Declare how many threads a command uses."""
-    p.add_argument("--threads", type=whole, metavar="N", help="CPU threads (default: as many as the run trained with)")
-
-
-def add_processes(p: Any) -> None:
-    """Declare the flags of a command whose work many processes can share."""
-    p.add_argument(
-        "--restarts", type=whole, default=3, metavar="N", help="starts of all anew when one of them dies (default: 3)"
-    )
-    p.add_argument("--processes", type=whole, metavar="N", help="share the work among N processes, see docs/scaling.md")
-    p.add_argument(
-        "--timeout", type=number, default=600.0, metavar="S",
-        help="seconds without an answer after which a process counts as stuck (default: 600)",
-    )  # fmt: skip
-
-
-def add_data(commands: Any) -> None:
-    """Declare `wgan data`."""
-    p = commands.add_parser("data", help="show what would be trained on, before anything runs")
-    p.add_argument("spec", metavar="SPEC", help="a name such as mnist, or the path of your own data")
-    add_reading(p)
-    p.add_argument("--out", metavar="FILE.png", help="write a contact sheet")
-    p.add_argument(
-        "--strict", action="store_true", help="refuse data with any unreadable file (training skips up to 1 %%)"
-    )
-    p.add_argument(
-        "--no-measure", dest="measure", action="store_false", help="do not take a few steps to estimate the time"
-    )
-    p.set_defaults(function="data")
-
-
-def add_sample(commands: Any) -> None:
-    """Declare `wgan sample`."""
-    p = commands.add_parser("sample", help="make samples with a trained run")
-    p.add_argument("path", metavar="RUN", help="run folder")
-    p.add_argument("-n", type=whole, default=64, help="how many (default: 64)")
-    p.add_argument("--label", metavar="K", help="one class")
-    p.add_argument(
-        "--labels", metavar="0,1,2",
-        help="several classes that take turns (default: all in turn; rows of a table as frequent as in the data)",
-    )  # fmt: skip
-    p.add_argument(
-        "--beyond-range",
-        action="store_true",
-        help="rows of a table also outside the range and step of the training rows",
-    )
-    p.add_argument("--seed", type=whole, default=0, help="seed of the latents (default: 0)")
-    p.add_argument("--truncation", type=number, default=0.0, metavar="T", help="cut latents to [-T, T]; 0 = off")
-    p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
-    p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
-    p.add_argument(
-        "--out", default="sheet.png", metavar="FILE", help="sheet.png, samples.npz or folder/ (default: sheet.png)"
-    )
-    p.add_argument("--force", action="store_true", help="replace what is there")
-    add_threads(p)
-    add_processes(p)
-    p.set_defaults(function="sample")
-
-
-def add_interpolate(commands: Any) -> None:
-    """Declare `wgan interpolate`."""
-    p = commands.add_parser("interpolate", help="walk between latents, as a GIF or a PNG")
-    p.add_argument("path", metavar="RUN", help="run folder")
-    p.add_argument("--out", default="walk.gif", metavar="FILE", help="walk.gif or walk.png (default: walk.gif)")
-    p.add_argument("--stops", type=whole, default=8, help="latents to walk through (default: 8)")
-    p.add_argument("--frames", type=whole, default=12, help="pictures for each leg (default: 12)")
-    p.add_argument("--rows", type=whole, default=6, help="walks side by side (default: 6)")
-    p.add_argument("--label", metavar="K", help="hold one class (default: walk across them)")
-    p.add_argument("--seed", type=whole, default=0, help="seed of the latents (default: 0)")
-    p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
-    p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
-    p.add_argument("--force", action="store_true", help="replace what is there")
-    add_threads(p)
-    p.set_defaults(function="interpolate")
-
-
-def add_evaluate(commands: Any) -> None:
-    """Declare `wgan evaluate`."""
-    p = commands.add_parser("evaluate", help="measure a run, or samples that any program made")
-    p.add_argument(
-        "target", metavar="RUN|SAMPLES",
-        help="run folder; or samples: an .npz, .npy, .csv, .tsv or .parquet, or a folder or archive of images",
-    )  # fmt: skip
-    p.add_argument("--data", metavar="SPEC", help="what to hold it against (default: the run's own data)")
-    add_reading(p, "for a file: ")
-    p.add_argument("-n", type=whole, default=10_000, help="how many fakes (default: 10000)")
-    p.add_argument("--metrics", metavar="A,B", help="only these, such as fid-lenet,prdc (default: all that apply)")
-    p.add_argument("--checkpoint", metavar="WHICH", help="last, best or a step (default: last, and best if another)")
-    p.add_argument(
-        "--inception-weights", metavar="FILE.safetensors", help="adds fid-inception (docs/evaluation.md says how)"
-    )
-    p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
-    p.add_argument(
-        "--out", metavar="FILE.json", help="default: metrics.json in the run, NAME.metrics.json beside samples"
-    )
-    add_threads(p)
-    add_processes(p)
-    p.set_defaults(function="evaluate")
-
-
-def add_report(commands: Any) -> None:
-    """Declare `wgan report`."""
-    p = commands.add_parser("report", help="show runs as one HTML page that needs nothing else")
-    p.add_argument("paths", nargs="+", metavar="RUN", help="run folders; several are shown side by side")
-    p.add_argument(
-        "--out", metavar="FILE.html", help="default: report.html in the run; in the current folder for several"
-    )
-    p.set_defaults(function="report")
-
-
-def add_compare(commands: Any) -> None:
-    """Declare `wgan compare`."""
-    p = commands.add_parser("compare", help="measure objectives against each other at an equal budget")
-    p.add_argument("objectives", nargs="*", metavar="OBJECTIVE", help="default: gan wgan-clip wgan-gp wgan-lp")
-    p.add_argument("--data", default="grid", metavar="SPEC", help="mnist, grid, stacked-mnist, ... (default: grid)")
-    p.add_argument("--seeds", type=whole, help="runs of each kind (default: 3; with --quick 1)")
-    p.add_argument(
-        "--steps", type=whole, help="budget: generator updates of each run (default: 4000; with --quick 500)"
-    )
-    p.add_argument("--budget", metavar="10m", help="budget: CPU time of each run, as 90s, 10m or 1.5h")
-    p.add_argument("--critic-forwards", type=whole, metavar="N", help="budget: batches through the critic in each run")
-    p.add_argument("--quick", action="store_true", help="fewer steps, one seed, one architecture")
-    p.add_argument("--parts", metavar="A,B", help="only these of quality, collapse, rates, architectures, gradients")
-    p.add_argument("--out", metavar="DIR", help="default: comparison")
-    p.set_defaults(function="compare")
-
-
-def add_benchmark(commands: Any) -> None:
-    """Declare `wgan benchmark`."""
-    p = commands.add_parser("benchmark", help="measure what a training step costs on this machine")
-    p.add_argument("names", nargs="*", metavar="RECIPE", help="default: one of each kind")
-    p.add_argument("--steps", type=whole, default=20, help="timed steps of each recipe (default: 20)")
-    p.add_argument("--batch", type=whole, help="another batch size than the recipe's")
-    p.add_argument("--threads", type=whole, default=0, help="CPU threads; 0 = every core (default: 0)")
-    p.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp64 (default: auto)")
-    p.add_argument("--no-fast", dest="fast", action="store_false", help="the plain ways of computing")
-    p.add_argument("--out", metavar="FILE.json", help="write the figures, too")
-    p.set_defaults(function="benchmark")
-
-
-def add_recipes(commands: Any) -> None:
-    """Declare `wgan recipes`."""
-    p = commands.add_parser("recipes", help="list the recipes")
-    p.set_defaults(function="recipes")
-
-
 def parser() -> Parser:
     """Return the parser of every command."""
     p = Parser(prog="wgan", description="Train Wasserstein GANs and measure them honestly.", epilog=EXAMPLES,
                formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)  # fmt: skip
     p.add_argument("--version", action="version", version=f"wgan {__version__}")
     commands = p.add_subparsers(metavar="COMMAND", parser_class=Parser)
-    making = (add_train, add_data, add_sample, add_interpolate)
-    for add in (*making, add_evaluate, add_report, add_compare, add_benchmark, add_recipes):
+    for add in ADDED:
         add(commands)
     return p
 
 
 def function(name: str) -> Callable[[argparse.Namespace], int]:
     """Return the function of a command; imported late, because all but the report load torch."""
-    if name == "report":
-        from wgan.report import page as report
-
-        return report.command
-    if name == "compare":
-        from wgan.compare import run as compare
-
-        return compare.command
-    if name == "benchmark":
-        from wgan.cli import benchmark
-
-        return benchmark.command
-    from wgan.cli import commands
-
-    return commands.COMMANDS[name]
+    match name:
+        case "train":
+            from wgan.cli.train import train as command
+        case "sample":
+            from wgan.cli.sample import sample as command
+        case "interpolate":
+            from wgan.cli.sample import interpolate as command
+        case "evaluate":
+            from wgan.cli.evaluate import evaluate as command
+        case "data":
+            from wgan.cli.data import command
+        case "recipes":
+            from wgan.cli.listing import recipes as command
+        case "report":
+            from wgan.report.page import command
+        case "compare":
+            from wgan.compare.run import command
+        case "benchmark":
+            from wgan.cli.benchmark import command
+    return command
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:

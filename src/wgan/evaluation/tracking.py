@@ -9,6 +9,8 @@ import numpy as np
 
 from wgan.runs.folder import SELECTION
 
+TRACKS = "Spearman correlation of W estimate and quality over the run: {:.2f}"
+
 
 def loss_tracks_quality(records: Sequence[Mapping[str, Any]]) -> float | None:
     """Return Spearman's correlation of W estimate (2,000 training reals) and selection figure over a run's evaluations.

@@ -1,0 +1,121 @@
+"""`wgan evaluate`: measure a run or samples, print one table, write JSON."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from wgan.cli.parser import reading
+from wgan.cli.processes import shared
+from wgan.config import ReadingOptions
+from wgan.distributed.group import Group
+from wgan.errors import WganError
+from wgan.evaluation.context import Measured
+from wgan.evaluation.evaluate import Report
+from wgan.evaluation.tracking import TRACKS
+from wgan.files import write_atomically
+from wgan.runs.folder import has_run
+from wgan.visual.images import bytes_last, save_png, sheet
+
+
+def evaluate(found: argparse.Namespace) -> int:
+    """`wgan evaluate`: measure, print one table, write JSON (and the closest training neighbours of a run)."""
+    return shared(found, evaluate_with)
+
+
+def evaluate_with(found: argparse.Namespace, group: Group) -> int:
+    """Measure a share of the figures; rank 0 tells and writes them all."""
+    from wgan.evaluation.evaluate import evaluate as measure
+
+    target = Path(found.target)
+    out = Path(found.out) if found.out else default_report(target)
+    if not out.parent.is_dir():
+        raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")
+    names = found.metrics.split(",") if found.metrics else None
+    console = Console(quiet=not group.leads)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    shown = console.is_terminal and group.leads
+    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
+        task = bar.add_task("opening", total=None)
+        said = [""]
+
+        def watch(name: str, done: int, total: int) -> None:
+            """Show what begins: on the bar, or as a line of its own where the output is no terminal."""
+            bar.update(task, description=name, completed=done, total=total or None)
+            if group.leads and not shown and said[-1] != name.partition(":")[0]:
+                said.append(name.partition(":")[0])
+                print(f"{done + 1} of {total}: {name}" if total and name != "finished" else name, flush=True)
+
+        report = measure(
+            target,
+            data=found.data,
+            n=found.n,
+            metrics=names,
+            options=ReadingOptions(**given) if (given := reading(found)) else None,
+            checkpoint=found.checkpoint,
+            raw=found.raw,
+            inception_weights=found.inception_weights,
+            watch=watch,
+            group=group,
+            threads=found.threads,
+        )
+
+    def tell() -> None:
+        print_report(report, console)
+        write_atomically(out, report.to_json().encode())
+        print(f"figures in {out}")
+        measured = report.results[0]["measured"]
+        if measured.is_image and any(f.name == "nearest-train" for f in report.results[0]["figures"]):
+            picture = default_report(target).with_name(
+                default_report(target).name.replace("metrics.json", "neighbours.png")
+            )
+            save_png(closest_pairs(measured), picture)
+            print(f"the fakes closest to a training image, each beside it, in {picture}")
+
+    group.lead(tell)
+    return 0
+
+
+def closest_pairs(measured: Measured) -> Image.Image:
+    """Return the 16 fakes closest to a training image, each with that image at its right, four pairs a row."""
+    pairs = measured.memorised.pairs
+    fakes = measured.fakes[pairs[:, 0]]
+    train = measured.reals.train.batch(torch.from_numpy(pairs[:, 1]))[0]
+    both = torch.stack([fakes, train], 1).flatten(0, 1)  # [2P, C, H, W]
+    return sheet(bytes_last(both), 8)
+
+
+def default_report(target: Path) -> Path:
+    """Return metrics.json in a run folder, NAME.metrics.json beside samples in a file or a folder."""
+    if target.is_dir() and not has_run(target):
+        return target.resolve().with_name(f"{target.resolve().name}.metrics.json")
+    return target / "metrics.json" if target.is_dir() else target.with_suffix(".metrics.json")
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print one table for each checkpoint: figure, spread, floor, sample sizes, extractor."""
+    wide = Console(width=max(console.width, 80 if console.is_terminal else 170))
+    wide.print(f"{report.data}, {report.notes['split']}; floor: {report.notes['floor']}, same n", highlight=False)
+    for result in report.results:
+        about = ", ".join(f"{k} {v}" for k, v in result["about"].items())
+        table = Table(
+            "figure", "value", "spread", "floor", "n fake", "n real", "extractor", "note", box=None, title=about
+        )
+        for f in result["figures"]:
+            spread = "" if f.spread is None else f"{f.spread:.3g}"
+            floor = "" if f.floor is None else f"{f.floor:.4g}"
+            if f.floor is not None and f.floor_spread is not None:
+                floor += f" ± {f.floor_spread:.2g}"
+            table.add_row(f.name, f"{f.value:.4g}", spread, floor, str(f.n_fake), str(f.n_real), f.extractor, f.note)
+        wide.print(table)
+    signal, tracks = (report.notes.get(k) for k in ("training_signal_not_a_distance", "loss_tracks_quality_spearman"))
+    if signal is not None:
+        wide.print(f"critic's last W estimate {signal:.4g}: a training signal, not a distance", highlight=False)
+    if tracks is not None:
+        wide.print(TRACKS.format(tracks), highlight=False)

@@ -1,0 +1,106 @@
+"""`wgan sample` and `wgan interpolate`: samples of a run, and walks between latents."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from wgan.cli.processes import shared
+from wgan.distributed.group import Group
+from wgan.errors import WganError
+from wgan.sampling.export import SHEET, WRITERS, write_folder
+from wgan.sampling.model import Model, Samples
+from wgan.sampling.sheets import save_gif
+from wgan.visual.images import save_png, sheet
+
+
+def sample(found: argparse.Namespace) -> int:
+    """`wgan sample`: write a sheet, an npz file or a folder of images."""
+    return shared(found, sample_with)
+
+
+def sample_with(found: argparse.Namespace, group: Group) -> int:
+    """Make a share of the samples; rank 0 writes them all."""
+    from wgan.sampling.model import load
+
+    if found.label is not None and found.labels is not None:
+        raise WganError("give --label or --labels, not both")
+    labels = found.labels.split(",") if found.labels is not None else found.label
+    path = Path(found.out)
+    kind = path.suffix.lower()
+    folder = found.out.endswith("/") or path.is_dir() or not kind
+    if not folder and kind not in WRITERS:
+        raise WganError(f"--out {found.out}: give a .png, a .npz or a folder/ (a table: .csv, .tsv, .npy, .parquet)")
+    if not folder and kind == ".png" and found.n > SHEET:
+        raise WganError(f"a sheet shows at most {SHEET} samples, not {found.n}: give a .npz or a folder/ to --out")
+    group.lead(lambda: str(output_path(found.out, found.force)))
+    model = group.agree(lambda: load(found.path, found.checkpoint, found.raw, group=group, threads=found.threads))
+    samples = group.agree(lambda: model.sample(found.n, labels, found.seed, found.truncation, found.beyond_range))
+
+    def write() -> None:
+        say(model.notes)
+        (write_folder if folder else WRITERS[kind])(samples, path, model)
+        say(outside_range(samples, found.beyond_range))
+        print(f"{found.n} samples in {path}{'' if labels else how_classes(model)}")
+
+    group.lead(write)
+    return 0
+
+
+def how_classes(model: Model) -> str:
+    """Return how the classes of samples were chosen where nobody asked for one."""
+    if model.frequencies:
+        some = ", ".join(f"{name} {100 * part:.3g} %" for name, part in [*model.frequencies.items()][:5])
+        more = " ..." if len(model.frequencies) > 5 else ""
+        return f", classes as frequent as in the training data ({some}{more}); with --labels A,B they take turns"
+    return ", all classes in turn" if model.class_names else ""
+
+
+def outside_range(samples: Samples, kept: bool) -> list[str]:
+    """Return a sentence on the columns of a table that left the range of the training rows; nothing where none did."""
+    if not samples.outside:
+        return []
+    worst = sorted(samples.outside.items(), key=lambda pair: -pair[1])
+    some = ", ".join(f"{name} {100 * share:.2g} %" for name, share in worst[:5])
+    what = "kept as they are" if kept else "clipped to it (--beyond-range keeps them)"
+    return [f"outside of the range of the training rows, {what}: {some}{' ...' * (len(worst) > 5)}"]
+
+
+def output_path(text: str, force: bool) -> Path:
+    """Return the path to write to; WganError when something is there and `force` is off, or its folder is missing."""
+    path = Path(text)
+    empty = path.is_dir() and not any(path.iterdir())
+    if path.exists() and not empty and not force:
+        raise WganError(f"{path} exists: give another --out, or --force to replace it")
+    if not path.parent.is_dir():
+        raise WganError(f"the folder {path.parent} does not exist: create it or give another --out")
+    return path
+
+
+def say(notes: list[str]) -> None:
+    """Print what the user should know beside the result, on standard error."""
+    for note in notes:
+        print(f"wgan: {note}", file=sys.stderr)
+
+
+def interpolate(found: argparse.Namespace) -> int:
+    """`wgan interpolate`: write a walk between latents as GIF (moving) or PNG (one row for each walk)."""
+    from wgan.sampling.model import load, walk
+
+    kind = Path(found.out).suffix.lower()
+    if kind not in (".gif", ".png") or Path(found.out).is_dir():
+        raise WganError(f"--out {found.out}: give a .gif or a .png")
+    out = output_path(found.out, found.force)
+    model = load(found.path, found.checkpoint, found.raw, threads=found.threads)
+    say(model.notes)
+    moving = kind == ".gif"
+    samples = walk(model, found.stops, found.frames, found.seed, found.rows, found.label)
+    images = samples.to_images().reshape(-1, found.rows, *samples.to_images().shape[1:])  # [T, rows, H, W(, 3)]
+    if moving:
+        save_gif([sheet(frame, found.rows) for frame in images], out)
+    else:
+        stills = images[:: max(1, found.frames // 2)].swapaxes(0, 1)  # [rows, T', H, W(, 3)]
+        save_png(sheet(stills.reshape(-1, *stills.shape[2:]), stills.shape[1]), out)
+    print(f"a walk through {found.stops} latents in {out}")
+    return 0

@@ -1,0 +1,98 @@
+"""`wgan train`: train or continue a run, or say what a run would cost."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from wgan.api import plan
+from wgan.cli import data as inspection
+from wgan.cli.evaluate import closest_pairs
+from wgan.cli.processes import shared
+from wgan.config import Config
+from wgan.data import is_own, open_source
+from wgan.distributed.group import Group
+from wgan.evaluation.tracking import TRACKS, loss_tracks_quality
+from wgan.visual.images import save_png
+
+AMID = 0.1  # share of samples, near to the training samples though no copies, that is worth a word
+
+
+def train(found: argparse.Namespace) -> int:
+    """`wgan train`: train or continue, then say where the pictures are and what to type next."""
+    return shared(found, train_with)
+
+
+def train_with(found: argparse.Namespace, group: Group) -> int:
+    """Train as one of the processes of `group`."""
+    prefix = "option_"
+    given = {k[len(prefix) :]: v for k, v in vars(found).items() if k.startswith(prefix) and v is not None}
+    config, folder = group.agree(lambda: plan(found.name, given, found.run), patient=True)
+    if found.dry_run:
+        return group.lead(lambda: dry_run(config, found.processes or group.world))
+    from wgan.training.loop import train as loop
+
+    if group.leads and (again := os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) != "0":
+        print(f"a process was lost: all were started again ({again} of at most {found.restarts} times)", flush=True)
+    outcome = loop(config, folder, group=group)
+    if not group.leads:
+        return outcome.code
+    again = f"wgan train --run {shlex.quote(str(folder))}"
+    again += f" --processes {found.processes}" if found.processes else ""
+    if outcome.code:
+        print(f"stopped at step {outcome.run.step}, saved in {folder}; the same command goes on from there, or {again}")
+        return outcome.code
+    print(f"finished step {outcome.run.step} of {config.steps}: pictures in {folder}/samples, {folder}/progress.gif, "
+          f"{folder}/losses.png")  # fmt: skip
+    if (tracks := loss_tracks_quality(outcome.run.log())) is not None:
+        print(TRACKS.format(tracks))
+    for line in copying(config, folder):
+        print(line)
+    made = "rows.csv" if outcome.run.facts.units else "samples.png"  # what a user of a table wants to see
+    print(f"next: wgan sample {shlex.quote(str(folder))} -n 100 --out {made}")
+    print(f"or train longer: {again} --steps {2 * config.steps}")
+    return 0
+
+
+def copying(config: Config, folder: Path) -> Iterator[str]:
+    """Yield what the evaluation says of copies of the training samples, for few samples of the user's own."""
+    from wgan.evaluation.evaluate import evaluate as measure
+
+    if not is_own(config.data):
+        return
+    if len(open_source(config.data, config.split, options=config)) >= inspection.FEW:
+        return
+    report = measure(folder, n=1000, metrics=["memorisation"], checkpoint="last")
+    figure, measured = report.figure("copies"), report.results[0]["measured"]
+    found = measured.memorised
+    yield (
+        f"copies: {100 * found.copies:.1f} % of {figure.n_fake} samples look like a copy of a training sample, "
+        f"{100 * found.real_copies:.1f} % of {figure.n_real} held-out ones; median distance to the nearest "
+        f"{found.fake_median:.3g}, of held-out ones {found.real_median:.3g}"
+    )
+    if (amid := found.near - found.copies) > AMID:
+        yield (
+            f"copies: another {100 * amid:.1f} % are near to several training samples at once: not copies, but blurred, or "
+            "less varied than the data"
+        )
+    if measured.is_image:
+        save_png(closest_pairs(measured), folder / "neighbours.png")
+        yield f"copies: the closest, each beside its training image, in {folder}/neighbours.png"
+
+
+def dry_run(config: Config, processes: int) -> int:
+    """Print the resolved config, parameter counts, memory and a measured time estimate; write nothing."""
+    from wgan.training.estimate import estimate
+    from wgan.training.state import require_divides
+
+    require_divides(config, Group(world=processes))
+    if processes > 1:
+        print(
+            f"{'processes':20} {processes}, {config.batch // processes} samples of a batch each; the time is of one alone"
+        )
+    for line in estimate(config):
+        print(line)
+    return 0
