@@ -11,6 +11,7 @@ __version__ = "0.2.0.dev0"
 _PUBLIC = {
     "Config": "wgan.config",
     "RECIPES": "wgan.recipes",
+    "STOP": "wgan.training.observer",
     "Run": "wgan.runs.folder",
     "WganError": "wgan.errors",
     "evaluate": "wgan.evaluation.evaluate",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wgan.config import FIELDS, Config
 from wgan.errors import WganError
 from wgan.recipes import configure
 from wgan.runs.folder import Run, has_run, open_run
+
+if TYPE_CHECKING:
+    from wgan.training.observer import OnStep
 
 
 def train(
@@ -18,6 +21,7 @@ def train(
     config: Config | None = None,
     data: Any = None,
     run: str | Path | None = None,
+    on_step: OnStep | None = None,
     **overrides: Any,
 ) -> Run:
     """Train `recipe`, or `config`, with `overrides` (any field of Config) into the folder `run`; return its Run.
@@ -26,6 +30,9 @@ def train(
     recipe: None = what fits the data, mnist without any; in the folder of a run it means that run, with its own options
     where none are given, so that train(run=R) continues R and train(run=R, steps=N) makes it longer.
     config: a whole Config instead of a recipe. run: None = runs/NAME, after the recipe or the data.
+    on_step: f(step, numbers), called with what each line of the log gets, every `log_every` steps. When it returns wgan.STOP
+    the run is saved and ends, as it does when f raises, which is then raised here; the same call again continues the run.
+    It can change nothing: numbers are a copy, and what it sets in torch is set back.
     A run continues exactly where it stopped. Raises WganError for an unknown
     recipe or option, a value out of range, or a folder that holds something else. Ctrl-C saves, then raises
     KeyboardInterrupt as usual, so that a script that trains several runs stops too; SIGTERM likewise SystemExit.
@@ -39,7 +46,7 @@ def train(
         overrides["data"] = str(data) if isinstance(data, (str, Path)) else given(data)
     with formed() as group:  # of a script that torchrun started; alone otherwise
         whole, folder = group.agree(lambda: plan(recipe, overrides, run, config), patient=True)
-        outcome = loop(whole, folder, group=group)
+        outcome = loop(whole, folder, group=group, on_step=on_step)
     if outcome.code:
         raise KeyboardInterrupt if outcome.code == 130 else SystemExit(outcome.code)
     return outcome.run

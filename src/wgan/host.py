@@ -5,6 +5,7 @@ Two trainings in two threads give what each gives alone: nothing is drawn from t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -90,3 +91,28 @@ def undisturbed() -> Iterator[None]:
         stack.enter_context(torch.enable_grad())
         stack.enter_context(np.errstate(all="warn", under="ignore"))
         yield
+
+
+@contextmanager
+def contained() -> Iterator[None]:
+    """After the block threads, grad mode, dtypes, NumPy's errors and the working folder are as before: for a caller's code."""
+    threads, dtype, precision = torch.get_num_threads(), torch.get_default_dtype(), torch.get_float32_matmul_precision()
+    exact, device, learning = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.get_default_device(),
+        torch.is_grad_enabled(),
+    )
+    folder = os.open(".", os.O_RDONLY)  # by number: its name may be gone
+    with np.errstate():
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.set_default_dtype(dtype)
+            torch.set_float32_matmul_precision(precision)
+            torch.use_deterministic_algorithms(exact)
+            torch.set_grad_enabled(learning)
+            if torch.get_default_device() != device:
+                torch.set_default_device(None if device.type == "cpu" else device)
+            os.fchdir(folder)
+            os.close(folder)

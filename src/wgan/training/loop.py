@@ -25,6 +25,7 @@ from wgan.training.accumulate import Stats
 from wgan.training.adaptive import require_held_out
 from wgan.training.monitor import Monitor
 from wgan.training.nonfinite import WentBack, on_not_finite
+from wgan.training.observer import Observer, OnStep
 from wgan.training.pictures import finish_pictures
 from wgan.training.players import Players, make_players
 from wgan.training.recorder import Desk
@@ -47,22 +48,30 @@ class Outcome:
 
 @undisturbed()
 def train(
-    config: Config, path: Path, tty: bool | None = None, group: Group | None = None, patience: float = PATIENCE
+    config: Config,
+    path: Path,
+    tty: bool | None = None,
+    group: Group | None = None,
+    patience: float = PATIENCE,
+    on_step: OnStep | None = None,
 ) -> Outcome:
     """Train as `config` says into the run folder `path`, or go on exactly where the run there stopped.
 
     With many processes each calls this with the same config; one writes the folder. group: they, where they are formed
-    already; patience: seconds without an answer after which a process counts as stuck.
+    already; patience: seconds without an answer after which a process counts as stuck. on_step: see wgan.training.observer.
     Raises WganError for anything the user can mend; the folder is then as it was before, or holds its last checkpoint.
     """
     with ExitStack() as stack:
         everyone = group or stack.enter_context(formed(patience))
+        observer = everyone.agree(lambda: Observer(on_step, everyone))
         while True:
             with suppress(WentBack):  # the checkpoint says how to go on: as after a kill
-                return train_on(config, path, tty, everyone)
+                outcome = train_on(config, path, tty, everyone, observer)
+                observer.end()
+                return outcome
 
 
-def train_on(config: Config, path: Path, tty: bool | None, group: Group) -> Outcome:
+def train_on(config: Config, path: Path, tty: bool | None, group: Group, observer: Observer) -> Outcome:
     """Train until the end, a signal, or a number that is not finite (WganError, or WentBack to be called again)."""
     require_one_plan(config, group)
     group.lead(lambda: check_folder(path))
@@ -104,18 +113,23 @@ def train_on(config: Config, path: Path, tty: bool | None, group: Group) -> Outc
                 stats |= figures
             if logging:
                 desk.log_step(done, numbers(stats), evaluating)
+                observer.see(done, numbers(stats))
             if due(config.sample_every, done, last):
                 desk.draw(done)
             leaving = group.hear()  # looked at once: a signal that comes from here on is the next step's
             if leaving:
                 progress.message(f"{stop.reason}: saving step {done}, then leaving (once more: at once)")
+            elif observer.why and not last:
+                progress.message(f"{observer.why}: saving step {done}, then leaving")
+                leaving = True
             saving = due(config.checkpoint_every, done, last) or due(config.keep_every, done)
             if saving or desk.best == done or leaving:
                 desk.save(done)
             progress.update(done, shown(stats))
             if leaving:
                 break
-        return Outcome(run, group.lead(lambda: finish(run, stop)), list(restored.notes))
+        code = stop.code if observer.failed else group.lead(lambda: finish(run, stop))
+        return Outcome(run, code, list(restored.notes))
 
 
 def finish(run: Run, stop: Stop) -> int:
