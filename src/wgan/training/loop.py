@@ -30,10 +30,8 @@ from wgan.training.pictures import finish_pictures
 from wgan.training.players import Players, make_players
 from wgan.training.recorder import Desk
 from wgan.training.schedule import due
-from wgan.training.state import decay_kept, decay_of, facts, require_divides, restore, resume_engine
-from wgan.training.step import (
-    take_step,
-)
+from wgan.training.state import NOTHING, Begun, decay_kept, decay_of, facts, require_divides, restore, resume_engine
+from wgan.training.step import StepCut, take_step
 from wgan.visual.plots import fonts_are_listed
 
 
@@ -92,23 +90,25 @@ def train_on(config: Config, path: Path, tty: bool | None, group: Group, observe
         stack.enter_context(on_not_finite(players, source, run))
         desk = Desk(players, source, run, progress, stop)
         desk.open(stack, restored)
+        begun = restored.begun
         for step in range(restored.start, config.steps):
             done, last = step + 1, step + 1 == config.steps
             evaluating = due(config.evaluate_every, done, last)
             logging = due(config.log_every, done, last) or evaluating
-            stats = take_step(players, source, step, stop, logging)
-            if not stats:
+            try:
+                stats = dict(begun.stats or take_step(players, source, step, stop, logging, begun.updates))
+            except StepCut as cut:
                 group.hear()
-                progress.message(f"{stop.reason}: saving step {step} and {players.updates} critic updates of the next")
-                desk.save(step)
+                progress.message(f"{stop.reason}: saving step {step} and {cut.updates} critic updates of the next")
+                desk.save(step, Begun(cut.updates))
                 break
+            begun = NOTHING
             stats = desk.follow(done, stats)
             if evaluating:
                 figures = desk.measure(done)
                 if figures is None:
                     progress.message(f"{stop.reason}: saving step {done}, to be evaluated when the run goes on")
-                    players.measured = numbers(stats)
-                    desk.save(done)
+                    desk.save(done, Begun(stats=numbers(stats)))
                     break
                 stats |= figures
             if logging:

@@ -39,8 +39,6 @@ class Players:
     generator_optimizer: torch.optim.Optimizer
     critic_optimizer: torch.optim.Optimizer
     clipped: list[Tensor]  # what weight clipping bounds; empty when it is off
-    updates: int = 0  # critic updates of the step under way that are done: above 0 where a signal cut a long phase
-    measured: dict[str, float] = field(default_factory=dict)  # statistics of a step whose evaluation a signal cut
     moved: list[nn.Parameter] = field(default_factory=list)  # of the critic, by the generator's update too
     share: float = 0.0  # of augmented images; it moves where `augment_target` is on
 

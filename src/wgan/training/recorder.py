@@ -18,7 +18,7 @@ from wgan.training.adaptive import follow
 from wgan.training.monitor import Monitor
 from wgan.training.pictures import draw_sheet
 from wgan.training.players import Players
-from wgan.training.state import Restored, save, state, tidy
+from wgan.training.state import NOTHING, Begun, Restored, save, state, tidy
 
 
 @dataclass
@@ -100,7 +100,7 @@ class Desk:
         """Draw the sheet of step `done`."""
         self.players.engine.group.lead(lambda: draw_sheet(self.players, self.source, self.run, self.log, done))
 
-    def save(self, done: int) -> None:
+    def save(self, done: int, begun: Begun = NOTHING) -> None:
         """Write the log's last lines, then the checkpoint of step `done`; all processes must hold the same weights."""
         group = self.players.engine.group
         if group.world > 1:
@@ -108,6 +108,6 @@ class Desk:
 
         def work() -> None:
             self.log.flush()
-            save(self.players, self.run, done, self.best)
+            save(self.players, self.run, done, self.best, begun)
 
         group.lead(work)

@@ -6,6 +6,7 @@ all: every draw is a function of (seed, step, purpose).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,16 +62,29 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor])
                 slot[name] = torch.empty_like(weight, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
 
 
-def save(p: Players, run: Run, step: int, best: int | None, **about: Any) -> None:
+@dataclass(frozen=True)
+class Begun:
+    """What a signal left done of the step that a run resumes with."""
+
+    updates: int = 0  # critic updates, where it cut a long phase
+    stats: Mapping[str, Tensor | float] | None = (
+        None  # where it cut the evaluation of a step that was taken: that step's statistics
+    )
+
+
+NOTHING = Begun()
+
+
+def save(p: Players, run: Run, step: int, best: int | None, begun: Begun = NOTHING, **about: Any) -> None:
     """Write the checkpoint of `step`, then drop those that are not kept.
 
     The manifest says what the step alone does not: critic updates done of the next one, statistics whose evaluation
     was cut short, how often the run went back, and what else `about` names.
     """
-    left: dict[str, Any] = {"measured": p.measured} if p.measured else {}
+    left: dict[str, Any] = {} if begun.stats is None else {"measured": dict(begun.stats)}
     left |= {"share": p.share} if p.config.augment_target else {}
     more = {"config": p.config.recipe, "versions": versions(), "parts": sorted(state(p)), "retries": p.engine.stream}
-    checkpoint.save(run.checkpoints, step, checkpoint.flatten(state(p)), {**more, **left, **about}, p.updates)
+    checkpoint.save(run.checkpoints, step, checkpoint.flatten(state(p)), {**more, **left, **about}, begun.updates)
     tidy(run, best)
 
 
@@ -93,6 +107,7 @@ class Restored:
     fresh: bool = True  # nothing was done before
     notes: tuple[str, ...] = ()
     event: str = ""
+    begun: Begun = NOTHING  # of the first step
 
 
 def restore(p: Players, run: Run) -> Restored:
@@ -115,13 +130,13 @@ def restore(p: Players, run: Run) -> Restored:
         raise WganError(f"the checkpoint of step {found.step} in {run.path} does not fit the networks of its config: "
                         "one of them was changed, or written by another wgan") from None  # fmt: skip
     m = found.manifest
-    p.updates, p.measured, p.share = found.updates, m.get("measured", {}), m.get("share", p.share)
+    begun, p.share = Begun(found.updates, m.get("measured")), m.get("share", p.share)
     p.engine = replace(p.engine, stream=m.get("retries", 0))
-    done = found.step == run.config.steps and not p.measured
-    inside = f" and {p.updates} critic updates of the next" if p.updates else ""
+    done = found.step == run.config.steps and begun.stats is None
+    inside = f" and {begun.updates} critic updates of the next" if begun.updates else ""
     note = f"{'finished already' if done else 'continuing'}: {run.path} at step {found.step}{inside}"
-    start = found.step - bool(p.measured)  # the step whose evaluation was cut: its duties are done again
-    return Restored(start, found.step + p.updates == 0, (*notes, note), m.get("event", ""))
+    start = found.step - (begun.stats is not None)  # the step whose evaluation was cut: its duties are done again
+    return Restored(start, found.step + begun.updates == 0, (*notes, note), m.get("event", ""), begun)
 
 
 def newest(run: Run, group: Group) -> tuple[checkpoint.Checkpoint | None, list[str]]:

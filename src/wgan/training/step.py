@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from wgan.data import Source
-from wgan.distributed.signals import Stop
+from wgan.distributed.signals import Interrupted, Stop
 from wgan.host import dropping
 from wgan.rng import order, stream
 from wgan.training.accumulate import Stats
@@ -26,37 +26,42 @@ from wgan.training.updates import (
 )
 
 
-def take_step(p: Players, source: Source, step: int, stop: Stop, logging: bool) -> Stats:
-    """Update both players and return the statistics; nothing when a signal cut a long critic phase.
+class StepCut(Interrupted):
+    """A signal cut a long critic phase after `updates` of its updates: the step goes on there after a resume."""
 
-    A step whose evaluation a signal cut was taken before: its statistics come from the checkpoint.
+    def __init__(self, updates: int) -> None:
+        super().__init__(f"cut after {updates} critic updates")
+        self.updates = updates
+
+
+def take_step(p: Players, source: Source, step: int, stop: Stop, logging: bool, done: int = 0) -> Stats:
+    """Update both players and return the statistics; `done` critic updates of the step were done before.
+
+    Raises StepCut when a signal cuts a long critic phase, NotFinite for a loss or weight that is not a finite number.
     """
-    if p.measured:
-        stats: Stats = {**p.measured}
-        p.measured = {}
-        return stats
     set_rates(p, step)
     group = p.engine.group
-    stats = critic_phase(p, source, step, stop.overdue if group.world == 1 else lambda: group.overdue)
-    if p.updates:
-        return {}
+    overdue = stop.overdue if group.world == 1 else lambda: group.overdue
+    stats = critic_phase(p, source, step, overdue, done)
     stats |= generator_phase(p, source, step)
     require_finite(stats, step + 1)
     require_finite_weights(p, step + 1)
     return stats | watch(p) if logging else stats
 
 
-def critic_phase(p: Players, source: Source, step: int, overdue: Callable[[], bool] = lambda: False) -> Stats:
+def critic_phase(
+    p: Players, source: Source, step: int, overdue: Callable[[], bool] = lambda: False, done: int = 0
+) -> Stats:
     """Update the critic as often as the schedule says at `step`; return the last update's statistics.
 
-    It begins where a stopped run left off, p.updates, and leaves that above 0 when `overdue` cuts it between two updates.
+    It begins after the `done` updates that a stopped run had made, and raises StepCut when `overdue` between two updates.
     """
     c, rows = p.config, p.engine.rows(p.config.batch)
     count = CRITIC_SCHEDULES[c.critic_schedule](step, c.n_critic)
     stats: Stats = {}
     together = fakes_together(p, step, count)
     shared = real_batch(p, source, step, 0) if c.real_batches == "shared" else None
-    for k in range(p.updates, count):
+    for k in range(done, count):
         real, y = shared or real_batch(p, source, step, k)
         with randomness(p, step, f"critic dropout {k}"):
             fake = together[k] if together else make_fakes(p, critic_latents(p, step, k), y)
@@ -64,9 +69,8 @@ def critic_phase(p: Players, source: Source, step: int, overdue: Callable[[], bo
             real = p.augment(real, step, f"augment real {k}")
             draws = p.engine.draws(c.seed, step, f"critic points {k}", rows // c.pack)
             stats = critic_update(p, real, fake, y, draws)
-        p.updates = (k + 1) % count
-        if p.updates and overdue():
-            break
+        if k + 1 < count and overdue():
+            raise StepCut(k + 1)
     stats["critic/wasserstein"] = stats["critic/real"] - stats["critic/fake"]
     return stats
 
