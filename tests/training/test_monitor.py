@@ -182,6 +182,14 @@ def test_samples_are_as_many_as_the_selection_part_at_most():
     assert module.SAMPLES <= 2000 and np.isfinite(module.SAMPLES)
 
 
+@pytest.mark.parametrize(("size", "n", "said"), [(100, 20, True), (499, 99, True), (500, 100, False)])
+def test_too_few_samples_to_choose_a_step_by_are_said_once(digits, size, n, said):
+    m = Monitor(configure("small-mlp-clip"), digits)
+    m.held_out = dataclasses.replace(digits, size=size)
+    alarms = [ALARMS["few"].format(n)] if said else []
+    assert m.alarms(9000, GOOD) == alarms and m.alarms(9001, GOOD) == []
+
+
 def test_the_training_gap_is_that_of_training_images_and_overfitting_their_lead_in_standard_errors(digits):
     p = players(digits)
     m = Monitor(p.config, digits)

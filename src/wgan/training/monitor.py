@@ -35,6 +35,7 @@ from wgan.training.updates import judge, pack
 from wgan.visual.images import bytes_last, to_uint8
 
 SAMPLES = 2000  # of each side, at most
+FEW = 100  # of fewer, distances between samples differ more by chance than steps do, and prefer blurred fakes to sharp ones
 
 ALARMS = {
     "negative": "critic lost: the W estimate on held-out samples is below 0",
@@ -42,6 +43,7 @@ ALARMS = {
     "bound": "clipping: over 90 % of the clipped weights sit on the bound, the critic is little more than a sign pattern",
     "overfit": "overfitting: the critic tells training from held-out samples (their gap is above 3 standard errors)",
     "class": "vanishing: less than a tenth as frequent as in the data: class {}",
+    "few": "few: the best step is chosen by {} held-out samples, too few to tell steps apart: look at the last one too",
     "mode": "vanishing: not all of the known modes are reached by a sample",
 }
 
@@ -163,7 +165,8 @@ class Monitor:
 
         The generator is given a tenth of the run to reach every class and mode.
         """
-        raised = self._critic_alarms(figures)
+        n = len(self.reals[0])
+        raised = self._critic_alarms(figures) + ([ALARMS["few"].format(n)] if n < FEW else [])
         raised += self._generator_alarms(figures) if 10 * step >= self.config.steps else []
         fresh = [text for text in raised if kind(text) not in self.said]
         self.said.update(kind(text) for text in fresh)
