@@ -33,8 +33,8 @@ from torch.nn import functional as F
 from wgan.data import open_source
 from wgan.evaluation.context import Measured, flat
 from wgan.evaluation.evaluate import evaluate
-from wgan.evaluation.metrics_table import MEASURES
-from wgan.evaluation.samples import Subject, open_reals
+from wgan.evaluation.metrics_table import METRICS
+from wgan.evaluation.samples import About, Subject, open_reals
 from wgan.metrics.classifier import classification_accuracy
 from wgan.metrics.coverage import prdc
 from wgan.metrics.distances import exact_w1, fid, kid, relative_fid, sliced_w1
@@ -73,7 +73,7 @@ def digits(n: int, split: str) -> Tensor:
 def subject(n: int) -> Measured:
     """Return n training digits as if they were fakes."""
     images = digits(n, "train")
-    return Measured(Subject(images, None, {}), open_reals("mnist", n))
+    return Measured(Subject(images, None, About(n_fake=len(images))), open_reals("mnist", n))
 
 
 def labelled(n: int) -> tuple[Tensor, Tensor]:
@@ -98,8 +98,8 @@ COSTS: dict[str, Cost] = {
     "prdc": Cost(lambda n: prdc(rows(n, 0), rows(n, 1))),
     "sliced-w1": Cost(lambda n: sliced_w1(flat(digits(n, "train")), flat(digits(n, "test")))),
     "memorisation": Cost(lambda n: memorisation(*(flat(digits(n, s)) for s in ("test", "test", "train")))),
-    "certified-w1 (with its floor)": Cost(lambda n: list(MEASURES["certified-w1"].function(subject(n)))),
-    "bracket (with its floor)": Cost(lambda n: list(MEASURES["bracket"].function(subject(n)))),
+    "certified-w1 (with its floor)": Cost(lambda n: METRICS["certified-w1"].measure(subject(n))),
+    "bracket (with its floor)": Cost(lambda n: METRICS["bracket"].measure(subject(n))),
     "exact-w1": Cost(lambda n: exact_w1(flat(digits(n, "train")), flat(digits(n, "test"))), 5000),
     "cas": Cost(lambda n: classification_accuracy(*labelled(n), *labelled(1000), 10)),
     "fid-inception: features": Cost(lambda n: inception_features(digits(n, "train"), Inception().eval()), 100),
@@ -178,8 +178,8 @@ def order(n: int) -> list[dict[str, Any]]:
     """Return every applicable figure of each distortion."""
     reals, found = open_reals("mnist", n), []
     for name, images in distortions(n).items():
-        measured = Measured(Subject(images, None, {}), reals)
-        figures = [f for m in MEASURES.values() if not m.missing(measured) for f in m.function(measured)]
+        measured = Measured(Subject(images, None, About(n_fake=len(images))), reals)
+        figures = [f for m in METRICS.values() if not m.missing(measured) for f in m.measure(measured)]
         found.append(
             {"images": name, **{f.name: f.value for f in figures}, "floors": {f.name: f.floor for f in figures}}
         )

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from wgan.evaluation.metrics_table import METRICS, VALUES
 from wgan.recipes import RECIPES, configure
 
 HERE = Path(__file__).resolve().parent
@@ -16,9 +17,20 @@ RESULTS = HERE / "results"
 PAGE = HERE.parent / "docs" / "evaluation.md"
 DISTORTED = ("blur sigma 0.5", "blur sigma 1", "noise sigma 25", "digits below 5", "one mean image")
 
-# figure -> which way is better; the columns of the table
-COLUMNS = {"relative-fid": "lower", "kid-lenet": "lower", "precision": "higher", "recall": "higher", "coverage": "higher",
-           "certified-w1": "lower", "exact-w1": "lower", "sliced-w1": "lower", "class-kl": "lower", "copies": "none"}  # fmt: skip
+# the columns of the table -> which way is better
+COLUMNS = {name: VALUES[name].better for name in ("relative-fid", "kid-lenet", "precision", "recall", "coverage",
+                                                  "certified-w1", "exact-w1", "sliced-w1", "class-kl")}  # fmt: skip
+COLUMNS["copies"] = "none"  # what stands in for fakes here are training samples, so that copies are right
+
+
+def metrics_table() -> list[str]:
+    """Return the table of metrics: what each gives, which way is better, and its source."""
+    arrows = {"lower": " ↓", "higher": " ↑", "none": ""}
+    lines = ["| metric (`--metrics`) | value: what it says, which way is better | source |", "|---|---|---|"]
+    for name, metric in METRICS.items():
+        values = "<br>".join(f"`{v.name}`{arrows[v.better]}: {v.title}" for v in metric.values)
+        lines.append(f"| `{name}` | {values} | {metric.source} |")
+    return lines
 
 
 def order_rows() -> list[tuple[str, dict[str, Any]]]:
@@ -122,7 +134,11 @@ def stage_table(part: str) -> list[str]:
 
 def page(text: str) -> str:
     """Return `text` with each table between its marks."""
-    tables = {"order": [*order_table(), "", trained(), "", *mistakes(), "", agreement()], "cost": cost_table()}
+    tables = {
+        "metrics": metrics_table(),
+        "order": [*order_table(), "", trained(), "", *mistakes(), "", agreement()],
+        "cost": cost_table(),
+    }
     for mark, lines in {**tables, "whole": stage_table("whole"), "large": stage_table("large")}.items():
         begin, end = f"<!-- {mark}: written by benchmarks/evaluation_page.py -->", f"<!-- end of {mark} -->"
         before, found, rest = text.partition(begin)

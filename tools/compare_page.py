@@ -22,7 +22,7 @@ from PIL import Image
 from recipe_page import processor
 
 from wgan.compare.page import long_cells
-from wgan.compare.summary import mean_spread, spearman
+from wgan.compare.summary import mean_spread, tracks
 from wgan.report.charts import short
 
 ROOT = Path(__file__).parent.parent
@@ -186,7 +186,7 @@ def last_of(value: str) -> Callable[[Mapping[str, Any], str], float]:
 
 def later(result: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return Spearman's correlation over the seeds without each run's first evaluation, before which the critic learns."""
-    return mean_spread(spearman(c["curve"][1:]) for c in long_cells(result, name))
+    return mean_spread(tracks(c["curve"][1:]) for c in long_cells(result, name))
 
 
 def largest(curve: list[dict[str, Any]]) -> int:
@@ -196,7 +196,7 @@ def largest(curve: list[dict[str, Any]]) -> int:
 
 def fallen(result: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return Spearman's correlation over the seeds from the evaluation on at which the estimate is largest."""
-    return mean_spread(spearman(c["curve"][largest(c["curve"]) :]) for c in long_cells(result, name))
+    return mean_spread(tracks(c["curve"][largest(c["curve"]) :]) for c in long_cells(result, name))
 
 
 def peak(result: Mapping[str, Any], name: str) -> dict[str, float]:

@@ -14,7 +14,7 @@ from wgan.cli import data as inspection
 from wgan.cli.train import copying
 from wgan.config import Config
 from wgan.errors import WganError
-from wgan.evaluation.context import Figure
+from wgan.evaluation.context import MetricValue
 from wgan.models import auto, build
 from wgan.recipes import configure
 
@@ -80,8 +80,10 @@ def test_the_line_on_copies_says_the_figures_of_the_evaluation(tmp_path, monkeyp
 
     def measured(path, n, metrics, checkpoint):
         assert (path, metrics, checkpoint) == (tmp_path, ["memorisation"], "last")
-        result = {"measured": SimpleNamespace(is_image=False, memorised=found)}
-        return SimpleNamespace(figure=lambda name: Figure(name, 0.125, n_fake=40, n_real=25), results=[result])
+        result = SimpleNamespace(measured=SimpleNamespace(is_image=False, memorised=found))
+        return SimpleNamespace(
+            figure=lambda name: MetricValue(name=name, value=0.125, n_fake=40, n_real=25), results=[result]
+        )
 
     monkeypatch.setattr("wgan.evaluation.evaluate.evaluate", measured)
     monkeypatch.setattr(inspection, "FEW", few)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from wgan.compare import measure as readings
 from wgan.compare import plan
+from wgan.evaluation.context import MetricValue
+from wgan.evaluation.metrics_table import METRICS
 from wgan.runs.folder import open_run
 
 
@@ -14,8 +18,8 @@ def test_a_reading_of_a_run_measures_what_its_questions_need(ring_run, monkeypat
     run = open_run(ring_run)
     wanted = {"quality": {"modes-reached", "sliced-w1", "precision", "coverage", "certified-w1"}, "collapse": {"modes-reached"},
               "rates": set()}  # fmt: skip
-    monkeypatch.setitem(readings.MEASURES, "certified-w1", readings.MEASURES["sliced-w1"].__class__(
-        lambda m: "", lambda m: iter([readings_figure("certified-w1")]), ()))  # fmt: skip
+    bound = MetricValue(name="certified-w1", value=1.0)
+    monkeypatch.setitem(METRICS, "certified-w1", SimpleNamespace(missing=lambda m: "", measure=lambda m: [bound]))
     for part, names in wanted.items():
         about = plan.Cell((part,), "wgan-gp", "ring:gulrajani", "mlp", 1.0, 0, 2, 1)
         found = readings.reading(about, run, False)
@@ -26,23 +30,16 @@ def test_a_reading_of_a_run_measures_what_its_questions_need(ring_run, monkeypat
     assert readings.reading(second, run, False)["weights"] == {}
 
 
-def readings_figure(name):
-    from wgan.evaluation.metrics_table import Figure
-
-    return Figure(name, 1.0)
-
-
 @pytest.mark.parametrize(("data", "count"), [("ring", 2000), ("stacked-mnist", 10_000)])
 def test_a_figure_is_read_off_enough_samples_with_its_own_floor(monkeypatch, data, count):
-    from wgan.evaluation.metrics_table import Figure
-
     monkeypatch.setattr(readings, "load", lambda run, checkpoint: checkpoint)
     monkeypatch.setattr(readings, "reals_of", lambda *about: about)
     monkeypatch.setattr(readings, "from_model", lambda *about: about)
-    measure = readings.MEASURES["modes"].__class__(
-        lambda m: "", lambda m: iter([Figure("seen", float(m.subject[1]), floor=7.0, better="higher")]), ()
-    )
-    monkeypatch.setitem(readings.MEASURES, "modes", measure)
+
+    def seen(m):
+        return [MetricValue(name="seen", value=float(m.subject[1]), floor=7.0, better="higher")]
+
+    monkeypatch.setitem(METRICS, "modes", SimpleNamespace(missing=lambda m: "", measure=seen))
     about = plan.Cell(("collapse",), "gan", data, "mlp", 1.0, 0, 2, 1)
     assert readings.figures_of(about, None, ["modes"]) == {"seen": {"value": count, "floor": 7.0, "better": "higher"}}
 

@@ -46,12 +46,12 @@ def test_tracks_is_the_rank_correlation_of_estimate_and_figure():
     def curve(pairs):
         return [point(i, *pair) for i, pair in enumerate(pairs)]
 
-    assert tally.spearman(curve([(1, 10), (2, 20), (3, 1000), (4, 1001)])) == pytest.approx(1.0)
-    assert tally.spearman(curve([(1, 4), (2, 3), (3, 2), (4, 1)])) == pytest.approx(-1.0)
+    assert tally.tracks(curve([(1, 10), (2, 20), (3, 1000), (4, 1001)])) == pytest.approx(1.0)
+    assert tally.tracks(curve([(1, 4), (2, 3), (3, 2), (4, 1)])) == pytest.approx(-1.0)
     # ranks 1 2 3 4 against 1 2 4 3: 1 - 6 * 2 / (4 * 15)
-    assert tally.spearman(curve([(1, 1), (2, 2), (3, 9), (4, 5)])) == pytest.approx(0.8)
-    assert tally.spearman(curve([(1, 1), (2, 2), (3, 3)])) is None
-    assert tally.spearman(curve([(1, 1), (1, 2), (1, 3), (1, 4)])) is None
+    assert tally.tracks(curve([(1, 1), (2, 2), (3, 9), (4, 5)])) == pytest.approx(0.8)
+    assert tally.tracks(curve([(1, 1), (2, 2), (3, 3)])) is None
+    assert tally.tracks(curve([(1, 1), (1, 2), (1, 3), (1, 4)])) is None
 
 
 def test_stability_is_the_share_of_runs_within_twice_the_best():

@@ -8,8 +8,8 @@ from wgan.data import Source
 from wgan.errors import WganError
 from wgan.evaluation import samples
 from wgan.evaluation.context import Measured
-from wgan.evaluation.metrics_table import MEASURES
-from wgan.evaluation.samples import Reals, Subject, from_model
+from wgan.evaluation.metrics_table import METRICS
+from wgan.evaluation.samples import About, Reals, Subject, from_model
 from wgan.metrics import certified, neighbours
 from wgan.metrics.certified import Standardised, certified_w1, fit_critic, sample_bracket
 from wgan.metrics.coverage import prdc
@@ -40,7 +40,7 @@ def sets():
     return images(0, 60, 20), images(1, 50), images(2, 40), images(3, 45, 20)
 
 
-METRICS = {
+FUNCTIONS = {
     "prdc": lambda a, b, c, d: prdc(a, b),
     "exact-w1": lambda a, b, c, d: [exact_w1(a, b)],
     "sliced-w1": lambda a, b, c, d: [sliced_w1(a, b)],
@@ -50,12 +50,12 @@ METRICS = {
 }
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_figure_of_images_read_in_parts_is_that_of_all_their_rows(name, sets, monkeypatch):
-    whole = METRICS[name](*map(as_floats, sets))
+    whole = FUNCTIONS[name](*map(as_floats, sets))
     monkeypatch.setattr(neighbours, "CELLS", CELLS)
     monkeypatch.setattr(certified, "HELD", 192 * 52)  # one of the two sets is kept, the other made anew for each batch
-    parts = METRICS[name](*map(Pixels, sets))
+    parts = FUNCTIONS[name](*map(Pixels, sets))
     np.testing.assert_allclose(parts, whole, rtol=2e-4 if name == "certified-w1" else 1e-6, atol=1e-6)
     assert np.abs(np.asarray(whole)).max() > 0
 
@@ -78,8 +78,8 @@ def test_no_metric_reads_more_than_a_chunk_of_large_images(name, sets, monkeypat
     monkeypatch.setattr("wgan.evaluation.context.fit_critic", lambda real, fake: fit_critic(real, fake, steps=3))
     train, test = images(4, 150), images(5, 100)
     sources = [Source("own", s, SHAPE, len(x), lambda i, x=x: x[i]) for s, x in (("train", train), ("test", test))]
-    measured = Measured(Subject(images(6, 150), None, {}), Reals(*sources, 150))
-    assert list(MEASURES[name].function(measured))
+    measured = Measured(Subject(images(6, 150), None, About(n_fake=0)), Reals(*sources, 150))
+    assert METRICS[name].measure(measured)
     assert read and max(read) <= CELLS
 
 

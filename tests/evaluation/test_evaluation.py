@@ -82,7 +82,7 @@ def test_a_run_that_cannot_make_all_classes_makes_the_others_and_is_refused_wher
 
 
 def test_a_run_held_against_two_digits_has_their_labels_in_the_numbers_of_the_data(conditional_run):
-    measured = evaluate(conditional_run, data="mnist:3,7", n=100, metrics=["sliced-w1"]).results[0]["measured"]
+    measured = evaluate(conditional_run, data="mnist:3,7", n=100, metrics=["sliced-w1"]).results[0].measured
     made, told = label_plan(measured.reals, DIGITS, 100)
     model = load(conditional_run)
     samples = model.decode(latents(SEED, 100, model.network.latent), made).as_subclass(torch.Tensor)
@@ -95,12 +95,12 @@ def test_a_run_held_against_one_digit_makes_that_digit(conditional_run):
     fives = to_bytes(
         model.decode(latents(SEED, 100, model.network.latent), torch.full((100,), 5)).as_subclass(torch.Tensor)
     )
-    assert torch.equal(report.results[0]["measured"].fakes, fives)
+    assert torch.equal(report.results[0].measured.fakes, fives)
 
 
 def test_the_report_of_a_run_names_step_generator_seed_and_the_training_signal(conditional_run):
     report = evaluate(conditional_run, n=200, metrics=["sliced-w1"])
-    about = report.results[0]["about"]
+    about = report.results[0].about.to_json()
     assert about["checkpoint"] == "last" and about["step"] == 2 and about["generator"] in ("average", "raw")
     assert isinstance(report.notes["training_signal_not_a_distance"], float)
     parsed = json.loads(report.to_json())
@@ -118,7 +118,7 @@ def test_bytes_are_what_a_viewer_shows():
 
 def test_raw_measures_the_raw_generator(conditional_run):
     average, raw = (evaluate(conditional_run, n=100, metrics=["sliced-w1"], raw=r) for r in (False, True))
-    assert [r.results[0]["about"]["generator"] for r in (average, raw)] == ["average", "raw"]
+    assert [r.results[0].about.generator for r in (average, raw)] == ["average", "raw"]
     assert average.figure("sliced-w1").value != raw.figure("sliced-w1").value
 
 
@@ -152,8 +152,8 @@ def test_both_checkpoints_are_measured_and_the_watcher_is_told_how_far_it_is(rin
         log.write(json.dumps({"step": 1, SELECTION: -1.0}) + "\n")  # step 1 was the best
     told = []
     report = evaluate(folder, n=100, metrics=["modes", "sliced-w1"], watch=lambda *parts: told.append(parts))
-    assert [r["about"]["checkpoint"] for r in report.results] == ["last", "best"]
-    assert [r["about"]["step"] for r in report.results] == [2, 1]
+    assert [r.about.checkpoint for r in report.results] == ["last", "best"]
+    assert [r.about.step for r in report.results] == [2, 1]
     assert report.figure("sliced-w1").value != report.figure("sliced-w1", "best").value
     assert report.figure("sliced-w1").extractor == "columns"  # points have no pixels
     making = ("making 100 samples", 0, 0)

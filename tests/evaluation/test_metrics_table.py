@@ -12,11 +12,12 @@ from wgan.data.source import report_indices
 from wgan.errors import WganError
 from wgan.evaluation.context import Measured, flat, shrunk
 from wgan.evaluation.evaluate import evaluate
-from wgan.evaluation.metrics_table import MEASURES, alike
-from wgan.evaluation.samples import Reals, Subject, label_numbers, open_reals
+from wgan.evaluation.metrics_table import HOME, METRICS, PROMINENT, VALUES
+from wgan.evaluation.sample_metrics import alike
+from wgan.evaluation.samples import About, Reals, Subject, label_numbers, open_reals
 from wgan.metrics.certified import fit_critic
 from wgan.metrics.classifier import classification_accuracy
-from wgan.metrics.distances import exact_w1
+from wgan.metrics.distances import exact_w1, sliced_w1
 
 
 def test_labels_of_real_images_are_right_and_shuffled_ones_are_at_chance(tmp_path, train_images):
@@ -50,7 +51,7 @@ def test_a_toy_file_of_true_points_reaches_every_mode(tmp_path):
     np.savez(tmp_path / "ring.npz", samples=points)
     found = figures(evaluate(tmp_path / "ring.npz", data="ring", n=2500, metrics=["modes"]))
     assert found["modes-reached"].value == 8 == found["modes-reached"].floor
-    assert tuple(found) == MEASURES["modes"].figures
+    assert list(found) == [value.name for value in METRICS["modes"].values]
     assert 0.97 < found["modes-high-quality"].value <= 1  # 1 - exp(-4.5) = 0.9889
 
 
@@ -90,7 +91,7 @@ def test_the_bound_is_read_on_the_half_of_the_fakes_that_its_critic_never_saw(tr
     x = torch.from_numpy(train_images[0])[:400, None].clone()
     x[:200] = 0  # what the critic learns to tell from digits; the other half are digits
     reals = open_reals("mnist", 400)
-    bound, gap = MEASURES["certified-w1"].function(Measured(Subject(x, None, {}), reals))
+    bound, gap = METRICS["certified-w1"].measure(Measured(Subject(x, None, About(n_fake=0)), reals))
     np.testing.assert_array_equal(seen[0][0], flat(reals.fitting[0]))
     np.testing.assert_array_equal(seen[0][1], flat(x[:200]))
     assert (bound.n_fake, bound.n_real) == (200, 400)
@@ -128,13 +129,13 @@ def test_cas_is_for_labelled_images_of_any_kind_and_shrinks_large_ones(hasty):
     x, y = open_source("mnist", "train").batch(torch.arange(1200))
     large = x.repeat_interleave(3, 2).repeat_interleave(3, 3)  # 84 x 84: 32 x 32 for the classifier
     data = Source("own", "train", (1, 84, 84), len(x), lambda i: large[i], y, 10, tuple("0123456789"))
-    measured = Measured(Subject(large[:600], y[:600], {}), Reals(data, data, 600))
+    measured = Measured(Subject(large[:600], y[:600], About(n_fake=600)), Reals(data, data, 600))
     assert shrunk(large[:2]).shape == (2, 1, 32, 32) and shrunk(x) is x
-    assert MEASURES["label-accuracy"].missing(measured) and not MEASURES["gan-test"].missing(measured)
-    (found,) = MEASURES["gan-test"].function(measured)
+    assert METRICS["label-accuracy"].missing(measured) and not METRICS["gan-test"].missing(measured)
+    (found,) = METRICS["gan-test"].measure(measured)
     assert found.value > 0.7 and found.floor > 0.7
-    unlabelled = Measured(Subject(large[:600], None, {}), Reals(data, data, 600))
-    assert "labels" in MEASURES["cas"].missing(unlabelled)
+    unlabelled = Measured(Subject(large[:600], None, About(n_fake=0)), Reals(data, data, 600))
+    assert "labels" in METRICS["cas"].missing(unlabelled)
 
 
 def test_shrinking_is_the_mean_of_the_pixels():
@@ -151,18 +152,20 @@ def test_the_bracket_has_floors_and_its_bounds_are_in_order(tmp_path, train_imag
         assert 0 <= low <= middle <= exact
     assert found["exact-w1"].value == pytest.approx(found["exact-w1"].floor, rel=0.1)
     reals = open_reals("mnist", 200)
-    between_reals = exact_w1(flat(reals.floor[0]), flat(reals.held_out[0]))
-    assert found["exact-w1"].floor == pytest.approx(between_reals) != found["exact-w1"].value
+    between_reals = [exact_w1(flat(reals.draw(k)[0]), flat(reals.held_out[0])) for k in range(4)]
+    assert found["exact-w1"].floor == pytest.approx(np.mean(between_reals)) != found["exact-w1"].value
+    assert found["exact-w1"].floor_spread == pytest.approx(np.std(between_reals, ddof=1)) and reals.draws == 4
 
 
 def test_the_bracket_reads_the_last_fakes_which_its_critic_never_saw(train_images, hasty, monkeypatch):
-    monkeypatch.setattr("wgan.evaluation.metrics_table.SMALL", 60)
+    monkeypatch.setattr("wgan.evaluation.sample_metrics.SMALL", 60)
     x, reals = torch.from_numpy(train_images[0])[:200, None], open_reals("mnist", 200)
-    *_, exact = MEASURES["bracket"].function(Measured(Subject(x, None, {}), reals))
+    *_, exact = METRICS["bracket"].measure(Measured(Subject(x, None, About(n_fake=0)), reals))
     real = flat(reals.balanced(60))
     assert exact.n_fake == exact.n_real == 60
     assert exact.value == pytest.approx(exact_w1(flat(x[140:]), real))
-    assert exact.floor == pytest.approx(exact_w1(flat(reals.floor[0][140:]), real))
+    references = [exact_w1(flat(reals.draw(k)[0][140:]), real) for k in range(4)]
+    assert exact.floor == pytest.approx(np.mean(references))
 
 
 def test_neighbour_balls_are_counted_at_equal_numbers_of_at_most_5000():
@@ -189,13 +192,59 @@ def test_constant_images_have_every_figure(tmp_path, hasty):
     found = figures(evaluate(tmp_path / "flat.npz", data="mnist", n=120))
     assert all(np.isfinite(f.value) for f in found.values()), found
     others = ("fid-inception", "modes", "stacked-modes", "outside-range")  # no weights, no modes, no table
-    assert list(found) == [name for metric, m in MEASURES.items() if metric not in others for name in m.figures]
+    assert list(found) == [name for name, metric in HOME.items() if metric not in others]
     assert found["relative-fid"].value > 1 and found["coverage"].value == 0 == found["density"].value
     assert found["rarest-class"].value == 0
 
 
 def test_every_measure_has_a_reason_or_a_function_for_any_subject():
     reals = open_reals("ring", 100)
-    points = Subject(torch.zeros(100, 2), None, {})
-    applies = {name for name, m in MEASURES.items() if not m.missing(Measured(points, reals))}
+    points = Subject(torch.zeros(100, 2), None, About(n_fake=0))
+    applies = {name for name, m in METRICS.items() if not m.missing(Measured(points, reals))}
     assert applies == {"prdc", "certified-w1", "bracket", "sliced-w1", "memorisation", "modes"}
+
+
+def test_every_row_leads_to_functions_and_gives_the_values_it_names(tmp_path, train_images, hasty):
+    np.savez(tmp_path / "real.npz", images=train_images[0], labels=train_images[1])
+    found = evaluate(tmp_path / "real.npz", data="mnist", n=120).results[0].figures
+    assert [f.better for f in found] == [VALUES[f.name].better for f in found]
+    assert list(dict.fromkeys(HOME[f.name] for f in found)) == [
+        name for name, m in METRICS.items() if {v.name for v in m.values} <= {f.name for f in found}
+    ]
+    assert set(PROMINENT) <= set(VALUES) and all(v.title and m.source for m in METRICS.values() for v in m.values)
+    assert len(VALUES) == sum(len(m.values) for m in METRICS.values())  # no name twice
+
+
+def small_reals(count, n, d=3):
+    x = torch.randn(count + 200, d, generator=torch.Generator().manual_seed(0))
+    train = Source("own", "train", (d,), count, lambda i: x[i])
+    return Reals(train, Source("own", "test", (d,), 200, lambda i: x[count + i]), n)
+
+
+def test_a_reference_never_judges_what_its_critic_learned_from(hasty):
+    """Where the training split is smaller than 2n the two halves are smaller than n, and there is none below 60."""
+    whole = {count: small_reals(count, 150) for count in (100, 200, 299, 300, 900)}
+    for count, reals in whole.items():
+        learned, unseen = ({tuple(x.tolist()) for x in part[0]} for part in (reals.fitting, reals.unfitted))
+        assert not learned & unseen and len(learned) == len(unseen) == min(150, count // 2)
+    for count, known in ((100, False), (200, True), (299, True), (900, True)):
+        fakes = torch.randn(150, 3, generator=torch.Generator().manual_seed(1))
+        measured = Measured(Subject(fakes, None, About(n_fake=150)), whole[count])
+        for value in METRICS["certified-w1"].measure(measured):
+            assert (value.floor is not None) == (value.floor_spread is not None) == known
+            assert ("no reference" in value.note) == (not known)
+            assert ("reference: 100 training samples" in value.note) == (count == 200)
+        slope, _, exact = METRICS["bracket"].measure(measured)
+        assert (slope.floor is not None) == (count >= 300) and exact.floor is not None
+
+
+def test_a_reference_is_the_mean_over_disjoint_draws_with_its_spread():
+    for count, draws in ((100, 1), (299, 1), (300, 2), (599, 3), (5000, 4)):
+        reals = small_reals(count, 150)
+        assert reals.draws == draws
+        seen = [tuple(x.tolist()) for k in range(draws) for x in reals.draw(k)[0]]
+        assert len(set(seen)) == len(seen) == min(count, 150 * draws)
+        (found,) = METRICS["sliced-w1"].measure(Measured(Subject(torch.zeros(150, 3), None, About(n_fake=150)), reals))
+        values = [sliced_w1(reals.draw(k)[0], reals.held_out[0]) for k in range(draws)]
+        assert found.floor == pytest.approx(np.mean(values))
+        assert found.floor_spread == (pytest.approx(np.std(values, ddof=1)) if draws > 1 else None)

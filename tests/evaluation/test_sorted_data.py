@@ -83,6 +83,6 @@ def test_the_samples_of_a_file_keep_their_labels(tmp_path):
     np.savez(tmp_path / "own.npz", images=images, labels=labels)
     reals = open_reals(str(tmp_path / "own.npz"), 300)
     found = from_file(tmp_path / "own.npz", 300, reals.test)
-    assert len(found.fakes) == len(found.labels) == found.about["n_fake"] == 300
+    assert len(found.fakes) == len(found.labels) == found.about.n_fake == 300
     bar = found.fakes[:, 0].float().mean(2).reshape(300, 4, 2).mean(2).argmax(1)
     assert torch.equal(bar, found.labels)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wgan.errors import WganError
-from wgan.metrics import METRICS, metric, neighbours
+from wgan.metrics import neighbours
 from wgan.metrics.distances import (
     exact_w1,
     fid,
@@ -280,11 +280,3 @@ def test_tensors_images_and_bytes_give_what_their_flat_arrays_give(function):
     others = torch.randint(0, 200, (50, 1, 3, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     flat = [v.reshape(len(v), -1).double().numpy() for v in (images, others)]
     assert function(images, others) == function(*flat)
-
-
-def test_metrics_table_leads_to_functions_and_names_the_nearest():
-    for row in METRICS.values():
-        assert callable(row.function)
-        assert row.better in ("lower", "higher", "none")
-    with pytest.raises(WganError, match="did you mean fid-lenet"):
-        metric("fid-lenett")

@@ -244,10 +244,10 @@ def narrow(monkeypatch):
 
 def test_fid_inception_is_the_unscaled_distance_and_stands_under_its_own_name(conditional_run, file, extractor, narrow):
     report = evaluate(conditional_run, n=150, metrics=["fid-inception", "fid-lenet"], inception_weights=file)
-    figures = {f.name: f for f in report.results[0]["figures"]}
+    figures = {f.name: f for f in report.results[0].figures}
     assert set(figures) == {"fid-inception", "fid-lenet", "relative-fid"}
     found = figures["fid-inception"]
-    measured = report.results[0]["measured"]
+    measured = report.results[0].measured
     squares = [
         nn.functional.avg_pool2d(x.float(), 4).flatten(1).numpy()
         for x in (measured.fakes, measured.reals.held_out[0], measured.reals.floor[0])
@@ -261,7 +261,7 @@ def test_fid_inception_is_the_unscaled_distance_and_stands_under_its_own_name(co
 def test_weights_alone_add_the_figure_and_without_them_it_is_refused(
     conditional_run, file, command, narrow, monkeypatch
 ):
-    monkeypatch.setattr("wgan.evaluation.evaluate.MEASURES", {k: v for k, v in measures().items() if "fid" in k})
+    monkeypatch.setattr("wgan.evaluation.evaluate.METRICS", {k: v for k, v in measures().items() if "fid" in k})
     words = ("evaluate", conditional_run, "-n", 150, "--out", conditional_run / "inception.json")
     assert "fid-inception" in command(*words, "--inception-weights", file).out
     assert "fid-inception" not in command(*words).out
@@ -271,9 +271,9 @@ def test_weights_alone_add_the_figure_and_without_them_it_is_refused(
 
 
 def measures():
-    from wgan.evaluation.metrics_table import MEASURES
+    from wgan.evaluation.metrics_table import METRICS
 
-    return MEASURES
+    return METRICS
 
 
 @pytest.mark.slow

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from wgan.data import open_source
 from wgan.errors import WganError
 from wgan.evaluation.context import Measured
-from wgan.evaluation.metrics_table import MEASURES
-from wgan.evaluation.samples import Subject, open_reals
+from wgan.evaluation.metrics_table import METRICS
+from wgan.evaluation.samples import About, Subject, open_reals
 from wgan.metrics.random_features import extractor_name, random_features, stages, weights
 
 
@@ -77,29 +77,31 @@ def test_a_report_says_which_extractor_and_sees_blur_that_pixels_praise():
     blurred = F.avg_pool2d(x.float(), 3, 1, 1).round().to(torch.uint8)
     figures = {}
     for name, fakes in (("real", x), ("blurred", blurred)):
-        measured = Measured(Subject(fakes, None, {}), reals)
-        figures[name] = {f.name: f for f in MEASURES["prdc-random"].function(measured)}
+        measured = Measured(Subject(fakes, None, About(n_fake=0)), reals)
+        figures[name] = {f.name: f for f in METRICS["prdc-random"].measure(measured)}
     assert list(figures["real"]) == ["random-precision", "random-recall", "random-density", "random-coverage"]
     assert all(f.extractor == "random-conv 73a9a8b59d32" and f.better == "higher" for f in figures["real"].values())
-    assert figures["real"]["random-coverage"].value == figures["real"]["random-coverage"].floor > 0.8
+    coverage = figures["real"]["random-coverage"]  # of the first of the four draws that the reference is the mean of
+    assert coverage.floor > 0.8 and abs(coverage.value - coverage.floor) < 1.5 * coverage.floor_spread
     assert figures["blurred"]["random-precision"].value < 0.1 < figures["blurred"]["random-precision"].floor
 
 
-def test_the_frechet_distance_in_random_features_grows_with_blur_and_is_the_floor_for_reals():
+def test_the_frechet_distance_in_random_features_grows_with_blur():
     reals = open_reals("mnist", 600)
     x = reals.floor[0]
     found = {}
     for kernel in (1, 3, 5):
         blurred = F.avg_pool2d(x.float(), kernel, 1, kernel // 2).round().to(torch.uint8)
-        (found[kernel],) = MEASURES["fid-random"].function(Measured(Subject(blurred, None, {}), reals))
+        (found[kernel],) = METRICS["fid-random"].measure(Measured(Subject(blurred, None, About(n_fake=0)), reals))
     assert found[1].name == "random-relative-fid" and found[1].better == "lower"
-    assert found[1].value == found[1].floor < found[3].value / 2 < found[5].value / 3
+    assert abs(found[1].value - found[1].floor) < 1.5 * found[1].floor_spread  # one of its four draws
+    assert found[1].value < found[3].value / 2 < found[5].value / 3
     assert found[3].floor == found[1].floor and found[1].extractor == "random-conv 73a9a8b59d32"
     assert (found[1].n_fake, found[1].n_real) == (len(x), len(reals.held_out[0]))
 
 
 def test_vectors_have_no_such_figure():
     reals = open_reals("ring", 100)
-    points = Measured(Subject(open_source("ring").batch(torch.arange(100))[0], None, {}), reals)
+    points = Measured(Subject(open_source("ring").batch(torch.arange(100))[0], None, About(n_fake=0)), reals)
     for name in ("prdc-random", "fid-random"):
-        assert MEASURES[name].missing(points) == "it is for images"
+        assert METRICS[name].missing(points) == "it is for images"

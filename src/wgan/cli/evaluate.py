@@ -70,8 +70,8 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
         print_report(report, console)
         write_atomically(out, report.to_json().encode())
         print(f"figures in {out}")
-        measured = report.results[0]["measured"]
-        if measured.is_image and any(f.name == "nearest-train" for f in report.results[0]["figures"]):
+        measured = report.results[0].measured
+        if measured.is_image and any(f.name == "nearest-train" for f in report.results[0].figures):
             picture = default_report(target).with_name(
                 default_report(target).name.replace("metrics.json", "neighbours.png")
             )
@@ -103,11 +103,11 @@ def print_report(report: Report, console: Console) -> None:
     wide = Console(width=max(console.width, 80 if console.is_terminal else 170))
     wide.print(f"{report.data}, {report.notes['split']}; floor: {report.notes['floor']}, same n", highlight=False)
     for result in report.results:
-        about = ", ".join(f"{k} {v}" for k, v in result["about"].items())
+        about = ", ".join(f"{k} {v}" for k, v in result.about.to_json().items())
         table = Table(
             "figure", "value", "spread", "floor", "n fake", "n real", "extractor", "note", box=None, title=about
         )
-        for f in result["figures"]:
+        for f in result.figures:
             spread = "" if f.spread is None else f"{f.spread:.3g}"
             floor = "" if f.floor is None else f"{f.floor:.4g}"
             if f.floor is not None and f.floor_spread is not None:

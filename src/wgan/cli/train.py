@@ -66,7 +66,7 @@ def copying(config: Config, folder: Path) -> Iterator[str]:
     if len(open_source(config.data, config.split, options=config)) >= inspection.FEW:
         return
     report = measure(folder, n=1000, metrics=["memorisation"], checkpoint="last")
-    figure, measured = report.figure("copies"), report.results[0]["measured"]
+    figure, measured = report.figure("copies"), report.results[0].measured
     found = measured.memorised
     yield (
         f"copies: {100 * found.copies:.1f} % of {figure.n_fake} samples look like a copy of a training sample, "

@@ -10,12 +10,12 @@ from typing import Any
 
 from wgan.compare.diagnostics import critic_slopes, critic_weights
 from wgan.compare.plan import Cell
-from wgan.compare.summary import curve_of, spearman
+from wgan.compare.summary import curve_of, tracks
 from wgan.distributed.signals import check
 from wgan.errors import WganError
-from wgan.evaluation.context import Figure, Measured
+from wgan.evaluation.context import Measured, MetricValue
 from wgan.evaluation.evaluate import SEED
-from wgan.evaluation.metrics_table import MEASURES
+from wgan.evaluation.metrics_table import METRICS
 from wgan.evaluation.samples import Reals, from_model, open_reals
 from wgan.files import write_atomically
 from wgan.runs.folder import Run, make_folder
@@ -44,7 +44,7 @@ def reading(cell: Cell, run: Run, is_image: bool) -> dict[str, Any]:
     return {
         "figures": figures_of(cell, run, wanted) if wanted else {},
         "curve": curve,
-        "tracks": spearman(curve),
+        "tracks": tracks(curve),
         "share_clipped": last(records, "critic/share_clipped"),
         "weights": critic_weights(run) if long and cell.seed == 0 else {},
         "slopes": critic_slopes(run) if long else {},
@@ -67,11 +67,11 @@ def figures_of(cell: Cell, run: Run, metrics: Sequence[str]) -> dict[str, Any]:
     n = STACKED if cell.data.startswith("stacked-mnist") else SAMPLES
     subject = from_model(load(run, checkpoint="last"), n, SEED, False, None)
     measured = Measured(subject, reals_of(cell.data, n))
-    found: list[Figure] = []
+    found: list[MetricValue] = []
     for name in metrics:
         check()
-        if not MEASURES[name].missing(measured):
-            found += MEASURES[name].function(measured)
+        if not METRICS[name].missing(measured):
+            found += METRICS[name].measure(measured)
     return {f.name: {"value": f.value, "floor": f.floor, "better": f.better} for f in found}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from wgan.config.objectives import FACTS
+from wgan.evaluation.tracking import spearman
 
 CPU = "CPU seconds"  # of training, with its evaluations
 REACHED = 2.0  # times the best final figure of all runs on the same data: what counts as having learned
@@ -52,17 +53,12 @@ def curve_of(objective: str, records: Iterable[Mapping[str, Any]]) -> list[dict[
     return found
 
 
-def spearman(curve: Sequence[Mapping[str, Any]]) -> float | None:
+def tracks(curve: Sequence[Mapping[str, Any]]) -> float | None:
     """Return Spearman's correlation of estimate and figure over a run's evaluations; None below 4, or for a constant.
 
     Near 1: the loss falls when the samples get better, the claim of Arjovsky 2017, figure 3.
     """
-    from scipy.stats import spearmanr
-
-    columns = [[point[name] for point in curve] for name in ("estimate", "figure")]
-    if len(curve) < 4 or any(len(set(column)) == 1 for column in columns):
-        return None
-    return float(spearmanr(*columns).statistic)
+    return spearman([point["estimate"] for point in curve], [point["figure"] for point in curve])
 
 
 def mean_spread(values: Iterable[float | None]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""What every figure is made from: fakes and reals in the spaces that metrics work in, each computed once."""
+"""What every metric is made from: fakes and reals in the spaces that metrics work in, each computed once."""
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -28,21 +29,23 @@ BLOCK = 2**24  # numbers of training samples held as floats at once
 CLASSIFIED = 32  # larger images are averaged down to this side for the classifier of cas and gan-test
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One figure: its value, spread (standard deviation, or None), floor (the same figure, real against real), and terms."""
+@dataclass(frozen=True, kw_only=True)
+class MetricValue:
+    """One value of a metric with its spread (standard deviation, or None), its reference (the same, real against real), terms."""
 
     name: str
     value: float
     spread: float | None = None
-    floor: float | None = None
-    floor_spread: float | None = None
+    floor: float | None = None  # the reference; None where the data are too few for one
+    floor_spread: float | None = (
+        None  # over draws of training samples, or as `spread`; None where there is one draw only
+    )
     n_fake: int = 0
     n_real: int = 0
     extractor: str = ""  # what reads the samples; nothing = the samples' own numbers, see Measured.space
-    better: str = "lower"
+    better: str = ""  # lower | higher | none; filled in from the table of metrics
     note: str = ""
-    per_class: dict[str, float] | None = None  # the same figure for each class, by name
+    per_class: dict[str, float] | None = None  # the same for each class, by name
     floor_per_class: dict[str, float] | None = None
     sha256: str | None = None  # of the extractor's weights, where it has any
 
@@ -94,7 +97,7 @@ class Measured:
     @functools.cached_property
     def evaluation_critic(self) -> EvaluationCritic:
         """A 1-Lipschitz critic fitted to training reals and the first half of the fakes; the second half is held out."""
-        return fit_critic(flat(self.reals.fitting[0]), flat(self.fakes[: len(self.fakes) // 2]))
+        return fit_critic(flat(self.reals.fitting[0]), halves(self.fakes)[0])
 
     @functools.cached_property
     def memorised(self) -> Memorisation:
@@ -113,10 +116,21 @@ class Measured:
         """Inception features of the fakes."""
         return self._inception(self.fakes, "fakes")
 
-    def inception_of_reals(self, part: str) -> NDArray[np.float32]:
-        """Inception features of the held-out or floor reals."""
-        x = self.reals.held_out[0] if part == "held_out" else self.reals.floor[0]
-        return self.of_reals(f"inception {part}", lambda: self._inception(x, part.replace("_", "-") + " reals"))
+    def reference(
+        self, name: str, value_of: Callable[[int], float | tuple[float, ...]]
+    ) -> list[tuple[float, float | None]]:
+        """Return (mean, standard deviation) over the draws of training samples of each value that `value_of` gives of one.
+
+        The deviation is None where the data hold one draw only.
+        """
+        draws = range(self.reals.draws)
+        values = self.of_reals(f"reference {name}", lambda: np.atleast_2d([np.atleast_1d(value_of(k)) for k in draws]))
+        return [(float(v.mean()), float(v.std(ddof=1)) if len(draws) > 1 else None) for v in values.T]
+
+    def inception_of_reals(self, part: int | None) -> NDArray[np.float32]:
+        """Inception features of a draw of training reals, of the held-out ones for None."""
+        what = "held-out reals" if part is None else "training reals"
+        return self.of_reals(f"inception {part}", lambda: self._inception(self.real(part), what))
 
     def _inception(self, x: Tensor, what: str) -> NDArray[np.float32]:
         assert self.inception is not None
@@ -136,10 +150,9 @@ class Measured:
 
     @functools.cached_property
     def real_critic(self) -> EvaluationCritic:
-        """The evaluation critic of the floor: training reals against the first half of other training reals."""
-        half = len(self.reals.floor[0]) // 2
-        make = lambda: fit_critic(flat(self.reals.fitting[0]), flat(self.reals.floor[0][:half]))  # noqa: E731
-        return self.of_reals("critic", make)
+        """The evaluation critic of the reference: training reals against the first half of other training reals."""
+        fitted, _ = halves(self.reals.unfitted[0])
+        return self.of_reals("critic", lambda: fit_critic(flat(self.reals.fitting[0]), fitted))
 
     @functools.cached_property
     def real_classifier(self) -> nn.Module:
@@ -155,28 +168,21 @@ class Measured:
         found: Computed = self.reals.cache[name]
         return found
 
-    def real_features(self, part: str) -> NDArray[np.float32]:
-        """Classifier features of the held-out or floor reals."""
-        x = self.reals.held_out[0] if part == "held_out" else self.reals.floor[0]
-        return self.of_reals(f"features {part}", lambda: features(x))
+    def real(self, part: int | None) -> Tensor:
+        """A draw of training reals, the held-out ones for None."""
+        return self.reals.held_out[0] if part is None else self.reals.draw(part)[0]
 
-    def real_predicted(self, part: str) -> NDArray[np.int64]:
-        """The digit the classifier sees in each of the held-out or floor reals."""
+    def real_features(self, part: int | None) -> NDArray[np.float32]:
+        """Classifier features of a draw of training reals, of the held-out ones for None."""
+        return self.of_reals(f"features {part}", lambda: features(self.real(part)))
+
+    def real_predicted(self, part: int | None) -> NDArray[np.int64]:
+        """The digit the classifier sees in each of a draw of training reals, or of the held-out ones for None."""
         return self.of_reals(f"predicted {part}", lambda: digits_of(self.real_features(part)))
 
-    def real_random_features(self, part: str) -> NDArray[np.float32]:
-        """Features of the held-out or floor reals by a network with random weights."""
-        x = self.reals.held_out[0] if part == "held_out" else self.reals.floor[0]
-        return self.of_reals(f"random features {part}", lambda: random_features(x))
-
-
-@dataclass(frozen=True)
-class Measure:
-    """How one metric is applied: why it cannot be ('' = it can), and its figures, with their names."""
-
-    missing: Callable[[Measured], str]
-    function: Callable[[Measured], Iterator[Figure]]
-    figures: tuple[str, ...]
+    def real_random_features(self, part: int | None) -> NDArray[np.float32]:
+        """Features of a draw of training reals, of the held-out ones for None, by a network with random weights."""
+        return self.of_reals(f"random features {part}", lambda: random_features(self.real(part)))
 
 
 def flat(x: Tensor) -> Any:
@@ -193,12 +199,22 @@ def shrunk(x: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
+def halves(x: Tensor) -> tuple[Any, Any]:
+    """Return the rows of the first half, which an evaluation critic may learn from, and of the rest."""
+    return flat(x[: len(x) // 2]), flat(x[len(x) // 2 :])
+
+
 def lenet_name() -> str:
     """Return the extractor's name with the head of its hash."""
     return f"lenet-mnist {lenet_card()['sha256'][:12]}"
 
 
+def of_a_fraction(p: float, n: int) -> float:
+    """Return the standard deviation of a fraction of n independent samples: √(p (1 − p) / n)."""
+    return math.sqrt(p * (1 - p) / n)
+
+
 def bootstrap(function: Callable[[NDArray[np.float32]], float], x: NDArray[np.float32]) -> float:
-    """Return the standard deviation of a figure over resampled fakes (BOOTSTRAPS draws, fixed seed)."""
+    """Return the standard deviation of a metric over resampled samples (BOOTSTRAPS draws, fixed seed)."""
     rng = np.random.default_rng(0)
     return float(np.std([function(x[rng.integers(len(x), size=len(x))]) for _ in range(BOOTSTRAPS)], ddof=1))

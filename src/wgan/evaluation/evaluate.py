@@ -1,4 +1,4 @@
-"""evaluate(): every figure of a run or of a samples file, each beside its real-against-real floor, as a table and as JSON."""
+"""evaluate(): every metric of a run or of a samples file, each next to its reference, real against real; as JSON too."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from wgan.data import is_own
 from wgan.distributed.group import Group
 from wgan.engine import thread_count
 from wgan.errors import WganError, unknown
-from wgan.evaluation.context import Figure, Measured
-from wgan.evaluation.metrics_table import MEASURES
-from wgan.evaluation.samples import Reals, Subject, from_file, from_model, from_pictures, is_pictures, open_reals
+from wgan.evaluation.context import Measured, MetricValue
+from wgan.evaluation.metrics_table import HOME, METRICS
+from wgan.evaluation.samples import About, Reals, Subject, from_file, from_model, from_pictures, is_pictures, open_reals
 from wgan.evaluation.tracking import loss_tracks_quality
 from wgan.host import undisturbed
 from wgan.metrics.inception import Extractor, load_inception
@@ -34,25 +34,37 @@ LEAST = 100  # fakes
 Watch = Callable[[str, int, int], None]  # what begins, how many figures are done, of how many
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """What was found of one checkpoint or file: where its fakes come from, the values, and the arrays behind them."""
+
+    about: About
+    figures: list[MetricValue]
+    measured: Measured
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as metrics.json has it."""
+        return {**self.about.to_json(), "figures": [asdict(f) for f in self.figures]}
+
+
 @dataclass(frozen=True)
 class Report:
-    """The figures of one or two checkpoints (last, best) or of one file, with what they were measured on."""
+    """The values of one or two checkpoints (last, best) or of one file, with what they were measured on."""
 
     data: str
-    results: list[dict[str, Any]]  # each: about, figures, measured (the arrays behind them)
+    results: list[Result]
     notes: dict[str, Any]
 
     def to_json(self) -> str:
         """Return the report as JSON text."""
-        results = [{**r["about"], "figures": [asdict(f) for f in r["figures"]]} for r in self.results]
+        results = [result.to_json() for result in self.results]
         return json.dumps({"format": 1, "data": self.data, **self.notes, "results": results}, indent=2) + "\n"
 
-    def figure(self, name: str, checkpoint: str = "last") -> Figure:
-        """Return one figure by name, of the last or best checkpoint (of the file when there is only one)."""
+    def figure(self, name: str, checkpoint: str = "last") -> MetricValue:
+        """Return one value by name, of the last or best checkpoint (of the file when there is only one)."""
         for result in self.results:
-            if result["about"].get("checkpoint", checkpoint) == checkpoint:
-                figures: list[Figure] = result["figures"]
-                for figure in figures:
+            if result.about.checkpoint in (None, checkpoint):
+                for figure in result.figures:
                     if figure.name == name:
                         return figure
         raise WganError(f"the report has no figure '{name}' of checkpoint {checkpoint}")
@@ -156,8 +168,8 @@ class Work:
         """Tell the watcher what is being done."""
         self.watch(text, self.done, self.total)
 
-    def measure(self, subject: Subject, reals: Reals) -> dict[str, Any]:
-        """Return where the fakes come from, their figures, and the arrays behind them."""
+    def measure(self, subject: Subject, reals: Reals) -> Result:
+        """Return what is found of one subject."""
         measured = Measured(subject, reals, self.inception, self.say)
         names = self.applicable(measured)
         mine = range(self.group.rank, len(names), self.group.world)
@@ -168,21 +180,21 @@ class Work:
         if self.group.world > 1:  # floats pass through JSON unchanged
             text = json.dumps({i: [asdict(f) for f in figures] for i, figures in found.items()})
             texts = self.group.collect(text.encode())
-            found = {int(i): [Figure(**f) for f in fs] for text in texts for i, fs in json.loads(text).items()}
+            found = {int(i): [MetricValue(**f) for f in fs] for text in texts for i, fs in json.loads(text).items()}
         figures = list(chain.from_iterable(found[i] for i in sorted(found)))
-        return {"about": dict(subject.about), "figures": figures, "measured": measured}
+        return Result(about=subject.about, figures=figures, measured=measured)
 
-    def figures(self, measured: Measured, name: str) -> list[Figure]:
-        """Return the figures of one metric, each with its space and the sha256 of its extractor."""
+    def figures(self, measured: Measured, name: str) -> list[MetricValue]:
+        """Return the values of one metric, each with its space and the sha256 of its extractor."""
         self.say(name)
-        found = list(MEASURES[name].function(measured))
+        found = METRICS[name].measure(measured)
         self.done += 1
         hashes = measured.hashes
         return [replace(f, extractor=f.extractor or measured.space, sha256=hashes.get(f.extractor)) for f in found]
 
     def applicable(self, measured: Measured) -> list[str]:
         """Return the wanted metrics, or all that apply; WganError with the reason when a wanted one does not."""
-        reasons = {name: MEASURES[name].missing(measured) for name in self.names or MEASURES}
+        reasons = {name: METRICS[name].missing(measured) for name in self.names or METRICS}
         for name, reason in reasons.items():
             if reason and self.names:
                 raise WganError(f"metric {name} does not apply: {reason}")
@@ -192,11 +204,10 @@ class Work:
 def chosen(metrics: Sequence[str] | None) -> list[str] | None:
     """Return the wanted names; WganError for an unknown one. None = all that apply."""
     for name in metrics or []:
-        if name not in MEASURES:
-            home = next((metric for metric, measure in MEASURES.items() if name in measure.figures), None)
-            if home is not None:
-                raise WganError(f"{name} is a figure of the metric {home}: ask for {home}")
-            raise unknown("metric", name, MEASURES)
+        if name not in METRICS:
+            if name in HOME:
+                raise WganError(f"{name} is a figure of the metric {HOME[name]}: ask for {HOME[name]}")
+            raise unknown("metric", name, METRICS)
     return list(metrics) if metrics else None
 
 
@@ -223,10 +234,9 @@ def _evaluate_run(
         model = generate.load(run, checkpoint=which, raw=raw, group=work.group)
         model.require_room(n)
         asked, labels = label_plan(reals, model.class_names, n)
-        subject = replace(from_model(model, n, seed, raw, asked), labels=labels)
-        result = work.measure(subject, reals)
-        result["about"]["checkpoint"] = str(which)
-        results.append(result)
+        subject = from_model(model, n, seed, raw, asked)
+        about = replace(subject.about, checkpoint=str(which))
+        results.append(work.measure(replace(subject, labels=labels, about=about), reals))
     signal = next((r["critic/wasserstein"] for r in reversed(run.log()) if "critic/wasserstein" in r), None)
     extra = {"training_signal_not_a_distance": signal, "loss_tracks_quality_spearman": loss_tracks_quality(run.log())}
     return Report(reals.test.name, results, {**notes(reals), **extra, "trained_on": run.config.split})
@@ -270,4 +280,5 @@ def notes(reals: Reals) -> dict[str, Any]:
         "split": "test, without the selection part",
         "n_real": len(reals.held_out[0]),
         "floor": "train against test",
+        "floor_draws": reals.draws,
     }

@@ -25,7 +25,27 @@ from wgan.sampling.generate import BLOCK
 from wgan.sampling.model import Model
 
 ORDER = "evaluation order"  # the stream of the permutation that the samples of a file are read in
+DRAWS = 4  # sets of training samples that a reference is the mean of, and its spread over
 PART = 10 * BLOCK  # fakes made at once: as floats they take four times the bytes that are kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """Where fakes come from; None for what does not apply."""
+
+    n_fake: int
+    file: str | None = None
+    folder: str | None = None  # of images, or an archive of them
+    run: str | None = None
+    step: int | None = None
+    generator: str | None = None  # raw | average
+    seed: int | None = None  # of the latents
+    checkpoint: str | None = None  # what was asked for: last, best or a step
+
+    def to_json(self) -> dict[str, str | int]:
+        """Return what applies, by name, as metrics.json has it."""
+        names = ("file", "folder", "run", "step", "generator", "seed", "n_fake", "checkpoint")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +57,7 @@ class Subject:
 
     fakes: Tensor
     labels: Tensor | None
-    about: dict[str, Any]
-    critic: Any = None
+    about: About
     outside: NDArray[np.bool_] | None = None  # of a table: which numbers [N, C] lie outside the training range
 
 
@@ -46,7 +65,8 @@ class Subject:
 class Reals:
     """The reals of one data set: the held-out part that is reported on, and the training split.
 
-    floor: n training samples, which stand in for fakes in the real-against-real floor.
+    Reference values are those of training samples that stand in for fakes: `draws` disjoint sets of n, the first of which is
+    `floor`.
     """
 
     train: Source
@@ -69,20 +89,38 @@ class Reals:
         each = [candidates[modes == k][: n // self.test.mode_count] for k in range(self.test.mode_count)]
         return self.test.batch(torch.cat(each))[0]
 
+    @property
+    def draws(self) -> int:
+        """How many disjoint sets of n samples the training split holds, at most DRAWS; 1 where it holds fewer than two."""
+        return max(1, min(DRAWS, len(self.train) // self.n))
+
+    def draw(self, k: int) -> tuple[Tensor, Tensor | None]:
+        """Return the k-th set of n training samples (the first of all there are, where they are fewer)."""
+        return self.floor if k == 0 else self._train(k * self.n, self.n)
+
     @functools.cached_property
     def floor(self) -> tuple[Tensor, Tensor | None]:
-        """n training samples, drawn without replacement where there are enough."""
-        return self._train("floor")
+        """n training samples, or all where there are fewer."""
+        return self._train(0, self.n)
+
+    @property
+    def half(self) -> int:
+        """The size of two disjoint sets of training samples: n, or half of all where they are fewer than 2n."""
+        return min(self.n, len(self.train) // 2)
+
+    @functools.cached_property
+    def unfitted(self) -> tuple[Tensor, Tensor | None]:
+        """Training samples that stand in for fakes before an evaluation critic: none of `fitting` is among them."""
+        return self.floor if self.half == self.n else self._train(0, self.half)
 
     @functools.cached_property
     def fitting(self) -> tuple[Tensor, Tensor | None]:
-        """n other training samples, from which an evaluation critic may learn."""
-        return self._train("fitting")
+        """Other training samples, as many as `unfitted`, from which an evaluation critic may learn what is real."""
+        return self._train(self.half, self.half)
 
-    def _train(self, purpose: str) -> tuple[Tensor, Tensor | None]:
+    def _train(self, start: int, count: int) -> tuple[Tensor, Tensor | None]:
         order = torch.randperm(len(self.train), generator=stream(self.seed, 0, "evaluation"))
-        start = 0 if purpose == "floor" else self.n
-        return self.train.batch(order[torch.arange(start, start + min(self.n, len(order))) % len(order)])
+        return self.train.batch(order[start : start + count])
 
 
 def open_reals(spec: str, n: int, seed: int = 0, options: ReadingOptions | None = None) -> Reals:
@@ -102,7 +140,7 @@ def from_model(model: Model, n: int, seed: int, raw: bool, labels: Tensor | None
         samples = model.decode(z[some], None if asked is None else asked[some]).as_subclass(Tensor)
         parts.append(to_bytes(samples) if samples.dim() == 4 else samples)
     kind = "raw" if raw or not model.run.config.ema else "average"
-    about = {"run": str(model.run.path), "step": model.step, "generator": kind, "seed": seed, "n_fake": n}
+    about = About(run=str(model.run.path), step=model.step, generator=kind, seed=seed, n_fake=n)
     fakes, units = torch.cat(parts), model.units
     if units is None:
         return Subject(fakes, asked, about)
@@ -138,7 +176,7 @@ def from_file(path: Path, n: int, like: Source) -> Subject:
             f"{path}: labels must be {len(fakes)} whole numbers or texts, not {labels.dtype} {list(labels.shape)}"
         )
     order = torch.randperm(len(fakes), generator=stream(0, 0, ORDER))[:n]
-    about = {"file": str(path), "n_fake": len(order)}
+    about = About(file=str(path), n_fake=len(order))
     numbers = label_numbers(labels, like, str(path))[order] if labels is not None and like.classes else None
     outside = None if like.units is None else like.units.outside(fakes[order].numpy())
     return Subject(fakes[order], numbers, about, outside=outside)
@@ -167,7 +205,7 @@ def from_pictures(path: Path, n: int, like: Source) -> Subject:
         names = {folder_name(name): name for name in like.class_names}  # as `wgan sample` writes them
         own = np.array([names.get(name, name) for name in found.class_names])
         labels = label_numbers(own[y.numpy()], like, str(path))
-    return Subject(fakes, labels, {"folder": str(path), "n_fake": len(fakes)})
+    return Subject(fakes, labels, About(folder=str(path), n_fake=len(fakes)))
 
 
 def label_numbers(labels: NDArray[Any], like: Source, where: str) -> Tensor:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from wgan.runs.folder import SELECTION
 
@@ -17,14 +16,16 @@ def loss_tracks_quality(records: Sequence[Mapping[str, Any]]) -> float | None:
 
     Near 1: the loss falls when the samples get better, the claim of Arjovsky 2017, figure 3. None below 4 evaluations.
     """
+    wanted = ("evaluate/wasserstein_train", SELECTION)
+    pairs = [tuple(float(r[tag]) for tag in wanted) for r in records if all(tag in r for tag in wanted)]
+    return spearman([loss for loss, _ in pairs], [quality for _, quality in pairs])
+
+
+def spearman(a: Sequence[float], b: Sequence[float]) -> float | None:
+    """Return Spearman's rank correlation of a and b, of one length; None below 4 pairs, for a constant or for NaN."""
     from scipy.stats import spearmanr
 
-    wanted = ("evaluate/wasserstein_train", SELECTION)
-    pairs = [tuple(r[tag] for tag in wanted) for r in records if all(tag in r for tag in wanted)]
-    if len(pairs) < 4:
+    if len(a) < 4 or len(set(a)) == 1 or len(set(b)) == 1:
         return None
-    losses, figures = zip(*pairs, strict=True)
-    if len(set(losses)) == 1 or len(set(figures)) == 1:
-        return None  # a constant has no ranks
-    value = float(spearmanr(losses, figures).statistic)
-    return None if np.isnan(value) else value
+    value = float(spearmanr(a, b).statistic)
+    return None if math.isnan(value) else value

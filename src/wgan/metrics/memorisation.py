@@ -13,6 +13,7 @@ from wgan.metrics.neighbours import nearest
 from wgan.metrics.rows import Rows, pair
 
 NEIGHBOURS = 5  # as in precision and recall; up to four repeats of a training sample do not hide its copies
+RESAMPLED = 50
 UNUSUAL = 0.01  # share of held-out reals below a threshold
 APART = 0.75  # d_1 / d_5 of a copy, at most: of 12 held-out reals 1 % says little, and of noise they all are above 0.97
 
@@ -31,6 +32,8 @@ class Memorisation(NamedTuple):
     )
     pairs: NDArray[np.int64]  # [P, 2] index of the fake, index of its training neighbour; closest first
     distances: Rows  # [P] of these pairs
+    fake_error: float  # standard deviation of fake_median over resampled fakes
+    real_error: float  # of real_median over resampled held-out reals
 
 
 def memorisation(fake: Any, held_out: Any, training: Any, pairs: int = 16) -> Memorisation:
@@ -72,7 +75,15 @@ def memorisation(fake: Any, held_out: Any, training: Any, pairs: int = 16) -> Me
         real_copies=float(reals.copied(below, apart).mean()),
         pairs=np.stack([first, fakes.index[first, 0]], 1),
         distances=near[first],
+        fake_error=median_error(near),
+        real_error=median_error(usual),
     )
+
+
+def median_error(x: Rows) -> float:
+    """Return the standard deviation of the median of x [N] over RESAMPLED draws with replacement, of a fixed seed."""
+    rng = np.random.default_rng(0)
+    return float(np.std([np.median(rng.choice(x, len(x))) for _ in range(RESAMPLED)], ddof=1))
 
 
 class Nearest:

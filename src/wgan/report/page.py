@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from wgan.config import FIELDS, Config
 from wgan.config.objectives import FACTS
 from wgan.errors import WganError
+from wgan.evaluation.metrics_table import PROMINENT, VALUES
 from wgan.files import replace_file
 from wgan.recipes import RECIPES
 from wgan.report.charts import AXES, panels, short
@@ -25,29 +26,6 @@ if TYPE_CHECKING:  # imported where a page is made: importing this file costs no
 
 MANY = 24  # runs on one page; more would be seen by nobody
 SELECTED = {"evaluate/fid_lenet": "fid-lenet", "evaluate/w1": "exact W1", "evaluate/sliced_w1": "sliced W1"}
-# figure of `wgan evaluate` -> what it says, in the order in which they are shown large
-FIGURES = {
-    "fid-lenet": "distance to real digits in a digit classifier's features (Fréchet)",
-    "certified-w1": "a lower bound on the Wasserstein distance, proved on held-out samples",
-    "modes-reached": "modes that a sample reached",
-    "modes-high-quality": "share of samples within 3 standard deviations of a mode",
-    "stacked-modes": "of 1000 modes reached",
-    "label-accuracy": "share of samples in which a classifier sees the asked label",
-    "coverage": "share of real samples with a generated one among their neighbours",
-    "copies": "near copies of training samples",
-    "precision": "share of generated samples near a real one",
-    "recall": "share of real samples near a generated one",
-    "density": "how many real neighbourhoods hold each generated sample",
-    "kid-lenet": "distance in a digit classifier's features (kernel)",
-    "relative-fid": "fid-lenet for each feature",
-    "exact-w1": "exact Wasserstein distance between two samples",
-    "sliced-w1": "Wasserstein distance over random directions",
-    "cas": "share of real images that a classifier trained on the samples names right",
-    "gan-test": "share of samples that a classifier trained on real images names as asked",
-    "fid-inception": "distance to real images in Inception features (Fréchet)",
-    "class-kl": "how far the digits' frequencies are from the data's",
-    "rarest-class": "share of the digit made least often",
-}
 
 
 @dataclass(frozen=True)
@@ -131,7 +109,7 @@ def render(runs: Sequence[Shown]) -> str:
         one_data=one_data(runs),
         tiles=tiles(runs[0].found) if len(runs) == 1 else [],
         machine=machine(runs[0].found.facts),
-        explained=FIGURES,
+        explained={name: VALUES[name].title for name in PROMINENT},
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         style=style,
@@ -163,9 +141,9 @@ def tiles(found: Evidence) -> list[dict[str, str]]:
             "name": name,
             "value": figure_text(by_name[name]["value"]),
             "under": "" if by_name[name]["floor"] is None else f"real data: {figure_text(by_name[name]['floor'])}",
-            "about": about,
+            "about": VALUES[name].title,
         }
-        for name, about in FIGURES.items()
+        for name in PROMINENT
         if name in by_name
     ]
     if not chosen and (last := found.last("evaluate/selection")) is not None:

@@ -1,0 +1,65 @@
+"""Why a metric does not apply to a subject: '' where it does, else a sentence."""
+
+from __future__ import annotations
+
+from wgan.evaluation.context import Measured
+
+
+def rows(m: Measured) -> str:
+    """Rows of a table, whose numbers have a training range."""
+    return "" if m.subject.outside is not None else "it is for tables"
+
+
+def digits(m: Measured) -> str:
+    """The shipped digit classifier reads the samples."""
+    return "" if m.is_digits else "the digit classifier reads 28x28 grey images of mnist data only"
+
+
+def asked(m: Measured) -> str:
+    """The digit classifier applies, and there are labels."""
+    return digits(m) or ("" if m.subject.labels is not None and m.reals.test.classes else "the samples have no labels")
+
+
+def classified(m: Measured) -> str:
+    """Labelled images that a small classifier can read."""
+    if m.subject.labels is None or m.reals.test.classes < 2:
+        return "it needs labels of at least two classes"
+    return "" if m.is_image and min(m.fakes.shape[2:]) >= 8 else "its classifier reads images with sides from 8"
+
+
+def inception(m: Measured) -> str:
+    """Inception weights are at hand, and images it reads."""
+    if m.inception is None:
+        return "it needs --inception-weights FILE.safetensors"
+    return "" if m.is_image and m.fakes.shape[1] in (1, 3) else "Inception reads grey and colour images"
+
+
+def stacked(m: Measured) -> str:
+    """Stacked MNIST."""
+    return "" if m.reals.test.name.startswith("stacked-mnist") else "it is for stacked-mnist only"
+
+
+def modes(m: Measured) -> str:
+    """Data whose modes are known."""
+    return "" if m.reals.test.modes is not None else "the modes of this data are not known"
+
+
+def always(m: Measured) -> str:
+    """Anything."""
+    return ""
+
+
+def many(m: Measured) -> str:
+    """Enough samples for a certified bound."""
+    enough = len(m.fakes) >= 100 and len(m.reals.held_out[0]) >= 30 and len(m.reals.floor[0]) >= 60
+    return "" if enough else "it needs at least 100 fakes, 30 held-out reals and 60 training reals"
+
+
+def images(m: Measured) -> str:
+    """Images with enough held-out ones for neighbour balls."""
+    return neighbours(m) if m.is_image else "it is for images"
+
+
+def neighbours(m: Measured) -> str:
+    """Enough held-out samples for neighbour balls."""
+    return "" if len(m.reals.held_out[0]) > 5 else "it needs more than 5 held-out reals"
