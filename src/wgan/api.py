@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgan.config import FIELDS, Config
-from wgan.errors import WganError
-from wgan.recipes import configure
+from wgan.errors import WganError, unknown
+from wgan.recipes import RECIPES, configure
 from wgan.runs.folder import Run, has_run, open_run
 
 if TYPE_CHECKING:
@@ -27,8 +27,9 @@ def train(
     """Train `recipe`, or `config`, with `overrides` (any field of Config) into the folder `run`; return its Run.
 
     data: a name or path as on the command line, or an array, tensor, (samples, labels), Dataset or iterable of arrays.
-    recipe: None = what fits the data, mnist without any; in the folder of a run it means that run, with its own options
-    where none are given, so that train(run=R) continues R and train(run=R, steps=N) makes it longer.
+    recipe: a name of RECIPES; None = what fits the data, mnist without any; in the folder of a run it means that run, with its
+    own options where none are given, so that train(run=R) continues R and train(run=R, steps=N) makes it longer. Also a path or
+    name of data, as if given as `data`, or a run folder, as if given as `run`.
     config: a whole Config instead of a recipe. run: None = runs/NAME, after the recipe or the data.
     on_step: f(step, numbers), called with what each line of the log gets, every `log_every` steps. When it returns wgan.STOP
     the run is saved and ends, as it does when f raises, which is then raised here; the same call again continues the run.
@@ -69,7 +70,7 @@ def plan(
     """
     from wgan.data.own.open import absolute
 
-    changes = dict(overrides)
+    recipe, run, changes = meant(recipe, run, overrides)
     if "data" in changes:
         changes["data"] = absolute(str(changes["data"]))
     if recipe is None and base is None and run is not None and has_run(Path(run)):
@@ -81,6 +82,35 @@ def plan(
     folder = Path(run) if run is not None else Path("runs") / run_name(config, recipe)
     require_labels(config, changes, folder)
     return config, folder
+
+
+def meant(
+    name: str | None, run: str | Path | None, overrides: Mapping[str, Any]
+) -> tuple[str | None, str | Path | None, dict[str, Any]]:
+    """Return the recipe, the run folder and the options that `name` means: a recipe, a run folder to resume, or data.
+
+    A recipe's name is that recipe, whatever a file is called: ./mnist is the file. Raises WganError for a name that is
+    nothing of these, and for a run or data that are given twice.
+    """
+    changes = dict(overrides)
+    if name is None or name in RECIPES:
+        return name, run, changes
+    if not is_data(name):
+        raise WganError(f"{unknown('recipe', name, RECIPES)}; no file or folder has that name, either")
+    if has_run(Path(name)):
+        if run is not None:
+            raise WganError(f"{name} is a run folder, and {run} is given as another: give one of them")
+        return None, name, changes
+    if "data" in changes:
+        raise WganError(f"{name} is data, and data {changes['data']} are given too: give one of them")
+    return None, run, {**changes, "data": name}
+
+
+def is_data(name: str) -> bool:
+    """Return whether a name that is no recipe's is meant as data: a path, hf:NAME, or a bundled one such as mnist:0-4."""
+    from wgan.data import SOURCES, is_own
+
+    return is_own(name) or name.partition(":")[0] in SOURCES
 
 
 def continued(run: Run, changes: Mapping[str, Any]) -> Config:

@@ -74,7 +74,7 @@ def test_a_mistake_with_train_is_one_sentence_and_leaves_no_trace(here, command,
 
 
 SAMPLE_MISTAKES = [
-    ("", "required: RUN"),
+    ("", "no run is named, and there is none in runs/"),
     ("nowhere", "no run folder nowhere"),
     (".", "is not a run folder"),
     ("''", "is not a run folder"),
@@ -115,7 +115,7 @@ SAMPLE_MISTAKES = [
     ("RING --out a/", "are not images"),
 ]
 WALK_MISTAKES = [
-    ("", "required: RUN"),
+    ("", "no run is named, and there is none in runs/"),
     ("nowhere", "no run folder nowhere"),
     ("RUN --stops 1", "at least 2 stops"),
     ("RUN --frames 0", "at least 2 stops, 1 frame"),

@@ -8,18 +8,26 @@ from typing import Any
 from wgan.cli.parser import add_option, add_reading, number, whole
 from wgan.config import FIELDS
 
+WHAT = "a recipe (see `wgan recipes`), your own data, or a run folder to resume (default: mnist, or what fits --data)"
+RUN = "a run: its folder, or its name under runs/ (default: the newest)"
+
+
+def add_run(p: Any) -> None:
+    """Declare the run that a command is about."""
+    p.add_argument("path", nargs="?", metavar="RUN", help=RUN)
+
 
 def add_train(commands: Any) -> None:
     """Declare `wgan train`, with every Config field as a flag."""
     p = commands.add_parser(
         "train",
         help="train a recipe, or continue a run",
-        usage="wgan train [RECIPE] [--run DIR] [--dry-run] [--OPTION VALUE ...]",
+        usage="wgan train [RECIPE|PATH] [--run DIR] [--dry-run] [--OPTION VALUE ...]",
         description="Every option below is a field of config.json. The defaults are those of the recipe mnist; another recipe "
         "changes some of them: see --dry-run.",
         formatter_class=argparse.RawTextHelpFormatter,
     )
-    p.add_argument("name", nargs="?", metavar="RECIPE", help="see `wgan recipes` (default: mnist, or what fits --data)")
+    p.add_argument("name", nargs="?", metavar="RECIPE|PATH", help=WHAT)
     # torchrun takes a bare --run for an abbreviation of one of its own flags, wherever it stands
     p.add_argument(
         "--run", "--run-dir", metavar="DIR", help="run folder (default: runs/RECIPE); after torchrun: --run-dir"
@@ -70,7 +78,7 @@ def add_data(commands: Any) -> None:
 def add_sample(commands: Any) -> None:
     """Declare `wgan sample`."""
     p = commands.add_parser("sample", help="make samples with a trained run")
-    p.add_argument("path", metavar="RUN", help="run folder")
+    add_run(p)
     p.add_argument("-n", type=whole, default=64, help="how many (default: 64)")
     p.add_argument("--label", metavar="K", help="one class")
     p.add_argument(
@@ -98,7 +106,7 @@ def add_sample(commands: Any) -> None:
 def add_interpolate(commands: Any) -> None:
     """Declare `wgan interpolate`."""
     p = commands.add_parser("interpolate", help="walk between latents, as a GIF or a PNG")
-    p.add_argument("path", metavar="RUN", help="run folder")
+    add_run(p)
     p.add_argument("--out", default="walk.gif", metavar="FILE", help="walk.gif or walk.png (default: walk.gif)")
     p.add_argument("--stops", type=whole, default=8, help="latents to walk through (default: 8)")
     p.add_argument("--frames", type=whole, default=12, help="pictures for each leg (default: 12)")
@@ -116,8 +124,8 @@ def add_evaluate(commands: Any) -> None:
     """Declare `wgan evaluate`."""
     p = commands.add_parser("evaluate", help="measure a run, or samples that any program made")
     p.add_argument(
-        "target", metavar="RUN|SAMPLES",
-        help="run folder; or samples: an .npz, .npy, .csv, .tsv or .parquet, or a folder or archive of images",
+        "target", nargs="?", metavar="RUN|SAMPLES",
+        help=f"{RUN}; or samples: an .npz, .npy, .csv, .tsv or .parquet, or a folder or archive of images",
     )  # fmt: skip
     p.add_argument("--data", metavar="SPEC", help="what to hold it against (default: the run's own data)")
     add_reading(p, "for a file: ")
@@ -139,7 +147,7 @@ def add_evaluate(commands: Any) -> None:
 def add_report(commands: Any) -> None:
     """Declare `wgan report`."""
     p = commands.add_parser("report", help="show runs as one HTML page that needs nothing else")
-    p.add_argument("paths", nargs="+", metavar="RUN", help="run folders; several are shown side by side")
+    p.add_argument("paths", nargs="*", metavar="RUN", help=f"{RUN}; several are shown side by side")
     p.add_argument(
         "--out", metavar="FILE.html", help="default: report.html in the run; in the current folder for several"
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from wgan import __version__
 from wgan.cli.arguments import ADDED
+from wgan.cli.lookup import find_runs
 from wgan.cli.parser import Parser, dashed, switched
 from wgan.distributed.launch import in_group, rank
 from wgan.errors import LostContact, SaidElsewhere, WganError, nearest
@@ -109,11 +110,12 @@ def main(words: Sequence[str] | None = None) -> int:
             return 0
         if in_group() and "processes" not in found:
             raise WganError(f"wgan {found.function} runs in one process: start it without torchrun")
+        found.words = words
+        find_runs(found)
     except WganError as error:
         if rank() == 0:  # every process of a group makes the same mistake here
             print(f"wgan: {error}", file=sys.stderr)
         return 2
-    found.words = words
     try:
         return function(found.function)(found)
     except SaidElsewhere:

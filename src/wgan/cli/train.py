@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from wgan.config import Config
 from wgan.data import is_own, open_source
 from wgan.distributed.group import Group
 from wgan.evaluation.tracking import TRACKS, loss_tracks_quality
+from wgan.recipes import RECIPES
 from wgan.visual.images import save_png
 
 AMID = 0.1  # share of samples, near to the training samples though no copies, that is worth a word
@@ -31,6 +33,8 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
     prefix = "option_"
     given = {k[len(prefix) :]: v for k, v in vars(found).items() if k.startswith(prefix) and v is not None}
     config, folder = group.agree(lambda: plan(found.name, given, found.run), patient=True)
+    if group.leads and found.name in RECIPES and Path(found.name).exists() and Path(found.name) != folder:
+        print(f"wgan: {found.name} means the recipe; what is in this folder is ./{found.name}", file=sys.stderr)
     if found.dry_run:
         return group.lead(lambda: dry_run(config, found.processes or group.world))
     from wgan.training.loop import train as loop
