@@ -86,8 +86,14 @@ def held_out_of(kinds: Sequence[str], extra: int) -> tuple[list[bool] | None, li
                 f"all {len(kinds)} images lie in folders called {' and '.join(said)}: some of them are held out"
             )
         return None, notes
-    others = " and ".join(f"{k} ({said[k]})" for k in ("val", "test") if k in said)
-    return [k != "train" for k in kinds], [f"train ({counts['train']}) is trained on, {others} is held out", *notes]
+    return [k != "train" for k in kinds], [*held_out_note(counts), *notes]
+
+
+def held_out_note(counts: Mapping[str, int]) -> list[str]:
+    """Return what is said of the samples that the data hold out themselves, by their numbers of train, val and test."""
+    others = [f"{kind} ({counts[kind]})" for kind in ("val", "test") if counts.get(kind)]
+    verb = "are" if len(others) > 1 else "is"
+    return [f"train ({counts['train']}) is trained on, {' and '.join(others)} {verb} held out"] if others else []
 
 
 def classes_of(files: Sequence[Member], parts: Parts, where: str) -> Grouping:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -59,7 +59,22 @@ def _prepare(
             f"labels '{options.labels}' names the column of a table, and {where} holds images: use auto or none"
         )
     grouping = grouped(members, options, where)
-    every, members = members, members.only(grouping.kept)
+
+    def unchanged() -> None:
+        require_unchanged(path, before, members.files, where)
+
+    return prepare_members(members.only(grouping.kept), grouping, options, folder, where, unchanged)
+
+
+def prepare_members(
+    members: Members,
+    grouping: Grouping,
+    options: ReadingOptions,
+    folder: Path,
+    where: str,
+    require_same: Callable[[], None],
+) -> Prepared:
+    """Prepare the pictures `members` with the classes and splits of `grouping`; require_same refuses what changed meanwhile."""
     survey = survey_of(members)
     require_readable(survey.bad, members.files, where)
     frame, notes = choose_frame(survey, options, where)
@@ -73,7 +88,7 @@ def _prepare(
         writer.fill(decoded(members, jobs, frame, scales), tick)
     bad = {i: reason for i, reason in writer.reasons.items() if writer.state[i] != 1}
     try:
-        require_unchanged(path, before, every.files, where)
+        require_same()
         require_readable(bad, members.files, where)
     except WganError:
         writer.discard()

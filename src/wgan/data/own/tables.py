@@ -153,6 +153,7 @@ def read_parquet(path: Path, label: str, needed: bool = True) -> Arrays:
         if i == at:
             continue
         if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)) or column.null_count:
+            require_no_pictures(column.type, name, path)
             what = f"{column.null_count} empty cells" if column.null_count else str(column.type)
             raise WganError(f"column {name} of {shown(path)} is not numeric: it holds {what}; leave it out, fill it, or name "
                             "it as the class with --labels")  # fmt: skip
@@ -160,6 +161,12 @@ def read_parquet(path: Path, label: str, needed: bool = True) -> Arrays:
     kept = [n for i, n in enumerate(names) if i != at]
     made = table(columns, kept, [-1] * len(columns), labels, names[at] if at >= 0 else "", at)
     return replace(made, notes=tuple(notes))
+
+
+def require_no_pictures(kind: Any, name: str, path: Path) -> None:
+    """Raise WganError where the type of a Parquet column is the one in which the hub keeps picture files."""
+    if str(kind).startswith("struct<bytes:") or str(kind) in ("binary", "large_binary"):
+        raise WganError(f"column {name} of {shown(path)} holds files, such as pictures: give hf:{shown(path)}")
 
 
 TABLES = {".csv": read_csv, ".tsv": read_csv, ".parquet": read_parquet, ".pq": read_parquet}
