@@ -144,6 +144,21 @@ def add_evaluate(commands: Any) -> None:
     p.set_defaults(function="evaluate")
 
 
+def add_export(commands: Any) -> None:
+    """Declare `wgan export`."""
+    p = commands.add_parser("export", help="take the generator elsewhere: a folder for the hub")
+    add_run(p)
+    p.add_argument("--to", required=True, metavar="WHAT", help="hub: a folder with a model card")
+    p.add_argument("--out", metavar="PATH", help="default: RUN-model")
+    p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
+    p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
+    p.add_argument("--licence", metavar="TEXT", help="hub: licence of the training data, such as cc-by-4.0")
+    p.add_argument("--push", metavar="USER/NAME", help="hub: upload it, too")
+    p.add_argument("--force", action="store_true", help="replace what is there")
+    add_threads(p)
+    p.set_defaults(function="export")
+
+
 def add_report(commands: Any) -> None:
     """Declare `wgan report`."""
     p = commands.add_parser("report", help="show runs as one HTML page that needs nothing else")
@@ -196,6 +211,7 @@ ADDED = (
     add_sample,
     add_interpolate,
     add_evaluate,
+    add_export,
     add_report,
     add_compare,
     add_benchmark,

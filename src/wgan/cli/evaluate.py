@@ -20,7 +20,7 @@ from wgan.evaluation.context import Measured
 from wgan.evaluation.evaluate import Report
 from wgan.evaluation.tracking import TRACKS
 from wgan.files import write_atomically
-from wgan.runs.folder import has_run
+from wgan.runs.exported import local
 from wgan.visual.images import bytes_last, save_png, sheet
 
 
@@ -33,7 +33,7 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
     """Measure a share of the figures; rank 0 tells and writes them all."""
     from wgan.evaluation.evaluate import evaluate as measure
 
-    target = Path(found.target)
+    target = local(found.target)
     out = Path(found.out) if found.out else default_report(target)
     if not out.parent.is_dir():
         raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")
@@ -93,7 +93,7 @@ def closest_pairs(measured: Measured) -> Image.Image:
 
 def default_report(target: Path) -> Path:
     """Return metrics.json in a run folder, NAME.metrics.json beside samples in a file or a folder."""
-    if target.is_dir() and not has_run(target):
+    if target.is_dir() and not (target / "config.json").is_file():
         return target.resolve().with_name(f"{target.resolve().name}.metrics.json")
     return target / "metrics.json" if target.is_dir() else target.with_suffix(".metrics.json")
 

@@ -11,12 +11,13 @@ from wgan.distributed.launch import rank
 from wgan.errors import WganError, nearest
 from wgan.recipes import RECIPES
 
+HUB, WEIGHTS = "hf:", "model.safetensors"  # of exported models, see wgan.runs.exported
 HOME = Path("runs")  # where `wgan train` puts a run that is given no folder
 
 
 def is_run(folder: Path) -> bool:
-    """Return whether a folder holds a run whose start-up was finished."""
-    return (folder / "config.json").is_file() and (folder / "run.json").is_file()
+    """Return whether a folder holds a run whose start-up was finished, or an exported model."""
+    return (folder / "config.json").is_file() and any((folder / n).is_file() for n in ("run.json", WEIGHTS))
 
 
 def runs_under(folder: Path = HOME) -> list[Path]:
@@ -34,6 +35,8 @@ def last_change(run: Path) -> float:
 def named_run(name: str) -> Path:
     """Return the folder of the run that `name` means: that folder, or runs/NAME; WganError with the nearest name."""
     path, home = Path(name), HOME / name
+    if name.startswith(HUB):
+        return path
     inside = name.strip("/") != "" and not name.startswith(".") and ".." not in path.parts  # ./mnist is a path
     if is_run(path) or (path.exists() and not (inside and is_run(home))):
         return path
@@ -65,7 +68,7 @@ def find_runs(found: argparse.Namespace) -> None:
     try:
         if found.function == "report":
             found.paths = [str(named_run(name)) for name in found.paths] or [newest(found)]
-        elif found.function in ("sample", "interpolate"):
+        elif found.function in ("sample", "interpolate", "export"):
             found.path = newest(found) if found.path is None else str(named_run(found.path))
         elif found.function == "evaluate":
             found.target = newest(found) if found.target is None else evaluated(found.target, found.data is not None)

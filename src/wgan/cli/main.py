@@ -57,6 +57,8 @@ def function(name: str) -> Callable[[argparse.Namespace], int]:
             from wgan.compare.run import command
         case "benchmark":
             from wgan.cli.benchmark import command
+        case "export":
+            from wgan.cli.export import command
     return command
 
 

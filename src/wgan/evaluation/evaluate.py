@@ -26,7 +26,8 @@ from wgan.host import undisturbed
 from wgan.metrics.inception import Extractor, load_inception
 from wgan.rng import stream
 from wgan.runs import checkpoint
-from wgan.runs.folder import Run, has_run, open_run
+from wgan.runs.exported import local
+from wgan.runs.folder import Run, open_run
 from wgan.sampling import model as generate
 
 SEED = 1_000_003  # of the evaluation's latents: not the seed of any sample sheet
@@ -98,10 +99,10 @@ def evaluate(
     threads: of the CPU; None = as many as the run was trained with, or torch's own choice for a file.
     Raises WganError for anything missing, unknown or not fitting, before anything is computed.
     """
-    path = Path(target)
+    path = local(target)
     if threads is not None and not 1 <= threads <= 1024:
         raise WganError(f"threads must be between 1 and 1024, not {threads}")
-    if threads is None and has_run(path) and (group is None or group.world == 1):
+    if threads is None and (path / "config.json").is_file() and (group is None or group.world == 1):
         threads = open_run(path).facts.threads
     with nullcontext() if threads is None else thread_count(threads):
         return _evaluate(path, data, n, metrics, checkpoint, raw, inception_weights, options, seed, watch, group)
@@ -220,6 +221,8 @@ def _evaluate_run(
     seed: int,
     work: Work,
 ) -> Report:
+    if run.exported is not None and data is None and is_own(run.config.data):
+        raise WganError(f"{run.path} does not hold the data it was trained on: give them with --data")
     own = data is None or is_own(data)  # bundled data are read in one way only
     reals = open_reals(data or run.config.data, n, options=run.config if own else None)
     if run.facts.shape != reals.test.shape:

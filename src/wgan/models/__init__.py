@@ -12,7 +12,7 @@ from wgan.models import auto, conv, mlp, resnet
 from wgan.models.layers import Style, initialise, spectral
 from wgan.models.networks import Critic, Generator
 
-__all__ = ["MODELS", "Critic", "Generator", "build", "parameter_count"]
+__all__ = ["MODELS", "Critic", "Generator", "build", "build_generator", "parameter_count"]
 
 MODELS = {
     "conv": (conv.generator_body, conv.critic_trunk),
@@ -27,16 +27,18 @@ def build(config: Config, shape: tuple[int, ...], classes: int) -> tuple[Generat
     On data without labels every conditioning is off. Weights come from torch's default generator: seed it around the
     call. Raises WganError for sizes that the family cannot make.
     """
+    head = classes if config.class_critic or config.class_generator else 0  # outputs of the auxiliary classifier
+    return build_generator(config, shape, classes), _critic(config, shape, classes, head, config.fast)
+
+
+def build_generator(config: Config, shape: tuple[int, ...], classes: int) -> Generator:
+    """Return the generator alone, as build() does: what samples are made with."""
     conditioning = config.conditioning if classes else "none"
     if conditioning == "norm" and config.generator_norm == "none":
         raise WganError(
             "conditioning norm needs a generator_norm: use batch, layer or instance, or conditioning concat"
         )
-    head = classes if config.class_critic or config.class_generator else 0  # outputs of the auxiliary classifier
-    return (
-        _generator(config, shape, classes, conditioning, config.fast),
-        _critic(config, shape, classes, head, config.fast),
-    )
+    return _generator(config, shape, classes, conditioning, config.fast)
 
 
 def _generator(c: NetworkOptions, shape: tuple[int, ...], classes: int, conditioning: str, fast: bool) -> Generator:

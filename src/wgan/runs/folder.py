@@ -13,7 +13,8 @@ from filelock import FileLock, Timeout
 from wgan import files
 from wgan.config import Config, differences, from_json
 from wgan.errors import WganError
-from wgan.runs import checkpoint
+from wgan.runs import checkpoint, exported
+from wgan.runs.exported import Exported
 from wgan.runs.facts import Facts, parse
 
 SELECTION = "evaluate/selection"  # the tag by which the best step is chosen: lower is better
@@ -26,10 +27,13 @@ class Run:
     path: Path
     config: Config
     facts: Facts
+    exported: Exported | None = None  # of an exported model, which has no checkpoints and no log
 
     @property
     def step(self) -> int:
-        """Return the step of the newest checkpoint; 0 before the first."""
+        """Return the step of the newest checkpoint, or of an exported model; 0 before the first."""
+        if self.exported is not None:
+            return self.exported.step
         return max(checkpoint.moments(self.checkpoints), default=(0, 0))[0]
 
     @property
@@ -56,13 +60,19 @@ class Run:
 
 
 def open_run(path: str | Path) -> Run:
-    """Read an existing run folder; WganError when it is none, is half written, or comes from a newer wgan."""
-    folder = Path(path)
+    """Read an existing run folder; WganError when it is none, is half written, or comes from a newer wgan.
+
+    An exported model, in a folder or as hf:user/name, is read as a run that has nothing but its weights.
+    """
+    folder = exported.local(path)
     if not folder.exists():
         raise WganError(f"no run folder {folder}: give the folder that `wgan train` wrote, for example runs/mnist")
     if not (folder / "config.json").is_file():
         raise WganError(f"{folder} is not a run folder: it holds no config.json")
-    config = from_json(_text(folder / "config.json"), str(folder / "config.json"))
+    text = _text(folder / "config.json")
+    if exported.is_exported(text):
+        return Run(folder, *exported.read(text, folder / "config.json"))
+    config = from_json(text, str(folder / "config.json"))
     facts = _facts(folder / "run.json")
     return Run(folder, config, facts)
 

@@ -17,7 +17,7 @@ from wgan.distributed.group import Group
 from wgan.engine import Engine, make_engine, thread_count
 from wgan.errors import WganError, nearest
 from wgan.host import undisturbed
-from wgan.models import build
+from wgan.models import build, build_generator
 from wgan.models.networks import Generator
 from wgan.rng import seeded, stream
 from wgan.runs import checkpoint as saved
@@ -25,6 +25,7 @@ from wgan.runs.checkpoint import part
 from wgan.runs.folder import Run, open_run
 from wgan.sampling.generate import BLOCK, generate
 from wgan.sampling.latents import latents, slerp, truncated
+from wgan.sampling.weights import exported_checkpoint
 from wgan.visual.images import to_uint8
 
 LIMIT = 2**27  # numbers in one tensor of samples (512 MiB): 171,196 images of MNIST
@@ -70,6 +71,7 @@ class Model:
     network: Generator
     engine: Engine
     notes: list[str]  # what the user should know, such as a damaged checkpoint that was passed over
+    raw: bool = False  # whether the weights are those of the last step, although the run also averaged them
 
     @property
     def class_names(self) -> list[str]:
@@ -223,20 +225,26 @@ def load(
     Raises WganError when the folder is no run, has no such checkpoint, or its files are damaged.
     """
     opened = run if isinstance(run, Run) else open_run(run)
-    found, notes = _checkpoint(opened, wanted_step(opened, checkpoint))
+    alone = opened.exported is not None  # the generator and nothing else
+    notes: list[str] = []
+    if alone:
+        found = exported_checkpoint(opened, checkpoint, raw)
+    else:
+        found, notes = _checkpoint(opened, wanted_step(opened, checkpoint))
     config, facts = opened.config, opened.facts
     if threads is not None and not 1 <= threads <= 1024:
         raise WganError(f"threads must be between 1 and 1024, not {threads}")
     own = None if group and group.world > 1 else facts.threads
     engine = make_engine(device, facts.precision, threads or own, group=group)
-    name = "generator" if raw or not config.ema else "average"
-    _require_fit(opened, {"generator": part(found.tensors, name), "critic": part(found.tensors, "critic")})
+    name = "generator" if alone or raw or not config.ema else "average"
+    players = {"generator": part(found.tensors, name), "critic": part(found.tensors, "critic")}
+    _require_fit(opened, {"generator": players["generator"]} if alone else players)
     with seeded(0, 0, "load"):  # the random start is overwritten, and torch's own stream stays where it was
-        network = build(config, facts.shape, facts.classes)[0]
+        network = build_generator(config, facts.shape, facts.classes)
     network.to(engine.device, engine.dtype)  # before the weights: fp64 ones would be rounded
     _fill(network, part(found.tensors, name), opened)
     network.requires_grad_(False).eval()
-    return Model(opened, found.step, network, engine, notes)
+    return Model(opened, found.step, network, engine, notes, raw)
 
 
 def wanted_step(run: Run, which: str | int) -> int | None:
@@ -276,8 +284,10 @@ def _require_fit(run: Run, tensors: dict[str, dict[str, Tensor]]) -> None:
     """Raise WganError unless the networks of the config are as large as the checkpoint's, before any memory is taken."""
     try:
         with torch.device("meta"):
-            networks = build(run.config, run.facts.shape, run.facts.classes)
-        fits = all(sizes(n.state_dict()) == sizes(tensors[k]) for n, k in zip(networks, tensors, strict=True))
+            how = build if "critic" in tensors else build_generator
+            made = how(run.config, run.facts.shape, run.facts.classes)
+        networks = made if isinstance(made, tuple) else (made,)
+        fits = all(sizes(n.state_dict()) == sizes(given) for n, given in zip(networks, tensors.values(), strict=True))
     except RuntimeError:  # sizes that no number holds
         fits = False
     if not fits:

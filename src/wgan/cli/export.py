@@ -1,0 +1,46 @@
+"""`wgan export`: the generator of a run as something to take elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from wgan.cli.sample import say
+from wgan.errors import WganError, unknown
+from wgan.export.hub import export_hub, push
+from wgan.runs.exported import hub_name
+from wgan.sampling.model import Model, load
+
+SUFFIXES = {"hub": "-model"}  # what each target's default name ends with
+
+
+def command(found: argparse.Namespace) -> int:
+    """`wgan export`: write the model and say where it is."""
+    if found.to not in SUFFIXES:
+        raise unknown("target", found.to, SUFFIXES)
+    refuse_others(found)
+    name = Path(found.path).resolve().name if not found.path.startswith("hf:") else found.path.rpartition("/")[2]
+    out = Path(found.out) if found.out else Path(f"{name}{SUFFIXES[found.to]}")
+    writers: dict[str, Callable[[Model, Path, argparse.Namespace], None]] = {"hub": to_hub}
+    model = load(found.path, found.checkpoint, found.raw, threads=found.threads)
+    say(model.notes)
+    writers[found.to](model, out, found)
+    return 0
+
+
+def refuse_others(found: argparse.Namespace) -> None:
+    """Raise WganError for a flag that means nothing to the target, rather than leave it out in silence."""
+    for flag, target in (("licence", "hub"), ("push", "hub")):
+        if getattr(found, flag) and found.to != target:
+            raise WganError(f"--{flag} is for --to {target}: leave it out")
+
+
+def to_hub(model: Model, out: Path, found: argparse.Namespace) -> None:
+    """Write the folder, and upload it where --push names a place."""
+    if found.push is not None:
+        hub_name(found.push)
+    export_hub(model, out, found.force, found.licence, found.push)
+    print(f"the model of step {model.step} in {out}: wgan.load({str(out)!r}), wgan sample {out}")
+    if found.push is not None:
+        print(f"pushed to {push(out, found.push)}")
