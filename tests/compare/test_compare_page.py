@@ -123,6 +123,6 @@ def test_the_slopes_chart_stands_on_a_logarithmic_axis():
     assert [v for _, v in panel.lines[0].points] == [
         0.25,
         0.75,
-    ] and panel.label == "Slope of the critic, log10: gan; wgan-gp"
+    ] and panel.label == "Gradient norm of the critic, log10: gan; wgan-gp"
     assert not any(line.dots or line.last for line in panel.lines)
     assert panel.hover["x"][1] >= 0.5

@@ -6,19 +6,20 @@ import numpy as np
 import pytest
 
 from wgan.report import charts
+from wgan.visual.panels import Panel
 
 
 def test_curves_of_a_million_steps_are_thinned_and_keep_their_spikes():
     steps, values = np.arange(1, 100_001.0), np.zeros(100_000) + np.arange(100_000) % 7
     values[51_234] = 20.0
-    (panel,) = charts.panels({"a": {"generator/loss": (steps, values)}}, {})
+    (panel,) = charts.charts_of({"a": {"generator/loss": (steps, values)}}, {})
     (line,) = panel.lines
     assert line.thin.count("L") < 400 and len(line.points) < 200
     assert min(float(p.split()[1]) for p in line.thin[1:].split("L")) < charts.TOP + 20
 
 
 def test_a_chart_stands_where_its_numbers_say():
-    (panel,) = charts.panels({"a": {"critic/slope": (np.array([0.0, 50, 100]), np.array([0.0, 2.0, 1.0]))}}, {})
+    (panel,) = charts.charts_of({"a": {"critic/slope": (np.array([0.0, 50, 100]), np.array([0.0, 2.0, 1.0]))}}, {})
     (line,) = panel.lines
     (x0, y0), (x1, y1), (x2, y2) = line.dots
     assert (x0, x1, x2) == (charts.LEFT, (charts.LEFT + charts.WIDTH - charts.RIGHT) / 2, charts.WIDTH - charts.RIGHT)
@@ -31,7 +32,7 @@ def test_a_chart_stands_where_its_numbers_say():
 def test_values_far_out_do_not_flatten_the_rest():
     values = np.sin(np.arange(1000.0))
     values[3] = 1e6
-    (panel,) = charts.panels({"a": {"generator/loss": (np.arange(1000.0), values)}}, {})
+    (panel,) = charts.charts_of({"a": {"generator/loss": (np.arange(1000.0), values)}}, {})
     assert panel.beyond == "1 of 1000 values beyond the axis" and panel.hover["y"][1] < 10
 
 
@@ -43,25 +44,25 @@ BOTH = {"critic/gradient_norm": curve(1, 2, 3), "generator/gradient_norm": curve
 
 
 def test_one_run_has_a_colour_for_each_tag_and_several_one_for_each_run():
-    (alone,) = charts.panels({"a": BOTH}, {})
+    (alone,) = charts.charts_of({"a": BOTH}, {})
     assert [(n.name, n.colour, n.dashed, n.last) for n in alone.lines] == [
         ("critic", 0, False, "3"),
         ("generator", 1, False, "5"),
     ]
-    assert alone.label == "Norm of the weights' gradients: critic ends at 3; generator ends at 5"
-    (two,) = charts.panels({"a": BOTH, "b": BOTH}, {})
+    assert alone.label == "Weight gradient norms: critic ends at 3; generator ends at 5"
+    (two,) = charts.charts_of({"a": BOTH, "b": BOTH}, {})
     assert [(n.name, n.colour, n.dashed) for n in two.lines] == [
         ("a critic", 0, False),
         ("b critic", 1, False),
         ("a generator", 0, True),
         ("b generator", 1, True),
     ]
-    (four,) = charts.panels(dict.fromkeys("abcd", BOTH), {})
+    (four,) = charts.charts_of(dict.fromkeys("abcd", BOTH), {})
     assert [(n.name, n.colour) for n in four.lines] == [("a", 0), ("b", 1), ("c", 2), ("d", 3)]
 
 
 def test_hovering_tells_each_line_its_own_points():
-    (panel,) = charts.panels({"a": BOTH}, {})
+    (panel,) = charts.charts_of({"a": BOTH}, {})
     assert panel.hover["lines"] == [
         {"name": "critic", "points": [(0, 1.0), (10, 2.0), (20, 3.0)]},
         {"name": "generator", "points": [(0, 4.0), (10, 6.0), (20, 5.0)]},
@@ -73,25 +74,25 @@ def test_hovering_tells_each_line_its_own_points():
     [([0.0015, 0.0025], [0.0015, 0.0025]), ([-1.5, 0.25], [-1.5, 0.25]), ([119.6, 12_345.678], [120, 12_346])],
 )
 def test_a_point_is_hovered_over_where_it_stands(across, points):
-    panel = charts.panel_of(charts.Kind("x", {"a": ""}), {"": {"a": (np.array(across), np.ones(2))}})
+    panel = charts.chart_of(Panel("x", {"a": ""}), {"": {"a": (np.array(across), np.ones(2))}})
     assert [x for x, _ in panel.lines[0].points] == points
 
 
 def test_the_ticks_below_are_those_of_the_steps():
-    (panel,) = charts.panels({"a": {"generator/loss": curve(0.1, 0.2, 0.3, start=0, apart=50)}}, {})
+    (panel,) = charts.charts_of({"a": {"generator/loss": curve(0.1, 0.2, 0.3, start=0, apart=50)}}, {})
     assert [text for _, text in panel.x_ticks] == ["0", "20", "40", "60", "80", "100"]
     assert panel.x_ticks[0][0] == charts.LEFT and panel.x_ticks[-1][0] == charts.WIDTH - charts.RIGHT
 
 
 def test_an_axis_begins_at_0_or_left_of_it():
-    kind = charts.Kind("x", {"a": ""})
+    kind = Panel("x", {"a": ""})
     for start, low in ((50.0, 0.0), (-30.0, -30.0)):
-        assert charts.panel_of(kind, {"": {"a": curve(1, 2, 3, start=start)}}).hover["x"] == (low, start + 20)
+        assert charts.chart_of(kind, {"": {"a": curve(1, 2, 3, start=start)}}).hover["x"] == (low, start + 20)
 
 
 def test_a_scatter_is_dots_in_the_order_of_what_runs_across():
-    found = charts.panel_of(
-        charts.Kind("x", {"a": ""}), {"": {"a": (np.array([3.0, 1.0, 2.0]), np.array([5.0, 9.0, 7.0]))}}, joined=False
+    found = charts.chart_of(
+        Panel("x", {"a": ""}), {"": {"a": (np.array([3.0, 1.0, 2.0]), np.array([5.0, 9.0, 7.0]))}}, joined=False
     )
     (line,) = found.lines
     assert line.points == [(1.0, 9.0), (2.0, 7.0), (3.0, 5.0)] and not line.thin and not line.thick

@@ -100,7 +100,7 @@ def test_a_chart_is_drawn_with_its_ticks_and_what_is_beyond_them(run):
     with open(run / "log.jsonl", "a") as log:
         log.write(json.dumps({"step": 200, "generator/loss": 1e6}) + "\n")
     page, _ = page_of(run)
-    drawn = charts.panels({"run": reader.gather(run, "run").curves}, {})
+    drawn = charts.charts_of({"run": reader.gather(run, "run").curves}, {})
     hovered = [json.loads(a["data-chart"]) for _, a in Elements(page).found if "data-chart" in a]
     assert hovered == json.loads(json.dumps([panel.hover for panel in drawn]))
     for title, panel in {panel.title: panel for panel in drawn}.items():

@@ -14,9 +14,10 @@ import numpy as np
 
 from wgan.compare.summary import decades, estimate_name
 from wgan.files import replace_file
-from wgan.report.charts import AXES, Kind, Panel, panel_of, short
+from wgan.report.charts import AXES, Chart, chart_of, short
 from wgan.report.images import Picture, decoded_sheets, fitted_sheets
 from wgan.report.reader import Curve, Evidence, config_of
+from wgan.visual.panels import Panel
 
 SHEETS = 4_000_000  # bytes of all sample sheets of the page
 UNITS = {"steps": "step", "seconds": "CPU second", "forwards": "critic pass"}  # of the budget
@@ -64,21 +65,21 @@ def sheets_of(result: Mapping[str, Any], out: Path) -> list[tuple[str, Picture]]
     return found
 
 
-def over_time(result: Mapping[str, Any]) -> list[Panel]:
+def over_time(result: Mapping[str, Any]) -> list[Chart]:
     """Return the selection figure, and of toys the modes, over the budget: means over the seeds."""
     across = UNITS[result["request"]["kind"]]
-    kinds = {
-        "figure": Kind("Quality over the budget", {"": ""}, "lower is better; on the selection split, mean over seeds",
+    panels = {
+        "figure": Panel("Quality over the budget", {"": ""}, "lower is better; on the selection split, mean over seeds",
                        across=across),
-        "modes": Kind("Modes reached", {"": ""}, "by 2,000 samples, mean over seeds", across=across),
-        "high_quality": Kind("Samples near a mode", {"": ""}, "share within 3 sigma of a mode, mean over seeds",
+        "modes": Panel("Modes reached", {"": ""}, "by 2,000 samples, mean over seeds", across=across),
+        "high_quality": Panel("Samples near a mode", {"": ""}, "share within 3 sigma of a mode, mean over seeds",
                              across=across),
     }  # fmt: skip
     drawn = [
-        panel_of(kind, {n: {"": c} for n in result["request"]["objectives"] if (c := mean_curve(result, n, value))})
-        for value, kind in kinds.items()
+        chart_of(panel, {n: {"": c} for n in result["request"]["objectives"] if (c := mean_curve(result, n, value))})
+        for value, panel in panels.items()
     ]
-    return [panel for panel in drawn if panel]
+    return [chart for chart in drawn if chart]
 
 
 def mean_curve(result: Mapping[str, Any], objective: str, value: str) -> Curve | None:
@@ -98,7 +99,7 @@ def budget_per_step(result: Mapping[str, Any], objective: str) -> float:
     return 1.0 if request["kind"] == "steps" else request["amount"] / result["steps"][objective]
 
 
-def gradients(found: Mapping[str, Sequence[Sequence[Sequence[float]]]]) -> list[Panel]:
+def gradients(found: Mapping[str, Sequence[Sequence[Sequence[float]]]]) -> list[Chart]:
     """Return the generator's gradient norm (decimal logarithm) over the critic's updates, its mean over the seeds."""
     curves = {
         name: {"norm": (np.array([k for k, _ in runs[0]], float),
@@ -106,13 +107,13 @@ def gradients(found: Mapping[str, Sequence[Sequence[Sequence[float]]]]) -> list[
         for name, runs in found.items()
     }  # fmt: skip
     about = "over critic updates, while the generator stays as it began; geometric mean over seeds"
-    kind = Kind("Generator's gradient, log10 of its norm", {"norm": ""}, about, across="update")
-    return [panel for panel in [panel_of(kind, curves)] if panel]
+    panel = Panel("Generator's gradient, log10 of its norm", {"norm": ""}, about, across="update")
+    return [chart for chart in [chart_of(panel, curves)] if chart]
 
 
-def tracks(result: Mapping[str, Any]) -> list[Panel]:
+def tracks(result: Mapping[str, Any]) -> list[Chart]:
     """Return the scatter of each objective: its loss's estimate across, quality up, a point for each evaluation of each run."""
-    panels = []
+    charts = []
     for name in result["request"]["objectives"]:
         points = [p for c in long_cells(result, name) for p in c["curve"]]
         if len(points) < 3:
@@ -122,15 +123,15 @@ def tracks(result: Mapping[str, Any]) -> list[Panel]:
         about = f"across: the {estimate_name(name)}; up: the selection figure"
         if rank["mean"] is not None:
             about += f"; Spearman {hundredths(rank)}"
-        kind = Kind(name, {"point": "evaluations"}, about, across=estimate_name(name))
-        panel = panel_of(kind, {"": {"point": curve}}, joined=False)
-        panels += [panel] if panel else []
-    return panels
+        panel = Panel(name, {"point": "evaluations"}, about, across=estimate_name(name))
+        chart = chart_of(panel, {"": {"point": curve}}, joined=False)
+        charts += [chart] if chart else []
+    return charts
 
 
-def weights(result: Mapping[str, Any]) -> list[Panel]:
+def weights(result: Mapping[str, Any]) -> list[Chart]:
     """Return the histogram of each critic's weights."""
-    panels = []
+    charts = []
     for cell in first_cells(result):
         found = cell["weights"]
         if not found:
@@ -139,13 +140,13 @@ def weights(result: Mapping[str, Any]) -> list[Panel]:
         share = cell["share_clipped"]
         bound = "" if share is None else f"; {100 * share:.0f} % of the clipped ones on the bound"
         about = f"share of weights of each size; largest {short(found['largest'])}{bound}"
-        kind = Kind(f"Weights of the critic: {cell['objective']}", {"share": "share"}, about, across="weight")
-        panel = panel_of(kind, {"": {"share": (middle, np.array(found["shares"]))}})
-        panels += [histogram(panel)] if panel else []
-    return panels
+        panel = Panel(f"Weights of the critic: {cell['objective']}", {"share": "fraction"}, about, across="weight")
+        chart = chart_of(panel, {"": {"share": (middle, np.array(found["shares"]))}})
+        charts += [histogram(chart)] if chart else []
+    return charts
 
 
-def slopes(result: Mapping[str, Any]) -> list[Panel]:
+def slopes(result: Mapping[str, Any]) -> list[Chart]:
     """Return the histogram of the critics' slopes, all seeds together, on a logarithmic axis."""
     curves = {}
     for name in result["request"]["objectives"]:
@@ -160,9 +161,9 @@ def slopes(result: Mapping[str, Any]) -> list[Panel]:
     shown = {name: {"share": tuple(v[(c["share"][0] > low) & (c["share"][0] < high)] for v in c["share"])}
              for name, c in curves.items()}  # fmt: skip
     about = "share of held-out reals, fakes and points between them; 0 = slope 1, where the penalty wants it"
-    kind = Kind("Slope of the critic, log10", {"share": ""}, about, across="log10 slope")
-    panel = panel_of(kind, shown)
-    return [histogram(panel)] if panel else []
+    panel = Panel("Gradient norm of the critic, log10", {"share": ""}, about, across="log10 gradient norm")
+    chart = chart_of(panel, shown)
+    return [histogram(chart)] if chart else []
 
 
 def hundredths(row: Mapping[str, Any]) -> str:
@@ -170,7 +171,7 @@ def hundredths(row: Mapping[str, Any]) -> str:
     return f"{row['mean']:.2f}" + ("" if row["spread"] is None else f" ± {row['spread']:.2f}")
 
 
-def histogram(panel: Panel) -> Panel:
+def histogram(chart: Chart) -> Chart:
     """Return a chart whose lines have no dot at each value, and no last value."""
-    label = f"{panel.title}: " + "; ".join(line.name for line in panel.lines)
-    return replace(panel, label=label, lines=[replace(line, dots=(), last="") for line in panel.lines])
+    label = f"{chart.title}: " + "; ".join(line.name for line in chart.lines)
+    return replace(chart, label=label, lines=[replace(line, dots=(), last="") for line in chart.lines])

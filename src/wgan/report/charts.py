@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from wgan.config.objectives import FACTS
 from wgan.report.reader import Curve
+from wgan.visual.panels import Panel, panels_of
 from wgan.visual.plots import extremes, smooth
 
 WIDTH, HEIGHT = 400, 232  # units of the viewBox, about the pixels of a card: text keeps its size
@@ -17,57 +18,6 @@ LEFT, RIGHT, TOP, BOTTOM = 48, 10, 10, 26  # margins
 POINTS = 360  # of the thin curve; a card is as many pixels wide
 AXES = {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
 FEW = 40  # values that are drawn one by one, with a dot each
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What a panel shows: its tags with their names, what to know about it, and a value worth a line of its own."""
-
-    title: str
-    tags: Mapping[str, str]
-    about: str = ""
-    reference: float | None = None
-    across: str = "step"  # what the horizontal axis counts
-
-
-SLOPE, NORM = "Slope of the critic", "Norm of the weights' gradients"
-GAP = "critic/wasserstein"
-KINDS = (
-    Kind(
-        "W estimate of the critic",
-        {GAP: "training", "evaluate/wasserstein_held_out": "held-out"},
-        "a training signal, not a distance",
-    ),
-    Kind(
-        "fid-lenet", {"evaluate/fid_lenet": "fid-lenet"}, "lower is better; on the part of the test split that selects"
-    ),
-    Kind("Distance W1 to held-out samples", {"evaluate/w1": "W1"}, "lower is better; the samples' exact distance"),
-    Kind("Sliced distance to held-out samples", {"evaluate/sliced_w1": "sliced W1"}, "lower is better"),
-    Kind("Modes reached", {"evaluate/modes": "modes"}, "higher is better"),
-    Kind("Samples near a mode", {"evaluate/high_quality": "share"}, "share within 3 standard deviations"),
-    Kind("Generator loss", {"generator/loss": "generator"}),
-    Kind("Critic loss", {"critic/loss": "whole", "critic/penalty": "penalty in it"}, "what the critic minimised"),
-    Kind(
-        SLOPE,
-        {"critic/slope": "at the penalty's points", "evaluate/slope_mean": "at reals and fakes"},
-        "norm of its gradient in the sample; near 1 when a gradient penalty has settled",
-        1.0,
-    ),
-    Kind(
-        NORM,
-        {"critic/gradient_norm": "critic", "generator/gradient_norm": "generator"},
-        "near 0: nothing to learn from",
-    ),
-    Kind("Weights on the clipping bound", {"critic/share_clipped": "share"}, "near 1: the critic is a sign pattern"),
-    Kind(
-        "Accuracy of the auxiliary classifier",
-        {"class/accuracy_real": "on real", "class/accuracy_fake": "on fake"},
-        "low on real images: clipping starves it",
-    ),
-    Kind(
-        "Overfitting of the critic", {"evaluate/overfit": "gap"}, "training against held-out, in standard errors", 3.0
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -85,8 +35,8 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Panel:
-    """One chart: lines within axes."""
+class Chart:
+    """A panel as it is drawn: lines within axes."""
 
     title: str
     about: str
@@ -119,55 +69,45 @@ class Scale:
         return "M" + "L".join(f"{x:g} {y:g}" for x, y in places)
 
 
-def panels(runs: Mapping[str, Mapping[str, Curve]], objectives: Mapping[str, str]) -> list[Panel]:
-    """Return the charts of several runs' curves (run -> tag -> curve); a kind that no run logged is left out.
+def charts_of(runs: Mapping[str, Mapping[str, Curve]], objectives: Mapping[str, str]) -> list[Chart]:
+    """Return the charts of several runs' curves (run -> tag -> curve); a panel that no run logged is left out.
 
     One run: a colour for each tag. Several: a colour for each run, dashes for the second tag (left out of many runs).
     objectives: run -> objective; where one is not a Wasserstein objective, its gap of scores is not called an estimate.
     """
-    called = [gap_named(kind, objectives) if GAP in kind.tags else kind for kind in KINDS]
-    return [panel for kind in called if (panel := panel_of(kind, runs))]
-
-
-def gap_named(kind: Kind, objectives: Mapping[str, str]) -> Kind:
-    """Return the chart of the critic's score gap with a title that is true of all runs in it."""
     others = [run for run, objective in objectives.items() if FACTS[objective].estimates != "Wasserstein"]
-    if not others:
-        return kind
-    about = "mean score of real minus fake samples: no estimate of a distance"
-    if len(others) == len(objectives):
-        return replace(kind, title="Score gap of the critic", about=about)
-    return replace(kind, about=f"a training signal, not a distance; of {', '.join(others)} only the gap of the scores")
+    panels = panels_of(others, alone=len(others) == len(objectives))
+    return [chart for panel in panels if (chart := chart_of(panel, runs))]
 
 
-def panel_of(kind: Kind, runs: Mapping[str, Mapping[str, Curve]], joined: bool = True) -> Panel | None:
+def chart_of(panel: Panel, runs: Mapping[str, Mapping[str, Curve]], joined: bool = True) -> Chart | None:
     """Return one chart, None when there is nothing to draw; not joined: a scatter of dots."""
     several = len(runs) > 1
-    tags = [tag for tag in kind.tags if any(tag in curves for curves in runs.values())]
+    tags = [tag for tag in panel.tags if any(tag in curves for curves in runs.values())]
     tags = tags[:1] if len(runs) > 3 else tags
     chosen = [
-        (named(run, kind.tags[tag], several, len(tags)), r if several else t, several and t > 0, curves[tag])
+        (named(run, panel.tags[tag], several, len(tags)), r if several else t, several and t > 0, curves[tag])
         for t, tag in enumerate(tags)
         for r, (run, curves) in enumerate(runs.items())
         if tag in curves
     ]
     if not chosen or all(not curve[1].any() for *_, curve in chosen):
         return None
-    scale, beyond = scale_of([curve for *_, curve in chosen], kind.reference)
+    scale, beyond = scale_of([curve for *_, curve in chosen], panel.reference)
     draw = line_of if joined else dots_of
     lines = [draw(name, colour, dashed, curve, scale) for name, colour, dashed, curve in chosen]
     hover = {
-        "across": kind.across,
+        "across": panel.across,
         "x": scale.x,
         "y": scale.y,
         "lines": [{"name": n.name, "points": n.points} for n in lines],
     }
-    label = f"{kind.title}: " + "; ".join(f"{n.name} ends at {n.last}" if n.last else n.name for n in lines)
-    mark = kind.reference
+    label = f"{panel.title}: " + "; ".join(f"{n.name} ends at {n.last}" if n.last else n.name for n in lines)
+    mark = panel.reference
     reference = scale.at(0, mark)[1] if mark is not None and scale.y[0] <= mark <= scale.y[1] else None
     x_ticks = [(scale.at(v, 0)[0], short(v)) for v in ticks(*scale.x, 5)]
     y_ticks = [(scale.at(0, v)[1], short(v)) for v in ticks(*scale.y, 5)]
-    return Panel(kind.title, kind.about, lines, x_ticks, y_ticks, reference, beyond, hover, label)
+    return Chart(panel.title, panel.about, lines, x_ticks, y_ticks, reference, beyond, hover, label)
 
 
 def named(run: str, tag: str, several: bool, tags: int) -> str:

@@ -17,7 +17,7 @@ from wgan.errors import WganError
 from wgan.evaluation.metrics_table import PROMINENT, VALUES
 from wgan.files import replace_file
 from wgan.recipes import RECIPES
-from wgan.report.charts import AXES, panels, short
+from wgan.report.charts import AXES, charts_of, short
 from wgan.report.images import BUDGET, Exhibits, exhibit
 from wgan.report.reader import Evidence, changed, gather, names_of, repeat_command
 
@@ -97,7 +97,7 @@ def render(runs: Sequence[Shown]) -> str:
     environment, script, style = environment_of()
     return environment.get_template("report.html").render(
         runs=runs,
-        panels=panels(
+        charts=charts_of(
             {run.found.name: run.found.curves for run in runs},
             {run.found.name: run.found.config.objective for run in runs},
         ),

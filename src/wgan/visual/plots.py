@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wgan.visual.panels import GAP, panels_of
+
 if TYPE_CHECKING:  # matplotlib is imported where it is used: importing this file costs nothing
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -23,20 +25,6 @@ POINTS = 2000  # at most, in one curve
 COLLECTED = 8
 _drawn = itertools.count(1)
 Curve = tuple[np.ndarray, np.ndarray]  # steps, values
-
-GAP_TITLE = "critic's mean score of real minus fake samples"
-W_TITLE = "critic W estimate (training signal, not a distance)"  # of GAP_TITLE, with a Wasserstein objective
-SLOPE_TITLE = "slope of the critic (norm of its gradient at the penalty's points)"
-NORM_TITLE = "norm of the weights' gradient"
-# title of a panel -> tag -> name in the legend; a panel with no tag in the log is left out
-PANELS: dict[str, dict[str, str]] = {
-    GAP_TITLE: {"critic/wasserstein": "real minus fake"},
-    "generator loss": {"generator/loss": "generator"},
-    SLOPE_TITLE: {"critic/slope": "mean"},
-    NORM_TITLE: {"critic/gradient_norm": "critic", "generator/gradient_norm": "generator"},
-    "class accuracy": {"class/accuracy_real": "real", "class/accuracy_fake": "fake"},
-}
-UNLESS = {NORM_TITLE: SLOPE_TITLE}  # says less: drawn only if the other is missing
 
 
 def fonts_are_listed() -> bool:
@@ -123,18 +111,19 @@ def legend_above(axes: Axes) -> None:
 
 def losses_plot(records: Sequence[Mapping[str, Any]], wasserstein: bool = True) -> Image:
     """Return the curves of a log, as read_log returns it, against the step; wasserstein: whether the score gap estimates W."""
-    found = {title: curves_of(records, tags) for title, tags in PANELS.items()}
-    found = {title: curves for title, curves in found.items() if curves and not found.get(UNLESS.get(title, ""))}
-    figure, panels = figure_of(max(1, len(found)), 9, 2.4 * max(1, len(found)) + 0.3)
-    for axes, (title, curves) in zip(panels, found.items(), strict=False):
-        axes.set_title(W_TITLE if title == GAP_TITLE and wasserstein else title, loc="left", fontsize=10)
+    panels = [panel for panel in panels_of(() if wasserstein else ("it",)) if panel.pictured]
+    chosen = [panel for panel in panels if not curves_of(records, {panel.instead: ""})]
+    found = [(panel, curves) for panel in chosen if (curves := curves_of(records, panel.tags))]
+    figure, parts = figure_of(max(1, len(found)), 9, 2.4 * max(1, len(found)) + 0.3)
+    for axes, (panel, curves) in zip(parts, found, strict=False):
+        axes.set_title(f"{panel.title} ({panel.about})" if GAP in panel.tags else panel.title, loc="left", fontsize=10)
         for (label, curve), colour in zip(curves.items(), COLOURS, strict=False):
             draw_curve(axes, label, *curve, colour)
         focus(axes, np.concatenate([values for _, values in curves.values()]))
         legend_above(axes)
     if not found:
-        panels[0].set_title("nothing logged yet", loc="left", fontsize=10)
-    panels[-1].set_xlabel("step (generator updates)", fontsize=9)
+        parts[0].set_title("nothing logged yet", loc="left", fontsize=10)
+    parts[-1].set_xlabel("step (generator updates)", fontsize=9)
     return image_of(figure)
 
 
