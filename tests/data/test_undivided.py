@@ -8,7 +8,7 @@ import torch
 from helpers.report_runs import figures
 
 from wgan.data import open_source
-from wgan.data.split import contents_of, held_out_count, held_out_mask, undivided
+from wgan.data.split import chosen, contents_of, held_out_count, held_out_mask, undivided
 from wgan.evaluation.evaluate import evaluate
 
 
@@ -57,3 +57,33 @@ def test_samples_that_are_there_once_stay_where_they_were_as_far_as_can_be(twice
         mask = held_out_mask(500, None)
     assert not np.isin(values[mask], values[~mask]).any() and mask.sum() == held_out_count(500)
     assert (mask & held_out_mask(500, None)).sum() > held_out_count(500) * (1 - twice / 250) - 5
+
+
+def rare_class(copies=1):
+    """3,000 numbers; the class 1 is `copies` times each of three contents that the fixed choice holds out."""
+    out = np.flatnonzero(held_out_mask(3000, None))
+    values, labels = np.arange(3000), np.zeros(3000, np.int64)
+    labels[out[: 3 * copies]] = 1
+    values[out[: 3 * copies]] = np.repeat(out[:3], copies)
+    return contents_of(values[:, None]), labels
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_no_class_is_held_out_whole(copies):
+    contents, labels = rare_class(copies)
+    mask = chosen(contents, labels)
+    assert mask is not None and (labels[~mask] == 1).sum() == copies and (labels[mask] == 1).sum() == 2 * copies
+    assert mask.sum() == held_out_count(3000) and not np.isin(contents[mask], contents[~mask]).any()
+    assert (mask ^ held_out_mask(3000, None)).sum() == 2 * copies  # all others stay where they were
+
+
+def test_three_thousand_classes_of_three_are_all_trained_on():
+    labels = np.random.default_rng(0).permutation(np.arange(9000) // 3)
+    mask = chosen(contents_of(np.arange(9000)[:, None]), labels)
+    assert mask is not None and mask.sum() == held_out_count(9000)
+    assert set(labels[~mask]) == set(range(3000))
+
+
+def test_labels_change_no_choice_that_leaves_every_class_trained():
+    labels = np.arange(500) % 5
+    assert chosen(contents_of(np.arange(500)[:, None]), labels) is None

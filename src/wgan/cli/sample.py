@@ -54,7 +54,8 @@ def how_classes(model: Model) -> str:
         some = ", ".join(f"{name} {100 * part:.3g} %" for name, part in [*model.frequencies.items()][:5])
         more = " ..." if len(model.frequencies) > 5 else ""
         return f", classes as frequent as in the training data ({some}{more}); with --labels A,B they take turns"
-    return ", all classes in turn" if model.class_names else ""
+    but = f" but {', '.join(model.untrained[:5])}" if model.untrained else ""
+    return f", all classes{but} in turn" if model.class_names else ""
 
 
 def outside_range(samples: Samples, kept: bool) -> list[str]:

@@ -58,14 +58,14 @@ class Source:
         return self.gather(indices), y
 
     def facts(self) -> dict[str, Any]:
-        """Return what a run records about a user's own data: a hash of their content; of tables units and class counts."""
+        """Return what a run records about a user's own data: a hash of their content, units of tables, class counts."""
         if not self.fingerprint:
             return {}
         found: dict[str, Any] = {
             "data": self.fingerprint,
             "units": None if self.units is None else self.units.to_json(),
         }
-        if self.units is not None and self.labels is not None:
+        if self.labels is not None:
             found["class_counts"] = tuple(self.labels.bincount(minlength=self.classes).tolist())
         return found
 

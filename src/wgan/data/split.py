@@ -62,6 +62,41 @@ def undivided(contents: NDArray[np.uint32]) -> NDArray[np.bool_] | None:
     return mask if 2 * mask.sum() >= count else None
 
 
+def chosen(contents: NDArray[np.uint32], labels: NDArray[np.int64] | None) -> NDArray[np.bool_] | None:
+    """Return which samples are held out, bool [N], so that equal ones are on one side and every class has training samples.
+
+    contents: a number for what each sample holds; labels: int64 [N]. None where `held_out_mask` does that already.
+    """
+    mask = undivided(contents)
+    if labels is None:
+        return mask
+    plain = held_out_mask(len(contents), mask)
+    lost = np.setdiff1d(labels, labels[~plain])
+    return with_every_class(plain, contents, labels, lost) if len(lost) else mask
+
+
+def with_every_class(
+    mask: NDArray[np.bool_], contents: NDArray[np.uint32], labels: NDArray[np.int64], lost: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return the mask with one content of each `lost` class given back to training, and as many others held out instead.
+
+    Those are single samples of classes that keep one to train on, in the order of the fixed choice.
+    """
+    mask, wanted = mask.copy(), int(mask.sum())
+    order = _order(len(mask))
+    for label in lost:
+        first = next(i for i in order if labels[i] == label)
+        mask[contents == contents[first]] = False
+    left = np.bincount(labels[~mask])
+    _, group, sizes = np.unique(contents, return_inverse=True, return_counts=True)
+    for i in order:
+        if mask.sum() >= wanted:
+            break
+        if not mask[i] and sizes[group[i]] == 1 and left[labels[i]] > 1 and labels[i] not in lost:
+            mask[i], left[labels[i]] = True, left[labels[i]] - 1
+    return mask
+
+
 def require_enough(n: int, where: str) -> None:
     """Raise WganError for fewer samples than can be trained on and held out."""
     if n < LEAST:

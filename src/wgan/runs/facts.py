@@ -33,7 +33,7 @@ class Facts:
     versions: dict[str, str] = field(default_factory=dict)
     data: str = ""  # hash of the content of the user's own data
     units: dict[str, Any] | None = None  # of vectors that were standardised: see data/units.py
-    class_counts: tuple[int, ...] = ()  # training rows of each class of a labelled table
+    class_counts: tuple[int, ...] = ()  # training samples of each class of a user's own data
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that run.json holds."""

@@ -106,6 +106,12 @@ class Model:
         return samples if units is None else rows_in_units(samples, units, beyond_range)
 
     @property
+    def untrained(self) -> list[str]:
+        """The labels that no training sample had; empty where the run did not note how many had each."""
+        counts = self.run.facts.class_counts
+        return [name for name, count in zip(self.class_names, counts, strict=False) if not count]
+
+    @property
     def frequencies(self) -> dict[str, float]:
         """The fraction of each class in the training data, for tables; empty for images, and for runs that did not note it."""
         counts = self.run.facts.class_counts
@@ -153,7 +159,7 @@ class Model:
             return None
         asked = label.tolist() if isinstance(label, (np.ndarray, np.generic, Tensor)) else label
         if asked is None:
-            asked = self.class_names
+            asked = [name for name in self.class_names if name not in self.untrained]
         wanted = [asked] if isinstance(asked, (int, str)) else list(asked)
         if not wanted:
             raise WganError("label names no class: give at least one")
@@ -163,6 +169,10 @@ class Model:
     def _number(self, name: str) -> int:
         if name not in self.class_names:
             raise WganError(f"unknown label '{name}': {nearest(name, self.class_names)}")
+        if name in self.untrained:
+            raise WganError(
+                f"{self.run.path} never saw a training sample of label '{name}': it cannot make any; train on some first"
+            )
         return self.class_names.index(name)
 
 

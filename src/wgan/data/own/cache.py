@@ -24,7 +24,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from wgan.data.own.archives import shown
-from wgan.data.split import undivided
+from wgan.data.split import chosen
 from wgan.errors import WganError
 from wgan.files import cache_home, write_whole
 
@@ -192,7 +192,7 @@ class Writer:
         rows = np.flatnonzero(self.state == DONE)
         arrays: dict[str, NDArray[Any]] = {"rows": rows, "sums": self.sums[rows]}
         arrays |= {} if labels is None else {"labels": labels[rows]}
-        held_out = undivided(self.sums[rows]) if held_out is None else held_out[rows]
+        held_out = chosen(self.sums[rows], arrays.get("labels")) if held_out is None else held_out[rows]
         arrays |= {} if held_out is None else {"held_out": held_out}
         whole = {"format": FORMAT, "shape": list(self.shape), "dtype": self.dtype, "count": self.count, **about}
         whole["fingerprint"] = fingerprint(arrays, whole)

@@ -19,7 +19,7 @@ from wgan.data.own.cache import Prepared, Writer
 from wgan.data.own.decode import Frame, resize
 from wgan.data.own.pixels import MOST_KEPT, Scale, Span, as_bytes, scale_of, span_of, whole_span
 from wgan.data.own.progress import ticking
-from wgan.data.split import contents_of, held_out_mask, require_enough, undivided
+from wgan.data.split import chosen, contents_of, held_out_mask, require_enough
 from wgan.errors import WganError
 
 CHUNK = 256  # samples converted together
@@ -89,7 +89,7 @@ def _vectors(
     c = rows.shape[1]
     kinds = arrays.kinds or (str(rows.dtype),) * c
     decimals = arrays.decimals or (-1,) * c
-    held_out = undivided(contents_of(rows)) if arrays.held_out is None else arrays.held_out
+    held_out = chosen(contents_of(rows), labels) if arrays.held_out is None else arrays.held_out
     train = ~held_out_mask(len(rows), held_out)
     fitted = units.fit(rows[train], arrays.names, kinds, decimals, where)
     fitted = replace(fitted, label=arrays.label, label_at=arrays.label_at)

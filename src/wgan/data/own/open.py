@@ -186,6 +186,7 @@ def as_source(data: Prepared, spec: str, split: str) -> Source:
         return torch.from_numpy(np.take(values, rows[indices.numpy()], axis=0))
 
     about: dict[str, Any] = data.about
+    untrained = untrained_note(data) if data.labels is not None else []
     return Source(
         name=spec,
         split=split,
@@ -197,5 +198,16 @@ def as_source(data: Prepared, spec: str, split: str) -> Source:
         class_names=tuple(about["class_names"]),
         units=from_json(about["units"]),
         fingerprint=about["fingerprint"],
-        notes=tuple(about["notes"]),
+        notes=(*about["notes"], *untrained),
     )
+
+
+def untrained_note(data: Prepared) -> list[str]:
+    """Return what is said of classes that no training sample has, because the data hold all of theirs out."""
+    names = data.about["class_names"]
+    assert data.labels is not None
+    train = data.labels[~splits.held_out_mask(len(data), data.held_out)]
+    lost = [name for name, count in zip(names, np.bincount(train, minlength=len(names)), strict=True) if not count]
+    several = " ..." if len(lost) > 10 else ""
+    what = f"{len(lost)} of {len(names)} classes have no training sample and cannot be asked for"
+    return [f"{what}: {', '.join(lost[:10])}{several}"] if lost else []
