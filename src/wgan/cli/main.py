@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wgan import __version__
+from wgan.cli import epochs
 from wgan.cli.arguments import ADDED
 from wgan.cli.lookup import find_runs
 from wgan.cli.parser import Parser, dashed, switched
+from wgan.cli.synonyms import COMMANDS, explained, meaning, plain
 from wgan.distributed.launch import in_group, rank
 from wgan.errors import LostContact, SaidElsewhere, WganError, nearest
 
@@ -34,6 +36,12 @@ def parser() -> Parser:
     for add in ADDED:
         add(commands)
     return p
+
+
+def commands_of(p: Parser) -> dict[str, Parser]:
+    """Return the parser of each command by its name."""
+    (action,) = (a for a in p._actions if isinstance(a, argparse._SubParsersAction))
+    return dict(action.choices)
 
 
 def function(name: str) -> Callable[[argparse.Namespace], int]:
@@ -65,17 +73,24 @@ def function(name: str) -> Callable[[argparse.Namespace], int]:
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Parse the command line; WganError with the nearest command or flag for what is not known."""
     p = parser()
-    tables = next(a for a in p._actions if isinstance(a, argparse._SubParsersAction)).choices
+    tables = commands_of(p)
     if words and not words[0].startswith("-") and words[0] not in tables:
-        raise WganError(f"unknown command '{words[0]}': {nearest(words[0], tables)}")
+        raise WganError(f"unknown command '{words[0]}': {meaning(words[0], COMMANDS) or nearest(words[0], tables)}")
     spelt = [dashed(word) for word in words]
     found, rest = p.parse_known_args(switched(spelt) if spelt[:1] == ["train"] else spelt)
     if rest and rest[0].startswith("-"):
         flag = rest[0].partition("=")[0]
-        raise WganError(f"unknown flag '{flag}': {nearest(flag, tables.get(words[0], p).flags())}")
+        raise WganError(f"unknown flag '{flag}': {right_flag(flag, spelt, tables.get(words[0], p).flags())}")
     if rest:
         raise WganError(f"wgan {words[0]} does not take '{rest[0]}': see wgan {words[0]} --help")
     return found
+
+
+def right_flag(flag: str, words: Sequence[str], flags: Sequence[str]) -> str:
+    """Return what to write instead of an unknown flag."""
+    if words[0] == "train" and plain(flag) in map(plain, epochs.SPELLINGS):
+        return epochs.in_steps(words, flag, parse)
+    return explained(flag, flags)
 
 
 def replace_unprintable() -> None:

@@ -23,8 +23,9 @@ class Parser(argparse.ArgumentParser):
         raise WganError(message)
 
     def flags(self) -> list[str]:
-        """Return every long flag."""
-        return [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
+        """Return every flag that help shows."""
+        shown = [action for action in self._actions if action.help != argparse.SUPPRESS]
+        return [flag for action in shown for flag in action.option_strings]
 
 
 def dashed(word: str) -> str:

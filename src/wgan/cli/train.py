@@ -8,14 +8,17 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from wgan.api import plan
 from wgan.cli import data as inspection
 from wgan.cli.evaluate import closest_pairs
 from wgan.cli.processes import shared
-from wgan.config import Config
+from wgan.cli.synonyms import OTHERS
+from wgan.config import FIELDS, Config
 from wgan.data import is_own, open_source
 from wgan.distributed.group import Group
+from wgan.errors import WganError
 from wgan.evaluation.tracking import TRACKS, loss_tracks_quality
 from wgan.recipes import RECIPES
 from wgan.visual.images import save_png
@@ -30,9 +33,7 @@ def train(found: argparse.Namespace) -> int:
 
 def train_with(found: argparse.Namespace, group: Group) -> int:
     """Train as one of the processes of `group`."""
-    prefix = "option_"
-    given = {k[len(prefix) :]: v for k, v in vars(found).items() if k.startswith(prefix) and v is not None}
-    config, folder = group.agree(lambda: plan(found.name, given, found.run), patient=True)
+    config, folder = group.agree(lambda: plan(found.name, options_given(found), found.run), patient=True)
     if group.leads and found.name in RECIPES and Path(found.name).exists() and Path(found.name) != folder:
         print(f"wgan: {found.name} means the recipe; what is in this folder is ./{found.name}", file=sys.stderr)
     if found.dry_run:
@@ -59,6 +60,16 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
     print(f"next: wgan sample {shlex.quote(str(folder))} -n 100 --out {made}")
     print(f"or train longer: {again} --steps {2 * config.steps}")
     return 0
+
+
+def options_given(found: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of Config among the flags that were given, by name; WganError for what means another flag."""
+    prefix = "option_"
+    given = {k[len(prefix) :]: v for k, v in vars(found).items() if k.startswith(prefix) and v is not None}
+    for name, sentence in OTHERS.items():
+        if name in given and given[name] not in FIELDS[name].choices:
+            raise WganError(sentence)
+    return given
 
 
 def copying(config: Config, folder: Path) -> Iterator[str]:
