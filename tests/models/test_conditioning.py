@@ -12,6 +12,7 @@ from torch import nn
 from wgan.config import FIELDS
 from wgan.errors import WganError
 from wgan.models import build
+from wgan.models.fast import FAST
 from wgan.models.layers import (
     ConditionalNorm,
     RepeatConv,
@@ -233,7 +234,7 @@ def test_batch_norm_in_a_penalised_critic_is_refused_with_the_reason_and_the_way
 def test_a_folded_upsampling_convolution_is_the_plain_one_with_its_gradients(kernel):
     """Against nearest upsampling and a 'same' convolution in float64: values, gradients of input, kernel and bias."""
     conv = torch.nn.Conv2d(3, 4, kernel).double()
-    folded = RepeatConv(conv).double()
+    folded = RepeatConv(conv, FAST).double()
     x = torch.randn(2, 3, 5, 6, dtype=torch.float64, requires_grad=True)
     up = torch.nn.functional.interpolate(x, scale_factor=2, mode="nearest")
     plain = torch.nn.functional.conv2d(up, conv.weight, conv.bias, padding=kernel // 2)

@@ -14,9 +14,11 @@ from torch.nn import functional as F
 from wgan import engine
 from wgan.config import Config
 from wgan.config.rules import CONVOLUTIONAL
+from wgan.models.fast import FAST
 from wgan.models.fast import convolution as convolutions
-from wgan.models.fast.convolution import Plan, convolve, transposed
+from wgan.models.fast.convolution import convolve, transposed
 from wgan.models.fast.linear import linear
+from wgan.models.kernels import PLAIN, Kernels, Plan
 from wgan.models.layers import Dropout, RepeatConv, SameConv, UpConv
 from wgan.runs import checkpoint
 from wgan.training import step as phases
@@ -147,8 +149,9 @@ def test_a_convolution_has_the_plain_ones_values_and_derivatives(
 ) -> None:
     monkeypatch.setattr(convolutions, "PATCHED", (torch.float64,) if patched else ())
     layer, x = convolution(*case)
+    layer.kernels = FAST
     found = derivatives(layer, x)
-    layer.fast = False
+    layer.kernels = PLAIN
     for a, b in zip(found, derivatives(layer, x), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-11)
 
@@ -161,8 +164,9 @@ def test_a_transposed_convolution_has_the_plain_ones_values_and_derivatives(
 ) -> None:
     monkeypatch.setattr(convolutions, "PATCHED", (torch.float64,))
     layer, x = UpConv(inputs, outputs, k, s).double(), normal(3, 2, inputs, 3, 4)
+    layer.kernels = FAST
     found = derivatives(layer, x)
-    layer.fast = False
+    layer.kernels = PLAIN
     for a, b in zip(found, derivatives(layer, x), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-11)
 
@@ -194,7 +198,7 @@ def test_in_bf16_a_convolution_is_as_near_the_exact_one_as_pytorchs() -> None:
         layer, x = layer.float(), x.float()
         errors = []
         for fast in (True, False):
-            layer.fast = fast
+            layer.kernels = FAST if fast else PLAIN
             with torch.autocast("cpu", torch.bfloat16):
                 found = derivatives_once(layer, x)
             errors.append([float((a.double() - b).norm() / b.norm()) for a, b in zip(found, exact, strict=True)])
@@ -211,7 +215,7 @@ def derivatives_once(layer: nn.Module, x: Tensor) -> list[Tensor]:
 @pytest.mark.parametrize("kernel", [3, 5])
 def test_the_plain_way_of_growing_is_repeat_then_convolve(kernel: int) -> None:
     layer, x = RepeatConv(nn.Conv2d(3, 4, kernel)).double(), normal(1, 2, 3, 5, 6)
-    layer.fast = False
+    assert layer.kernels is PLAIN
     up = F.interpolate(x, scale_factor=2, mode="nearest")
     assert torch.equal(layer(x), F.conv2d(up, layer.inner.weight, layer.inner.bias, padding=kernel // 2))
 
@@ -229,8 +233,10 @@ def test_a_linear_map_is_pytorchs_with_its_derivatives() -> None:
         torch.testing.assert_close(a, c, rtol=2e-4, atol=1e-3)
 
 
-def test_dropout_keeps_the_mean_drops_its_share_and_follows_the_seed() -> None:
+@pytest.mark.parametrize("kernels", [PLAIN, FAST])
+def test_dropout_keeps_the_mean_drops_its_share_and_follows_the_seed(kernels: Kernels) -> None:
     layer, x = Dropout(0.3), torch.ones(16, 32, 56, 56).to(memory_format=torch.channels_last).requires_grad_(True)
+    layer.kernels = kernels
     torch.manual_seed(1)
     y = layer(x)
     dropped = float((y == 0).float().mean())

@@ -11,6 +11,8 @@ from wgan.config import Config
 from wgan.errors import WganError
 from wgan.losses import gradient_norms
 from wgan.models import auto, build, parameter_count
+from wgan.models.fast import FAST
+from wgan.models.kernels import PLAIN
 from wgan.models.layers import Dense, Dropout, Style
 from wgan.models.resnet import Average, Block, critic_trunk
 from wgan.recipes import configure
@@ -58,9 +60,9 @@ def test_every_layer_computes_in_the_style_asked_for(fast):
     generator, critic = networks(fast=fast, dropout=0.5)
     modules = [*generator.body.modules(), *critic.trunk.modules()]
     dense = [m for m in modules if isinstance(m, nn.Linear)]
-    assert len(dense) == 2 and all(isinstance(m, Dense) and m.fast == bool(fast) for m in dense)
-    dropouts = {(type(m), getattr(m, "fast", None)) for m in modules if isinstance(m, nn.Dropout)}
-    assert dropouts == {(Dropout, bool(fast))}
+    assert len(dense) == 2 and all(isinstance(m, Dense) and m.kernels is (FAST if fast else PLAIN) for m in dense)
+    dropouts = {(type(m), getattr(m, "kernels", None)) for m in modules if isinstance(m, nn.Dropout)}
+    assert dropouts == {(Dropout, FAST if fast else PLAIN)}
 
 
 def test_a_growing_block_is_its_formula():

@@ -16,6 +16,7 @@ from wgan.distributed.signals import Stop
 from wgan.distributed.sync_layers import SharedDropout
 from wgan.errors import WganError
 from wgan.models import layers
+from wgan.models.fast import FAST
 from wgan.runs import checkpoint
 from wgan.training import loop
 from wgan.training import step as phases
@@ -76,7 +77,15 @@ def test_microbatches_that_change_the_run_are_said_or_refused() -> None:
             images_config(**options)
 
 
-@pytest.mark.parametrize("layer", [nn.Dropout(0.4), layers.Dropout(0.4)], ids=lambda layer: type(layer).__module__)
+def fast_dropout() -> nn.Dropout:
+    layer = layers.Dropout(0.4)
+    layer.kernels = FAST
+    return layer
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Dropout(0.4), layers.Dropout(0.4), fast_dropout()], ids=["torch", "plain", "fast"]
+)
 def test_dropout_masks_are_the_parts_of_one(layer: nn.Dropout) -> None:
     x = torch.ones(8, 3, 4, 4)
     for whole in (x, x.to(memory_format=torch.channels_last), x[:, 0, 0]):

@@ -9,6 +9,8 @@ from wgan.config import Config, NetworkOptions
 from wgan.config.rules import CONVOLUTIONAL
 from wgan.errors import WganError, unknown
 from wgan.models import auto, conv, mlp, resnet
+from wgan.models.fast import FAST
+from wgan.models.kernels import PLAIN, Kernels
 from wgan.models.layers import Style, initialise, spectral
 from wgan.models.networks import Critic, Generator
 
@@ -28,7 +30,8 @@ def build(config: Config, shape: tuple[int, ...], classes: int) -> tuple[Generat
     call. Raises WganError for sizes that the family cannot make.
     """
     head = classes if config.class_critic or config.class_generator else 0  # outputs of the auxiliary classifier
-    return build_generator(config, shape, classes), _critic(config, shape, classes, head, config.fast)
+    generator = build_generator(config, shape, classes)  # first: its weights are drawn before the critic's
+    return generator, _critic(config, shape, classes, head, FAST if config.fast else PLAIN)
 
 
 def build_generator(config: Config, shape: tuple[int, ...], classes: int) -> Generator:
@@ -38,29 +41,31 @@ def build_generator(config: Config, shape: tuple[int, ...], classes: int) -> Gen
         raise WganError(
             "conditioning norm needs a generator_norm: use batch, layer or instance, or conditioning concat"
         )
-    return _generator(config, shape, classes, conditioning, config.fast)
+    return _generator(config, shape, classes, conditioning, FAST if config.fast else PLAIN)
 
 
-def _generator(c: NetworkOptions, shape: tuple[int, ...], classes: int, conditioning: str, fast: bool) -> Generator:
+def _generator(
+    c: NetworkOptions, shape: tuple[int, ...], classes: int, conditioning: str, kernels: Kernels
+) -> Generator:
     if c.generator not in MODELS:
         raise unknown("generator family", c.generator, MODELS)
     norm_classes = classes if conditioning == "norm" else 0
     style = Style(
-        c.generator_norm, c.generator_activation, c.norm_momentum, c.norm_eps, norm_classes, 0.0, c.upsample, fast
+        c.generator_norm, c.generator_activation, c.norm_momentum, c.norm_eps, norm_classes, 0.0, c.upsample, kernels
     )
     inputs = c.latent + (classes if conditioning == "concat" else 0)
     layers = auto.line("generator", c.generator, shape) if c.generator_layers == "auto" else c.generator_layers
     body = MODELS[c.generator][0](layers, inputs, shape, style)
     initialise(body, c.generator_init)
     tanh = c.output == "tanh" or (c.output == "auto" and len(shape) == 3)
-    network = Generator(body, c.latent, conditioning, classes if conditioning != "none" else 0, tanh, fast)
+    network = Generator(body, c.latent, conditioning, classes if conditioning != "none" else 0, tanh, kernels)
     return network.to(memory_format=torch.channels_last) if c.generator in CONVOLUTIONAL else network  # type: ignore[call-overload]
 
 
-def _critic(c: NetworkOptions, shape: tuple[int, ...], classes: int, head: int, fast: bool) -> Critic:
+def _critic(c: NetworkOptions, shape: tuple[int, ...], classes: int, head: int, kernels: Kernels) -> Critic:
     if c.critic not in MODELS:
         raise unknown("critic family", c.critic, MODELS)
-    style = Style(c.critic_norm, c.critic_activation, c.norm_momentum, c.norm_eps, 0, c.dropout, fast=fast)
+    style = Style(c.critic_norm, c.critic_activation, c.norm_momentum, c.norm_eps, 0, c.dropout, kernels=kernels)
     packed = (shape[0] * c.pack, *shape[1:])
     layers = auto.line("critic", c.critic, shape) if c.critic_layers == "auto" else c.critic_layers
     trunk, width = MODELS[c.critic][1](layers, packed, style)

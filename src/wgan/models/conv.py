@@ -52,11 +52,11 @@ def first_map(height: int, width: int, growth: int) -> tuple[int, int]:
 
 def _grow(c_in: int, layer: Layer, side: tuple[int, int], style: Style) -> list[nn.Module]:
     if layer.stride > 1 and style.upsample == "transpose":
-        return [UpConv(c_in, layer.width, layer.kernel, layer.stride, style.fast)]
+        return [UpConv(c_in, layer.width, layer.kernel, layer.stride, style.kernels)]
     if layer.stride == 2 and layer.kernel % 2 and layer.kernel >= 5:
-        return [RepeatConv(nn.Conv2d(c_in, layer.width, layer.kernel), style.fast)]
+        return [RepeatConv(nn.Conv2d(c_in, layer.width, layer.kernel), style.kernels)]
     grown = (side[0] * layer.stride, side[1] * layer.stride)
-    conv = SameConv(nn.Conv2d(c_in, layer.width, layer.kernel), grown, style.fast)
+    conv = SameConv(nn.Conv2d(c_in, layer.width, layer.kernel), grown, style.kernels)
     return [*([Repeat(layer.stride)] if layer.stride > 1 else []), conv]
 
 
@@ -74,7 +74,7 @@ def critic_trunk(layers: str, shape: tuple[int, ...], style: Style) -> tuple[Cha
 
 
 def _shrink(c_in: int, layer: Layer, side: tuple[int, int], style: Style) -> list[nn.Module]:
-    conv = SameConv(nn.Conv2d(c_in, layer.width, layer.kernel, layer.stride), side, style.fast)
+    conv = SameConv(nn.Conv2d(c_in, layer.width, layer.kernel, layer.stride), side, style.kernels)
     modules: list[nn.Module] = [conv, *finish(style, layer.width, True, layer.norm, layer.activation)]
     modules += [nn.MaxPool2d(layer.pool)] if layer.pool > 1 else []
     return modules + ([make_dropout(style)] if style.dropout else [])

@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wgan.errors import WganError
-from wgan.host import DROPOUT
-from wgan.models.fast.convolution import Plan, convolve, transposed
-from wgan.models.fast.linear import can_multiply, linear
+from wgan.models.kernels import PLAIN, Kernels, Plan
 
 
 @dataclass(frozen=True)
@@ -27,78 +25,56 @@ class Style:
     classes: int = 0  # above 0: normalisations are conditional on the label
     dropout: float = 0.0
     upsample: str = "transpose"
-    fast: bool = True  # the ways of products.py and convolutions.py on a CPU, or PyTorch's own layers
+    kernels: Kernels = PLAIN  # how the layers compute
 
 
 class Dense(nn.Linear):
     """A fully connected layer."""
 
-    fast = True
+    kernels = PLAIN
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, n] -> [B, m]."""
-        return linear(x, self.weight, self.bias) if self.fast and can_multiply(x) else super().forward(x)
+        return self.kernels.linear(x, self.weight, self.bias)
 
 
 def make_dense(inputs: int, outputs: int, style: Style) -> Dense:
     """Return a fully connected layer in the style's way of computing."""
     layer = Dense(inputs, outputs)
-    layer.fast = style.fast
+    layer.kernels = style.kernels
     return layer
 
 
 class Dropout(nn.Dropout):
-    """Dropout that draws from the stream of the step, see host.dropping.
+    """Dropout that draws from the stream of the step, see host.dropping."""
 
-    fast: its choices on a CPU cost 16 random bits each, not a call of the generator: P(dropped) = p to 1 / 65,536.
-    """
-
-    fast = True
+    kernels = PLAIN
 
     def forward(self, x: Tensor) -> Tensor:
-        """x of any shape -> the same shape, a share p of it 0 and the rest divided by 1 - p."""
-        if not self.training or self.p == 0:
-            return x
-        if not self.fast or x.device.type != "cpu":
-            return x * torch.empty_like(x).bernoulli_(1 - self.p, generator=DROPOUT.get()).div_(1 - self.p)
-        words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None, generator=DROPOUT.get())
-        bits = words.view(torch.int16)[: x.numel()]
-        kept = (bits >= round(self.p * 65536) - 32768).to(x.dtype).mul_(1 / (1 - self.p))
-        return x * torch.as_strided(kept, x.shape, x.stride()) if _dense(x) else x * kept.view(x.shape)
+        """x of any shape -> the same shape, a fraction p of it 0 and the rest divided by 1 - p."""
+        return self.kernels.drop(x, self.p) if self.training and self.p else x
 
 
 def make_dropout(style: Style) -> Dropout:
     """Return a dropout layer in the style's way of computing."""
     layer = Dropout(style.dropout)
-    layer.fast = style.fast
+    layer.kernels = style.kernels
     return layer
-
-
-def _dense(x: Tensor) -> bool:
-    """Return whether the numbers of x fill a piece of memory, in whatever order."""
-    return x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)
 
 
 class SameConv(nn.Module):
     """Convolution whose output side is ceil(side / stride), padded as TensorFlow's 'same' (more at the end if odd)."""
 
-    def __init__(self, inner: nn.Conv2d, side: tuple[int, int], fast: bool = True) -> None:
+    def __init__(self, inner: nn.Conv2d, side: tuple[int, int], kernels: Kernels = PLAIN) -> None:
         super().__init__()
         (k, _), (s, _) = inner.kernel_size, inner.stride
-        (top, bottom), (left, right) = (same_padding(n, k, s) for n in side)
-        self.pad = (left, right, top, bottom)
-        self.even = left == right and top == bottom
-        if self.even:
-            inner.padding = (top, left)  # the convolution pads for free
-        self.inner, self.fast = inner, fast
+        (top, _), (left, _) = (same_padding(n, k, s) for n in side)
+        self.inner, self.kernels = inner, kernels
         self.plan = Plan(k, s, (top, left), side, (-(-side[0] // s), -(-side[1] // s)))
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, C, H, W] -> [B, C', ceil(H / s), ceil(W / s)]."""
-        if self.fast and x.device.type == "cpu":
-            return convolve(x, self.inner.weight, self.inner.bias, self.plan)
-        out: Tensor = self.inner(x if self.even else F.pad(x, self.pad))
-        return out
+        return self.kernels.convolve(x, self.inner.weight, self.inner.bias, self.plan)
 
 
 def same_padding(side: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -110,24 +86,22 @@ def same_padding(side: int, kernel: int, stride: int) -> tuple[int, int]:
 class UpConv(nn.Module):
     """Transposed convolution whose output side is exactly side * growth, cropped as the gradient of a 'same' convolution."""
 
-    def __init__(self, c_in: int, c_out: int, kernel: int, growth: int, fast: bool = True) -> None:
+    def __init__(self, c_in: int, c_out: int, kernel: int, growth: int, kernels: Kernels = PLAIN) -> None:
         super().__init__()
         if kernel < growth:
             raise WganError(
                 f"a transposed convolution of kernel {kernel} cannot grow {growth} times: use kernel {growth} or more"
             )
-        self.growth, self.fast = growth, fast
+        self.growth, self.kernels = growth, kernels
         self.inner = nn.ConvTranspose2d(c_in, c_out, kernel, growth, padding=(kernel - growth) // 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, C, H, W] -> [B, C', H * growth, W * growth]."""
-        h, w = x.shape[2] * self.growth, x.shape[3] * self.growth
-        if self.fast and x.device.type == "cpu":
-            (kernel, _), before = self.inner.kernel_size, (self.inner.kernel_size[0] - self.growth) // 2
-            plan = Plan(kernel, self.growth, (before, before), (h, w), (x.shape[2], x.shape[3]))
-            return transposed(x, self.inner.weight, self.inner.bias, plan)
-        out: Tensor = self.inner(x)[:, :, :h, :w]
-        return out
+        h, w, before = x.shape[2], x.shape[3], (self.inner.kernel_size[0] - self.growth) // 2
+        plan = Plan(
+            self.inner.kernel_size[0], self.growth, (before, before), (h * self.growth, w * self.growth), (h, w)
+        )
+        return self.kernels.transposed(x, self.inner.weight, self.inner.bias, plan)
 
 
 class Repeat(nn.Module):
@@ -143,42 +117,27 @@ class Repeat(nn.Module):
 
 
 class RepeatConv(nn.Module):
-    """Nearest upsampling by 2 and a 'same' convolution of odd kernel, computed at the low resolution.
+    """Nearest upsampling by 2 and a 'same' convolution of odd kernel; `inner` keeps the kernel.
 
-    Each of the four output phases reads few low-resolution pixels, so the kernel is folded: 5 x 5 becomes four 3 x 3, 2.8
-    times fewer products, with the same values up to rounding, borders included. `inner` keeps the plain kernel.
+    fold: which taps of the kernel read which low-resolution pixel, for the way that computes at the low resolution.
     """
 
     fold: Tensor
 
-    def __init__(self, inner: nn.Conv2d, fast: bool = True) -> None:
+    def __init__(self, inner: nn.Conv2d, kernels: Kernels = PLAIN) -> None:
         super().__init__()
-        (k, _), self.inner, self.fast = inner.kernel_size, inner, fast
+        (k, _), self.inner, self.kernels = inner.kernel_size, inner, kernels
         r = k // 2
-        self.reach = (r + 1) // 2  # low-resolution pixels to each side
-        fold = torch.zeros(2, 2 * self.reach + 1, k)  # [phase, low-resolution tap, tap]
+        reach = (r + 1) // 2  # low-resolution pixels to each side
+        fold = torch.zeros(2, 2 * reach + 1, k)  # [phase, low-resolution tap, tap]
         for phase in (0, 1):
             for tap in range(k):
-                fold[phase, (phase + tap - r) // 2 + self.reach, tap] = 1
+                fold[phase, (phase + tap - r) // 2 + reach, tap] = 1
         self.register_buffer("fold", fold, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, C, H, W] -> [B, C', 2 H, 2 W]."""
-        k, (h, w) = 2 * self.reach + 1, (x.shape[2], x.shape[3])
-        if not self.fast:
-            grown = F.interpolate(x, scale_factor=2, mode="nearest")
-            return F.conv2d(grown, self.inner.weight, self.inner.bias, padding=self.inner.kernel_size[0] // 2)
-        folded = torch.einsum(
-            "pik,qjl,ockl->pqocij", self.fold, self.fold, self.inner.weight
-        )  # [2, 2, C', C, taps, taps]
-        kernel = folded.flatten(0, 2).contiguous(memory_format=torch.channels_last)
-        bias = None if self.inner.bias is None else self.inner.bias.repeat(4)
-        if x.device.type == "cpu":
-            y = convolve(x, kernel, bias, Plan(k, 1, (self.reach, self.reach), (h, w), (h, w)))
-        else:
-            y = F.conv2d(x, kernel, bias, padding=self.reach)
-        phases = y.permute(0, 2, 3, 1).view(len(x), h, w, 2, 2, -1)  # pixels of all channels stay together: a fast copy
-        return phases.permute(0, 1, 3, 2, 4, 5).reshape(len(x), 2 * h, 2 * w, -1).permute(0, 3, 1, 2)
+        return self.kernels.repeated(x, self.inner.weight, self.inner.bias, self.fold)
 
 
 class FeatureMap(nn.Module):

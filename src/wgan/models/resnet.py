@@ -68,7 +68,7 @@ def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Styl
         c, side = layer.width, grown
     modules += finish(style, c, True, True, True)
     modules += [Repeat(spec.out.stride)] if spec.out.stride > 1 else []
-    return Chain([*modules, SameConv(nn.Conv2d(c, channels, spec.out.kernel), (height, width), style.fast)])
+    return Chain([*modules, SameConv(nn.Conv2d(c, channels, spec.out.kernel), (height, width), style.kernels)])
 
 
 def grow(c_in: int, layer: Layer, grown: tuple[int, int], style: Style) -> Block:
@@ -76,8 +76,8 @@ def grow(c_in: int, layer: Layer, grown: tuple[int, int], style: Style) -> Block
     c, k = layer.width, layer.kernel
     repeat: list[nn.Module] = [Repeat(layer.stride)] if layer.stride > 1 else []
     change: list[nn.Module] = [nn.Conv2d(c_in, c, 1)] if c_in != c else []
-    residual = [*finish(style, c_in, True, layer.norm, True), *repeat, SameConv(nn.Conv2d(c_in, c, k), grown, style.fast),
-                *finish(style, c, True, layer.norm, True), SameConv(nn.Conv2d(c, c, k), grown, style.fast)]  # fmt: skip
+    residual = [*finish(style, c_in, True, layer.norm, True), *repeat, SameConv(nn.Conv2d(c_in, c, k), grown, style.kernels),
+                *finish(style, c, True, layer.norm, True), SameConv(nn.Conv2d(c, c, k), grown, style.kernels)]  # fmt: skip
     return Block([*change, *repeat], residual)  # a 1 x 1 convolution before the repetition: fewer products
 
 
@@ -101,8 +101,8 @@ def shrink(c_in: int, layer: Layer, side: tuple[int, int], style: Style, first: 
     average: list[nn.Module] = [Average(layer.stride)] if layer.stride > 1 else []
     change: list[nn.Module] = [nn.Conv2d(c_in, c, 1)] if c_in != c else []
     begin = [] if first else finish(style, c_in, True, layer.norm, True)
-    residual = [*begin, SameConv(nn.Conv2d(c_in, c, k), side, style.fast), *finish(style, c, True, layer.norm, True),
-                SameConv(nn.Conv2d(c, c, k), side, style.fast), *average]  # fmt: skip
+    residual = [*begin, SameConv(nn.Conv2d(c_in, c, k), side, style.kernels), *finish(style, c, True, layer.norm, True),
+                SameConv(nn.Conv2d(c, c, k), side, style.kernels), *average]  # fmt: skip
     block = Block([*average, *change], residual)  # the two commute: averaging first is cheaper
     return [block, *([make_dropout(style)] if style.dropout else [])]
 

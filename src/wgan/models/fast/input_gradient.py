@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from wgan.models.fast.linear import can_multiply, linear, times
+from wgan.models.fast.linear import times
+from wgan.models.kernels import PLAIN
 from wgan.models.layers import Chain, Dense
 
 
@@ -23,11 +24,7 @@ def input_gradient(trunk: nn.Module, score: nn.Module, x: Tensor, added: Tensor 
     with torch.no_grad():
         h = x.flatten(1)
         for dense, slope in layers:
-            a = (
-                linear(h, dense.weight, dense.bias)
-                if can_multiply(h)
-                else nn.functional.linear(h, dense.weight, dense.bias)
-            )
+            a = dense(h)
             factors.append(torch.where(a > 0, a.new_ones(()), slope))
             h = a * factors[-1]
     g = (score.weight.expand(len(x), -1) if added is None else score.weight + added).to(h.dtype)  # [B, width]
@@ -44,7 +41,7 @@ def plain_layers(trunk: nn.Module) -> list[tuple[Dense, float]] | None:
     rest = list(trunk.layers)[1:]
     for dense, active in zip(rest[::2], rest[1::2], strict=True):
         known = isinstance(active, (nn.ReLU, nn.LeakyReLU))
-        if type(dense) is not Dense or not dense.fast or not known:  # spectral norm makes it another class
+        if type(dense) is not Dense or dense.kernels is PLAIN or not known:  # spectral norm makes it another class
             return None
         found.append((dense, active.negative_slope if isinstance(active, nn.LeakyReLU) else 0.0))
     return found
