@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wgan.config import FIELDS, Config
+from wgan.config import FIELDS, Config, ReadingOptions, check_names, check_value
+from wgan.config.option import options_of
 from wgan.errors import WganError, unknown
-from wgan.recipes import RECIPES, configure
+from wgan.recipes import DEFAULT, RECIPES, configure
 from wgan.runs.folder import Run, has_run, open_run
 
 if TYPE_CHECKING:
     from wgan.training.observer import OnStep
+
+
+class Plan(NamedTuple):
+    """What is to be trained, and where."""
+
+    config: Config
+    folder: Path
+    chosen: str  # which recipe, and why
 
 
 def train(
@@ -46,8 +55,10 @@ def train(
     if data is not None:
         overrides["data"] = str(data) if isinstance(data, (str, Path)) else given(data)
     with formed() as group:  # of a script that torchrun started; alone otherwise
-        whole, folder = group.agree(lambda: plan(recipe, overrides, run, config), patient=True)
-        outcome = loop(whole, folder, group=group, on_step=on_step)
+        planned = group.agree(lambda: plan(recipe, overrides, run, config), patient=True)
+        if group.leads:
+            print(planned.chosen, flush=True)
+        outcome = loop(planned.config, planned.folder, group=group, on_step=on_step)
     if outcome.code:
         raise KeyboardInterrupt if outcome.code == 130 else SystemExit(outcome.code)
     return outcome.run
@@ -62,7 +73,7 @@ def given(data: Any) -> str:
 
 def plan(
     recipe: str | None, overrides: Mapping[str, Any], run: str | Path | None = None, base: Config | None = None
-) -> tuple[Config, Path]:
+) -> Plan:
     """Return the Config and the run folder: of `base`, of `recipe`, or of the recipe that fits the data where both are None.
 
     Paths of data become absolute; run: None = runs/NAME. Raises WganError for a mistake in the options, also when one that
@@ -74,14 +85,21 @@ def plan(
     if "data" in changes:
         changes["data"] = absolute(str(changes["data"]))
     if recipe is None and base is None and run is not None and has_run(Path(run)):
-        return continued(open_run(run), changes), Path(run)
+        config = continued(open_run(run), changes)
+        return Plan(config, Path(run), f"recipe {config.recipe}, with which {run} began")
     if base is not None:
         config = base.replace(**{"data": absolute(base.data), **changes})
+        why = "of the config that was given"
+    elif recipe is not None:
+        config, why = configure(recipe, changes), "by its name"
+    elif "data" in changes:
+        config = configure(fitting(changes), changes)
+        why = f"which fits the data {shown_name(config.data)}"
     else:
-        config = configure(fitting(changes) if recipe is None else recipe, changes)
+        config, why = configure(DEFAULT, changes), "the default"
     folder = Path(run) if run is not None else Path("runs") / run_name(config, recipe)
     require_labels(config, changes, folder)
-    return config, folder
+    return Plan(config, folder, f"recipe {config.recipe}, {why}")
 
 
 def meant(
@@ -108,9 +126,9 @@ def meant(
 
 def is_data(name: str) -> bool:
     """Return whether a name that is no recipe's is meant as data: a path, hf:NAME, or a bundled one such as mnist:0-4."""
-    from wgan.data import SOURCES, is_own
+    from wgan.data import is_bundled, is_own
 
-    return is_own(name) or name.partition(":")[0] in SOURCES
+    return is_own(name) or is_bundled(name)
 
 
 def continued(run: Run, changes: Mapping[str, Any]) -> Config:
@@ -118,12 +136,10 @@ def continued(run: Run, changes: Mapping[str, Any]) -> Config:
 
     What may not change is refused later, by the run folder; see wgan.config.differences.
     """
-    from wgan.data import is_own
-    from wgan.data.own.in_memory import GIVEN
+    from wgan.data.own.open import is_gone
 
     data = run.config.data
-    gone = is_own(data) and not data.startswith((GIVEN, "hf:")) and not Path(data).exists()
-    if gone and "data" not in changes:
+    if is_gone(data) and "data" not in changes:
         raise WganError(f"the data of {run.path}, {data}, are no longer there: give their new place with --data")
     return run.config.replace(**changes)
 
@@ -133,13 +149,12 @@ def require_labels(config: Config, changes: Mapping[str, Any], folder: Path) -> 
     asked = [name for name in changes if FIELDS[name].labels and getattr(config, name) not in ("none", 0)]
     if not asked or (folder / "config.json").exists():  # a run that began so goes on so
         return
-    from wgan.data import is_own, open_source
-    from wgan.data.own.open import called
+    from wgan.data import open_source
 
     source = open_source(config.data, config.split, options=config)
     if not source.classes:
         what = " and ".join(f"{name} {changes[name]}" for name in asked)
-        data = called(config.data) if is_own(config.data) else config.data
+        data = shown_name(config.data)
         labels = " (labels none)" if config.labels == "none" else ""
         raise WganError(
             f"{what} would do nothing: {data} has no labels{labels}; leave that out, or give labels (sub-folders, an array of "
@@ -147,24 +162,27 @@ def require_labels(config: Config, changes: Mapping[str, Any], folder: Path) -> 
         )
 
 
-def fitting(changes: Mapping[str, Any]) -> str:
-    """Return the recipe for the data that `changes` names: mnist, or images or vectors for the user's own."""
-    config = configure("images", changes)
-    if "data" not in changes:
-        return "mnist"
-    from wgan.data import is_own, open_source
+def shown_name(data: str) -> str:
+    """Return what a message calls the data: their path, or the name of bundled ones."""
+    from wgan.data import is_own
+    from wgan.data.own.open import called
 
-    name = config.data.partition(":")[0]
-    if name in ("ring", "grid", "swissroll"):
-        return "vectors"
-    if not is_own(config.data):
-        return "mnist"
-    return "images" if open_source(config.data, options=config).is_image else "vectors"
+    return called(data) if is_own(data) else data
+
+
+def fitting(changes: Mapping[str, Any]) -> str:
+    """Return the recipe that fits the data of `changes`, as these say it themselves."""
+    from wgan.data import open_source
+
+    check_names(changes)
+    values = {name: check_value(name, value) for name, value in changes.items()}  # before data are prepared for minutes
+    reading = {name: value for name, value in values.items() if name in options_of(ReadingOptions)}
+    return open_source(values["data"], options=ReadingOptions(**reading)).recipe
 
 
 def run_name(config: Config, recipe: str | None) -> str:
-    """Return the name of the run folder when none is given: the recipe, or what the user's own data are called."""
-    if recipe or config.recipe == "mnist":
-        return recipe or "mnist"
+    """Return the name of the run folder when none is given: the recipe that was named, or else what the data are called."""
+    if recipe is not None:
+        return recipe
     name = Path(config.data.replace(":", "-")).name
     return name.partition(".")[0] or config.recipe

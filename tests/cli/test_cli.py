@@ -113,7 +113,7 @@ def test_train_writes_its_run_folder_where_it_is_told_and_says_what_to_do_next(h
     with Image.open(run / "progress.gif") as film, Image.open(run / "losses.png") as plot:
         assert film.n_frames == 3 and min(plot.size) > 200
     lines = found.out.splitlines()
-    assert re.match(r"step \d+/9  .* steps/s .* left  W .*  G .*", lines[0])
+    assert re.match(r"step \d+/9  .* steps/s .* left  W .*  G .*", lines[1])
     assert "finished step 9 of 9" in found.out and "progress.gif" in found.out and "losses.png" in found.out
     assert "wgan sample deep/er/run" in found.out
 

@@ -80,7 +80,7 @@ def test_a_batch_is_no_larger_than_the_training_part(tmp_path, command, count, b
 
 def test_bundled_data_are_suggested_their_own_recipe(command):
     assert "suggestion     wgan train grid\n" in command("data", "grid", "--no-measure").out
-    assert "wgan train vectors --data grid:gulrajani" in command("data", "grid:gulrajani", "--no-measure").out
+    assert "wgan train grid --data grid:gulrajani\n" in command("data", "grid:gulrajani", "--no-measure").out
 
 
 def test_wgan_data_shows_bundled_data_and_vectors(tmp_path, command, monkeypatch):

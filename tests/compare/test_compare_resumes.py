@@ -28,7 +28,7 @@ def tiny(monkeypatch):
         for name, value in small.items():
             monkeypatch.setitem(architecture, name, value)
     monkeypatch.setattr(readings, "SAMPLES", 200)
-    monkeypatch.setattr(readings, "metrics_of", lambda data, is_image, long: ["modes"])
+    monkeypatch.setattr(readings, "metrics_of", lambda source, long: ["modes"])
     figures = {"evaluate/selection": 1.0, "evaluate/wasserstein_train": 0.5}
     monkeypatch.setattr("wgan.training.monitor.Monitor.measure", lambda self, players, step, *more: dict(figures))
     monkeypatch.setattr("wgan.training.monitor.Monitor.alarms", lambda self, step, figures: [])
@@ -156,7 +156,7 @@ def test_a_signal_between_two_parts_of_a_reading_stops_it(tmp_path, monkeypatch)
             raise compare.Interrupted(143)
 
     monkeypatch.setattr(compare, "trained", lambda *about: None)
-    monkeypatch.setattr(compare, "reading", lambda cell, run, is_image: signals.check())
+    monkeypatch.setattr(compare, "reading", lambda cell, run: signals.check())
     with pytest.raises(compare.Interrupted), signals.checking(struck):
         compare.measure_cell(one, tmp_path, False)
     assert len(calls) == 2 and not list(tmp_path.iterdir())

@@ -7,6 +7,9 @@ from helpers.comparisons import FOUR, request
 
 from wgan.compare import plan
 from wgan.compare import run as compare
+from wgan.data import open_source
+
+SOURCES = {name: open_source(name) for name in ("mnist", "grid")}
 
 
 @pytest.mark.parametrize("is_image", [False, True])
@@ -17,7 +20,7 @@ def test_every_cell_is_a_valid_config_and_only_the_objectives_own_settings_diffe
     asked = request(objectives=tuple(dict.fromkeys([name, "gan"])), data=data)
     configs = {
         (c.objective, c.architecture, c.rate, c.seed, c.data): c.config(is_image)
-        for c in plan.cells(asked, is_image, steps)
+        for c in plan.cells(asked, is_image, steps, SOURCES[data].mode_tests)
     }
     for (objective, *rest), config in configs.items():
         other = configs[("gan", *rest)]
@@ -52,7 +55,7 @@ def test_a_run_is_of_its_own_seed_data_and_steps_at_a_constant_rate(data, weight
 
 
 def test_the_plan_has_each_run_once_and_all_that_the_questions_need():
-    found = plan.cells(request(), False, dict.fromkeys(FOUR, 100))
+    found = plan.cells(request(), False, dict.fromkeys(FOUR, 100), SOURCES["grid"].mode_tests)
     assert len({c.name for c in found}) == len(found)
     # 2 seeds and 4 objectives of: grid at three rates, ring, two more architectures
     assert len(found) == 2 * 4 * (3 + 1 + 2)
@@ -67,19 +70,16 @@ def test_the_plan_has_each_run_once_and_all_that_the_questions_need():
     ("part", "count"), [("quality", 4), ("collapse", 8), ("rates", 12), ("architectures", 12), ("gradients", 0)]
 )
 def test_a_part_brings_its_own_runs_alone(part, count):
-    found = plan.cells(request(seeds=1, parts=(part,)), False, dict.fromkeys(FOUR, 100))
+    found = plan.cells(request(seeds=1, parts=(part,)), False, dict.fromkeys(FOUR, 100), ("ring", "grid"))
     assert len(found) == count and all(c.parts == (part,) for c in found)
     gradients = compare.gradient_cells(request(parts=(part,)), False, dict.fromkeys(FOUR, 100))
     assert [(c.objective, c.seed) for c in gradients] == [(o, s) for s in (0, 1) for o in FOUR if part == "gradients"]
 
 
-@pytest.mark.parametrize(
-    ("data", "is_image", "toys"),
-    [("grid", False, ["ring", "grid"]), ("ring:gulrajani", False, ["ring:gulrajani", "grid:gulrajani"]),
-     ("table.csv", False, ["ring", "grid"]), ("mnist:0-4", True, ["stacked-mnist"]), ("faces/", True, [])],
-)  # fmt: skip
-def test_collapse_is_counted_where_modes_are_known(data, is_image, toys):
-    assert plan.toys_of(data, is_image) == toys
+def test_collapse_is_counted_on_the_data_that_the_source_names():
+    found = plan.cells(request(parts=("collapse",)), False, dict.fromkeys(FOUR, 100), ("ring:gulrajani",))
+    assert {c.data for c in found} == {"ring:gulrajani"}
+    assert not plan.cells(request(data="faces/", parts=("collapse",)), True, dict.fromkeys(FOUR, 100), ())
 
 
 def test_the_learning_rate_of_a_cell_is_its_objectives_own_times_the_factor():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wgan.data import open_source
+from wgan.data import is_own, open_source
 from wgan.data.own.open import absolute
 from wgan.errors import WganError
 
@@ -38,6 +38,13 @@ def test_a_name_with_blanks_or_quotes_that_is_there_is_read(here, cache):
     for name in ("my rows.npy", "'rows'.npy", " rows.npy"):
         np.save(here / name, np.random.default_rng(0).normal(size=(60, 3)))
         assert len(open_source(absolute(name))) > 0
+
+
+@pytest.mark.parametrize("spec", ["ring", "mnist:0-4"])
+def test_a_bundled_name_is_not_a_folder_called_so(here, spec):
+    (here / spec).mkdir()
+    assert not is_own(spec) and absolute(spec) == spec and open_source(spec).recipe == spec.partition(":")[0]
+    assert absolute(f"./{spec}") == str(here / spec)
 
 
 def test_words_of_one_name_without_quotes_are_told(here, command):

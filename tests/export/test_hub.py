@@ -12,8 +12,9 @@ import yaml
 from helpers.report_runs import EVIL, figure, write_metrics
 
 import wgan
+from wgan.data.own.open import public_name
 from wgan.errors import WganError
-from wgan.export.card import card_of, card_text, data_name, plain
+from wgan.export.card import card_of, card_text, plain
 from wgan.export.hub import export_hub
 from wgan.runs.exported import FILES
 
@@ -136,11 +137,11 @@ def test_no_text_of_a_run_is_markup_in_the_card(exported, tmp_path):
     "spec", ["/home/ada/secret/photos", "./secret/photos/", "C:\\secret\\photos", "hf:/secret/photos"]
 )
 def test_a_path_loses_its_folders_in_public(spec):
-    assert data_name(spec) == "photos"
+    assert public_name(spec) == "photos"
 
 
 def test_a_name_of_data_stays_as_it_is():
-    assert [data_name(s) for s in ("mnist:0-4", "hf:ada/cats", "ring")] == ["mnist:0-4", "hf:ada/cats", "ring"]
+    assert [public_name(s) for s in ("mnist:0-4", "hf:ada/cats", "ring")] == ["mnist:0-4", "hf:ada/cats", "ring"]
 
 
 @pytest.mark.parametrize("text", ["", "two\nlines", "x" * 300])

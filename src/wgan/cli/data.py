@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from wgan.api import fitting
 from wgan.cli.parser import reading
 from wgan.config import Config, ReadingOptions
 from wgan.data import Source, is_own, open_source
@@ -21,7 +20,7 @@ from wgan.data.own.open import absolute, prepared
 from wgan.engine import thread_count
 from wgan.errors import WganError
 from wgan.progress import clock_text
-from wgan.recipes import RECIPES, configure
+from wgan.recipes import configure
 from wgan.training.estimate import measure
 from wgan.training.players import make_players
 from wgan.training.state import engine_for
@@ -137,9 +136,10 @@ def advice(spec: str, source: Source, given: dict[str, Any], measured: bool) -> 
     """Yield warnings, then a command that fits the data and this machine."""
     changes: dict[str, Any] = {**given, "data": spec}
     yield from warnings(source)
-    if spec in RECIPES:  # bundled data with a recipe of their own
-        config = configure(spec)
-        yield f"{'suggestion':14} wgan train {spec}"
+    if not is_own(spec):  # bundled data have a recipe of their own
+        config = configure(source.recipe, changes)
+        other = "" if configure(source.recipe).data == spec else f" --data {spec}"
+        yield f"{'suggestion':14} wgan train {source.recipe}{other}"
         yield f"{'':14} {summary(config)}{time_text(config, source, measured)}"
         return
     if source.is_image:
@@ -150,7 +150,7 @@ def advice(spec: str, source: Source, given: dict[str, Any], measured: bool) -> 
         if len(source) < FEW:
             few = len(source) < VERY_FEW  # too few to hold any out, by which the share could adapt
             changes |= {"augment": 1.0} if few else {"augment_target": 0.3}
-    recipe = fitting(changes)
+    recipe = source.recipe
     config = configure(recipe, changes)
     if len(source) < config.batch:  # each batch would hold some samples twice
         changes["batch"] = 1 << (len(source).bit_length() - 1)

@@ -33,9 +33,11 @@ def train(found: argparse.Namespace) -> int:
 
 def train_with(found: argparse.Namespace, group: Group) -> int:
     """Train as one of the processes of `group`."""
-    config, folder = group.agree(lambda: plan(found.name, options_given(found), found.run), patient=True)
+    config, folder, chosen = group.agree(lambda: plan(found.name, options_given(found), found.run), patient=True)
     if group.leads and found.name in RECIPES and Path(found.name).exists() and Path(found.name) != folder:
         print(f"wgan: {found.name} means the recipe; what is in this folder is ./{found.name}", file=sys.stderr)
+    if group.leads:
+        print(chosen, flush=True)
     if found.dry_run:
         return group.lead(lambda: dry_run(config, found.processes or group.world))
     from wgan.training.loop import train as loop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 from wgan.compare.diagnostics import critic_slopes, critic_weights
 from wgan.compare.plan import Cell
 from wgan.compare.summary import curve_of, tracks
+from wgan.data import Source
 from wgan.distributed.signals import check
 from wgan.errors import WganError
 from wgan.evaluation.context import Measured, MetricValue
@@ -22,15 +24,15 @@ from wgan.runs.folder import Run, make_folder
 from wgan.sampling.model import load
 
 SAMPLES = 2000  # fakes of each run that are measured
-STACKED = 10_000  # of stacked MNIST, which has 1000 modes
-# data -> the metric that says most about it; sliced-w1 for any other
-FIRST = {"mnist": "fid-lenet", "stacked-mnist": "stacked-modes", "ring": "modes", "grid": "modes"}
+EACH = 10  # and at least so many for each known mode
+# what reads the samples -> the metric that says most about them
+FIRST = {"lenet-mnist": "fid-lenet", "lenet-mnist by channel": "stacked-modes"}
 # of a run that failed
 NOTHING: dict[str, Any] = {"failed": "", "figures": {}, "curve": [], "tracks": None, "share_clipped": None, "weights": {},
                            "slopes": {}}  # fmt: skip
 
 
-def reading(cell: Cell, run: Run, is_image: bool) -> dict[str, Any]:
+def reading(cell: Cell, run: Run) -> dict[str, Any]:
     """Return all that a comparison needs of a finished run; the slow parts are done for the questions that need them.
 
     The work may be left between two of them. Raises WganError for a log without an evaluation, of which a finished run has ten.
@@ -40,9 +42,8 @@ def reading(cell: Cell, run: Run, is_image: bool) -> dict[str, Any]:
     if not curve:
         raise WganError(f"{run.path}/log.jsonl holds no evaluation: restore it, or delete {run.path} to train it again")
     long = "quality" in cell.parts
-    wanted = metrics_of(cell.data, is_image, long) if {"quality", "collapse"} & set(cell.parts) else []
     return {
-        "figures": figures_of(cell, run, wanted) if wanted else {},
+        "figures": figures_of(cell, run, long) if {"quality", "collapse"} & set(cell.parts) else {},
         "curve": curve,
         "tracks": tracks(curve),
         "share_clipped": last(records, "critic/share_clipped"),
@@ -57,28 +58,36 @@ def last(records: Sequence[Mapping[str, Any]], tag: str) -> float | None:
 
 
 @functools.lru_cache(maxsize=2)
-def reals_of(data: str, n: int) -> Reals:
-    """Return the reals of some data, whose floors are computed once for all runs."""
-    return open_reals(data, n)
+def reals_of(data: str) -> Reals:
+    """Return the reals of some data, as many as are measured, whose floors are computed once for all runs."""
+    reals = open_reals(data, SAMPLES)
+    return dataclasses.replace(reals, n=max(SAMPLES, EACH * reals.test.mode_count))
 
 
-def figures_of(cell: Cell, run: Run, metrics: Sequence[str]) -> dict[str, Any]:
+def figures_of(cell: Cell, run: Run, long: bool) -> dict[str, Any]:
     """Return figure -> value, floor and direction of the last generator of a run; what does not apply is left out."""
-    n = STACKED if cell.data.startswith("stacked-mnist") else SAMPLES
-    subject = from_model(load(run, checkpoint="last"), n, SEED, False, None)
-    measured = Measured(subject, reals_of(cell.data, n))
+    reals = reals_of(cell.data)
+    subject = from_model(load(run, checkpoint="last"), reals.n, SEED, False, None)
+    measured = Measured(subject, reals)
     found: list[MetricValue] = []
-    for name in metrics:
+    for name in metrics_of(reals.test, long):
         check()
         if not METRICS[name].missing(measured):
             found += METRICS[name].measure(measured)
     return {f.name: {"value": f.value, "floor": f.floor, "better": f.better} for f in found}
 
 
-def metrics_of(data: str, is_image: bool, long: bool) -> list[str]:
+def metrics_of(source: Source, long: bool) -> list[str]:
     """Return the metrics that apply to the data; long: where quality is compared, else the first and a cheap distance."""
     more = ["prdc", "certified-w1", "classes"] if long else []
-    return [*dict.fromkeys([FIRST.get(data.partition(":")[0], "sliced-w1"), "sliced-w1", *more])]
+    return [*dict.fromkeys([first_metric(source), "sliced-w1", *more])]
+
+
+def first_metric(source: Source) -> str:
+    """Return the metric that says most about the data: of their reader, of their modes, or one for any."""
+    if source.reader is not None:
+        return FIRST[source.reader]
+    return "sliced-w1" if source.modes is None else "modes"
 
 
 def text_of(values: Any) -> bytes:

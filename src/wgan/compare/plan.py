@@ -10,13 +10,11 @@ from typing import Any
 from wgan.config import FIELDS, Config
 from wgan.config.objectives import FACTS
 from wgan.errors import WganError, unknown
-from wgan.recipes import configure
+from wgan.recipes import DEFAULT, configure
 
 SMALLEST = 20  # steps of a run; fewer say nothing
 RATES = (0.3, 1.0, 3.0)  # factors of both learning rates
 POINT_RATE = 10.0  # all rates on points, against the papers', which are set for images and for 100,000 steps
-TOYS = ("ring", "grid")  # whose modes are known: where collapse is counted
-STACKED = "stacked-mnist"  # the same for images
 # what is asked, and a flag chooses: quality at equal budget, mode collapse, three rates, three architectures, and the
 # generator's gradient below an ever better critic
 PARTS = ("quality", "collapse", "rates", "architectures", "gradients")
@@ -134,7 +132,7 @@ class Cell:
             "threads": self.threads,
         }
         known = {k: v for k, v in {**changes, **cadence, **run}.items() if k in FIELDS}
-        return configure("mnist", {**known, "precision": "fp32"})
+        return configure(DEFAULT, {**known, "precision": "fp32"})
 
 
 def family(is_image: bool) -> str:
@@ -142,8 +140,11 @@ def family(is_image: bool) -> str:
     return "images" if is_image else "points"
 
 
-def cells(request: Request, is_image: bool, steps: Mapping[str, int]) -> list[Cell]:
-    """Return the runs to train, the ones that answer most first; a run that serves two questions is there once."""
+def cells(request: Request, is_image: bool, steps: Mapping[str, int], mode_tests: Sequence[str] = ()) -> list[Cell]:
+    """Return the runs to train, the ones that answer most first; a run that serves two questions is there once.
+
+    mode_tests: the data beside those of the request on which collapse is counted, see `Source`.
+    """
     known = list(ARCHITECTURES[family(is_image)])
     seeds = range(request.seeds)
     wanted: dict[tuple[str, str, str, float, int], list[str]] = {}
@@ -158,22 +159,14 @@ def cells(request: Request, is_image: bool, steps: Mapping[str, int]) -> list[Ce
                         wanted.setdefault((objective, data, architecture, rate, seed), []).append(part)
 
     want("quality", request.data, known[:1], [1.0])
-    for toy in toys_of(request.data, is_image):
-        want("collapse", toy, known[:1], [1.0])
+    for data in mode_tests:
+        want("collapse", data, known[:1], [1.0])
     want("rates", request.data, known[:1], RATES)
     want("architectures", request.data, known, [1.0])
     return [
         Cell(tuple(parts), objective, data, architecture, rate, seed, steps[objective], request.threads)
         for (objective, data, architecture, rate, seed), parts in wanted.items()
     ]
-
-
-def toys_of(data: str, is_image: bool) -> list[str]:
-    """Return the data with known modes on which collapse is counted beside `data`: of its own kind and scaling."""
-    kind, _, argument = data.partition(":")
-    if is_image:
-        return [STACKED] if kind in ("mnist", STACKED) else []
-    return [f"{toy}:{argument}" if argument and kind in TOYS else toy for toy in TOYS]
 
 
 def forwards(objective: str) -> int:

@@ -99,9 +99,10 @@ def compare(request: Request, out: Path, say: Callable[[str], None] = lambda tex
     Raises WganError when `out` holds another comparison or the budget is too small, Interrupted after a signal
     (`signals.check`, between two parts of what takes long).
     """
-    is_image = bool(open_source(request.data, "train").is_image)
+    source = open_source(request.data, "train")
+    is_image = source.is_image
     plan = planned(request, out, is_image)
-    todo = cells(request, is_image, plan["steps"])
+    todo = cells(request, is_image, plan["steps"], source.mode_tests)
     measured = []
     for number, cell in enumerate(todo, 1):
         say(f"run {number} of {len(todo)}: {cell.name}")
@@ -215,7 +216,7 @@ def read_cell(cell: Cell, out: Path, is_image: bool) -> dict[str, Any]:
         if "not finite" not in str(error):
             raise
         return {**NOTHING, "failed": str(error)}
-    return {"failed": "", **reading(cell, run, is_image)}
+    return {"failed": "", **reading(cell, run)}
 
 
 def trained(cell: Cell, out: Path, is_image: bool) -> Run:

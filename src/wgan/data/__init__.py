@@ -12,7 +12,7 @@ from wgan.data.own.open import is_own, open_own
 from wgan.data.source import SPLITS, Source
 from wgan.errors import WganError, unknown
 
-__all__ = ["SOURCES", "SPLITS", "Source", "is_own", "open_source"]
+__all__ = ["SOURCES", "SPLITS", "Source", "is_bundled", "is_own", "open_source"]
 
 # name -> opener(spec, what follows the colon or '', split, seed)
 SOURCES: dict[str, Callable[[str, str, str, int], Source]] = {
@@ -23,6 +23,11 @@ SOURCES: dict[str, Callable[[str, str, str, int], Source]] = {
     "grid": open_grid,
     "swissroll": open_roll,
 }
+
+
+def is_bundled(spec: str) -> bool:
+    """Return whether a data spec is the name of bundled data, with or without an argument."""
+    return spec.partition(":")[0] in SOURCES
 
 
 def open_source(spec: str, split: str = "train", seed: int = 0, options: ReadingOptions | None = None) -> Source:

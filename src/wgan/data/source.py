@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,6 +14,9 @@ from wgan.data.units import Units
 from wgan.errors import WganError
 
 SPLITS = ("train", "test", "all")
+TOYS = ("ring", "grid")  # bundled points whose modes are known
+# the shipped digit classifier, of a whole image or of each channel of one
+Reader = Literal["lenet-mnist", "lenet-mnist by channel"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +31,9 @@ class Source:
     labels: Tensor | None = field(default=None, repr=False)  # int64 [N] in 0..classes-1
     classes: int = 0  # 0 = unlabelled
     class_names: tuple[str, ...] = ()
+    recipe: str = ""  # which recipe fits: it is trained when nobody names one
+    reader: Reader | None = None  # which of the package's classifiers knows what these samples show
+    mode_tests: tuple[str, ...] = ()  # specs of like data with known modes: where `wgan compare` counts collapse
     modes: Tensor | None = field(default=None, repr=False)  # float32 [K, D], the centres of a toy
     sigma: float = 0.0  # standard deviation of a toy's noise in each coordinate, in the units of the samples
     mode_count: int = 0  # K; 0 = the modes are not known

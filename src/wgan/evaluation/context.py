@@ -77,7 +77,7 @@ class Measured:
     @property
     def is_digits(self) -> bool:
         """Whether the shipped digit classifier applies."""
-        return self.reals.test.name.partition(":")[0] == "mnist" and tuple(self.fakes.shape[1:]) == (1, 28, 28)
+        return self.reals.test.reader == "lenet-mnist" and tuple(self.fakes.shape[1:]) == (1, 28, 28)
 
     @functools.cached_property
     def features(self) -> NDArray[np.float32]:

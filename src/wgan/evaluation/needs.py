@@ -36,7 +36,7 @@ def inception(m: Measured) -> str:
 
 def stacked(m: Measured) -> str:
     """Stacked MNIST."""
-    return "" if m.reals.test.name.startswith("stacked-mnist") else "it is for stacked-mnist only"
+    return "" if m.reals.test.reader == "lenet-mnist by channel" else "it is for stacked-mnist only"
 
 
 def modes(m: Measured) -> str:

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wgan.data import is_own
 from wgan.data.licences import licence_of
+from wgan.data.own.open import public_name
 from wgan.errors import WganError
 from wgan.recipes import RECIPES
 from wgan.report.reader import Evidence, LeftOut, read_metrics
@@ -72,13 +72,6 @@ def kind_of(model: Model) -> str:
     return "points" if model.units is None else "rows"
 
 
-def data_name(spec: str) -> str:
-    """Return how the training data may be called in public: a user's own path loses its folders."""
-    if not is_own(spec) or (spec.startswith("hf:") and not spec.startswith(("hf:/", "hf:."))):
-        return spec
-    return re.split(r"[/\\]", spec.rstrip("/\\"))[-1] or "own data"
-
-
 def sentence(model: Model) -> str:
     """Return what the model makes, in one sentence."""
     facts, names = model.run.facts, model.class_names
@@ -88,7 +81,7 @@ def sentence(model: Model) -> str:
         "points": f"vectors of {facts.shape[0]} numbers",
     }
     by = f", by class ({len(names)} classes)" if names else ""
-    return f"A Wasserstein GAN generator that makes {sizes[kind_of(model)]}{by}, trained on {data_name(model.run.config.data)}."
+    return f"A Wasserstein GAN generator that makes {sizes[kind_of(model)]}{by}, trained on {public_name(model.run.config.data)}."
 
 
 def facts_of(model: Model) -> list[tuple[str, str]]:
@@ -97,7 +90,7 @@ def facts_of(model: Model) -> list[tuple[str, str]]:
     count = sum(p.numel() for p in model.network.parameters())
     kind = "averaged" if generator_kind(model) == "average" else "raw"
     rows = [
-        ("data", f"{data_name(c.data)}, {c.split} split"),
+        ("data", f"{public_name(c.data)}, {c.split} split"),
         ("objective", c.objective),
         ("generator", f"{c.generator} {c.generator_layers}, {c.generator_norm} norm, {count:,} numbers"),
         ("latent", f"{c.latent} numbers from N(0, 1)"),
@@ -121,7 +114,7 @@ def command_of(run: Run) -> str:
     """Return the command that makes the same run from the same data, under their public name."""
     from wgan.report.reader import repeat_command
 
-    return repeat_command(run.config.replace(data=data_name(run.config.data)), data_name(run.path.resolve().name))
+    return repeat_command(run.config.replace(data=public_name(run.config.data)), public_name(run.path.resolve().name))
 
 
 def measured(run: Run, step: int) -> Evidence:
@@ -145,7 +138,7 @@ def reference_of(evidence: Evidence) -> str:
     """Return what the metrics were measured on."""
     about = evidence.about
     parts = [
-        data_name(about["data"]) if about.get("data") else "",
+        public_name(about["data"]) if about.get("data") else "",
         f"split {about['split']}" if about.get("split") else "",
         f"{about['n_real']} real samples" if about.get("n_real") else "",
     ]

@@ -13,8 +13,9 @@ from PIL import Image
 from safetensors.torch import save as tensor_bytes
 
 from wgan.data import is_own
+from wgan.data.own.open import public_name
 from wgan.errors import WganError
-from wgan.export.card import card_of, card_text, data_name, generator_kind
+from wgan.export.card import card_of, card_text, generator_kind
 from wgan.files import sync_folder, write_atomically
 from wgan.runs.exported import FILES, WEIGHTS, Exported, hub_name, is_exported, to_json
 from wgan.sampling.latents import fixed_latents
@@ -60,7 +61,7 @@ def grid(model: Model) -> Image.Image:
 
 def public_data(spec: str) -> str:
     """Return a data spec as an exported model may hold it: a user's own path without the folders above it."""
-    name = data_name(spec)
+    name = public_name(spec)
     return f"./{name}" if is_own(spec) and name != spec and not is_own(name) else name
 
 

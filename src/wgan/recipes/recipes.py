@@ -189,6 +189,9 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
+DEFAULT = "mnist"  # what Config() holds
+
+
 def recipe(name: str) -> Recipe:
     """Return the recipe `name`; an unknown one raises WganError with the nearest names."""
     if name not in RECIPES:

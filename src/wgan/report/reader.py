@@ -19,7 +19,7 @@ import numpy as np
 from wgan.config import FIELDS, Config, from_json
 from wgan.config import changed as options_changed
 from wgan.errors import WganError
-from wgan.recipes import RECIPES, configure
+from wgan.recipes import DEFAULT, RECIPES, configure
 from wgan.runs.facts import are_counts
 from wgan.runs.log import decode, lines
 
@@ -286,13 +286,13 @@ def header(path: Path) -> dict[str, Any]:
 
 def changed(config: Config) -> list[str]:
     """Return the names of the options in which a config differs from its recipe (an unknown one counts as mnist)."""
-    base = configure(config.recipe if config.recipe in RECIPES else "mnist")
+    base = configure(config.recipe if config.recipe in RECIPES else DEFAULT)
     return [name for name in options_changed(base, config) if name != "recipe"]
 
 
 def repeat_command(config: Config, name: str) -> str:
     """Return the `wgan train` line that makes the same config in runs/NAME."""
-    known = config.recipe if config.recipe in RECIPES else "mnist"
+    known = config.recipe if config.recipe in RECIPES else DEFAULT
     words = ["wgan", "train", known]
     for option in changed(config):
         words += [f"--{option.replace('_', '-')}", FIELDS[option].word(getattr(config, option))]

@@ -89,7 +89,7 @@ class Monitor:
     @property
     def has_digits(self) -> bool:
         """Whether the shipped digit classifier applies."""
-        return self.config.data.partition(":")[0] == "mnist"
+        return self.source.reader == "lenet-mnist"
 
     def measure(self, p: Players, step: int) -> dict[str, float]:
         """Return the figures of `step` by tag; every draw depends on the run's seed alone.

@@ -34,4 +34,4 @@ def open_fashion(spec: str, argument: str, split: str, seed: int) -> Source:
             "WGAN_DATA to the folder that holds fashion-mnist, or give your copy by --data FOLDER"
         )
     source = open_own(str(folder), split, ReadingOptions())
-    return dataclasses.replace(source, name=spec, class_names=CLASSES)
+    return dataclasses.replace(source, name=spec, class_names=CLASSES, recipe="fashion")

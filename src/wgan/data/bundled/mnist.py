@@ -57,6 +57,9 @@ def open_mnist(spec: str, argument: str, split: str, seed: int) -> Source:
         labels=None if single else labels,
         classes=0 if single else len(chosen),
         class_names=tuple(map(str, chosen)),
+        recipe="mnist",
+        reader="lenet-mnist",
+        mode_tests=("stacked-mnist",),
     )
 
 
@@ -84,6 +87,9 @@ def open_stacked(spec: str, argument: str, split: str, seed: int) -> Source:
         gather=gather,
         mode_count=1000,
         mode_index=digits @ torch.tensor([100, 10, 1]),
+        recipe="stacked-mnist",
+        reader="lenet-mnist by channel",
+        mode_tests=("stacked-mnist",),
     )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from wgan.data.source import Source, parts, rows, stream
+from wgan.data.source import TOYS, Source, parts, rows, stream
 from wgan.errors import unknown
 
 SIZE = 100_000  # points in each split; 8 and 25 modes divide it
@@ -46,7 +46,8 @@ def open_roll(spec: str, argument: str, split: str, seed: int) -> Source:
     """Open the swiss roll seen from the side, float32 [2]; WganError for an unknown scaling."""
     scaling = _scaling("swissroll", argument, ROLL)
     points = [roll_points(stream(seed, "swissroll", part), scaling) for part in parts(split)]
-    return _source(spec, split, np.concatenate(points), scaling.sigma / scaling.divisor)
+    sigma = scaling.sigma / scaling.divisor
+    return _source(spec, split, "gulrajani-swissroll", TOYS, np.concatenate(points), sigma)
 
 
 def roll_points(draw: np.random.Generator, scaling: Scaling) -> np.ndarray:
@@ -63,12 +64,15 @@ def _mixture(spec: str, toy: str, unit: np.ndarray, scaling: Scaling, split: str
     mode = np.arange(SIZE) % len(centres)
     noise = [stream(seed, toy, part).standard_normal((SIZE, 2)) for part in parts(split)]
     points = np.concatenate([centres[mode] + sigma * n for n in noise])
-    return _source(spec, split, points, sigma, centres, np.tile(mode, len(noise)))
+    alike = tuple(other + spec.removeprefix(toy) for other in TOYS)  # in the same scaling
+    return _source(spec, split, toy, alike, points, sigma, centres, np.tile(mode, len(noise)))
 
 
 def _source(
     spec: str,
     split: str,
+    recipe: str,
+    mode_tests: tuple[str, ...],
     points: np.ndarray,
     sigma: float,
     centres: np.ndarray | None = None,
@@ -84,6 +88,8 @@ def _source(
         sigma=sigma,
         mode_count=0 if centres is None else len(centres),
         mode_index=None if mode is None else torch.from_numpy(mode),
+        recipe=recipe,
+        mode_tests=mode_tests,
     )
 
 

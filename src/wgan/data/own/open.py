@@ -25,7 +25,7 @@ from wgan.data.own.hub import open_hub
 from wgan.data.own.image_folder import prepare_pictures, stamp
 from wgan.data.own.in_memory import GIVEN, given_path
 from wgan.data.own.tables import TABLES
-from wgan.data.source import Source
+from wgan.data.source import TOYS, Source
 from wgan.data.units import from_json
 from wgan.errors import WganError
 
@@ -39,7 +39,14 @@ QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
 
 
 def is_own(spec: str) -> bool:
-    """Return whether a data spec is meant as a path, as hf:NAME or as given in Python, and not as a bundled name."""
+    """Return whether a data spec is meant as a path, as hf:NAME or as given in Python, and not as a bundled name.
+
+    A bundled name means the bundled data, whatever lies beside: a folder that is called so is ./ring.
+    """
+    from wgan.data import is_bundled  # which knows the openers, this one among them
+
+    if is_bundled(spec):
+        return False
     looks = "/" in spec or "\\" in spec or spec.startswith((HUB, GIVEN, ".", "~")) or Path(spec).suffix != ""
     no_name = any(c in QUOTES or c.isspace() for c in spec)  # of bundled data
     return looks or no_name or (spec != "" and Path(spec).exists())
@@ -115,11 +122,24 @@ def prepared(spec: str, options: ReadingOptions) -> Prepared:
         raise WganError(f"cannot read {where}: {error.strerror or error}") from None
 
 
+def is_gone(spec: str) -> bool:
+    """Return whether a spec is a path of the user's own data that is no longer there."""
+    return is_own(spec) and not spec.startswith((HUB, GIVEN)) and not Path(spec).exists()
+
+
 def called(spec: str) -> str:
     """Return what a message calls the data of `spec`: their path, or what they are where Python gave them."""
     if spec.startswith(GIVEN):
         return "the array given as data"
     return shown(spec if spec.startswith(HUB) else absolute(spec))
+
+
+def public_name(spec: str) -> str:
+    """Return how data may be called where strangers read it: a user's own path loses its folders."""
+    on_the_hub = spec.startswith(HUB) and not spec.startswith((HUB + "/", HUB + "."))
+    if on_the_hub or not is_own(spec):
+        return spec
+    return re.split(r"[/\\]", spec.rstrip("/\\"))[-1] or "own data"
 
 
 def is_archive(path: Path) -> bool:
@@ -187,6 +207,7 @@ def as_source(data: Prepared, spec: str, split: str) -> Source:
 
     about: dict[str, Any] = data.about
     untrained = untrained_note(data) if data.labels is not None else []
+    is_image = len(data.shape) == 3
     return Source(
         name=spec,
         split=split,
@@ -196,6 +217,8 @@ def as_source(data: Prepared, spec: str, split: str) -> Source:
         labels=None if data.labels is None else torch.from_numpy(data.labels[chosen]),
         classes=len(about["class_names"]),
         class_names=tuple(about["class_names"]),
+        recipe="images" if is_image else "vectors",
+        mode_tests=() if is_image else TOYS,
         units=from_json(about["units"]),
         fingerprint=about["fingerprint"],
         notes=(*about["notes"], *untrained),
