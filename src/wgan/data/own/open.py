@@ -17,13 +17,15 @@ from torch import Tensor
 from wgan.config import ReadingOptions
 from wgan.data import split as splits
 from wgan.data.own.archives import DAMAGED, ending_of, shown
-from wgan.data.own.arrays import Arrays, find_idx, looks_like_idx, read_file, read_idx_folder
+from wgan.data.own.arrays import Arrays, read_npz, read_safetensors
 from wgan.data.own.cache import Prepared, key_of, load, locked
 from wgan.data.own.convert import prepare_arrays
 from wgan.data.own.decode import SUFFIXES, read_pages
 from wgan.data.own.hub import open_hub
+from wgan.data.own.idx_files import find_idx, looks_like_idx, read_idx_folder, read_idx_pair
 from wgan.data.own.image_folder import prepare_pictures, stamp
 from wgan.data.own.in_memory import GIVEN, given_path
+from wgan.data.own.named_arrays import from_mapping, labels_of_npy, read_npy
 from wgan.data.own.tables import TABLES
 from wgan.data.source import TOYS, Source
 from wgan.data.units import from_json
@@ -176,8 +178,9 @@ def prepare_arrays_once(path: Path, options: ReadingOptions, where: str) -> Prep
 
 def beside(path: Path) -> list[Path]:
     """Return the file and those in its folder that may hold its labels."""
-    near = (p for p in path.parent.iterdir() if "label" in p.name.lower() and p.is_file() and p != path)
-    return [path, *sorted(near)[:100]]
+    near = {p for p in path.parent.iterdir() if "label" in p.name.lower() and p.is_file() and p != path}
+    labels = labels_of_npy(path) if path.suffix.lower() == ".npy" else None
+    return [path, *sorted(near)[:100], *([labels] if labels and labels not in near else [])]
 
 
 def read(path: Path, options: ReadingOptions, where: str) -> Arrays:
@@ -187,11 +190,20 @@ def read(path: Path, options: ReadingOptions, where: str) -> Arrays:
         return read_idx_folder(path)
     if suffix in TABLES:
         return TABLES[suffix](path, options.labels)
-    if suffix in ARRAYS or looks_like_idx(path):
-        return read_file(path)
+    if suffix in ARRAYS:
+        return read_arrays(path, suffix)
+    if looks_like_idx(path):
+        return read_idx_pair(path)
     if ending_of(path.name) in SUFFIXES:
         return Arrays(read_pages(path, where), None)
     raise WganError(f"{where} is of no kind that --data takes: give {KINDS}")
+
+
+def read_arrays(path: Path, suffix: str) -> Arrays:
+    """Read one of ARRAYS; WganError for one that is damaged, pickled or holds no samples."""
+    if suffix == ".npy":
+        return read_npy(path)
+    return from_mapping(read_npz(path) if suffix == ".npz" else read_safetensors(path), shown(path))
 
 
 def as_source(data: Prepared, spec: str, split: str) -> Source:

@@ -1,0 +1,151 @@
+"""Arrays with names (.npz, safetensors, .npy files beside each other): which are samples, labels, and parts for testing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wgan.data.own.archives import shown
+from wgan.data.own.arrays import Arrays, load_npy, require_labels
+from wgan.data.own.grouping import held_out_note
+from wgan.data.own.naming import split_of
+from wgan.errors import WganError
+
+SAMPLE_NAMES = ("images", "samples", "image", "x", "X", "data", "imgs", "img", "features", "arr_0")
+LABEL_NAMES = ("labels", "label", "y", "Y", "target", "targets", "classes", "class", "arr_1")
+SAMPLE_WORDS = {
+    "",
+    *(name.lower() for name in SAMPLE_NAMES),
+}  # beside a train, val or test: train, x_train, trainImages
+LABEL_WORDS = {name.lower() for name in LABEL_NAMES}
+HELD_OUT = ("val", "test")
+
+Named = Mapping[str, NDArray[Any]]
+
+
+def from_mapping(arrays: Named, where: str) -> Arrays:
+    """Find samples and labels among named arrays: by parts where their names say train, val and test, else all together.
+
+    Raises WganError where there are no samples, or parts do not fit each other.
+    """
+    parts = parts_of(arrays)
+    if "train" in parts and len(parts) > 1:
+        return joined({kind: pick(arrays, names) for kind, names in parts.items()}, where, not_read(arrays, parts))
+    names = parts.get("train") or plain_names(arrays, where)
+    return replace(pick(arrays, names), notes=not_read(arrays, {"": names}))
+
+
+def parts_of(arrays: Named) -> dict[str, tuple[str, str]]:
+    """Return the names of samples and of labels ('' = none) of train, val and test, where there are samples of each."""
+    found: dict[str, tuple[str, str]] = {}
+    for kind in ("train", *HELD_OUT):
+        samples, labels = (first_of(arrays, kind, words) for words in (SAMPLE_WORDS, LABEL_WORDS))
+        if samples:
+            found[kind] = (samples, labels)
+    return found
+
+
+def first_of(arrays: Named, kind: str, words: set[str]) -> str:
+    """Return the first name that says `kind` and one of `words`, such as y_train, '' for none."""
+    splits = {name: split_of(name) for name in arrays}
+    return next((n for n, s in splits.items() if s and s[0] == kind and s[1].lower() in words), "")
+
+
+def plain_names(arrays: Named, where: str) -> tuple[str, str]:
+    """Return the names of samples and labels that are not parted; WganError for no samples."""
+    samples = next((name for name in SAMPLE_NAMES if name in arrays), "")
+    if not samples and len(arrays) == 1:
+        (samples,) = arrays
+    if not samples:
+        raise WganError(
+            f"{where} holds {', '.join(arrays) or 'nothing'}: expected an array named images or samples, and labels"
+        )
+    train = first_of(arrays, "train", LABEL_WORDS)
+    return samples, next((name for name in (*LABEL_NAMES, train) if name in arrays), "")
+
+
+def pick(arrays: Named, names: tuple[str, str]) -> Arrays:
+    """Return the arrays of these names as samples and labels."""
+    samples, labels = names
+    return Arrays(arrays[samples], arrays[labels] if labels else None)
+
+
+def not_read(arrays: Named, parts: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
+    """Return a note on the arrays that are in none of `parts`."""
+    read = {name for names in parts.values() for name in names}
+    left = [f"{name} {list(array.shape)}" for name, array in arrays.items() if name not in read]
+    return (f"not read: {', '.join(left)}",) if left else ()
+
+
+def joined(parts: Mapping[str, Arrays], where: str, notes: tuple[str, ...] = ()) -> Arrays:
+    """Return train, val and test as one, the last two held out; WganError when they do not fit each other.
+
+    A held-out part whose labels are all -1, which no training sample has, hides them: it is left out, and said.
+    """
+    train = parts["train"]
+    for kind, part in parts.items():
+        if part.values.shape[1:] != train.values.shape[1:]:
+            raise WganError(
+                f"{where}: train samples are {list(train.values.shape)}, {kind} samples {list(part.values.shape)}"
+            )
+        if (part.labels is None) != (train.labels is None):
+            raise WganError(f"{where}: labels are missing for one of train and {kind}; give both, or --labels none")
+        require_labels(part, where)
+    hidden = [kind for kind in parts if kind in HELD_OUT and are_hidden(parts[kind], train)]
+    said = [
+        f"the {len(parts[kind].values)} samples of {kind} have the label -1, which is none: left out" for kind in hidden
+    ]
+    kept = {kind: part for kind, part in parts.items() if kind not in hidden}
+    if len(kept) == 1:
+        return replace(train, notes=(*said, *notes))
+    labels = None if train.labels is None else np.concatenate([column(part) for part in kept.values()])
+    held_out = np.repeat([kind != "train" for kind in kept], [len(part.values) for part in kept.values()])
+    counts = {kind: len(part.values) for kind, part in kept.items()}
+    whole = np.concatenate([part.values for part in kept.values()])
+    return Arrays(whole, labels, held_out, notes=(*held_out_note(counts), *said, *notes))
+
+
+def are_hidden(part: Arrays, train: Arrays) -> bool:
+    """Return whether the labels of a part are all -1 and no training sample has that."""
+    if part.labels is None or train.labels is None or part.labels.dtype.kind not in "if":
+        return False
+    return bool((part.labels == -1).all() and not (train.labels == -1).any())
+
+
+def column(part: Arrays) -> NDArray[Any]:
+    """Return the labels [N] of a part that has some."""
+    assert part.labels is not None
+    return part.labels.reshape(-1)
+
+
+def read_npy(path: Path) -> Arrays:
+    """Read NAME.npy, with the labels that lie beside it."""
+    beside = labels_of_npy(path)
+    notes = () if beside is None else (f"labels are read from {shown(beside.name)}",)
+    return Arrays(load_npy(path), None if beside is None else load_npy(beside), notes=notes)
+
+
+def labels_of_npy(path: Path) -> Path | None:
+    """Return the file beside NAME.npy that holds its labels: NAME.labels.npy, NAME_labels.npy, labels.npy or the like, or None.
+
+    The like: y_train.npy beside x_train.npy, train_labels.npy beside train_images.npy.
+    """
+    stem = path.name.removesuffix(path.suffix)
+    exact = [path.with_name(n) for n in (f"{stem}.labels.npy", f"{stem}_labels.npy", "labels.npy")]
+    found = [p for p in exact if p.is_file() and p != path]
+    own = split_of(stem) or ("", stem)
+    if not found and own[1].lower() in SAMPLE_WORDS:
+        near = sorted(p for p in path.parent.glob("*.npy") if p.is_file() and p != path)
+        found = [p for p in near if says_labels(p.stem, own[0])]
+    return found[0] if found else None
+
+
+def says_labels(stem: str, kind: str) -> bool:
+    """Return whether a file's name says labels of this part of the data ('' = all of them)."""
+    found = split_of(stem) or ("", stem)
+    return found[0] == kind and found[1].lower() in LABEL_WORDS
