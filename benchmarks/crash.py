@@ -8,7 +8,7 @@ an evaluation, a sample sheet, the start-up ...) and at a random moment from out
 besides. Each is then compared with the undisturbed one, file by file.
 
 Each process is forked from this one, which has torch loaded and has computed nothing yet: a start costs little.
-What a kill cannot show is a power cut; for that, every file is synced before it is renamed (docs/reliability.md).
+What a kill cannot show is a power cut; for that, every file is synced before it is renamed (docs/lab/reliability.md).
 """
 
 from __future__ import annotations

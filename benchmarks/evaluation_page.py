@@ -1,4 +1,4 @@
-"""Write the tables of docs/evaluation.md, the recipes' figures among them, from benchmarks/results/.
+"""Write the tables of docs/reference/evaluation.md, the recipes' figures among them, from benchmarks/results/.
 
 Usage: python benchmarks/evaluation_page.py   (after a part of `python benchmarks/evaluation.py`, or tools/recipe_page.py)
 """
@@ -14,7 +14,7 @@ from wgan.recipes import RECIPES, configure
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
-PAGE = HERE.parent / "docs" / "evaluation.md"
+PAGE = HERE.parent / "docs" / "reference" / "evaluation.md"
 DISTORTED = ("blur sigma 0.5", "blur sigma 1", "noise sigma 25", "digits below 5", "one mean image")
 
 # the columns of the table -> which way is better

@@ -3,7 +3,7 @@
     python benchmarks/leave.py --stops 6
 
 Each recipe is a real process with an evaluation every few steps; it is stopped at random moments after its first step
-and started again with the same words. The promise is 5 seconds (docs/reliability.md); a busy machine makes it harder.
+and started again with the same words. The promise is 5 seconds (docs/lab/reliability.md); a busy machine makes it harder.
 """
 
 from __future__ import annotations

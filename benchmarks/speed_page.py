@@ -1,4 +1,4 @@
-"""Write the tables of docs/speed.md from benchmarks/results/speed.json and profiles.json.
+"""Write the tables of docs/lab/speed.md from benchmarks/results/speed.json and profiles.json.
 
 Usage: python benchmarks/speed_page.py   (after `python benchmarks/speed.py` and `python benchmarks/profiles.py`)
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-PAGE = HERE.parent / "docs" / "speed.md"
+PAGE = HERE.parent / "docs" / "lab" / "speed.md"
 TARGETS = {"S0": 10, "S1": 4, "S2": 10, "S3": 10, "S4": 4}
 MLPS = ("mlp-clip", "small-mlp-clip", "small-mlp-gp", "gulrajani-ring")
 

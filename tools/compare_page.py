@@ -1,4 +1,4 @@
-"""Keep the results of comparisons, and write docs/convergence.md with its pictures from them.
+"""Keep the results of comparisons, and write docs/lab/convergence.md with its pictures from them.
 
 Usage: python tools/compare_page.py keep DIR NAME "COMMAND" [SECONDS]
            DIR/compare.json -> benchmarks/results/compare-NAME.json, and its sheets; SECONDS: what `time` said of the command
@@ -27,7 +27,7 @@ from wgan.report.charts import short
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results"
-PAGE, TEMPLATE = ROOT / "docs/convergence.md", Path(__file__).parent / "convergence.template.md"
+PAGE, TEMPLATE = ROOT / "docs/lab/convergence.md", Path(__file__).parent / "convergence.template.md"
 
 
 # --- results ----------------------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ def results() -> dict[str, Any]:
 
 
 def page(found: Mapping[str, Any]) -> str:
-    """Return docs/convergence.md."""
+    """Return docs/lab/convergence.md."""
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )

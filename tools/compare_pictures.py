@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/convergence.md from the committed results of comparisons."""
+"""Draw the pictures of docs/lab/convergence.md from the committed results of comparisons."""
 
 from __future__ import annotations
 

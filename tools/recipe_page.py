@@ -68,9 +68,9 @@ def spread(figure: dict[str, Any]) -> str:
 
 
 def tags(run: Run) -> list[str]:
-    """Return the tags the run logged, with their formulas from docs/logged.md."""
+    """Return the tags the run logged, with their formulas from docs/reference/logged.md."""
     seen = {tag for record in run.log() for tag in record}
-    rows = [line for line in (ROOT / "docs/logged.md").read_text().splitlines() if line.startswith("| `")]
+    rows = [line for line in (ROOT / "docs/reference/logged.md").read_text().splitlines() if line.startswith("| `")]
     kept = [row for row in rows if any(f"`{tag}`" in row.split("|")[1] for tag in seen)]
     return ["| tag | formula |", "|---|---|", *kept]
 
@@ -119,7 +119,7 @@ def index() -> str:
         "",
         "A recipe is only its differences from the defaults (`src/wgan/recipes/recipes.py`). Each page has the command, the",
         "networks, every difference from the source, and the results measured here. `relative-fid`: 0 = equal to real",
-        "data, 1 = about one constant image, see [figures](../evaluation.md). Written by `tools/recipe_page.py`.",
+        "data, 1 = about one constant image, see [figures](../reference/evaluation.md). Written by `tools/recipe_page.py`.",
         "",
         "The five published systems, samples of each at the last step measured here:",
         "",

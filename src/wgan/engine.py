@@ -46,7 +46,7 @@ class Engine:
         """Raise WganError where torch.compile cannot work: with the CPU's own fast layers, or without a C++ compiler."""
         if self.device.type == "cpu" and fast:
             raise WganError(
-                "compile 1 cannot take the fast layers of a CPU: add --fast 0, or leave it out (docs/speed.md)"
+                "compile 1 cannot take the fast layers of a CPU: add --fast 0, or leave it out (docs/lab/speed.md)"
             )
         if not os.environ.get("CXX") and not any(map(shutil.which, ("g++", "clang++", "c++"))):
             raise WganError("compile 1 needs a C++ compiler, and none was found: install g++, or leave it out")

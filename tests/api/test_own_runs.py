@@ -41,7 +41,7 @@ def test_automatic_networks_fit_every_shape(shape, classes):
 
 
 def test_the_width_rule():
-    # counted by hand from docs/networks.md: maps of 4 to 7 pixels, channels from 64 (or 32) down, at most 256
+    # counted by hand from docs/reference/networks.md: maps of 4 to 7 pixels, channels from 64 (or 32) down, at most 256
     assert auto.line("generator", "conv", (1, 28, 28)) == "/ 128 64k4x2 / k4x2"
     assert auto.line("generator", "conv", (3, 64, 64)) == "/ 256 256k4x2 128k4x2 64k4x2 / k4x2"
     assert auto.line("generator", "conv", (3, 128, 128)) == "/ 256 256k4x2 128k4x2 64k4x2 32k4x2 / k4x2"

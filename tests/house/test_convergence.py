@@ -1,4 +1,4 @@
-"""Test that docs/convergence.md says what the committed results say, and that their summaries are those of their runs."""
+"""Test that docs/lab/convergence.md says what the committed results say, and that their summaries are those of their runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def tool(script):
 
 
 def test_the_page_is_made_of_the_committed_results(tool):
-    text = (ROOT / "docs/convergence.md").read_text()
+    text = (ROOT / "docs/lab/convergence.md").read_text()
     found = tool.results()
     assert tool.page(found) == text
     other = copy.deepcopy(found)

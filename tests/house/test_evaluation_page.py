@@ -1,4 +1,4 @@
-"""Test that docs/evaluation.md says what the committed measurements and recipes say."""
+"""Test that docs/reference/evaluation.md says what the committed measurements and recipes say."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def tool(script):
 
 
 def test_the_page_is_made_of_the_committed_measurements(tool, monkeypatch, tmp_path):
-    text = (ROOT / "docs/evaluation.md").read_text()
+    text = (ROOT / "docs/reference/evaluation.md").read_text()
     assert tool.page(text) == text
     shutil.copytree(tool.RESULTS, tmp_path / "results")
     changed = tmp_path / "results/recipes/mnist.json"

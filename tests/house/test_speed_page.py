@@ -1,4 +1,4 @@
-"""Test that docs/speed.md says what the committed measurements say."""
+"""Test that docs/lab/speed.md says what the committed measurements say."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def tool(script):
 
 def test_the_page_is_made_of_the_committed_measurements(tool):
     speed, profiled = tool.results()
-    text = (ROOT / "docs/speed.md").read_text()
+    text = (ROOT / "docs/lab/speed.md").read_text()
     assert tool.page(text, speed, profiled) == text
     slower, longer = copy.deepcopy(speed), copy.deepcopy(profiled)
     slower["published"]["result"]["S1"]["ratio"] = 99.0

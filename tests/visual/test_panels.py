@@ -9,7 +9,7 @@ from wgan.report import charts
 from wgan.visual import plots
 from wgan.visual.panels import PANELS, panels_of
 
-LOGGED = Path(__file__).parents[2] / "docs" / "logged.md"
+LOGGED = Path(__file__).parents[2] / "docs" / "reference" / "logged.md"
 
 
 def test_every_tag_of_a_panel_is_one_that_a_run_logs():

@@ -53,7 +53,9 @@ def add_processes(p: Any) -> None:
     p.add_argument(
         "--restarts", type=whole, default=3, metavar="N", help="starts of all anew when one of them dies (default: 3)"
     )
-    p.add_argument("--processes", type=whole, metavar="N", help="share the work among N processes, see docs/scaling.md")
+    p.add_argument(
+        "--processes", type=whole, metavar="N", help="share the work among N processes, see docs/reference/scaling.md"
+    )
     p.add_argument(
         "--timeout", type=number, default=600.0, metavar="S",
         help="seconds without an answer after which a process counts as stuck (default: 600)",
@@ -133,7 +135,9 @@ def add_evaluate(commands: Any) -> None:
     p.add_argument("--metrics", metavar="A,B", help="only these, such as fid-lenet,prdc (default: all that apply)")
     p.add_argument("--checkpoint", metavar="WHICH", help="last, best or a step (default: last, and best if another)")
     p.add_argument(
-        "--inception-weights", metavar="FILE.safetensors", help="adds fid-inception (docs/evaluation.md says how)"
+        "--inception-weights",
+        metavar="FILE.safetensors",
+        help="adds fid-inception (docs/reference/evaluation.md says how)",
     )
     p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
     p.add_argument(

@@ -61,7 +61,8 @@ FLAGS = (
     Meaning(
         "processes-per-node nproc nproc-per-node num-processes n-processes world-size nodes nnodes ddp distributed multi-gpu "
         "data-parallel gpus num-gpus n-gpu n-gpus",
-        "--processes N shares the work among N processes of this machine; torchrun starts one for each GPU, see docs/scaling.md",
+        "--processes N shares the work among N processes of this machine; torchrun starts one for each GPU, see "
+        "docs/reference/scaling.md",
         "--processes",
     ),
     Meaning(
@@ -179,7 +180,7 @@ FLAGS = (
     Meaning(
         "hidden hidden-dim hidden-size hidden-layers layers n-layers num-layers depth dim channels-g channels-d ngf ndf ch "
         "base-channels features-g features-d n-filters filters",
-        "layers are written as text, --generator-layers and --critic-layers, see docs/networks.md",
+        "layers are written as text, --generator-layers and --critic-layers, see docs/reference/networks.md",
         "--generator-layers",
     ),
     Meaning(

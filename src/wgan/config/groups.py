@@ -95,7 +95,7 @@ class NetworkOptions(Group):
     title: ClassVar[str] = "networks"
     latent: Count = option(128, "dimension of the latent z ~ N(0, 1)")
     generator: Family = option("conv", "generator family")
-    generator_layers: str = option("/ 256 128k3 64k4x2 / k4x2", "generator layers, see docs/networks.md")
+    generator_layers: str = option("/ 256 128k3 64k4x2 / k4x2", "generator layers, see docs/reference/networks.md")
     generator_norm: Literal["none", "batch", "layer", "instance"] = option("batch", "generator normalisation")
     generator_activation: str = option("relu", "relu, lrelu:SLOPE or relu-cap:MAX, in the generator")
     generator_init: str = option(
@@ -115,7 +115,7 @@ class NetworkOptions(Group):
         labels=True,
     )
     critic: Family = option("conv", "critic family")
-    critic_layers: str = option("32k4x2 64k4x2 128k3x2 /", "critic layers, see docs/networks.md")
+    critic_layers: str = option("32k4x2 64k4x2 128k3x2 /", "critic layers, see docs/reference/networks.md")
     critic_norm: Literal["none", "batch", "layer", "instance", "spectral"] = option(
         "none", "critic normalisation (spectral: of the reshaped kernel, Miyato 2018)"
     )
@@ -135,7 +135,9 @@ class ObjectiveOptions(Group):
     """What both players minimise."""
 
     title: ClassVar[str] = "objective"
-    objective: Annotated[str, OneOf(tuple(FACTS))] = option("wgan-gp", "losses of both players, see docs/objectives.md")
+    objective: Annotated[str, OneOf(tuple(FACTS))] = option(
+        "wgan-gp", "losses of both players, see docs/reference/objectives.md"
+    )
     penalty_weight: Annotated[float | None, Range(0, 1e6)] = option(
         None, "lambda, the weight of the gradient penalty; auto = as the objective's paper sets it; 0 = no penalty", none="auto"
     )  # fmt: skip
@@ -203,7 +205,9 @@ class RuntimeOptions(Group):
         None, "compute a batch in parts of N samples, for less memory; 0 = at once", none="0", later=True
     )
     fast: bool = option(
-        True, "own kernels where they are faster (docs/speed.md), equal up to rounding; off = PyTorch's own", later=True
+        True,
+        "own kernels where they are faster (docs/lab/speed.md), equal up to rounding; off = PyTorch's own",
+        later=True,
     )
     compile: bool = option(False, "compile the generator with torch.compile; on a CPU with --no-fast", later=True)
     on_nan: Literal["stop", "rollback"] = option(

@@ -31,7 +31,7 @@ def is_bundled(spec: str) -> bool:
 
 
 def open_source(spec: str, split: str = "train", seed: int = 0, options: ReadingOptions | None = None) -> Source:
-    """Open the data that `spec` stands for: a bundled NAME or NAME:ARGUMENT (see docs/data.md), or the user's own path.
+    """Open the data that `spec` stands for: a bundled NAME or NAME:ARGUMENT (see docs/reference/data.md), or the user's own path.
 
     `seed` fixes which toy points and digit stacks are drawn. It is not the run's seed: runs that differ only in
     theirs should learn from the same data. `options` says how own data are read; a whole Config may be given. Raises

@@ -1,4 +1,4 @@
-"""METRICS: one row for each metric, read by `evaluate`, the report, the comparison and the table of docs/evaluation.md.
+"""METRICS: one row for each metric, read by `evaluate`, the report, the comparison and the table of docs/reference/evaluation.md.
 
 Facts only: what a row names is imported when it is applied, so that a page is made without torch.
 """

@@ -1,4 +1,4 @@
-"""The layer line that `auto` stands for: a width rule that follows the samples (docs/networks.md)."""
+"""The layer line that `auto` stands for: a width rule that follows the samples (docs/reference/networks.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layer notation: a network as one short line of text, the same for every family (docs/networks.md).
+"""The layer notation: a network as one short line of text, the same for every family (docs/reference/networks.md).
 
 A layer is WIDTH with optional suffixes: kN kernel N, xN stride (critic) or growth (generator) N, pN max pooling N,
 n0 without normalisation, a0 without activation. Example: `64k4x2n0`.
