@@ -34,12 +34,45 @@ def test_help_names_every_command_and_examples_that_parse(command, words):
         cli.parse(shlex.split(example))
 
 
-def test_the_version_is_the_packages(command):
-    assert command("--version").out == f"wgan {wgan.__version__}\n"
+@pytest.mark.parametrize("word", ["--version", "-V", "version"])
+def test_the_version_is_the_packages(command, word):
+    assert command(word) == (0, f"wgan {wgan.__version__}\n", "")
 
 
-def test_train_help_has_every_option_once_with_its_default(command):
-    found = command("train", "--help")
+def test_wgan_help_shows_what_help_of_a_command_shows(command):
+    assert command("help") == command("--help")
+    for name in cli.commands_of(cli.parser()):
+        assert command("help", name) == command(name, "--help")
+    assert "unknown command 'trian': did you mean train" in command("help", "trian").sentence()
+
+
+@pytest.fixture
+def wide(monkeypatch):
+    """Let a terminal be so wide that no line of a help is wrapped."""
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("name", cli.commands_of(cli.parser()))
+def test_a_help_is_no_wider_than_the_terminal(command, monkeypatch, name, columns):
+    """Examples and the names of flags stay whole."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for line in command(name, "--help").out.splitlines():
+        assert len(line) <= columns or line.startswith("  wgan ") or len(line.split()) < 3 or columns < 80, line
+
+
+def test_the_help_of_train_shows_the_options_that_people_use(command, wide):
+    out = command("train", "--help").out
+    shown = [line.split()[0].rstrip(",") for line in out.splitlines() if line.startswith("  --")]
+    assert len(shown) == 15 and {"--data", "--steps", "--lr", "--run", "--dry-run"} < set(shown)
+    hidden = len(re.findall("^  --", command("train", "--help-all").out, re.M)) - len(shown)
+    assert out.endswith(f"\n{hidden} more options, in groups: wgan train --help-all\n") and hidden > 50
+    for example in re.findall(r"^  wgan (.*?)(?:  .*)?$", out, re.M):
+        assert cli.parse(shlex.split(example)).function == "train"
+
+
+def test_train_help_has_every_option_once_with_its_default(command, wide):
+    found = command("train", "--help-all")
     assert found.code == 0
     for name, f in FIELDS.items():
         flag = f"--{name.replace('_', '-')}"
@@ -69,11 +102,11 @@ def test_a_switch_takes_1_and_0_or_nothing_or_no(name):
     assert given(f"--{name}", "--lr", "1") == (None, "1")
 
 
-def test_published_options_stand_last_in_help_and_mnist_is_the_default(command):
-    out = command("train", "--help").out
-    titles = re.findall(r"^([a-z].*):$", out, re.M)
+def test_published_options_stand_last_in_help_and_mnist_is_the_default(command, wide):
+    out = command("train", "--help-all").out
+    titles = re.findall(r"^([a-z].*):$", out.partition("\nexamples:")[0], re.M)
     assert titles[2:4] == ["data", "your own data"] and titles[-1].startswith("to reproduce published programs")
-    last = out.partition(f"\n{titles[-1]}:")[2]
+    last = out.partition("\nexamples:")[0].partition(f"\n{titles[-1]}:")[2]
     assert "--critic-update" in last and "--rmsprop-eps-place" in last and "--lr " not in last
     shown = dict(re.findall(r"^  --(\S+) [^(]*?\(default: (.*)\)$", out, re.M))
     assert shown["lr"] == str(configure("mnist").lr)

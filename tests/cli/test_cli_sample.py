@@ -19,15 +19,15 @@ def npz(path):
 
 def test_a_sheet_is_a_grey_picture_of_all_samples(here, command, digits_run):
     found = command("sample", digits_run)
-    assert found == Result(0, "64 samples in sheet.png\n", "")
-    with Image.open("sheet.png") as default:
+    assert found == Result(0, "64 samples in samples.png\n", "")
+    with Image.open("samples.png") as default:
         assert default.mode == "L" and default.format == "PNG"
         size = default.size
     assert command("sample", digits_run, "-n", 1000, "--out", "more.png").code == 0
     with Image.open("more.png") as more:  # 40 columns of 25, each at least 28 pixels high and wide
         assert 25 * 28 < more.height < more.width and more.width > 40 * 28
         assert max(size) < 1000
-    assert files(here) == ["more.png", "sheet.png"]
+    assert files(here) == ["more.png", "samples.png"]
 
 
 def test_an_npz_holds_bytes_and_for_a_conditional_model_labels(here, command, conditional_run, digits_run):

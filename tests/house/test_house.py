@@ -101,12 +101,14 @@ def test_help_and_mistakes_need_no_torch():
     script = """
 import sys, wgan, wgan.config, wgan.recipes, wgan.errors, wgan.progress
 from wgan.cli import main as cli
-for words in (["--help"], ["train", "--help"], ["sample", "--help"], ["--version"]):
+for words in (["--help"], ["train", "--help"], ["train", "--help-all"], ["sample", "--help"], ["--version"], ["-V"]):
     try:
         cli.main(words)
     except SystemExit as stop:
         assert stop.code == 0
 assert cli.main(["trian"]) == 2 and cli.main(["train", "--n-critc", "3"]) == 2 and cli.main([]) == 0
+assert cli.main(["help"]) == cli.main(["help", "train"]) == cli.main(["version"]) == 0
+assert cli.main(["sample"]) == cli.main(["train", "--learning-rate", "3"]) == cli.main(["train", "--epochs"]) == 2
 heavy = {"torch", "numpy", "scipy", "matplotlib", "PIL", "tensorboard"} & set(sys.modules)
 assert not heavy, heavy
 """

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
 from wgan.cli.parser import add_option, add_reading, number, whole
 from wgan.config import FIELDS
 
+# the options that people use: what `wgan train --help` shows
+USUAL = (
+    *("--run", "--config", "--dry-run", "--data", "--flip", "--augment", "--size", "--labels", "--objective"),
+    *("--steps", "--batch", "--n-critic", "--lr", "--seed", "--device", "--help", "--help-all"),
+)
+TRAIN = """\
+Train a recipe or your own data, or resume a run. The defaults are those of the
+recipe mnist; other recipes change some of them, which --dry-run shows."""
+TRAIN_EXAMPLES = """\
+examples:
+  wgan train                           the default recipe; again: resume it
+  wgan train mnist --steps 20000       train the same run longer
+  wgan train photos/ --size 64         your own images; sub-folders are classes
+  wgan train wine.csv --labels kind    a table; its column `kind` holds classes
+"""
 WHAT = "a recipe (see `wgan recipes`), your own data, or a run folder to resume (default: mnist, or what fits --data)"
 RUN = "a run: its folder, or its name under runs/ (default: the newest)"
 
@@ -21,18 +35,18 @@ def add_train(commands: Any) -> None:
     """Declare `wgan train`, with every Config field as a flag."""
     p = commands.add_parser(
         "train",
-        help="train a recipe, or continue a run",
-        usage="wgan train [RECIPE|PATH] [--run DIR] [--dry-run] [--OPTION VALUE ...]",
-        description="Every option below is a field of config.json. The defaults are those of the recipe mnist; another recipe "
-        "changes some of them: see --dry-run.",
-        formatter_class=argparse.RawTextHelpFormatter,
+        help="train a recipe or your own data, or resume a run",
+        usage="wgan train [RECIPE|PATH] [--OPTION VALUE ...]",
+        description=TRAIN,
+        epilog=TRAIN_EXAMPLES,
+        usual=USUAL,
     )
     p.add_argument("name", nargs="?", metavar="RECIPE|PATH", help=WHAT)
     # torchrun takes a bare --run for an abbreviation of one of its own flags, wherever it stands
     p.add_argument(
-        "--run", "--run-dir", metavar="DIR", help="run folder (default: runs/RECIPE); after torchrun: --run-dir"
+        "--run", "--run-dir", metavar="DIR", help="folder of the run (default: runs/NAME); after torchrun: --run-dir"
     )
-    p.add_argument("--dry-run", action="store_true", help="print config, sizes and a time estimate; write nothing")
+    p.add_argument("--dry-run", action="store_true", help="show config, sizes and a time estimate; write nothing")
     add_processes(p)
     groups: dict[str, Any] = {}
     for name, f in FIELDS.items():
@@ -51,7 +65,11 @@ def add_threads(p: Any) -> None:
 def add_processes(p: Any) -> None:
     """Declare the flags of a command whose work many processes can share."""
     p.add_argument(
-        "--restarts", type=whole, default=3, metavar="N", help="starts of all anew when one of them dies (default: 3)"
+        "--restarts",
+        type=whole,
+        default=3,
+        metavar="N",
+        help="how often to restart all processes when one dies (default: 3)",
     )
     p.add_argument(
         "--processes", type=whole, metavar="N", help="share the work among N processes, see docs/reference/scaling.md"
@@ -67,12 +85,12 @@ def add_data(commands: Any) -> None:
     p = commands.add_parser("data", help="show what would be trained on, before anything runs")
     p.add_argument("spec", metavar="SPEC", help="a name such as mnist, or the path of your own data")
     add_reading(p)
-    p.add_argument("--out", metavar="FILE.png", help="write a contact sheet")
+    p.add_argument("--out", metavar="FILE.png", help="write a contact sheet of some of the samples")
     p.add_argument(
-        "--strict", action="store_true", help="refuse data with any unreadable file (training skips up to 1 %%)"
+        "--strict", action="store_true", help="reject data with any unreadable file (training skips up to 1 %%)"
     )
     p.add_argument(
-        "--no-measure", dest="measure", action="store_false", help="do not take a few steps to estimate the time"
+        "--no-measure", dest="measure", action="store_false", help="do not run a few steps to estimate the time"
     )
     p.set_defaults(function="data")
 
@@ -81,23 +99,28 @@ def add_sample(commands: Any) -> None:
     """Declare `wgan sample`."""
     p = commands.add_parser("sample", help="make samples with a trained run")
     add_run(p)
-    p.add_argument("-n", type=whole, default=64, help="how many (default: 64)")
-    p.add_argument("--label", metavar="K", help="one class")
+    p.add_argument("-n", type=whole, default=64, help="number of samples (default: 64)")
+    p.add_argument("--label", metavar="K", help="make samples of one class")
     p.add_argument(
         "--labels", metavar="0,1,2",
-        help="several classes that take turns (default: all in turn; rows of a table as frequent as in the data)",
+        help="make samples of several classes in turn (default: all; rows of a table as often as in the data)",
     )  # fmt: skip
     p.add_argument(
         "--beyond-range",
         action="store_true",
-        help="rows of a table also outside the range and step of the training rows",
+        help="also make rows of a table outside the range and step of the training rows",
     )
-    p.add_argument("--seed", type=whole, default=0, help="seed of the latents (default: 0)")
-    p.add_argument("--truncation", type=number, default=0.0, metavar="T", help="cut latents to [-T, T]; 0 = off")
-    p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
-    p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
+    p.add_argument("--seed", type=whole, default=0, metavar="N", help="seed of the latents (default: 0)")
     p.add_argument(
-        "--out", default="sheet.png", metavar="FILE", help="sheet.png, samples.npz or folder/ (default: sheet.png)"
+        "--truncation", type=number, default=0.0, metavar="T", help="limit latents to [-T, T]; 0 = off (default: 0)"
+    )
+    p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
+    p.add_argument("--raw", action="store_true", help="use the raw generator, not the averaged one")
+    p.add_argument(
+        "--out",
+        default="samples.png",
+        metavar="FILE",
+        help="samples.png, samples.npz or folder/ (default: samples.png)",
     )
     p.add_argument("--force", action="store_true", help="replace what is there")
     add_threads(p)
@@ -110,13 +133,13 @@ def add_interpolate(commands: Any) -> None:
     p = commands.add_parser("interpolate", help="walk between latents, as a GIF or a PNG")
     add_run(p)
     p.add_argument("--out", default="walk.gif", metavar="FILE", help="walk.gif or walk.png (default: walk.gif)")
-    p.add_argument("--stops", type=whole, default=8, help="latents to walk through (default: 8)")
-    p.add_argument("--frames", type=whole, default=12, help="pictures for each leg (default: 12)")
-    p.add_argument("--rows", type=whole, default=6, help="walks side by side (default: 6)")
-    p.add_argument("--label", metavar="K", help="hold one class (default: walk across them)")
-    p.add_argument("--seed", type=whole, default=0, help="seed of the latents (default: 0)")
+    p.add_argument("--stops", type=whole, default=8, metavar="N", help="latents to walk through (default: 8)")
+    p.add_argument("--frames", type=whole, default=12, metavar="N", help="frames between two latents (default: 12)")
+    p.add_argument("--rows", type=whole, default=6, metavar="N", help="walks side by side (default: 6)")
+    p.add_argument("--label", metavar="K", help="stay in one class (default: walk across all)")
+    p.add_argument("--seed", type=whole, default=0, metavar="N", help="seed of the latents (default: 0)")
     p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
-    p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
+    p.add_argument("--raw", action="store_true", help="use the raw generator, not the averaged one")
     p.add_argument("--force", action="store_true", help="replace what is there")
     add_threads(p)
     p.set_defaults(function="interpolate")
@@ -129,19 +152,21 @@ def add_evaluate(commands: Any) -> None:
         "target", nargs="?", metavar="RUN|SAMPLES",
         help=f"{RUN}; or samples: an .npz, .npy, .csv, .tsv or .parquet, or a folder or archive of images",
     )  # fmt: skip
-    p.add_argument("--data", metavar="SPEC", help="what to hold it against (default: the run's own data)")
+    p.add_argument("--data", metavar="SPEC", help="data to compare with (default: the run's own)")
     add_reading(p, "for a file: ")
-    p.add_argument("-n", type=whole, default=10_000, help="how many fakes (default: 10000)")
-    p.add_argument("--metrics", metavar="A,B", help="only these, such as fid-lenet,prdc (default: all that apply)")
+    p.add_argument("-n", type=whole, default=10_000, metavar="N", help="number of generated samples (default: 10000)")
+    p.add_argument(
+        "--metrics", metavar="A,B", help="measure only these, such as fid-lenet,prdc (default: all that apply)"
+    )
     p.add_argument("--checkpoint", metavar="WHICH", help="last, best or a step (default: last, and best if another)")
     p.add_argument(
         "--inception-weights",
         metavar="FILE.safetensors",
-        help="adds fid-inception (docs/reference/evaluation.md says how)",
+        help="add the metric fid-inception, see docs/reference/evaluation.md",
     )
-    p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
+    p.add_argument("--raw", action="store_true", help="use the raw generator, not the averaged one")
     p.add_argument(
-        "--out", metavar="FILE.json", help="default: metrics.json in the run, NAME.metrics.json beside samples"
+        "--out", metavar="FILE.json", help="default: metrics.json in the run, NAME.metrics.json next to samples"
     )
     add_threads(p)
     add_processes(p)
@@ -155,7 +180,7 @@ def add_export(commands: Any) -> None:
     p.add_argument("--to", required=True, metavar="WHAT", help="hub: a folder with a model card")
     p.add_argument("--out", metavar="PATH", help="default: RUN-model")
     p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
-    p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
+    p.add_argument("--raw", action="store_true", help="use the raw generator, not the averaged one")
     p.add_argument("--licence", metavar="TEXT", help="hub: licence of the training data, such as cc-by-4.0")
     p.add_argument("--push", metavar="USER/NAME", help="hub: upload it, too")
     p.add_argument("--force", action="store_true", help="replace what is there")
@@ -175,17 +200,22 @@ def add_report(commands: Any) -> None:
 
 def add_compare(commands: Any) -> None:
     """Declare `wgan compare`."""
-    p = commands.add_parser("compare", help="measure objectives against each other at an equal budget")
+    p = commands.add_parser("compare", help="compare objectives at an equal budget")
     p.add_argument("objectives", nargs="*", metavar="OBJECTIVE", help="default: gan wgan-clip wgan-gp wgan-lp")
     p.add_argument("--data", default="grid", metavar="SPEC", help="mnist, grid, stacked-mnist, ... (default: grid)")
-    p.add_argument("--seeds", type=whole, help="runs of each kind (default: 3; with --quick 1)")
+    p.add_argument("--seeds", type=whole, metavar="N", help="runs of each kind (default: 3; with --quick 1)")
     p.add_argument(
-        "--steps", type=whole, help="budget: generator updates of each run (default: 4000; with --quick 500)"
+        "--steps",
+        type=whole,
+        metavar="N",
+        help="budget: generator updates of each run (default: 4000; with --quick 500)",
     )
     p.add_argument("--budget", metavar="10m", help="budget: CPU time of each run, as 90s, 10m or 1.5h")
     p.add_argument("--critic-forwards", type=whole, metavar="N", help="budget: batches through the critic in each run")
     p.add_argument("--quick", action="store_true", help="fewer steps, one seed, one architecture")
-    p.add_argument("--parts", metavar="A,B", help="only these of quality, collapse, rates, architectures, gradients")
+    p.add_argument(
+        "--parts", metavar="A,B", help="run only these of quality, collapse, rates, architectures, gradients"
+    )
     p.add_argument("--out", metavar="DIR", help="default: comparison")
     p.set_defaults(function="compare")
 
@@ -194,19 +224,31 @@ def add_benchmark(commands: Any) -> None:
     """Declare `wgan benchmark`."""
     p = commands.add_parser("benchmark", help="measure what a training step costs on this machine")
     p.add_argument("names", nargs="*", metavar="RECIPE", help="default: one of each kind")
-    p.add_argument("--steps", type=whole, default=20, help="timed steps of each recipe (default: 20)")
-    p.add_argument("--batch", type=whole, help="another batch size than the recipe's")
-    p.add_argument("--threads", type=whole, default=0, help="CPU threads; 0 = every core (default: 0)")
-    p.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp64 (default: auto)")
-    p.add_argument("--no-fast", dest="fast", action="store_false", help="the plain ways of computing")
-    p.add_argument("--out", metavar="FILE.json", help="write the figures, too")
+    p.add_argument("--steps", type=whole, default=20, metavar="N", help="timed steps of each recipe (default: 20)")
+    p.add_argument("--batch", type=whole, metavar="N", help="another batch size than the recipe's")
+    p.add_argument("--threads", type=whole, default=0, metavar="N", help="CPU threads; 0 = every core (default: 0)")
+    p.add_argument("--precision", default="auto", metavar="NAME", help="auto, fp32, bf16 or fp64 (default: auto)")
+    p.add_argument("--no-fast", dest="fast", action="store_false", help="use PyTorch's own kernels")
+    p.add_argument("--out", metavar="FILE.json", help="also write the table as JSON")
     p.set_defaults(function="benchmark")
 
 
 def add_recipes(commands: Any) -> None:
     """Declare `wgan recipes`."""
-    p = commands.add_parser("recipes", help="list the recipes")
+    p = commands.add_parser("recipes", help="list the recipes: where each comes from, what to expect")
     p.set_defaults(function="recipes")
+
+
+def add_help(commands: Any) -> None:
+    """Declare `wgan help`."""
+    p = commands.add_parser("help", help="show what a command does, and its flags")
+    p.add_argument("name", nargs="?", metavar="COMMAND", help="one of the commands (default: all of them)")
+    p.set_defaults(function="help")
+
+
+def add_version(commands: Any) -> None:
+    """Declare `wgan version`."""
+    commands.add_parser("version", help="show the version").set_defaults(function="version")
 
 
 ADDED = (
@@ -220,4 +262,6 @@ ADDED = (
     add_compare,
     add_benchmark,
     add_recipes,
+    add_help,
+    add_version,
 )  # in the order of `wgan --help`

@@ -6,7 +6,7 @@ import argparse
 import io
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from wgan import __version__
@@ -20,19 +20,19 @@ from wgan.errors import LostContact, SaidElsewhere, WganError, nearest
 
 EXAMPLES = """\
 examples:
-  wgan train                     train the default recipe on the bundled MNIST
-  wgan train mlp-clip --steps 2000 --seed 1
-  wgan sample runs/mnist -n 100 --label 7 --out sevens.png
-  wgan recipes                   what there is to train
+  wgan train                            train the default recipe on MNIST
+  wgan train photos/ --size 64          train on your own images
+  wgan sample mnist -n 100 --label 7    make samples with the run runs/mnist
+  wgan help train                       show the options that people use
 """
 
 
 def parser() -> Parser:
     """Return the parser of every command."""
     p = Parser(prog="wgan", description="Train Wasserstein GANs and measure them honestly.", epilog=EXAMPLES,
-               formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)  # fmt: skip
-    p.add_argument("--version", action="version", version=f"wgan {__version__}")
-    commands = p.add_subparsers(metavar="COMMAND", parser_class=Parser)
+               usage="wgan COMMAND [...]")  # fmt: skip
+    p.add_argument("-V", "--version", action="version", version=f"wgan {__version__}", help="show the version and exit")
+    commands = p.add_subparsers(title="commands", prog="wgan", metavar="COMMAND", parser_class=Parser)
     for add in ADDED:
         add(commands)
     return p
@@ -55,6 +55,10 @@ def function(name: str) -> Callable[[argparse.Namespace], int]:
             from wgan.cli.sample import interpolate as command
         case "evaluate":
             from wgan.cli.evaluate import evaluate as command
+        case "help":
+            from wgan.cli.about import show_help as command
+        case "version":
+            from wgan.cli.about import show_version as command
         case "data":
             from wgan.cli.data import command
         case "recipes":
@@ -75,7 +79,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     p = parser()
     tables = commands_of(p)
     if words and not words[0].startswith("-") and words[0] not in tables:
-        raise WganError(f"unknown command '{words[0]}': {meaning(words[0], COMMANDS) or nearest(words[0], tables)}")
+        raise unknown_command(words[0], tables)
     spelt = [dashed(word) for word in words]
     found, rest = p.parse_known_args(switched(spelt) if spelt[:1] == ["train"] else spelt)
     if rest and rest[0].startswith("-"):
@@ -84,6 +88,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     if rest:
         raise WganError(f"wgan {words[0]} does not take '{rest[0]}': see wgan {words[0]} --help")
     return found
+
+
+def unknown_command(word: str, known: Iterable[str]) -> WganError:
+    """Return the error for a word that is no command."""
+    return WganError(f"unknown command '{word}': {meaning(word, COMMANDS) or nearest(word, known)}")
 
 
 def right_flag(flag: str, words: Sequence[str], flags: Sequence[str]) -> str:

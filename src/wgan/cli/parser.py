@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 from wgan.config import FIELDS, ReadingOptions
@@ -14,10 +14,30 @@ METAVARS = {int: "N", float: "X", str: "TEXT", bool: "[0|1]"}
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with one sentence and the nearest flag for a mistake, instead of the whole usage."""
+    """argparse with one sentence and the nearest flag for a mistake, instead of the whole usage.
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **options})
+    usual: the flags that --help shows, all of them where it is empty; --help-all shows the rest, too.
+    """
+
+    def __init__(self, usual: Collection[str] = (), **options: Any) -> None:
+        plain = {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter, "add_help": False}
+        super().__init__(**{**plain, **options})
+        self.usual = frozenset(usual)
+        self.add_argument("-h", "--help", action="help", help="show this help and exit")
+        if usual:
+            self.add_argument("--help-all", action=WholeHelp, nargs=0, help="show every option, in groups, and exit")
+
+    def format_help(self) -> str:
+        """Return the help of the usual flags, or of all where none are."""
+        flagged = [a for a in self._actions if a.option_strings and a.help != argparse.SUPPRESS]
+        hidden = [a for a in flagged if self.usual and not self.usual & set(a.option_strings)]
+        helps = [a.help for a in hidden]
+        for action in hidden:
+            action.help = argparse.SUPPRESS
+        text = super().format_help()
+        for action, said in zip(hidden, helps, strict=True):
+            action.help = said
+        return text + (f"\n{len(hidden)} more options, in groups: {self.prog} --help-all\n" if hidden else "")
 
     def error(self, message: str) -> NoReturn:
         raise WganError(message)
@@ -26,6 +46,16 @@ class Parser(argparse.ArgumentParser):
         """Return every flag that help shows."""
         shown = [action for action in self._actions if action.help != argparse.SUPPRESS]
         return [flag for action in shown for flag in action.option_strings]
+
+
+class WholeHelp(argparse.Action):
+    """--help-all: the help of every flag."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        if isinstance(parser, Parser):
+            parser.usual = frozenset()
+        parser.print_help()
+        parser.exit()
 
 
 def dashed(word: str) -> str:

@@ -120,7 +120,7 @@ class NetworkOptions(Group):
         "none", "critic normalisation (spectral: of the reshaped kernel, Miyato 2018)"
     )
     critic_activation: str = option("lrelu:0.2", "relu, lrelu:SLOPE or relu-cap:MAX, in the critic")
-    critic_init: str = option("pytorch", "the critic's initial weights, in the same words")
+    critic_init: str = option("pytorch", "the critic's initial weights, written like generator_init")
     critic_conditioning: Literal["none", "projection"] = option(
         "projection", "how the critic's score depends on the label: none, projection (Miyato & Koyama 2018)", labels=True
     )  # fmt: skip
@@ -173,7 +173,7 @@ class OptimizerOptions(Group):
     )
     decay_steps: Every = option(
         None,
-        "steps over which the rates fall; 0 = the whole run. A run that is made longer keeps its plan",
+        "steps over which the learning rates fall; 0 = the whole run (a run that is made longer keeps its decay)",
         none="0",
         later=True,
         free=True,
@@ -206,19 +206,17 @@ class RuntimeOptions(Group):
     )
     fast: bool = option(
         True,
-        "own kernels where they are faster (docs/lab/speed.md), equal up to rounding; off = PyTorch's own",
+        "wgan's own kernels where they are faster (docs/lab/speed.md), equal up to rounding; 0 = PyTorch's",
         later=True,
     )
-    compile: bool = option(False, "compile the generator with torch.compile; on a CPU with --no-fast", later=True)
+    compile: bool = option(False, "compile the generator with torch.compile; on a CPU, add --no-fast", later=True)
     on_nan: Literal["stop", "rollback"] = option(
         "stop",
-        "when a number is not finite: stop; rollback = return to the last checkpoint with new noise and half the learning rates",
+        "when a number is not finite: stop, or return to the last checkpoint with new noise and half the learning rates",
         later=True,
         free=True,
     )
-    nan_retries: Annotated[int, Range(0, 100)] = option(
-        3, "how often on_nan rollback may return in one run", later=True, free=True
-    )
+    nan_retries: Annotated[int, Range(0, 100)] = option(3, "how often one run may roll back", later=True, free=True)
 
 
 @dataclass(frozen=True)
@@ -265,8 +263,8 @@ class LegacyOptions(Group):
     )
     generator_moves: Literal["none", "norms", "critic"] = option(
         "none",
-        "what of the critic the generator's update changes too, in the generator's favour: nothing, the gains and biases of "
-        "its normalisations, or all of it",
+        "what the generator's update also moves in the critic, in the generator's favour: nothing, the gains and biases of its "
+        "normalisations, or all of it",
         later=True,
     )
     class_clip: Annotated[float | None, Range(0, 0.1)] = option(
