@@ -10,6 +10,7 @@ __version__ = "0.2.0.dev0"
 # public name -> module that holds it; imported on first use, so that `wgan --help` need not load torch
 _PUBLIC = {
     "Config": "wgan.config",
+    "Objective": "wgan.losses",
     "RECIPES": "wgan.recipes",
     "STOP": "wgan.training.observer",
     "Run": "wgan.runs.folder",

@@ -43,11 +43,15 @@ def train(
     on_step: f(step, numbers), called with what each line of the log gets, every `log_every` steps. When it returns wgan.STOP
     the run is saved and ends, as it does when f raises, which is then raised here; the same call again continues the run.
     It can change nothing: numbers are a copy, and what it sets in torch is set back.
+    generator, critic, objective, optimizer: a name, as any other option, or an object of your own: modules G(z, y) -> x and
+    D(x, y) -> (score, class_logits or None), an Objective, a function of weights that returns a torch optimizer; see
+    docs/reference/python.md. Give the same again to continue the run.
     A run continues exactly where it stopped. Raises WganError for an unknown
     recipe or option, a value out of range, or a folder that holds something else. Ctrl-C saves, then raises
     KeyboardInterrupt as usual, so that a script that trains several runs stops too; SIGTERM likewise SystemExit.
     """
     from wgan.distributed.rendezvous import formed
+    from wgan.training.given import divided
     from wgan.training.loop import train as loop
 
     if config is not None and recipe is not None:
@@ -55,10 +59,11 @@ def train(
     if data is not None:
         overrides["data"] = str(data) if isinstance(data, (str, Path)) else given(data)
     with formed() as group:  # of a script that torchrun started; alone otherwise
-        planned = group.agree(lambda: plan(recipe, overrides, run, config), patient=True)
+        parts, options = group.agree(lambda: divided(overrides))
+        planned = group.agree(lambda: plan(recipe, options, run, config), patient=True)
         if group.leads:
             print(planned.chosen, flush=True)
-        outcome = loop(planned.config, planned.folder, group=group, on_step=on_step)
+        outcome = loop(planned.config, planned.folder, group=group, on_step=on_step, given=parts)
     if outcome.code:
         raise KeyboardInterrupt if outcome.code == 130 else SystemExit(outcome.code)
     return outcome.run

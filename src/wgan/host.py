@@ -6,6 +6,8 @@ Two trainings in two threads give what each gives alone: nothing is drawn from t
 from __future__ import annotations
 
 import os
+import random
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -116,3 +118,28 @@ def contained() -> Iterator[None]:
                 torch.set_default_device(None if device.type == "cpu" else device)
             os.fchdir(folder)
             os.close(folder)
+
+
+_SEEDING = threading.RLock()
+
+
+@contextmanager
+def seeding(seed: int) -> Iterator[None]:
+    """Within the block all that is drawn, from torch, NumPy or Python, begins at `seed`: for modules of the caller's own.
+
+    They may draw in any way, also from the generators of the process, which are put back afterwards. One thread at a time.
+    """
+    with _SEEDING:
+        torch_state, numpy_state, python_state = torch.get_rng_state(), np.random.get_state(), random.getstate()
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            torch.set_rng_state(torch_state)
+            np.random.set_state(numpy_state)
+            random.setstate(python_state)
+            if cuda:
+                torch.cuda.set_rng_state_all(cuda)

@@ -134,7 +134,8 @@ def real_and_fake(real: Tensor, fake: Tensor, draw: Draw) -> Tensor:
     return torch.cat([real, fake])
 
 
-POINTS: dict[str, Callable[[Tensor, Tensor, Draw], Tensor]] = {
+Points = Callable[[Tensor, Tensor, Draw], Tensor]
+POINTS: dict[str, Points] = {
     "interpolates": interpolates,
     "around real": around_real,
     "real and fake": real_and_fake,
@@ -155,7 +156,8 @@ class Objective:
     fake: Term | None
     generator: Term
     penalty: Callable[[Tensor, float], Tensor] | None = None
-    points: str = "interpolates"  # a key of POINTS
+    points: str | Points = "interpolates"  # a key of POINTS, or a function like those
+    clips: bool = False  # of an objective of one's own: whether weights are clipped; FACTS says it of those with a name
 
     @property
     def pairs(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from wgan.config.objectives import FACTS
+from wgan.config.objectives import FACTS, facts_about
 from wgan.config.option import Group, OneOf, Range, option, options_of
 from wgan.errors import WganError
 
@@ -94,7 +94,7 @@ class NetworkOptions(Group):
 
     title: ClassVar[str] = "networks"
     latent: Count = option(128, "dimension of the latent z ~ N(0, 1)")
-    generator: Family = option("conv", "generator family")
+    generator: Family = option("conv", "generator family", own=True)
     generator_layers: str = option("/ 256 128k3 64k4x2 / k4x2", "generator layers, see docs/reference/networks.md")
     generator_norm: Literal["none", "batch", "layer", "instance"] = option("batch", "generator normalisation")
     generator_activation: str = option("relu", "relu, lrelu:SLOPE or relu-cap:MAX, in the generator")
@@ -114,7 +114,7 @@ class NetworkOptions(Group):
         "how the generator sees the label: product = embedding times z; concat = appended to z; norm = gain and bias by class",
         labels=True,
     )
-    critic: Family = option("conv", "critic family")
+    critic: Family = option("conv", "critic family", own=True)
     critic_layers: str = option("32k4x2 64k4x2 128k3x2 /", "critic layers, see docs/reference/networks.md")
     critic_norm: Literal["none", "batch", "layer", "instance", "spectral"] = option(
         "none", "critic normalisation (spectral: of the reshaped kernel, Miyato 2018)"
@@ -136,7 +136,7 @@ class ObjectiveOptions(Group):
 
     title: ClassVar[str] = "objective"
     objective: Annotated[str, OneOf(tuple(FACTS))] = option(
-        "wgan-gp", "losses of both players, see docs/reference/objectives.md"
+        "wgan-gp", "losses of both players, see docs/reference/objectives.md", own=True
     )
     penalty_weight: Annotated[float | None, Range(0, 1e6)] = option(
         None, "lambda, the weight of the gradient penalty; auto = as the objective's paper sets it; 0 = no penalty", none="auto"
@@ -153,7 +153,7 @@ class ObjectiveOptions(Group):
     @property
     def penalty(self) -> float:
         """The weight of the gradient penalty: `penalty_weight`, or the objective's own."""
-        return FACTS[self.objective].penalty_weight if self.penalty_weight is None else self.penalty_weight
+        return facts_about(self.objective).penalty_weight if self.penalty_weight is None else self.penalty_weight
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class OptimizerOptions(Group):
     batch: Count = option(64, "real samples in one critic update (and as many fakes)")
     generator_batch: CountOrNone = option(None, "latents in one generator update; 0 = batch", none="0")
     n_critic: Annotated[int, Range(1, 1000)] = option(1, "critic updates for each generator update")
-    optimizer: Literal["rmsprop", "adam"] = option("adam", "optimizer of both players")
+    optimizer: Literal["rmsprop", "adam"] = option("adam", "optimizer of both players", own=True)
     lr: Annotated[float, Range(0, 10)] = option(1e-3, "learning rate of the generator")
     critic_lr: Annotated[float | None, Range(0, 10)] = option(2e-3, "learning rate of the critic; 0 = lr", none="0")
     lr_decay: Literal["none", "linear", "cosine"] = option(

@@ -19,6 +19,9 @@ class Facts(NamedTuple):
     whole_batch: bool = False  # where its penalty looks depends on the whole batch
 
 
+OWN = "own"  # what a config says of a part that Python gave as an object
+OWN_FACTS = Facts(None, "given in Python")  # what is known of an objective from its name; its losses say the rest
+
 FACTS: dict[str, Facts] = {
     "gan": Facts("Jensen-Shannon", "Goodfellow 2014", minimax=True),
     "wgan-clip": Facts("Wasserstein", "Arjovsky 2017", clips=True),
@@ -30,3 +33,8 @@ FACTS: dict[str, Facts] = {
     "lsgan": Facts(None, "Mao 2017"),
     "r3gan": Facts(None, "Huang 2024", penalised=True, penalty_weight=1.0, pairs=True),
 }
+
+
+def facts_about(objective: str) -> Facts:
+    """Return the facts of an objective by name, or what is true of any that Python gave."""
+    return OWN_FACTS if objective == OWN else FACTS[objective]

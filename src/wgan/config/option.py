@@ -14,6 +14,7 @@ from inspect import get_annotations
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
+from wgan.config.objectives import OWN
 from wgan.errors import WganError, nearest
 
 WANTED = {int: "a whole number", float: "a number", str: "a text", bool: "1 or 0 (on or off)"}
@@ -34,15 +35,23 @@ class OneOf(NamedTuple):
 
 
 def option(
-    default: Any, text: str, *, none: str = "", later: bool = False, free: bool = False, labels: bool = False
+    default: Any,
+    text: str,
+    *,
+    none: str = "",
+    later: bool = False,
+    free: bool = False,
+    labels: bool = False,
+    own: bool = False,
 ) -> Any:
     """Declare one option: its default and its help (unit, meaning of 0).
 
     none: how a command or an old config.json says None: "0", or "auto" where 0 is a value of its own.
     later: younger than format 1: a config.json without it means the default, which is what was done before.
-    free: may differ when a run is resumed. labels: does nothing on data without labels.
+    free: may differ when a run is resumed. labels: does nothing on data without labels. own: Python may give an object
+    instead of a name; a config then says "own".
     """
-    facts = {"help": text, "none": none, "later": later, "free": free, "labels": labels}
+    facts = {"help": text, "none": none, "later": later, "free": free, "labels": labels, "own": own}
     return dataclass_field(default=default, metadata=facts)
 
 
@@ -62,6 +71,7 @@ class Option:
     later: bool = False
     free: bool = False
     labels: bool = False
+    own: bool = False
 
     def word(self, value: Any) -> str:
         """Return `value` as a command takes it."""
@@ -90,7 +100,7 @@ class Option:
         return SWITCH[value.lower()] if isinstance(value, str) else bool(value)
 
     def _text(self, value: Any, wanted: str) -> str:
-        if self.choices and value not in self.choices:
+        if self.choices and value not in self.choices and not (self.own and value == OWN):
             raise WganError(f"{self.name} '{value}' is not known: {nearest(str(value), self.choices)}")
         if not isinstance(value, str):
             raise WganError(f"{wanted}, not {value!r}")

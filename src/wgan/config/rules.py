@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wgan.config.objectives import FACTS
+from wgan.config.objectives import Facts, facts_about
 from wgan.errors import WganError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ CONVOLUTIONAL = ("conv", "resnet")  # families of networks
 def cautions(c: Config) -> list[str]:
     """Return a sentence for each choice that is allowed and seldom meant."""
     found = []
-    if FACTS[c.objective].penalised and c.penalty > 0 and c.dropout > 0:
+    if facts_about(c.objective).penalised and c.penalty > 0 and c.dropout > 0:
         found += [
             f"dropout {c.dropout:g} in a critic with a gradient penalty: the penalty bounds another network at each update"
         ]
@@ -28,9 +28,12 @@ def cautions(c: Config) -> list[str]:
     return found
 
 
-def check_combinations(c: Config) -> None:
-    """Raise WganError for two options that exclude each other, with the reason and the way out."""
-    facts = FACTS[c.objective]
+def check_combinations(c: Config, facts: Facts | None = None) -> None:
+    """Raise WganError for two options that exclude each other, with the reason and the way out.
+
+    facts: of the objective; None = those of its name.
+    """
+    facts = facts or facts_about(c.objective)
     if facts.penalised and c.critic_norm == "batch" and c.penalty > 0:
         raise WganError(
             f"critic_norm batch with objective {c.objective}: the gradient penalty is defined for each sample, and batch "
@@ -47,7 +50,7 @@ def check_combinations(c: Config) -> None:
         )
     if c.batch % c.pack or (c.generator_batch and c.generator_batch % c.pack):
         raise WganError(f"pack {c.pack} must divide batch {c.batch} (and generator_batch {c.generator_batch or 0})")
-    check_microbatch(c)
+    check_microbatch(c, facts)
     if c.pack > 1 and (c.critic_conditioning != "none" or c.class_critic or c.class_generator):
         raise WganError("pack above 1 needs an unconditional critic: set critic_conditioning none and class weights 0")
     if c.augment_target and c.split != "train":
@@ -62,7 +65,7 @@ def check_combinations(c: Config) -> None:
         raise WganError("generator_latents last needs generator_batch 0 (the critic's batch)")
 
 
-def check_microbatch(c: Config) -> None:
+def check_microbatch(c: Config, facts: Facts) -> None:
     """Raise WganError for a microbatch that cannot be one."""
     rows = [c.batch, c.generator_batch or c.batch]
     if c.microbatch and any(n % c.microbatch for n in rows):
@@ -71,7 +74,7 @@ def check_microbatch(c: Config) -> None:
         )
     if c.microbatch and c.microbatch % c.pack:
         raise WganError(f"pack {c.pack} must divide microbatch {c.microbatch}")
-    if c.microbatch and FACTS[c.objective].whole_batch and c.penalty:
+    if c.microbatch and facts.whole_batch and c.penalty:
         raise WganError(
             f"microbatch with objective {c.objective}: where its penalty looks depends on the whole batch; "
             "leave microbatch out, or start more processes"

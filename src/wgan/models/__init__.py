@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from wgan.config import Config, NetworkOptions
+from wgan.config.objectives import OWN
 from wgan.config.rules import CONVOLUTIONAL
 from wgan.errors import WganError, unknown
 from wgan.models import auto, conv, mlp, resnet
@@ -13,8 +14,22 @@ from wgan.models.fast import FAST
 from wgan.models.kernels import PLAIN, Kernels
 from wgan.models.layers import Style, initialise, spectral
 from wgan.models.networks import Critic, Generator
+from wgan.models.own import OwnCritic, OwnGenerator
 
-__all__ = ["MODELS", "Critic", "Generator", "build", "build_generator", "parameter_count"]
+__all__ = [
+    "MODELS",
+    "AnyCritic",
+    "AnyGenerator",
+    "Critic",
+    "Generator",
+    "build",
+    "build_critic",
+    "build_generator",
+    "parameter_count",
+]
+
+AnyGenerator = Generator | OwnGenerator
+AnyCritic = Critic | OwnCritic
 
 MODELS = {
     "conv": (conv.generator_body, conv.critic_trunk),
@@ -29,9 +44,8 @@ def build(config: Config, shape: tuple[int, ...], classes: int) -> tuple[Generat
     On data without labels every conditioning is off. Weights come from torch's default generator: seed it around the
     call. Raises WganError for sizes that the family cannot make.
     """
-    head = classes if config.class_critic or config.class_generator else 0  # outputs of the auxiliary classifier
     generator = build_generator(config, shape, classes)  # first: its weights are drawn before the critic's
-    return generator, _critic(config, shape, classes, head, FAST if config.fast else PLAIN)
+    return generator, build_critic(config, shape, classes)
 
 
 def build_generator(config: Config, shape: tuple[int, ...], classes: int) -> Generator:
@@ -44,9 +58,17 @@ def build_generator(config: Config, shape: tuple[int, ...], classes: int) -> Gen
     return _generator(config, shape, classes, conditioning, FAST if config.fast else PLAIN)
 
 
+def build_critic(config: Config, shape: tuple[int, ...], classes: int) -> Critic:
+    """Return the critic alone, as build() does."""
+    head = classes if config.class_critic or config.class_generator else 0  # outputs of the auxiliary classifier
+    return _critic(config, shape, classes, head, FAST if config.fast else PLAIN)
+
+
 def _generator(
     c: NetworkOptions, shape: tuple[int, ...], classes: int, conditioning: str, kernels: Kernels
 ) -> Generator:
+    if c.generator == OWN:
+        raise WganError("generator own stands for a network that only Python can give: wgan.train(generator=MODULE)")
     if c.generator not in MODELS:
         raise unknown("generator family", c.generator, MODELS)
     norm_classes = classes if conditioning == "norm" else 0
@@ -63,6 +85,8 @@ def _generator(
 
 
 def _critic(c: NetworkOptions, shape: tuple[int, ...], classes: int, head: int, kernels: Kernels) -> Critic:
+    if c.critic == OWN:
+        raise WganError("critic own stands for a network that only Python can give: wgan.train(critic=MODULE)")
     if c.critic not in MODELS:
         raise unknown("critic family", c.critic, MODELS)
     style = Style(c.critic_norm, c.critic_activation, c.norm_momentum, c.norm_eps, 0, c.dropout, kernels=kernels)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wgan.config.objectives import FACTS
+from wgan.config.objectives import facts_about
 from wgan.report.reader import Curve
 from wgan.visual.panels import Panel, panels_of
 from wgan.visual.plots import extremes, smooth
@@ -75,7 +75,7 @@ def charts_of(runs: Mapping[str, Mapping[str, Curve]], objectives: Mapping[str, 
     One run: a colour for each tag. Several: a colour for each run, dashes for the second tag (left out of many runs).
     objectives: run -> objective; where one is not a Wasserstein objective, its gap of scores is not called an estimate.
     """
-    others = [run for run, objective in objectives.items() if FACTS[objective].estimates != "Wasserstein"]
+    others = [run for run, objective in objectives.items() if facts_about(objective).estimates != "Wasserstein"]
     panels = panels_of(others, alone=len(others) == len(objectives))
     return [chart for panel in panels if (chart := chart_of(panel, runs))]
 

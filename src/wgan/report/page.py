@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wgan.config import FIELDS, Config
-from wgan.config.objectives import FACTS
+from wgan.config.objectives import facts_about
 from wgan.errors import WganError
 from wgan.evaluation.metrics_table import PROMINENT, VALUES
 from wgan.files import replace_file
@@ -235,8 +235,8 @@ def joined(*parts: Any) -> str:
 
 def objective(c: Config, labelled: bool) -> str:
     """Return the objective with the number that matters to it; without labels there is no auxiliary classifier."""
-    number = f"weights within ±{c.clip:g}" if FACTS[c.objective].clips else ""
-    number = f"penalty weight {c.penalty:g}" if FACTS[c.objective].penalised else number
+    number = f"weights within ±{c.clip:g}" if facts_about(c.objective).clips else ""
+    number = f"penalty weight {c.penalty:g}" if facts_about(c.objective).penalised else number
     classes = (
         f"auxiliary classifier {c.class_critic:g} / {c.class_generator:g}"
         if labelled and (c.class_critic or c.class_generator)

@@ -34,6 +34,9 @@ class Facts:
     data: str = ""  # hash of the content of the user's own data
     units: dict[str, Any] | None = None  # of vectors that were standardised: see data/units.py
     class_counts: tuple[int, ...] = ()  # training samples of each class of a user's own data
+    parts: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # given in Python: name, source hash, weights' shapes
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that run.json holds."""
@@ -86,6 +89,18 @@ def _plausible(f: Facts) -> bool:
         and are_counts(dict(enumerate(f.class_counts)))
         and len(f.class_counts) in (0, f.classes)
         and isinstance(f.versions, dict)
+        and isinstance(f.parts, dict)
+        and all(_is_part(part) for part in f.parts.values())
+    )
+
+
+def _is_part(part: Any) -> bool:
+    """Return whether a value read from JSON describes a part that was given in Python."""
+    return (
+        isinstance(part, dict)
+        and all(isinstance(part.get(key), str) for key in ("name", "source"))
+        and isinstance(part.get("parameters", {}), dict)
+        and isinstance(part.get("labels", False), bool)
     )
 
 

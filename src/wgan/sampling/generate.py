@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from wgan.engine import Engine
-from wgan.models.networks import Generator
+from wgan.models import AnyGenerator
 
 BLOCK = 100  # samples are always made in blocks of this size, so that none depends on how many were asked for
 
 
 @torch.no_grad()
-def generate(network: Generator, z: Tensor, y: Tensor | None, engine: Engine) -> Tensor:
+def generate(network: AnyGenerator, z: Tensor, y: Tensor | None, engine: Engine) -> Tensor:
     """Return G(z, y) [N, *shape] as fp32 on the CPU, in evaluation mode, in blocks of BLOCK rows (the last one padded).
 
     The work may be left before each block (`signals.check`). The processes of a group make a share of the blocks each.
@@ -32,7 +32,7 @@ def generate(network: Generator, z: Tensor, y: Tensor | None, engine: Engine) ->
         network.train(training)
 
 
-def _block(network: Generator, z: Tensor, y: Tensor | None, engine: Engine) -> Tensor:
+def _block(network: AnyGenerator, z: Tensor, y: Tensor | None, engine: Engine) -> Tensor:
     rows = len(z)
     missing = BLOCK - rows
     z = torch.cat([z, z.new_zeros(missing, *z.shape[1:])])

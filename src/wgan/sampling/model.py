@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wgan.data.units import Units, from_json
 from wgan.distributed.group import Group
 from wgan.engine import Engine, make_engine, thread_count
 from wgan.errors import WganError, nearest
 from wgan.host import undisturbed
-from wgan.models import build, build_generator
-from wgan.models.networks import Generator
+from wgan.models import AnyGenerator, build_critic, build_generator
+from wgan.models.own import OwnGenerator, described, difference
 from wgan.rng import seeded, stream
 from wgan.runs import checkpoint as saved
 from wgan.runs.checkpoint import part
@@ -68,7 +70,7 @@ class Model:
 
     run: Run
     step: int
-    network: Generator
+    network: AnyGenerator
     engine: Engine
     notes: list[str]  # what the user should know, such as a damaged checkpoint that was passed over
     raw: bool = False  # whether the weights are those of the last step, although the run also averaged them
@@ -227,9 +229,11 @@ def load(
     device: str = "cpu",
     group: Group | None = None,
     threads: int | None = None,
+    generator: nn.Module | None = None,
 ) -> Model:
     """Load the generator of a run at a checkpoint, 'last', 'best' or a step; the averaged weights unless `raw`.
 
+    generator: of a run that was trained with the caller's own network: that network; a copy of it gets the run's weights.
     group: the processes that share the making of samples; each must ask for the same ones. threads: of the CPU; None = as
     many as the run was trained with.
     Raises WganError when the folder is no run, has no such checkpoint, or its files are damaged.
@@ -248,13 +252,33 @@ def load(
     engine = make_engine(device, facts.precision, threads or own, group=group)
     name = "generator" if alone or raw or not config.ema else "average"
     players = {"generator": part(found.tensors, name), "critic": part(found.tensors, "critic")}
-    _require_fit(opened, {"generator": players["generator"]} if alone else players)
+    _require_fit(opened, {"generator": players["generator"]} if alone else players, generator)
     with seeded(0, 0, "load"):  # the random start is overwritten, and torch's own stream stays where it was
-        network = build_generator(config, facts.shape, facts.classes)
+        network = network_of(opened, generator)
     network.to(engine.device, engine.dtype)  # before the weights: fp64 ones would be rounded
     _fill(network, part(found.tensors, name), opened)
     network.requires_grad_(False).eval()
     return Model(opened, found.step, network, engine, notes, raw)
+
+
+def network_of(run: Run, own: nn.Module | None) -> AnyGenerator:
+    """Return the generator that a run's config names, or a copy of the caller's `own`; WganError unless it is the run's."""
+    config, facts = run.config, run.facts
+    known = facts.parts.get("generator")
+    if known is None:
+        if own is not None:
+            raise WganError(f"{run.path} was trained with wgan's own generator: leave generator out")
+        return build_generator(config, facts.shape, facts.classes)
+    if own is None:
+        raise WganError(
+            f"{run.path} was trained with a generator given in Python, {known['name']}: give it again, "
+            f"wgan.load('{run.path}', generator=...)"
+        )
+    if not isinstance(own, nn.Module):
+        raise WganError(f"generator must be a torch module, not a {type(own).__name__}")
+    if wrong := difference(known, described(own)):
+        raise WganError(f"{run.path} was trained with another generator ({wrong}): give that one")
+    return OwnGenerator(copy.deepcopy(own), config.latent, facts.classes if known.get("labels") else 0)
 
 
 def wanted_step(run: Run, which: str | int) -> int | None:
@@ -290,14 +314,17 @@ def _checkpoint(run: Run, step: int | None) -> tuple[saved.Checkpoint, list[str]
     raise WganError(f"{run.path} has no whole checkpoint: {notes[-1].partition(';')[0]}")
 
 
-def _require_fit(run: Run, tensors: dict[str, dict[str, Tensor]]) -> None:
-    """Raise WganError unless the networks of the config are as large as the checkpoint's, before any memory is taken."""
+def _require_fit(run: Run, tensors: dict[str, dict[str, Tensor]], own: nn.Module | None) -> None:
+    """Raise WganError unless the networks of the config are as large as the checkpoint's, before any memory is taken.
+
+    A critic of the caller's is not at hand.
+    """
+    makers: dict[str, Callable[[], nn.Module]] = {"generator": partial(network_of, run, own)}
+    if "critic" in tensors and "critic" not in run.facts.parts:
+        makers["critic"] = partial(build_critic, run.config, run.facts.shape, run.facts.classes)
     try:
         with torch.device("meta"):
-            how = build if "critic" in tensors else build_generator
-            made = how(run.config, run.facts.shape, run.facts.classes)
-        networks = made if isinstance(made, tuple) else (made,)
-        fits = all(sizes(n.state_dict()) == sizes(given) for n, given in zip(networks, tensors.values(), strict=True))
+            fits = all(sizes(make().state_dict()) == sizes(tensors[player]) for player, make in makers.items())
     except RuntimeError:  # sizes that no number holds
         fits = False
     if not fits:
@@ -309,7 +336,7 @@ def sizes(tensors: dict[str, Tensor]) -> dict[str, torch.Size]:
     return {name: tensor.shape for name, tensor in tensors.items()}
 
 
-def _fill(network: Generator, tensors: dict[str, Any], run: Run) -> None:
+def _fill(network: AnyGenerator, tensors: dict[str, Any], run: Run) -> None:
     try:
         network.load_state_dict(tensors)
     except RuntimeError:

@@ -23,12 +23,15 @@ from wgan.runs.facts import from_json
 from wgan.runs.folder import Run, check_folder, lock, start_or_continue, versions
 from wgan.training.accumulate import Stats
 from wgan.training.adaptive import require_held_out
+from wgan.training.given import NOTHING as NONE
+from wgan.training.given import Given, recorded, require_same_parts, settled
 from wgan.training.monitor import Monitor
 from wgan.training.nonfinite import WentBack, on_not_finite
 from wgan.training.observer import Observer, OnStep
 from wgan.training.pictures import finish_pictures
 from wgan.training.players import Players, make_players
 from wgan.training.recorder import Desk
+from wgan.training.rehearsal import rehearse
 from wgan.training.schedule import due
 from wgan.training.state import NOTHING, Begun, decay_kept, decay_of, facts, require_divides, restore, resume_engine
 from wgan.training.step import StepCut, take_step
@@ -52,11 +55,13 @@ def train(
     group: Group | None = None,
     patience: float = PATIENCE,
     on_step: OnStep | None = None,
+    given: Given = NONE,
 ) -> Outcome:
     """Train as `config` says into the run folder `path`, or go on exactly where the run there stopped.
 
     With many processes each calls this with the same config; one writes the folder. group: they, where they are formed
     already; patience: seconds without an answer after which a process counts as stuck. on_step: see wgan.training.observer.
+    given: parts of the run as objects, see wgan.training.given.
     Raises WganError for anything the user can mend; the folder is then as it was before, or holds its last checkpoint.
     """
     with ExitStack() as stack:
@@ -64,26 +69,32 @@ def train(
         observer = everyone.agree(lambda: Observer(on_step, everyone))
         while True:
             with suppress(WentBack):  # the checkpoint says how to go on: as after a kill
-                outcome = train_on(config, path, tty, everyone, observer)
+                outcome = train_on(config, path, tty, everyone, observer, given)
                 observer.end()
                 return outcome
 
 
-def train_on(config: Config, path: Path, tty: bool | None, group: Group, observer: Observer) -> Outcome:
+def train_on(
+    config: Config, path: Path, tty: bool | None, group: Group, observer: Observer, given: Given = NONE
+) -> Outcome:
     """Train until the end, a signal, or a number that is not finite (WganError, or WentBack to be called again)."""
-    require_one_plan(config, group)
+    require_one_plan(config, group, given)
     group.lead(lambda: check_folder(path))
+    group.lead(lambda: require_same_parts(path, given))
+    config = settled(config, given)
     begun_with, config = config, config.replace(decay_steps=group.lead(lambda: decay_of(config, path)))
     source = opened(config, group)
     with ExitStack() as stack:
         engine = resume_engine(config, path, source, group)
         stack.enter_context(thread_count(engine.threads))
         # before the folder: what cannot be built leaves no trace
-        players = group.agree(lambda: make_players(config, engine, source))
+        players = group.agree(lambda: make_players(config, engine, source, given))
+        group.agree(lambda: rehearse(players, source))
+        config = players.config
         group.agree(lambda: require_held_out(Monitor(config, source)))
         run = begin(path, players, source, stack)
         restored = group.agree(lambda: restore(players, run))
-        if config != begun_with:
+        if config.decay_steps != begun_with.decay_steps:
             restored = replace(restored, notes=(*restored.notes, decay_kept(config)))
         progress = stack.enter_context(Progress(config.steps, restored.start, tty, silent=not group.leads))
         stop = group.stop = stack.enter_context(stop_on_signal())
@@ -139,10 +150,10 @@ def finish(run: Run, stop: Stop) -> int:
     return stop.code
 
 
-def require_one_plan(config: Config, group: Group) -> None:
-    """Raise WganError on every process unless all have the same options and versions, and can share a batch."""
+def require_one_plan(config: Config, group: Group, given: Given) -> None:
+    """Raise WganError on every process unless all have the same options, parts and versions, and can share a batch."""
     here = versions()
-    same = json.loads(config.to_json()) | {name: here[name] for name in ("wgan", "torch", "numpy")}
+    same = recorded(given) | json.loads(config.to_json()) | {name: here[name] for name in ("wgan", "torch", "numpy")}
     group.require_same(same, "start every process with the same options and the same versions")
     group.agree(lambda: require_divides(config, group))
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan.config import Config
-from wgan.config.objectives import FACTS
+from wgan.config.objectives import facts_about
 from wgan.data import Source, open_source
 from wgan.data.source import selection_indices
 from wgan.distributed.signals import check
@@ -27,6 +27,7 @@ from wgan.losses import safe_norms
 from wgan.metrics.coverage import mode_report
 from wgan.metrics.distances import exact_w1, scaled_fid, sliced_w1
 from wgan.metrics.features import CHUNK, classify, features
+from wgan.models.own import OwnCritic
 from wgan.rng import stream
 from wgan.runs.folder import SELECTION
 from wgan.sampling.generate import generate
@@ -173,7 +174,7 @@ class Monitor:
         return fresh
 
     def _critic_alarms(self, figures: Mapping[str, float]) -> list[str]:
-        one_slope = FACTS[self.config.objective].unit_norm and self.config.penalty >= 1
+        one_slope = facts_about(self.config.objective).unit_norm and self.config.penalty >= 1
         checks = {
             "negative": figures["evaluate/wasserstein_held_out"] < 0,
             "slope": one_slope and not 0.5 <= figures["evaluate/slope_mean"] <= 2,
@@ -214,6 +215,8 @@ def frozen_copy(critic: nn.Module) -> Any:
     for module in other.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
+        if isinstance(module, OwnCritic):
+            module.fixed = True
     return other
 
 

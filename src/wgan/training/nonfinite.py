@@ -102,5 +102,5 @@ def go_back(p: Players, source: Source, run: Run, error: NotFinite) -> None:
     if found is not None:
         checkpoint.annotate(run.checkpoints, found, retries=retries, event=event)
     else:
-        first = make_players(p.config, replace(p.engine, stream=retries), source)
+        first = make_players(p.config, replace(p.engine, stream=retries), source, p.given)
         save(first, run, 0, None, event=event)

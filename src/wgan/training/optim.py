@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from wgan.config import Config
 from wgan.training.fused import FastAdam, FastRMSprop, fusable
 from wgan.training.legacy import KerasRMSprop
+from wgan.training.own_optimizer import Optimizing, built
 
 
 def _rmsprop(params: list[nn.Parameter], lr: float, config: Config) -> torch.optim.Optimizer:
@@ -38,18 +38,28 @@ OPTIMIZERS: dict[str, Callable[[list[nn.Parameter], float, Config], torch.optim.
 
 
 def build_optimizers(
-    generator: nn.Module, critic: nn.Module, config: Config, moved: Sequence[nn.Parameter] = ()
+    generator: nn.Module,
+    critic: nn.Module,
+    config: Config,
+    moved: Sequence[nn.Parameter] = (),
+    given: tuple[Optimizing, Optimizing] | None = None,
 ) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
     """Return the optimizers of generator and critic; critic_lr 0 means lr.
 
     moved: weights of the critic that the generator's update moves too. They come last among the generator's, with running
-    squares of their own, as in a program that compiles both networks together.
+    squares of their own, as in a program that compiles both networks together. given: what makes them instead, of the
+    caller's. Weights that the caller froze are left out.
     """
+    weights = [*trained(generator), *moved], trained(critic)
+    if given is not None:
+        return built(given[0], weights[0], "generator"), built(given[1], weights[1], "critic")
     make = OPTIMIZERS[config.optimizer]
-    return (
-        make([*generator.parameters(), *moved], config.lr, config),
-        make(list(critic.parameters()), config.critic_lr or config.lr, config),
-    )
+    return make(weights[0], config.lr, config), make(weights[1], config.critic_lr or config.lr, config)
+
+
+def trained(network: nn.Module) -> list[nn.Parameter]:
+    """Return the weights that learn."""
+    return [w for w in network.parameters() if w.requires_grad]
 
 
 SLOTS: dict[type[torch.optim.Optimizer], list[set[str]]] = {  # what each may keep of a weight
@@ -71,7 +81,7 @@ def require_slots(optimizer: torch.optim.Optimizer, slots: Mapping[int, Mapping[
                 raise ValueError(f"{name} of parameter {number} is {tensor.dtype} {list(tensor.shape)}")
 
 
-def set_rate(optimizer: torch.optim.Optimizer, rate: Any) -> None:
-    """Set the learning rate of every parameter group."""
+def set_rate(optimizer: torch.optim.Optimizer, rate: float, factor: float = 1.0) -> None:
+    """Set the learning rate of every parameter group to `rate`, or to the one the caller's own began with, times `factor`."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = group.get("initial_lr", rate) * factor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from wgan.config.objectives import FACTS
+from wgan.config.objectives import facts_about
 from wgan.data import Source
 from wgan.distributed.signals import check
 from wgan.rng import stream
@@ -38,7 +38,9 @@ def finish_pictures(run: Run, curves: bool = True) -> None:
     check()
     records = [r for r in run.log() if "critic/loss" in r] if curves else []
     if records:
-        save_png(losses_plot(records, FACTS[run.config.objective].estimates == "Wasserstein"), run.path / "losses.png")
+        save_png(
+            losses_plot(records, facts_about(run.config.objective).estimates == "Wasserstein"), run.path / "losses.png"
+        )
     check()
     frames = sample_files(run.samples)
     if frames:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from wgan.config import Config
-from wgan.config.objectives import FACTS
+from wgan.config.objectives import Facts
 from wgan.data import Source
 from wgan.distributed.sync_layers import share_batch
 from wgan.engine import Engine
 from wgan.errors import WganError
-from wgan.losses import (
-    Objective,
-    clippable,
-    objective,
-)
-from wgan.models import build
-from wgan.models.networks import Critic, Generator
+from wgan.losses import Objective, clippable
+from wgan.models import AnyCritic, AnyGenerator, build_critic, build_generator
+from wgan.models.own import OwnCritic
 from wgan.rng import seeded
 from wgan.training.augment import augment
+from wgan.training.given import NOTHING, Given, rules_of, settled
 from wgan.training.legacy import moved_by_generator
 from wgan.training.optim import build_optimizers
+from wgan.training.own_optimizer import rate_of
+from wgan.training.own_parts import all_but_norms, apart, own_critic, own_generator
 
 
 @dataclass
@@ -33,17 +33,19 @@ class Players:
     config: Config
     engine: Engine
     objective: Objective
-    generator: Generator
-    critic: Critic
-    average: Generator | None
+    generator: AnyGenerator
+    critic: AnyCritic
+    average: AnyGenerator | None
     generator_optimizer: torch.optim.Optimizer
     critic_optimizer: torch.optim.Optimizer
     clipped: list[Tensor]  # what weight clipping bounds; empty when it is off
     moved: list[nn.Parameter] = field(default_factory=list)  # of the critic, by the generator's update too
     share: float = 0.0  # of augmented images; it moves where `augment_target` is on
+    given: Given = NOTHING  # which of all this the caller made
+    frozen: list[nn.Parameter] = field(default_factory=list)  # of a caller's critic: weights that never learn
 
     @property
-    def best_generator(self) -> Generator:
+    def best_generator(self) -> AnyGenerator:
         """The averaged generator where there is one, else the raw one."""
         return self.average or self.generator
 
@@ -60,21 +62,21 @@ class Players:
         return torch.where(turn[:, None, None, None], x.flip(3), x)
 
 
-def make_players(config: Config, engine: Engine, source: Source) -> Players:
-    """Build both networks (weights a function of the seed alone), the average and the optimizers on the device."""
+def make_players(config: Config, engine: Engine, source: Source, given: Given = NOTHING) -> Players:
+    """Build both networks (weights a function of the seed alone), the average and the optimizers on the device.
+
+    given: what the caller made instead; what is learnt of it stands in the config of the players.
+    """
+    config = settled(config, given)
     if (config.flip or config.augment or config.augment_target) and not source.is_image:
         raise WganError(f"flip and augment are for images, and {source.name} holds vectors: leave them out")
-    with seeded(config.seed, 0, "initial weights"):
-        generator, critic = build(config, source.shape, source.classes)
-        average = build(config, source.shape, source.classes)[0] if config.ema else None
+    rules, facts = rules_of(config, given)
+    config, generator, critic = networks(config, engine, source, given, facts)
+    average = copy.deepcopy(generator) if config.ema else None
     if average is not None:
-        average.load_state_dict(generator.state_dict())
         average.requires_grad_(False).eval()
-    for network in (generator, critic, average):
-        if network is not None:
-            network.to(engine.device, engine.dtype)
-    rules = objective(config.objective)
-    clipped = clippable(critic, config.clip_scope) if FACTS[config.objective].clips else []
+    frozen = [w for w in critic.parameters() if not w.requires_grad]
+    clipped = clipped_weights(critic, config) if facts.clips else []
     if engine.group.world > 1 or config.microbatch:
         for network in (generator, critic):
             share_batch(network, engine.group, engine.place)
@@ -82,7 +84,37 @@ def make_players(config: Config, engine: Engine, source: Source) -> Players:
         engine.require_compiler(config.fast)
         generator.compile(dynamic=False)
     moved = moved_by_generator(critic, config.generator_moves)
-    optimizers = build_optimizers(generator, critic, config, moved)
+    optimizers = build_optimizers(generator, critic, config, moved, given.optimizers)
+    if given.optimizer is not None:
+        rates = {"lr": rate_of(optimizers[0], config.lr), "critic_lr": rate_of(optimizers[1], config.lr)}
+        config = config.replace(**rates)
     return Players(
-        config, engine, rules, generator, critic, average, *optimizers, clipped, moved=moved, share=config.augment
-    )
+        config, engine, rules, generator, critic, average, *optimizers, clipped, moved=moved, share=config.augment,
+        given=given, frozen=frozen,
+    )  # fmt: skip
+
+
+def networks(
+    config: Config, engine: Engine, source: Source, given: Given, facts: Facts
+) -> tuple[Config, AnyGenerator, AnyCritic]:
+    """Return generator and critic on the device, wgan's own or those given, and the config with what these turned out to be."""
+    generator: AnyGenerator
+    critic: AnyCritic
+    if given.generator is not None and given.critic is not None:
+        apart(given.generator, given.critic)
+    with seeded(config.seed, 0, "initial weights"):
+        if given.generator is None:
+            generator = build_generator(config, source.shape, source.classes)
+        if given.critic is None:
+            critic = build_critic(config, source.shape, source.classes)
+    if given.generator is not None:
+        config, generator = own_generator(given.generator, config, engine, source)
+    if given.critic is not None:
+        config, critic = own_critic(given.critic, config, engine, source, facts)
+    return config, generator.to(engine.device, engine.dtype), critic.to(engine.device, engine.dtype)
+
+
+def clipped_weights(critic: AnyCritic, config: Config) -> list[Tensor]:
+    """Return what weight clipping bounds in a critic of ours, or of the caller's."""
+    own = isinstance(critic, OwnCritic) and config.clip_scope == "all"
+    return all_but_norms(critic) if own else clippable(critic, config.clip_scope)

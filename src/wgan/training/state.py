@@ -26,7 +26,9 @@ from wgan.models import parameter_count
 from wgan.runs import checkpoint
 from wgan.runs.facts import Facts
 from wgan.runs.folder import Run, has_run, open_run, versions
+from wgan.training.given import recorded
 from wgan.training.optim import require_slots
+from wgan.training.own_optimizer import is_own, packed, unpack
 from wgan.training.players import Players
 from wgan.training.schedule import due
 
@@ -44,12 +46,17 @@ def state(p: Players) -> dict[str, dict[str, Any]]:
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return the optimizer's tensors by parameter number; its rates come from the config."""
+    """Return the optimizer's tensors by parameter number; its rates come from the config, or of one's own from its state."""
+    if is_own(optimizer):
+        return packed(optimizer)
     return {str(number): values for number, values in optimizer.state_dict()["state"].items()}
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """Put the tensors {'0/exp_avg': ...} back into the optimizer; ValueError when they are not of its kind or weights."""
+    if is_own(optimizer):
+        unpack(optimizer, tensors)
+        return
     slots: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         number, _, name = key.partition("/")
@@ -230,5 +237,6 @@ def facts(p: Players, source: Source) -> Facts:
         processes=p.engine.group.world,
         parameters={"generator": parameter_count(p.generator), "critic": parameter_count(p.critic)},
         versions=versions(),
+        parts=recorded(p.given, p.generator.classes > 0),
         **source.facts(),
     )

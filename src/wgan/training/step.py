@@ -10,8 +10,8 @@ from torch import Tensor
 
 from wgan.data import Source
 from wgan.distributed.signals import Interrupted, Stop
-from wgan.host import dropping
-from wgan.rng import order, stream
+from wgan.host import dropping, seeding
+from wgan.rng import derived_seed, order, stream
 from wgan.training.accumulate import Stats
 from wgan.training.optim import set_rate
 from wgan.training.players import Players
@@ -132,16 +132,19 @@ def drawn_labels(p: Players, source: Source, step: int, rows: int) -> Tensor | N
 
 @contextmanager
 def randomness(p: Players, step: int, purpose: str) -> Iterator[None]:
-    """Let dropout draw from its own stream; nothing to do without dropout."""
+    """Let dropout, and the caller's own parts, draw from a stream of their own; nothing to do without them."""
     with ExitStack() as stack:
         if p.config.dropout:
             source = stream(p.config.seed, step, p.engine.purpose(purpose), p.engine.device)
             stack.enter_context(dropping(source))
+        if p.given.parts:  # they may draw in any way
+            own = p.engine.purpose(f"own parts, {purpose}, process {p.engine.group.rank}")
+            stack.enter_context(seeding(derived_seed(p.config.seed, step, own)))
         yield
 
 
 def set_rates(p: Players, step: int) -> None:
     """Set both learning rates for `step`; each time that the run went back has halved them."""
     factor = rate_factor(p.config.lr_decay, step, p.config.decay_steps or p.config.steps) * 0.5**p.engine.stream
-    set_rate(p.generator_optimizer, p.config.lr * factor)
-    set_rate(p.critic_optimizer, (p.config.critic_lr or p.config.lr) * factor)
+    set_rate(p.generator_optimizer, p.config.lr, factor)
+    set_rate(p.critic_optimizer, p.config.critic_lr or p.config.lr, factor)

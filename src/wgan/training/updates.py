@@ -92,6 +92,8 @@ def thaw(p: Players) -> None:
     """Let the critic learn again after a generator's update; to ask first is cheaper than to walk over every module."""
     if not p.critic.training or not all(w.requires_grad for w in p.critic.parameters()):
         p.critic.requires_grad_(True).train()
+        for weight in p.frozen:
+            weight.requires_grad_(False)
 
 
 def moving(p: Players) -> list[Tensor]:
@@ -124,7 +126,8 @@ def critic_loss(p: Players, sides: Mapping[str, Tensor], y: Tensor | None, draws
 def penalty_term(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draws: Draws) -> tuple[Tensor, Tensor]:
     """Return the mean penalty and the gradient norms at the objective's points."""
     assert p.objective.penalty is not None
-    points = POINTS[p.objective.points](real, fake, draws)
+    place = p.objective.points
+    points = (POINTS[place] if isinstance(place, str) else place)(real, fake, draws)
     labels = y if y is None or len(points) == len(y) else torch.cat([y, y])
     with p.engine.autocast():
         by_hand = p.critic.slope(points.detach(), labels) if isinstance(p.critic, Critic) else None
@@ -238,10 +241,9 @@ def require_finite_weights(p: Players, step: int) -> None:
     if all(_sums_are_finite(network, optimizer) for _, network, optimizer in sides):
         return
     for player, network, optimizer in sides:
-        named = {f"{player}/{key}": weight for key, weight in network.named_parameters()}
+        named: dict[str, Tensor] = {f"{player}/{key}": weight for key, weight in network.named_parameters()}
         for key, weight in [*named.items()]:
-            slots = optimizer.state.get(weight, {})
-            named |= {f"{key} ({slot})": t for slot, t in slots.items() if t.shape == weight.shape}
+            named |= {f"{key} ({slot})": t for slot, t in moments_of(optimizer, weight).items()}
         bad = [key for key, t in named.items() if not torch.isfinite(t).all()]
         if bad:
             raise NotFinite(bad[0], step)
@@ -250,5 +252,11 @@ def require_finite_weights(p: Players, step: int) -> None:
 def _sums_are_finite(network: nn.Module, optimizer: torch.optim.Optimizer) -> bool:
     """Return False wherever a number is not finite, in one pass over memory (and, rarely, where a sum overflows)."""
     weights = list(network.parameters())
-    slots = [t for w in weights for t in optimizer.state.get(w, {}).values() if t.shape == w.shape]
+    slots = [t for w in weights for t in moments_of(optimizer, w).values()]
     return bool(torch.isfinite(torch.stack([t.sum() for t in [*weights, *slots]]).sum()))
+
+
+def moments_of(optimizer: torch.optim.Optimizer, weight: Tensor) -> dict[str, Tensor]:
+    """Return what an optimizer keeps for each number of a weight; a caller's own may keep other things too."""
+    slots = optimizer.state.get(weight, {})
+    return {name: t for name, t in slots.items() if isinstance(t, Tensor) and t.shape == weight.shape}
