@@ -175,10 +175,15 @@ def add_evaluate(commands: Any) -> None:
 
 def add_export(commands: Any) -> None:
     """Declare `wgan export`."""
-    p = commands.add_parser("export", help="take the generator elsewhere: a folder for the hub")
+    p = commands.add_parser("export", help="take the generator elsewhere: a folder for the hub, one HTML page")
     add_run(p)
-    p.add_argument("--to", required=True, metavar="WHAT", help="hub: a folder with a model card")
-    p.add_argument("--out", metavar="PATH", help="default: RUN-model")
+    p.add_argument(
+        "--to",
+        required=True,
+        metavar="WHAT",
+        help="hub: a folder with a model card; page: one HTML file that makes samples",
+    )
+    p.add_argument("--out", metavar="PATH", help="default: RUN-model or RUN.html")
     p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
     p.add_argument("--raw", action="store_true", help="use the raw generator, not the averaged one")
     p.add_argument("--licence", metavar="TEXT", help="hub: licence of the training data, such as cc-by-4.0")

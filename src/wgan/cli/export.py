@@ -6,13 +6,14 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from wgan.cli.sample import say
+from wgan.cli.sample import output_path, say
 from wgan.errors import WganError, unknown
 from wgan.export.hub import export_hub, push
+from wgan.export.page import export_page
 from wgan.runs.exported import hub_name
 from wgan.sampling.model import Model, load
 
-SUFFIXES = {"hub": "-model"}  # what each target's default name ends with
+SUFFIXES = {"hub": "-model", "page": ".html"}  # what each target's default name ends with
 
 
 def command(found: argparse.Namespace) -> int:
@@ -22,7 +23,9 @@ def command(found: argparse.Namespace) -> int:
     refuse_others(found)
     name = Path(found.path).resolve().name if not found.path.startswith("hf:") else found.path.rpartition("/")[2]
     out = Path(found.out) if found.out else Path(f"{name}{SUFFIXES[found.to]}")
-    writers: dict[str, Callable[[Model, Path, argparse.Namespace], None]] = {"hub": to_hub}
+    writers: dict[str, Callable[[Model, Path, argparse.Namespace], None]] = {"hub": to_hub, "page": to_page}
+    if found.to != "hub":
+        require_file(out, SUFFIXES[found.to], found.force)
     model = load(found.path, found.checkpoint, found.raw, threads=found.threads)
     say(model.notes)
     writers[found.to](model, out, found)
@@ -44,3 +47,16 @@ def to_hub(model: Model, out: Path, found: argparse.Namespace) -> None:
     print(f"the model of step {model.step} in {out}: wgan.load({str(out)!r}), wgan sample {out}")
     if found.push is not None:
         print(f"pushed to {push(out, found.push)}")
+
+
+def require_file(out: Path, suffix: str, force: bool) -> None:
+    """Raise WganError unless a file of this kind can be written to `out`."""
+    if out.suffix.lower() != suffix or out.is_dir():
+        raise WganError(f"--out {out}: give a {suffix} file")
+    output_path(str(out), force)
+
+
+def to_page(model: Model, out: Path, found: argparse.Namespace) -> None:
+    """Write the page."""
+    size = export_page(model, out)
+    print(f"the model of step {model.step} in {out} ({size / 1e6:.1f} MB): open it in a browser")

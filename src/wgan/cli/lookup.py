@@ -10,8 +10,8 @@ from pathlib import Path
 from wgan.distributed.launch import rank
 from wgan.errors import WganError, nearest
 from wgan.recipes import RECIPES
+from wgan.runs.exported import HUB, WEIGHTS
 
-HUB, WEIGHTS = "hf:", "model.safetensors"  # of exported models, see wgan.runs.exported
 HOME = Path("runs")  # where `wgan train` puts a run that is given no folder
 
 

@@ -1,0 +1,87 @@
+"""`wgan export --to page`: one HTML file that runs the generator in the reader's browser, from disk, without a network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wgan.export.card import Card, card_of, templates
+from wgan.export.fold import fold
+from wgan.export.weights import Numbers, packed
+from wgan.files import replace_file
+from wgan.sampling.latents import latents
+from wgan.sampling.model import Model
+
+SLIDERS = 8  # directions of the latent space that the page shows
+LOOKED_AT = 2000  # samples from which they are found
+MOST_ROWS = 10_000  # samples that a page makes at once
+
+
+def export_page(model: Model, out: Path) -> int:
+    """Write the page of `model` to `out` and return its size in bytes; WganError for a layer that it cannot compute."""
+    text = render(model, card_of(model, model.run.path.resolve().name)).encode("utf-8", "replace")
+    replace_file(out, lambda file: file.write(text))
+    return len(text)
+
+
+def render(model: Model, card: Card) -> str:
+    """Return the page. Its policy forbids all but its own two scripts, and its templates escape every text."""
+    numbers = Numbers()
+    described = describe(model, numbers)
+    environment = templates()
+    engine, script, style = (environment.get_template(name).render() for name in ("engine.js", "page.js", "page.css"))
+    return environment.get_template("page.html").render(
+        card=card,
+        model=described,
+        model_json=script_json(described),
+        connect="",
+        engine=engine,
+        script=script,
+        style=style,
+        hashes=[base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (engine, script)],
+        weights=numbers.text(),
+        many=MOST_ROWS,
+    )
+
+
+def describe(model: Model, numbers: Numbers) -> dict[str, Any]:
+    """Return what the page's scripts must know of a model, fit for JSON; its weights are added to `numbers`."""
+    units, network = model.units, model.network
+    ops = packed(fold(network), numbers)
+    return {
+        "latent": network.latent,
+        "shape": list(model.run.facts.shape),
+        "classes": model.class_names,
+        "frequencies": [*model.frequencies.values()],
+        "ops": ops,
+        "directions": directions(model).numpy().round(4).tolist(),
+        "units": None
+        if units is None
+        else {**units.to_json(), "whole": [np.dtype(k).kind in "iu" for k in units.kinds]},
+        "floats": numbers.float_count,
+    }
+
+
+def directions(model: Model) -> Tensor:
+    """Return up to SLIDERS latent directions [S, Z] of length 1 along which samples change most, the strongest first.
+
+    The right singular vectors of E[G(z) z^T], which for z ~ N(0, 1) is the mean Jacobian E[dG/dz] (Stein 1981).
+    """
+    n, latent = LOOKED_AT, model.network.latent
+    z = latents(0, n, latent)
+    made = model.decode(z, model.labels(n, None)).as_subclass(Tensor).flatten(1)
+    mean_jacobian = (made - made.mean(0)).T @ z / n  # [numbers of a sample, Z]
+    vectors: Tensor = torch.linalg.eigh((mean_jacobian.T @ mean_jacobian).double())[1]  # by ascending eigenvalue
+    return vectors.flip(1).T[: min(SLIDERS, latent)]
+
+
+def script_json(value: Any) -> str:
+    """Return JSON that may stand in a script element: no text in it can end that."""
+    return json.dumps(value).replace("<", "\\u003c")

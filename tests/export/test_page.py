@@ -1,0 +1,210 @@
+"""`wgan export --to page`: the page's own arithmetic in Node against PyTorch, for every kind of generator; what it says."""
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers.models import KINDS, untrained
+from helpers.report_runs import EVIL
+
+import wgan
+from wgan.data.units import fit
+from wgan.errors import WganError
+from wgan.export.card import card_of
+from wgan.export.fold import add, fold
+from wgan.export.page import directions, render, script_json
+from wgan.export.weights import Numbers
+from wgan.sampling.latents import latents, slerp
+
+NODE = shutil.which("node") or shutil.which("nodejs")
+RUNNER = Path(__file__).parents[1] / "helpers" / "run_page.mjs"
+WITHIN = 1e-3  # of a pixel in [-1, 1]
+
+needs_node = pytest.mark.skipif(NODE is None, reason="there is no node to run the page's script with")
+
+
+def in_node(text, z, y, folder):
+    """Return what the page's script makes of latents z [N, Z] and labels."""
+    (folder / "page.html").write_text(text)
+    (folder / "asked.json").write_text(json.dumps({"z": z.tolist(), "y": [0] * len(z) if y is None else y.tolist()}))
+    words = [NODE, RUNNER, folder / "page.html", folder / "asked.json"]
+    found = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert found.returncode == 0, found.stderr[-2000:]
+    return json.loads(found.stdout)
+
+
+def page_of(model):
+    return render(model, card_of(model, "a model"))
+
+
+def compared(model, folder, n=20):
+    """Return the page's samples and PyTorch's, both [n, *shape], and the page's whole answer."""
+    z, y = latents(7, n, model.network.latent), model.labels(n, None)
+    answer = in_node(page_of(model), z, y, folder)
+    made, shape = np.array(answer["x"], np.float32), model.run.facts.shape
+    if len(shape) == 3:
+        made = made.reshape(n, *shape[1:], shape[0]).transpose(0, 3, 1, 2)
+    return made.reshape(n, *shape), model.decode(z, y).as_subclass(torch.Tensor).numpy(), answer
+
+
+@needs_node
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_computes_what_pytorch_does(kind, tmp_path):
+    shape, classes, options = KINDS[kind]
+    model = untrained(shape, classes, **options)
+    made, wanted, _ = compared(model, tmp_path)
+    assert wanted.std() > 0.05
+    assert np.abs(made - wanted).max() < WITHIN
+
+
+@needs_node
+@pytest.mark.parametrize("run", ["digits_run", "conditional_run", "ring_run"])
+def test_the_page_of_a_run_computes_what_the_run_does(run, request, tmp_path):
+    made, wanted, _ = compared(wgan.load(request.getfixturevalue(run)), tmp_path, 100)
+    assert np.abs(made - wanted).max() < WITHIN
+
+
+@needs_node
+def test_a_table_comes_back_in_its_own_units(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = np.stack(
+        [rng.integers(0, 50, 400), rng.normal(5, 2, 400).round(2), np.full(400, 3.5), rng.normal(0, 1e4, 400)], 1
+    )
+    units = fit(
+        rows, ["age", "price", "constant", "income"], ["int64", "float64", "float64", "float32"], [-1, 2, -1, -1], "t"
+    )
+    model = untrained((3,), 0, "vectors", units.to_json(), generator_layers="32")
+    _, wanted, answer = compared(model, tmp_path, 200)
+    made, rows = np.array(answer["rows"]), units.restore(wanted)
+    assert made.shape == rows.shape == (200, 4)
+    assert (np.abs(made - rows) <= np.array([1, 0.01, 0, 30]) + 1e-9).all()  # one step where rounding decides
+    assert (made[:, 0] == rows[:, 0]).mean() > 0.99 and (made[:, 2] == 3.5).all()
+    assert len(set(made[:, 0])) > 5
+
+
+@needs_node
+def test_the_latents_of_the_page_are_normal_and_its_own(tmp_path):
+    shape, classes, options = KINDS["vectors"]
+    model = untrained(shape, classes, **options)
+    answer = in_node(page_of(model), latents(0, 1, 16), None, tmp_path)
+    first = np.array(answer["first"])
+    assert abs(first.mean()) < 0.1 and abs(first.std() - 1) < 0.08 and len(set(first)) == 2000
+    assert answer["again"] == answer["first"][:7] and answer["other"] != answer["again"]
+
+
+@needs_node
+def test_the_walk_of_the_page_is_the_arc_of_the_library(tmp_path):
+    engine = (Path(wgan.__file__).parent / "export" / "templates" / "engine.js").read_text()
+    a, b = latents(0, 2, 9)
+    call = f"{engine}\nconsole.log(JSON.stringify([0, 0.3, 1].map(t => slerp({a.tolist()}, {b.tolist()}, t))))"
+    (tmp_path / "walk.js").write_text(call)
+    found = json.loads(subprocess.run([NODE, tmp_path / "walk.js"], capture_output=True, text=True).stdout)
+    assert np.allclose(found, slerp(a, b, torch.tensor([0.0, 0.3, 1.0])).numpy(), atol=1e-5)
+
+
+# --- folding and packing ----------------------------------------------------------------------------------------------
+
+
+def test_batch_norm_is_folded_into_the_kernel_before_it():
+    shape, classes, options = KINDS["transposed"]
+    ops = fold(untrained(shape, classes, **options).network)
+    assert [op["op"] for op in ops] == ["dense", "map", "by class", "relu", "conv", "by class", "relu", "up", "by class",
+                                        "relu", "up", "tanh"]  # fmt: skip
+    ops = fold(untrained(*KINDS["resnet"][:2], **KINDS["resnet"][2]).network)
+    assert [op["op"] for op in ops[2]["parts"][1]] == ["affine", "relu", "repeat", "conv", "relu", "conv"]
+
+
+def test_a_layer_that_the_page_cannot_compute_is_named():
+    with pytest.raises(WganError, match="cannot compute the layer GELU"):
+        add([], torch.nn.GELU())
+
+
+def test_kernels_keep_fifteen_bits_of_their_largest_number_in_each_column():
+    kernel = np.random.default_rng(0).normal(size=(50, 7)) * np.array([1, 1e-4, 0, 3, 1e5, 1, 1])
+    numbers = Numbers()
+    numbers.put_kernel(kernel)
+    error = np.abs(numbers.wholes[0].reshape(50, 7) * numbers.floats[0] - kernel).max(0)
+    assert (error <= np.abs(kernel).max(0) / 65534 * 1.001).all()
+
+
+def test_directions_are_of_length_one_and_the_first_moves_most(conditional_run):
+    model = wgan.load(conditional_run)
+    found = directions(model).float()
+    assert found.shape == (8, 8) and torch.allclose(found @ found.T, torch.eye(8), atol=1e-4)
+    z, y = latents(5, 200, 8), model.labels(200, None)
+    moves = [
+        float((model.decode(z + d, y) - model.decode(z - d, y)).as_subclass(torch.Tensor).square().mean())
+        for d in found
+    ]
+    assert moves[0] > 1.5 * moves[-1]
+
+
+# --- the file ---------------------------------------------------------------------------------------------------------
+
+
+class Reader(HTMLParser):
+    """The tags of a page, and the texts of its scripts by id."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.scripts, self.inside = [], {}, None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self.inside = dict(attributes)["id"] if tag == "script" else None
+
+    def handle_endtag(self, tag):
+        self.inside = None
+
+    def handle_data(self, data):
+        if self.inside:
+            self.scripts[self.inside] = self.scripts.get(self.inside, "") + data
+
+
+def test_the_page_needs_nothing_else_and_forbids_the_network(conditional_run):
+    read = Reader(page_of(wgan.load(conditional_run)))
+    assert not [a for _, a in read.tags if "src" in a]
+    assert [a["href"] for _, a in read.tags if "href" in a] == ["data:,"]
+    policy = next(a["content"] for _, a in read.tags if a.get("http-equiv"))
+    assert policy.startswith("default-src 'none';") and "http" not in policy and "connect-src" not in policy
+    assert set(read.scripts) == {"model", "weights", "engine", "page"}
+    code = read.scripts["engine"] + read.scripts["page"]
+    assert not re.search(r"\b(fetch|XMLHttpRequest|WebSocket|import|eval|innerHTML|Function)\b", code)
+
+
+def test_no_text_of_a_run_is_markup_in_the_page(conditional_run):
+    model = wgan.load(conditional_run)
+    facts = replace(model.run.facts, class_names=tuple(f"{EVIL}</script>{i}" for i in range(10)))
+    model = replace(model, run=replace(model.run, facts=facts))
+    read = Reader(render(model, card_of(model, EVIL)))
+    assert len([t for t, _ in read.tags if t == "script"]) == 4 and "img" not in [t for t, _ in read.tags]
+    assert json.loads(read.scripts["model"])["classes"] == model.class_names
+
+
+def test_json_in_a_script_cannot_end_it():
+    assert "<" not in script_json({"a": "</script><!--"}) and json.loads(script_json("</x>")) == "</x>"
+
+
+def test_the_command_writes_a_page_and_refuses_what_is_there(conditional_run, command, here):
+    said = command("export", conditional_run, "--to", "page", "--out", "digits.html")
+    assert said.code == 0 and "digits.html" in said.out, said
+    page = (here / "digits.html").read_text()
+    assert "wgan generator" in page and len(page) > 20_000
+    assert (
+        "exists: give another --out"
+        in command("export", conditional_run, "--to", "page", "--out", "digits.html").sentence()
+    )
+    assert "give a .html file" in command("export", conditional_run, "--to", "page", "--out", "digits.zip").sentence()
+    assert (
+        "--licence is for --to hub" in command("export", conditional_run, "--to", "page", "--licence", "x").sentence()
+    )
+    assert command("export", conditional_run, "--to", "page", "--out", "digits.html", "--force").code == 0
+    assert [p.name for p in here.iterdir()] == ["digits.html"]
