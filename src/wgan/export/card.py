@@ -75,8 +75,9 @@ def kind_of(model: Model) -> str:
 def sentence(model: Model) -> str:
     """Return what the model makes, in one sentence."""
     facts, names = model.run.facts, model.class_names
+    colours = {1: "grey ", 3: "colour "}
     sizes = {
-        "images": f"images of {' × '.join(map(str, facts.shape[1:]))} pixels in {facts.shape[0]} channel(s)",
+        "images": f"{colours.get(facts.shape[0], '')}images of {' × '.join(map(str, facts.shape[1:]))} pixels",
         "rows": f"rows of a table with {len(model.units.mean) if model.units else 0} columns",
         "points": f"vectors of {facts.shape[0]} numbers",
     }

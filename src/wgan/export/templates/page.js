@@ -146,7 +146,7 @@ function showWalk() {
   show("strip", Array.from({ length: 9 }, (_, i) => between(i / 8)), "strip", "nine samples on the way");
   showStep();
 }
-function showStep() { if (images) show("step", [between(Number($("walk").value))], "one", "the sample at this position"); else show("step", [between(Number($("walk").value))]); }
+function showStep() { show("step", [between(Number($("walk").value))], "one", "the sample at this position"); }
 let playing = 0;
 function stop() { clearInterval(playing); playing = 0; $("play").textContent = "Play"; }
 $("play").addEventListener("click", () => {
