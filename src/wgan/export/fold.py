@@ -67,7 +67,7 @@ def add(ops: list[Op], layer: nn.Module) -> None:
         case nn.Unflatten():
             unflatten(ops, tuple(layer.unflattened_size))
         case SameConv():
-            ops.append(convolution(layer.inner, (layer.pad[2], layer.pad[0])))
+            ops.append(convolution(layer.inner, layer.plan.before))
         case nn.Conv2d():
             ops.append(convolution(layer, (0, 0)))
         case RepeatConv():
@@ -133,8 +133,8 @@ def repeated(layer: RepeatConv) -> list[Op]:
     """Return RepeatConv: at the low resolution a convolution for each of the four phases, and their pixels put in place."""
     weight = torch.einsum("pik,qjl,ockl->pqocij", *(t.double() for t in (layer.fold, layer.fold, layer.inner.weight)))
     bias = np.tile(bias_of(layer.inner, layer.inner.out_channels), 4)
-    pad = (layer.reach, layer.reach)
-    return [kernel(array(weight.flatten(0, 2)), bias, pad), {"op": "shuffle"}]
+    reach = layer.fold.shape[1] // 2
+    return [kernel(array(weight.flatten(0, 2)), bias, (reach, reach)), {"op": "shuffle"}]
 
 
 def transposed(layer: UpConv) -> Op:
