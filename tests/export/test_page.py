@@ -21,6 +21,7 @@ from wgan.export.card import card_of
 from wgan.export.fold import add, fold
 from wgan.export.page import directions, render, script_json
 from wgan.export.weights import Numbers
+from wgan.models.own import OwnGenerator
 from wgan.sampling.latents import latents, slerp
 
 NODE = shutil.which("node") or shutil.which("nodejs")
@@ -124,6 +125,11 @@ def test_batch_norm_is_folded_into_the_kernel_before_it():
 def test_a_layer_that_the_page_cannot_compute_is_named():
     with pytest.raises(WganError, match="cannot compute the layer GELU"):
         add([], torch.nn.GELU())
+
+
+def test_a_network_given_in_python_is_no_page():
+    with pytest.raises(WganError, match="given in Python"):
+        fold(OwnGenerator(torch.nn.Linear(4, 2), 4, 0))
 
 
 def test_kernels_keep_fifteen_bits_of_their_largest_number_in_each_column():

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wgan.errors import WganError
+from wgan.models import AnyGenerator
 from wgan.models.layers import (
     CappedReLU,
     Chain,
@@ -24,7 +25,7 @@ from wgan.models.layers import (
     SameConv,
     UpConv,
 )
-from wgan.models.networks import Generator
+from wgan.models.own import OwnGenerator
 from wgan.models.resnet import Block
 
 Op: TypeAlias = dict[str, Any]
@@ -32,8 +33,10 @@ Array: TypeAlias = NDArray[np.float64]
 LINEAR = ("dense", "conv", "up")  # operations that have a kernel `w` and a bias `b`, by output channel last
 
 
-def fold(network: Generator) -> list[Op]:
+def fold(network: AnyGenerator) -> list[Op]:
     """Return the operations that lead from a latent [Z] and a label to a sample; WganError for a layer none stands for."""
+    if isinstance(network, OwnGenerator):
+        raise WganError("a page cannot compute a generator given in Python: export to hub or onnx")
     ops: list[Op] = []
     if network.embedding is not None:
         ops.append({"op": "product", "table": array(network.embedding.weight)})
