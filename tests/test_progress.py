@@ -2,12 +2,13 @@
 
 import errno
 import io
+import re
 import subprocess
 import sys
 
 import pytest
 
-from wgan.progress import Progress, Rate, clock_text, short
+from wgan.progress import Progress, Rate, clock_text, counting, naming, short
 
 VALUES = {"critic/wasserstein": 3.21, "generator/loss": -0.5, "generator/gradient_norm": 0.98, "other": 5.0}
 
@@ -94,6 +95,92 @@ def test_an_output_that_is_gone_stops_nothing(tty, failure):
         for step in (1, 2, 3):
             progress.update(step, VALUES)
         progress.message("done")
+    with counting(3, "looking", "images", tty=tty, file=Gone(), clock=iter(range(99)).__next__) as tick:
+        tick(2)
+    with naming(tty=tty, file=Gone()) as begin:
+        begin("fid", 0, 2)
+
+
+def test_a_file_that_was_closed_stops_nothing():
+    out = io.StringIO()
+    with Progress(3, 0, tty=False, file=out) as progress:
+        out.close()
+        progress.update(3, VALUES)
+
+
+# --- counting and naming ----------------------------------------------------------------------------------------------
+
+
+def counted(seconds, tty=True, numbers=range(1, 101)):
+    clock, out = Clock(), io.StringIO()
+    with counting(100, "preparing photos", "images", tty=tty, file=out, clock=clock) as tick:
+        for number in numbers:
+            clock.now += seconds
+            tick(number)
+    return out.getvalue()
+
+
+def test_a_count_is_one_line_that_is_taken_away():
+    text = counted(0.5)
+    assert "50/100 images  2/s  preparing photos" in text and text.count("\n") <= 1
+    assert text.rindex("\x1b[2K") > text.rindex("preparing photos")
+
+
+def test_short_work_and_an_output_that_is_no_terminal_show_no_count():
+    assert counted(0.009) == "" and counted(0.5, tty=False) == ""
+
+
+def test_no_count_is_drawn_into_another_live_line(monkeypatch):
+    out, clock = io.StringIO(), Clock()
+    with Progress(10, 0, tty=True, file=out):
+        before = out.getvalue()
+        with counting(100, "preparing", "images", tty=True, clock=clock) as tick:
+            clock.now = 5.0
+            tick(50)
+        assert out.getvalue() == before
+
+
+def named(tty):
+    out = io.StringIO()
+    with naming(tty=tty, file=out) as begin:
+        begin("loading the run", 0, 0)
+        begin("fid-inception: 500 of 5000 fakes", 0, 2)
+        begin("fid-inception: 1000 of 5000 fakes", 0, 2)
+        begin("prdc", 1, 2)
+        begin("finished", 2, 2)
+    return out.getvalue()
+
+
+def test_each_task_has_a_plain_line_or_its_turn_on_the_live_one():
+    plain = ["loading the run", "1 of 2: fid-inception: 500 of 5000 fakes", "2 of 2: prdc", "finished"]
+    assert named(False).splitlines() == plain
+    text = named(True)
+    assert "0/2  0:00  fid-inception: 1000 of 5000 fakes" in text and "1/2  0:00  prdc" in text
+    assert text.count("\n") <= 1 and text.rindex("\x1b[2K") > text.rindex("finished")
+
+
+@pytest.mark.parametrize("columns", ["40", "20"])
+def test_every_line_is_cut_to_the_terminal(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    for text in (named(True), counted(0.5), run(range(1, 101), 0.5, tty=True)):
+        shown = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", part) for part in re.split(r"[\r\n]", text)]
+        assert max(map(len, shown)) <= int(columns) - 3 and any("/" in part for part in shown)
+
+
+@pytest.mark.parametrize("show", [lambda: named(True), lambda: counted(0.5), lambda: run(range(1, 9), 0.5, tty=True)])
+def test_a_terminal_of_ascii_gets_ascii(monkeypatch, show):
+    held = io.BytesIO()
+    monkeypatch.setattr(io, "StringIO", lambda: Ascii(held, "ascii", write_through=True))
+    monkeypatch.setenv("COLUMNS", "40")
+    text = show()
+    assert "/" in text and "?" not in re.sub(r"\x1b\[\?25[lh]", "", text)
+
+
+class Ascii(io.TextIOWrapper):
+    """A terminal that knows no other characters."""
+
+    def getvalue(self):
+        return self.buffer.getvalue().decode("ascii")
 
 
 def test_no_torch_is_imported():

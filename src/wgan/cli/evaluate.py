@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from PIL import Image
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from wgan.cli.parser import reading
@@ -20,6 +19,7 @@ from wgan.evaluation.context import Measured
 from wgan.evaluation.evaluate import Report
 from wgan.evaluation.tracking import TRACKS
 from wgan.files import write_atomically
+from wgan.progress import naming
 from wgan.runs.exported import local
 from wgan.visual.images import bytes_last, save_png, sheet
 
@@ -39,19 +39,7 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
         raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")
     names = found.metrics.split(",") if found.metrics else None
     console = Console(quiet=not group.leads)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    shown = console.is_terminal and group.leads
-    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
-        task = bar.add_task("opening", total=None)
-        said = [""]
-
-        def watch(name: str, done: int, total: int) -> None:
-            """Show what begins: on the bar, or as a line of its own where the output is no terminal."""
-            bar.update(task, description=name, completed=done, total=total or None)
-            if group.leads and not shown and said[-1] != name.partition(":")[0]:
-                said.append(name.partition(":")[0])
-                print(f"{done + 1} of {total}: {name}" if total and name != "finished" else name, flush=True)
-
+    with naming(silent=not group.leads) as watch:
         report = measure(
             target,
             data=found.data,
@@ -67,8 +55,8 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
         )
 
     def tell() -> None:
+        write_atomically(out, report.to_json().encode())  # before it is printed: the reader may have gone away
         print_report(report, console)
-        write_atomically(out, report.to_json().encode())
         print(f"figures in {out}")
         measured = report.results[0].measured
         if measured.is_image and any(f.name == "nearest-train" for f in report.results[0].figures):

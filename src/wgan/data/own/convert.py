@@ -18,9 +18,9 @@ from wgan.data.own.arrays import Arrays, require_labels
 from wgan.data.own.cache import Prepared, Writer
 from wgan.data.own.decode import Frame, resize
 from wgan.data.own.pixels import MOST_KEPT, Scale, Span, as_bytes, scale_of, span_of, whole_span
-from wgan.data.own.progress import ticking
 from wgan.data.split import chosen, contents_of, held_out_mask, require_enough
 from wgan.errors import WganError
+from wgan.progress import counting
 
 CHUNK = 256  # samples converted together
 MOST_CHANNELS = 16
@@ -134,7 +134,7 @@ def _images(
     frame = frame_of(arrays.values.shape, last, options, where)
     shape = (frame.channels, frame.height, frame.width)
     writer = Writer(folder, len(arrays.values), shape, "uint8", where)
-    with ticking(len(writer.todo), f"preparing {where}", "images") as tick:
+    with counting(len(writer.todo), f"preparing {where}", "images") as tick:
         writer.fill(converted(arrays.values, writer.todo, last, scale, frame), tick)
     about = {
         "kind": "images",

@@ -16,11 +16,11 @@ from wgan.data.own.archives import Member, Members, left_note, opened, shown
 from wgan.data.own.cache import Prepared, Writer, key_of, load, locked
 from wgan.data.own.decode import Frame, Scales, decode
 from wgan.data.own.grouping import Grouping, group, listed_labels
-from wgan.data.own.progress import ticking
 from wgan.data.own.survey import choose_frame, choose_scales, facts_of, page_note, survey_of
 from wgan.data.own.workers import each
 from wgan.data.split import require_enough
 from wgan.errors import WganError
+from wgan.progress import counting
 
 SHARE_BAD = 0.01  # of unreadable files; more are refused
 
@@ -84,7 +84,7 @@ def prepare_members(
     writer = Writer(folder, len(members.files), shape, "uint8", where)
     jobs = [i for i in writer.todo if i not in survey.bad]
     writer.reasons.update(survey.bad)
-    with ticking(len(jobs), f"preparing {where}", "images") as tick:
+    with counting(len(jobs), f"preparing {where}", "images") as tick:
         writer.fill(decoded(members, jobs, frame, scales), tick)
     bad = {i: reason for i, reason in writer.reasons.items() if writer.state[i] != 1}
     try:

@@ -12,9 +12,9 @@ from wgan.config import ReadingOptions
 from wgan.data.own.archives import Members
 from wgan.data.own.decode import Frame, Header, Scales, header, reach
 from wgan.data.own.pixels import LEAST_USED, MOST_KEPT, Scale, Span, scale_of
-from wgan.data.own.progress import ticking
 from wgan.data.own.workers import each
 from wgan.errors import WganError
+from wgan.progress import counting
 
 LARGE = 128  # pixels: pictures that are all alike and no larger stay as they are
 FIRST = 4  # pictures that are looked at before all others, to see whether these need to be
@@ -42,7 +42,7 @@ def survey_of(members: Members) -> Survey:
     """Read the headers of all pictures."""
     found: dict[int, Header] = {}
     bad: dict[int, str] = {}
-    with ticking(len(members.files), "looking at the files", "images") as tick:
+    with counting(len(members.files), "looking at the files", "images") as tick:
         for done, (i, result) in enumerate(each(members, range(len(members.files)), header), 1):
             if isinstance(result, str):
                 bad[i] = result
@@ -103,7 +103,7 @@ def choose_scales(survey: Survey, members: Members, where: str) -> tuple[Scales,
 def scale_among(members: Members, jobs: list[int], enough: float, where: str) -> Scale | None:
     """Return the scale of some pictures; None when there are none, or bytes among them reach `enough` of their range."""
     whole, keep = Span(), max(16, MOST_KEPT // max(1, len(jobs)))
-    with ticking(len(jobs), "looking at the values", "images") as tick:
+    with counting(len(jobs), "looking at the values", "images") as tick:
         for part in (jobs[:FIRST], jobs[FIRST:]):  # most data sets show it with the first picture
             for done, (_, found) in enumerate(each(members, part, lambda file: reach(file, keep)), 1):
                 if not isinstance(found, str):
