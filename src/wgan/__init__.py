@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what an editor knows; a program loads each on first use, see _PUBLIC
+    from wgan.api import train
+    from wgan.config import Config
+    from wgan.data import Source, open_source
+    from wgan.errors import WganError
+    from wgan.evaluation.evaluate import Report, evaluate
+    from wgan.losses import Objective
+    from wgan.recipes import RECIPES
+    from wgan.runs.folder import Run, open_run
+    from wgan.sampling.model import Model, Samples, load
+    from wgan.training.observer import STOP
 
 __version__ = "0.2.0.dev0"
 
 # public name -> module that holds it; imported on first use, so that `wgan --help` need not load torch
 _PUBLIC = {
     "Config": "wgan.config",
+    "Model": "wgan.sampling.model",
     "Objective": "wgan.losses",
     "RECIPES": "wgan.recipes",
-    "STOP": "wgan.training.observer",
+    "Report": "wgan.evaluation.evaluate",
     "Run": "wgan.runs.folder",
+    "STOP": "wgan.training.observer",
+    "Samples": "wgan.sampling.model",
+    "Source": "wgan.data",
     "WganError": "wgan.errors",
     "evaluate": "wgan.evaluation.evaluate",
     "load": "wgan.sampling.model",
@@ -21,7 +37,24 @@ _PUBLIC = {
     "open_source": "wgan.data",
     "train": "wgan.api",
 }
-__all__ = ["__version__", *_PUBLIC]
+__all__ = [
+    "RECIPES",
+    "STOP",
+    "Config",
+    "Model",
+    "Objective",
+    "Report",
+    "Run",
+    "Samples",
+    "Source",
+    "WganError",
+    "__version__",
+    "evaluate",
+    "load",
+    "open_run",
+    "open_source",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from wgan.config import FIELDS, Config, ReadingOptions, check_names, check_value
 from wgan.config.option import options_of
@@ -13,6 +13,7 @@ from wgan.recipes import DEFAULT, RECIPES, configure
 from wgan.runs.folder import Run, has_run, open_run
 
 if TYPE_CHECKING:
+    from wgan.config.keywords import Options
     from wgan.training.observer import OnStep
 
 
@@ -31,9 +32,9 @@ def train(
     data: Any = None,
     run: str | Path | None = None,
     on_step: OnStep | None = None,
-    **overrides: Any,
+    **options: Unpack[Options],
 ) -> Run:
-    """Train `recipe`, or `config`, with `overrides` (any field of Config) into the folder `run`; return its Run.
+    """Train `recipe`, or `config`, with `options` (any field of Config) into the folder `run`; return its Run.
 
     data: a name or path as on the command line, or an array, tensor, (samples, labels), Dataset or iterable of arrays.
     recipe: a name of RECIPES; None = what fits the data, mnist without any; in the folder of a run it means that run, with its
@@ -56,11 +57,12 @@ def train(
 
     if config is not None and recipe is not None:
         raise WganError("give a recipe or a config, not both: a config holds the recipe's options already")
+    asked: dict[str, Any] = dict(options)
     if data is not None:
-        overrides["data"] = str(data) if isinstance(data, (str, Path)) else given(data)
+        asked["data"] = str(data) if isinstance(data, (str, Path)) else given(data)
     with formed() as group:  # of a script that torchrun started; alone otherwise
-        parts, options = group.agree(lambda: divided(overrides))
-        planned = group.agree(lambda: plan(recipe, options, run, config), patient=True)
+        parts, changes = group.agree(lambda: divided(asked))
+        planned = group.agree(lambda: plan(recipe, changes, run, config), patient=True)
         if group.leads:
             print(planned.chosen, flush=True)
         outcome = loop(planned.config, planned.folder, group=group, on_step=on_step, given=parts)
