@@ -18,8 +18,20 @@ PAGE = HERE.parent / "docs" / "reference" / "evaluation.md"
 DISTORTED = ("blur sigma 0.5", "blur sigma 1", "noise sigma 25", "digits below 5", "one mean image")
 
 # the columns of the table -> which way is better
-COLUMNS = {name: VALUES[name].better for name in ("relative-fid", "kid-lenet", "precision", "recall", "coverage",
-                                                  "certified-w1", "exact-w1", "sliced-w1", "class-kl")}  # fmt: skip
+COLUMNS = {
+    name: VALUES[name].better
+    for name in (
+        "relative-fid",
+        "kid-lenet",
+        "precision",
+        "recall",
+        "coverage",
+        "certified-w1",
+        "exact-w1",
+        "sliced-w1",
+        "class-kl",
+    )
+}
 COLUMNS["copies"] = "none"  # what stands in for fakes here are training samples, so that copies are right
 
 

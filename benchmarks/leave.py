@@ -62,8 +62,16 @@ def main() -> int:
                 newest = max(checkpoint.moments(Path(folder) / "run" / "checkpoints"))
                 manifest = checkpoint.load(open_run(Path(folder) / "run").checkpoints, *newest).manifest
                 where = "evaluation" if "measured" in manifest else "critic phase" if newest[1] else "between steps"
-                rows.append({"after": round(after, 1), "code": code, "seconds": round(seconds, 2), "where": where,
-                             "step": newest[0], "updates": newest[1]})  # fmt: skip
+                rows.append(
+                    {
+                        "after": round(after, 1),
+                        "code": code,
+                        "seconds": round(seconds, 2),
+                        "where": where,
+                        "step": newest[0],
+                        "updates": newest[1],
+                    }
+                )
         runs[name] = {"command": f"wgan train {text}", "slowest": max(r["seconds"] for r in rows), "stops": rows}
         print(f"{name}: slowest of {len(rows)} stops {runs[name]['slowest']} s", flush=True)
     report = {

@@ -135,8 +135,10 @@ def main() -> None:
         make(all_of, found.count, found.side)
         make(tenth, max(found.count // 10, UNIQUE), found.side)
         few = sorted(tenth.iterdir())
-        rounds = [(clock(lambda: plain(few, found.size)), clock(lambda: prepare(tenth, found.size)))
-                  for _ in range(found.rounds)]  # fmt: skip
+        rounds = [
+            (clock(lambda: plain(few, found.size)), clock(lambda: prepare(tenth, found.size)))
+            for _ in range(found.rounds)
+        ]
         result["prepare"] = {
             "images": len(few),
             "plain_images_per_s": [round(len(few) / p[0], 1) for p, _ in rounds],

@@ -63,10 +63,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("practices"))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    found = {practice: {name: [one(*about, seed, args.out) for seed in range(args.seeds)] for name, about in variants.items()}
-             for practice, variants in VARIANTS.items()}  # fmt: skip
-    about = {"date": datetime.date.today().isoformat(), "machine": platform.machine(), "torch": torch.__version__,
-             "command": " ".join(["python", "benchmarks/practices.py", *sys.argv[1:]])}  # fmt: skip
+    found = {
+        practice: {
+            name: [one(*about, seed, args.out) for seed in range(args.seeds)] for name, about in variants.items()
+        }
+        for practice, variants in VARIANTS.items()
+    }
+    about = {
+        "date": datetime.date.today().isoformat(),
+        "machine": platform.machine(),
+        "torch": torch.__version__,
+        "command": " ".join(["python", "benchmarks/practices.py", *sys.argv[1:]]),
+    }
     file = Path(__file__).parent / "results/compare-practices.json"
     file.write_text(json.dumps({**about, "steps": STEPS, "results": found}, indent=1) + "\n")
 

@@ -91,8 +91,10 @@ def measure(recipe: str, fast: int) -> dict[str, Any]:
         "ms": 1e3 * seconds,
         "ms_by_kind": ms,
         "operations": sum(e.count for e in found) / steps,
-        "dearest": [{"operation": e.key, "ms": e.self_cpu_time_total / 1e3 / steps, "calls": e.count / steps} for e in dearest],
-    }  # fmt: skip
+        "dearest": [
+            {"operation": e.key, "ms": e.self_cpu_time_total / 1e3 / steps, "calls": e.count / steps} for e in dearest
+        ],
+    }
 
 
 def main() -> None:

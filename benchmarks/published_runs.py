@@ -29,10 +29,17 @@ PUBLISHED = {  # step -> what the source printed there
 KEPT = {
     "deep-conv-clip": ("critic/wasserstein", "generator/loss", "generator/gradient_norm", "critic/share_clipped"),
     "ac-clip": (
-        "critic/wasserstein", "critic/real", "critic/fake", "generator/loss", "generator/gradient_norm",
-        "class/real", "class/fake", "class/accuracy_real", "generator/class",
+        "critic/wasserstein",
+        "critic/real",
+        "critic/fake",
+        "generator/loss",
+        "generator/gradient_norm",
+        "class/real",
+        "class/fake",
+        "class/accuracy_real",
+        "generator/class",
     ),
-}  # fmt: skip
+}
 
 
 def kept_steps(recipe: str, last: int) -> set[int]:

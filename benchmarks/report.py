@@ -33,13 +33,45 @@ from wgan.visual.images import animation, sample_files, save_png, sheet
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
-FACTS = {"format": 1, "shape": [1, 28, 28], "classes": 10, "class_names": list("0123456789"), "device": "cpu",
-         "precision": "bf16", "threads": 2, "versions": {"wgan": "0.1.0", "torch": torch.__version__}}  # fmt: skip
-TAGS = ("critic/loss", "critic/wasserstein", "critic/real", "critic/fake", "critic/penalty", "critic/slope", "generator/loss",
-        "generator/score", "critic/gradient_norm", "generator/gradient_norm", "class/real", "class/fake",
-        "class/accuracy_real", "class/accuracy_fake", "generator/class", "generator/class_accuracy")  # fmt: skip
-EVALUATED = ("fid_lenet", "selection", "wasserstein_held_out", "wasserstein_train", "overfit", "slope_mean", "slope_max",
-             "gap_per_slope", *(f"share_{k}" for k in range(10)))  # fmt: skip
+FACTS = {
+    "format": 1,
+    "shape": [1, 28, 28],
+    "classes": 10,
+    "class_names": list("0123456789"),
+    "device": "cpu",
+    "precision": "bf16",
+    "threads": 2,
+    "versions": {"wgan": "0.1.0", "torch": torch.__version__},
+}
+TAGS = (
+    "critic/loss",
+    "critic/wasserstein",
+    "critic/real",
+    "critic/fake",
+    "critic/penalty",
+    "critic/slope",
+    "generator/loss",
+    "generator/score",
+    "critic/gradient_norm",
+    "generator/gradient_norm",
+    "class/real",
+    "class/fake",
+    "class/accuracy_real",
+    "class/accuracy_fake",
+    "generator/class",
+    "generator/class_accuracy",
+)
+EVALUATED = (
+    "fid_lenet",
+    "selection",
+    "wasserstein_held_out",
+    "wasserstein_train",
+    "overfit",
+    "slope_mean",
+    "slope_max",
+    "gap_per_slope",
+    *(f"share_{k}" for k in range(10)),
+)
 
 
 def write_run(folder: Path, config: Config) -> None:
@@ -63,8 +95,10 @@ def write_run(folder: Path, config: Config) -> None:
     frames = [sheet(d[:20]) for d in digits]
     frames[0].save(folder / "walk.gif", save_all=True, append_images=frames[1:], duration=50, loop=0)
     save_png(sheet(digits[0][:32], 8), folder / "neighbours.png")
-    figures = [{"name": n, "value": 0.5, "spread": 0.1, "floor": 0.4, "extractor": "pixels", "better": "lower", "note": ""}
-               for n in ("fid-lenet", "certified-w1", "precision", "recall", "coverage", "copies")]  # fmt: skip
+    figures = [
+        {"name": n, "value": 0.5, "spread": 0.1, "floor": 0.4, "extractor": "pixels", "better": "lower", "note": ""}
+        for n in ("fid-lenet", "certified-w1", "precision", "recall", "coverage", "copies")
+    ]
     (folder / "metrics.json").write_text(json.dumps({"format": 1, "data": "mnist", "results": [{"figures": figures}]}))
 
 

@@ -104,8 +104,12 @@ def fraction(found: argparse.Namespace) -> dict[str, Any]:
             "plain_seconds": plain["seconds"],
             "times_the_plain_way": plain["seconds"] / fast["seconds"],
         }
-        print(recipe, f"{1e3 * fast['seconds']:.1f} ms, {fast['fraction']:.0%} of {fast['peak'] / 1e9:.0f} GFLOP/s;",
-              f"{result[recipe]['times_the_plain_way']:.2f} times the plain way", flush=True)  # fmt: skip
+        print(
+            recipe,
+            f"{1e3 * fast['seconds']:.1f} ms, {fast['fraction']:.0%} of {fast['peak'] / 1e9:.0f} GFLOP/s;",
+            f"{result[recipe]['times_the_plain_way']:.2f} times the plain way",
+            flush=True,
+        )
     return result
 
 

@@ -46,12 +46,22 @@ def main() -> None:
         made = model.sample(found.n, asked, seed=1000 + draw)
         x = made.numpy() if model.units is None else model.units.standardise(made.numpy())
         scores.append(accuracy(x, np.array([names[a] for a in asked]), test))
-    print(json.dumps({
-        "run": str(found.run), "step": model.step, "test_rows": len(test[1]), "train_rows": len(train[1]),
-        "synthetic_rows": found.n, "trained_on_real": round(accuracy(*train, test), 4),
-        "trained_on_synthetic": round(float(np.mean(scores)), 4), "deviation": round(float(np.std(scores)), 4),
-        "most_frequent_class": round(float(np.bincount(test[1]).max() / len(test[1])), 4),
-    }, indent=2))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "run": str(found.run),
+                "step": model.step,
+                "test_rows": len(test[1]),
+                "train_rows": len(train[1]),
+                "synthetic_rows": found.n,
+                "trained_on_real": round(accuracy(*train, test), 4),
+                "trained_on_synthetic": round(float(np.mean(scores)), 4),
+                "deviation": round(float(np.std(scores)), 4),
+                "most_frequent_class": round(float(np.bincount(test[1]).max() / len(test[1])), 4),
+            },
+            indent=2,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -42,8 +42,12 @@ def keep(folder: Path, name: str, command: str, seconds: str = "") -> None:
     runs = ",\n".join(f"  {json.dumps(rounded(cell))}" for cell in result["cells"])
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"compare-{name}.json").write_text("{\n" + ",\n".join([*lines, f'"cells": [\n{runs}\n]']) + "\n}\n")
-    sheets = [last_sheet(folder / "runs" / c["name"]) for n in result["request"]["objectives"]
-              for c in long_cells(result, n) if c["seed"] == 0]  # fmt: skip
+    sheets = [
+        last_sheet(folder / "runs" / c["name"])
+        for n in result["request"]["objectives"]
+        for c in long_cells(result, n)
+        if c["seed"] == 0
+    ]
     if sheets:
         beside(sheets).quantize(48).save(PICTURES / f"compare-{name}-sheets.png", optimize=True)
 
@@ -92,13 +96,28 @@ def page(found: Mapping[str, Any]) -> str:
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.filters.update(short=short, pm=plus_minus, percent=percent)
-    tables = {"quality": quality, "stability": stability, "collapse": collapse, "clipping": clipping,
-              "seed_spread": seed_spread, "rate_ratio": rate_ratio, "more_stable": more_stable,
-              "peak": peak, "fallen": fallen}  # fmt: skip
+    tables = {
+        "quality": quality,
+        "stability": stability,
+        "collapse": collapse,
+        "clipping": clipping,
+        "seed_spread": seed_spread,
+        "rate_ratio": rate_ratio,
+        "more_stable": more_stable,
+        "peak": peak,
+        "fallen": fallen,
+    }
     return environment.from_string(TEMPLATE.read_text()).render(
-        **found, **tables, short3=short3, mean_estimate=last_of("estimate"), mean_figure=last_of("figure"), later=later,
-        ratio=lambda a, b: short3(a / b), mean=mean_fid, over=lambda runs: plus_minus(spread_of(runs)),
-    )  # fmt: skip
+        **found,
+        **tables,
+        short3=short3,
+        mean_estimate=last_of("estimate"),
+        mean_figure=last_of("figure"),
+        later=later,
+        ratio=lambda a, b: short3(a / b),
+        mean=mean_fid,
+        over=lambda runs: plus_minus(spread_of(runs)),
+    )
 
 
 def plus_minus(row: Mapping[str, Any]) -> str:
@@ -175,8 +194,9 @@ def rate_ratio(result: Mapping[str, Any], name: str) -> float | None:
 def more_stable(result: Mapping[str, Any], name: str) -> bool:
     """Return whether more runs of an objective reach the threshold than of the GAN, and its seeds differ less."""
     found = result["summary"]["stability"]
-    return bool(found[name]["reached"] > found["gan"]["reached"]
-                and seed_spread(result, name) < seed_spread(result, "gan"))  # fmt: skip
+    return bool(
+        found[name]["reached"] > found["gan"]["reached"] and seed_spread(result, name) < seed_spread(result, "gan")
+    )
 
 
 def last_of(value: str) -> Callable[[Mapping[str, Any], str], float]:

@@ -97,8 +97,13 @@ def pictures(found: Mapping[str, Any]) -> None:
     for name in ("wgan-clip", "wgan-gp"):
         (weights,) = (c["weights"] for c in long_cells(found["mnist_judged"], name) if c["seed"] == 0)
         edges = np.array(weights["edges"])
-        axes[1].plot((edges[1:] + edges[:-1]) / 2 / edges[-1], weights["shares"], color=COLOURS[name], linewidth=1.5,
-                     label=f"{name}, to ±{short(edges[-1])}")  # fmt: skip
+        axes[1].plot(
+            (edges[1:] + edges[:-1]) / 2 / edges[-1],
+            weights["shares"],
+            color=COLOURS[name],
+            linewidth=1.5,
+            label=f"{name}, to ±{short(edges[-1])}",
+        )
     axes[1].set_title("MNIST: weights of the critic, each over its range", loc="left", fontsize=9)
     axes[1].legend(fontsize=8, frameon=False)
     write(figure, "clipping")

@@ -127,8 +127,11 @@ class S2(Program):
         found.append(["generator", *self.call(self.both, [z, y[:, None]], True, y)])
         mark("generator")
         kinds = ("", "_score", "_class")
-        return {f"{who}{kind}": [f[1 + i] for f in found if f[0] == who] for who in ("real", "fake", "generator")
-                for i, kind in enumerate(kinds)}  # fmt: skip
+        return {
+            f"{who}{kind}": [f[1 + i] for f in found if f[0] == who]
+            for who in ("real", "fake", "generator")
+            for i, kind in enumerate(kinds)
+        }
 
     def squares(self, moment: str) -> Iterable[tuple[tf.Variable, tf.Variable]]:
         made = self.optimizers["generator" if moment == "generator" else "critic"].made

@@ -144,7 +144,10 @@ def test_a_spelling_has_no_second_form_that_means_the_same():
     [
         ("--epochs 10", "10 epochs of these 60000 samples (batch 64) would be --steps 9375"),
         ("--epochs=1 --batch 50", "1 epoch of these 60000 samples (batch 50) would be --steps 1200"),
-        ("--num_epochs 0.5 --data photos --size 16 --batch 9 --n-critic 2", "9, 2 batches in each step) would be --steps 2"),
+        (
+            "--num_epochs 0.5 --data photos --size 16 --batch 9 --n-critic 2",
+            "9, 2 batches in each step) would be --steps 2",
+        ),
         ("--epochs 3 photos --size 16 --batch 10", "3 epochs of these 45 samples (batch 10) would be --steps 14"),
         ("--epochs", "counted in --steps, its generator updates, not in epochs"),
         ("--epochs many", "counted in --steps, its generator updates, not in epochs"),
@@ -152,7 +155,7 @@ def test_a_spelling_has_no_second_form_that_means_the_same():
         ("--epochs 3 --lr fast", "counted in --steps, its generator updates, not in epochs"),
         ("--epochs -3", "counted in --steps, its generator updates, not in epochs"),
     ],
-)  # fmt: skip
+)
 def test_epochs_are_answered_with_the_steps_that_these_data_make(photos, here, command, line, said):
     assert said in command("train", *line.split()).sentence()
 

@@ -15,8 +15,12 @@ from wgan.report.images import Picture
 def test_the_page_shows_every_answer_and_escapes_what_it_is_told(tmp_path):
     evil = "<script>alert(1)</script>"
     weights = {"edges": [-1.0, 0.0, 1.0], "shares": [0.25, 0.75], "largest": 1.0, "rms": 0.5}
-    found = [cell("gan", 1.0), cell("gan", 2.0, seed=1), cell("wgan-clip", 1.0, weights=weights, share_clipped=0.5, failed=""),
-             cell("wgan-clip", 1.0, seed=1, failed=evil)]  # fmt: skip
+    found = [
+        cell("gan", 1.0),
+        cell("gan", 2.0, seed=1),
+        cell("wgan-clip", 1.0, weights=weights, share_clipped=0.5, failed=""),
+        cell("wgan-clip", 1.0, seed=1, failed=evil),
+    ]
     found = [{**c, "data": evil} for c in found]
     result = result_of(found, data=evil)
     showing.write_page(result, tmp_path)

@@ -125,8 +125,11 @@ def test_a_finished_run_whose_log_is_gone_is_named_and_trained_again_when_it_is_
 def test_a_signal_while_measuring_stops_the_comparison_and_it_goes_on(tmp_path, monkeypatch, tiny, command, part):
     words = ["compare", "gan", "--data", "ring", "--steps", "20", "--seeds", "2", "--parts", "quality,gradients"]
     words += ["--out", tmp_path / "out"]
-    module, name = {"cell": (readings, "critic_weights"), "metric": (readings, "from_model"),
-                    "gradient": (diagnostics, "generator_gradients")}[part]  # fmt: skip
+    module, name = {
+        "cell": (readings, "critic_weights"),
+        "metric": (readings, "from_model"),
+        "gradient": (diagnostics, "generator_gradients"),
+    }[part]
     real = getattr(module, name)
     if part == "gradient":
         monkeypatch.setattr(compare, "vanishing", lambda config: diagnostics.vanishing(config, (0, 3)))

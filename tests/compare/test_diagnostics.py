@@ -54,8 +54,11 @@ def test_the_batches_of_a_probe_are_those_of_its_seed_and_update():
     source = diagnostics.open_source("ring", "train")
     p = diagnostics.make_players(config("gan"), diagnostics.engine_for(config("gan"), source), source)
     other = diagnostics.make_players(config("gan", seed=1), p.engine, source)
-    for again, same in ((diagnostics.batch(p, source, 3), True), (diagnostics.batch(p, source, 4), False),
-                        (diagnostics.batch(other, source, 3), False)):  # fmt: skip
+    for again, same in (
+        (diagnostics.batch(p, source, 3), True),
+        (diagnostics.batch(p, source, 4), False),
+        (diagnostics.batch(other, source, 3), False),
+    ):
         assert [torch.equal(a, b) for a, b in zip(again, diagnostics.batch(p, source, 3), strict=True)] == [same, same]
 
 

@@ -18,8 +18,11 @@ from wgan.runs.folder import open_run
 def test_a_reading_of_a_run_measures_what_its_questions_need(ring_run, monkeypatch):
     monkeypatch.setattr(readings, "SAMPLES", 200)
     run = open_run(ring_run)
-    wanted = {"quality": {"modes-reached", "sliced-w1", "precision", "coverage", "certified-w1"}, "collapse": {"modes-reached"},
-              "rates": set()}  # fmt: skip
+    wanted = {
+        "quality": {"modes-reached", "sliced-w1", "precision", "coverage", "certified-w1"},
+        "collapse": {"modes-reached"},
+        "rates": set(),
+    }
     bound = MetricValue(name="certified-w1", value=1.0)
     monkeypatch.setitem(METRICS, "certified-w1", SimpleNamespace(missing=lambda m: "", measure=lambda m: [bound]))
     for part, names in wanted.items():
@@ -48,8 +51,10 @@ def test_a_figure_is_read_off_enough_samples_with_its_own_floor(monkeypatch, dat
 
 def test_the_last_value_of_a_tag_and_the_whole_curve_are_read(monkeypatch):
     assert readings.last([{"a": 1}, {"a": 2}, {"b": 3}], "a") == 2.0 and readings.last([{"b": 3}], "a") is None
-    logged = [{"step": i, "critic/loss": 0.0, "critic/wasserstein": w, "evaluate/selection": f}
-              for i, (w, f) in enumerate([(9.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0), (4.0, 5.0)])]  # fmt: skip
+    logged = [
+        {"step": i, "critic/loss": 0.0, "critic/wasserstein": w, "evaluate/selection": f}
+        for i, (w, f) in enumerate([(9.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0), (4.0, 5.0)])
+    ]
     run = type("Logged", (), {"log": lambda self: logged})()
     found = readings.reading(plan.Cell(("rates",), "wgan-gp", "ring", "mlp", 1.0, 0, 2, 1), run)
     assert found["tracks"] == pytest.approx(0.0) and len(found["curve"]) == 5

@@ -25,16 +25,31 @@ def test_every_cell_is_a_valid_config_and_only_the_objectives_own_settings_diffe
     for (objective, *rest), config in configs.items():
         other = configs[("gan", *rest)]
         assert config.objective == objective and config.steps == 100
-        for field in ("generator", "generator_layers", "generator_norm", "critic", "critic_layers", "latent", "batch", "seed",
-                      "data", "threads", "evaluate_every", "precision"):  # fmt: skip
+        for field in (
+            "generator",
+            "generator_layers",
+            "generator_norm",
+            "critic",
+            "critic_layers",
+            "latent",
+            "batch",
+            "seed",
+            "data",
+            "threads",
+            "evaluate_every",
+            "precision",
+        ):
             assert getattr(config, field) == getattr(other, field), field
 
 
 def test_the_three_architectures_of_images_are_an_mlp_and_convolutions_with_and_without_batch_norm():
     found = {c.architecture: c.config(True) for c in plan.cells(request(data="mnist"), True, dict.fromkeys(FOUR, 100))}
     kinds = {name: (c.generator, c.critic, c.generator_norm, c.critic_norm) for name, c in found.items()}
-    assert kinds == {"mlp": ("mlp", "mlp", "none", "none"), "conv-batch-norm": ("conv", "conv", "batch", "none"),
-                     "conv-plain": ("conv", "conv", "none", "none")}  # fmt: skip
+    assert kinds == {
+        "mlp": ("mlp", "mlp", "none", "none"),
+        "conv-batch-norm": ("conv", "conv", "batch", "none"),
+        "conv-plain": ("conv", "conv", "none", "none"),
+    }
 
 
 @pytest.mark.parametrize(("data", "weight"), [("grid", 1.0), ("mnist", 10.0)])
@@ -96,6 +111,8 @@ def test_the_learning_rate_of_a_cell_is_its_objectives_own_times_the_factor():
 
 
 def test_a_run_is_evaluated_ten_times_and_never_averaged():
-    (config,) = {c.config(False).replace(seed=0, objective="gan", n_critic=1, lr=1, optimizer="adam", beta1=0, beta2=0)
-                 for c in plan.cells(request(parts=("quality",)), False, dict.fromkeys(FOUR, 100))}  # fmt: skip
+    (config,) = {
+        c.config(False).replace(seed=0, objective="gan", n_critic=1, lr=1, optimizer="adam", beta1=0, beta2=0)
+        for c in plan.cells(request(parts=("quality",)), False, dict.fromkeys(FOUR, 100))
+    }
     assert (config.evaluate_every, config.log_every, config.ema, config.threads) == (10, 1, None, 1)

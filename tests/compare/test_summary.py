@@ -55,10 +55,14 @@ def test_tracks_is_the_rank_correlation_of_estimate_and_figure():
 
 
 def test_stability_is_the_share_of_runs_within_twice_the_best():
-    found = [cell("gan", 1.0), cell("gan", 2.0, seed=1), cell("gan", 2.1, rate=3.0, parts=("rates",)),
-             cell("gan", 9, rate=3.0, seed=1, parts=("rates",), failed="critic/loss is not finite at step 4"),
-             cell("gan", 3.0, parts=("architectures",)) | {"architecture": "shallow"},
-             cell("gan", 0.1, data="ring", parts=("collapse",))]  # fmt: skip
+    found = [
+        cell("gan", 1.0),
+        cell("gan", 2.0, seed=1),
+        cell("gan", 2.1, rate=3.0, parts=("rates",)),
+        cell("gan", 9, rate=3.0, seed=1, parts=("rates",), failed="critic/loss is not finite at step 4"),
+        cell("gan", 3.0, parts=("architectures",)) | {"architecture": "shallow"},
+        cell("gan", 0.1, data="ring", parts=("collapse",)),
+    ]
     summary = result_of(found)["summary"]
     assert summary["threshold"] == 2.0
     row = summary["stability"]["gan"]

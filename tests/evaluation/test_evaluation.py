@@ -158,9 +158,15 @@ def test_both_checkpoints_are_measured_and_the_watcher_is_told_how_far_it_is(rin
     assert report.figure("sliced-w1").extractor == "columns"  # points have no pixels
     making = ("making 100 samples", 0, 0)
     assert told == [
-        making, ("modes", 0, 4), ("sliced-w1", 1, 4), ("finished", 2, 4),
-        ("making 100 samples", 2, 4), ("modes", 2, 4), ("sliced-w1", 3, 4), ("finished", 4, 4),
-    ]  # fmt: skip
+        making,
+        ("modes", 0, 4),
+        ("sliced-w1", 1, 4),
+        ("finished", 2, 4),
+        ("making 100 samples", 2, 4),
+        ("modes", 2, 4),
+        ("sliced-w1", 3, 4),
+        ("finished", 4, 4),
+    ]
 
 
 def test_a_terminal_sees_a_bar_and_a_pipe_sees_the_table_alone(ring_run, tmp_path, command, monkeypatch):

@@ -64,8 +64,21 @@ def test_the_averaged_weights_are_exported_unless_raw(conditional_run, tmp_path)
 def test_an_exported_model_is_evaluated_like_the_run(exported, conditional_run, tmp_path, command):
     said = command("evaluate", exported, "-n", "100", "--metrics", "fid-lenet", "--data", "mnist")
     assert said.code == 0, said
-    assert command("evaluate", conditional_run, "-n", "100", "--metrics", "fid-lenet", "--checkpoint", "last",
-                   "--out", tmp_path / "run.json").code == 0  # fmt: skip
+    assert (
+        command(
+            "evaluate",
+            conditional_run,
+            "-n",
+            "100",
+            "--metrics",
+            "fid-lenet",
+            "--checkpoint",
+            "last",
+            "--out",
+            tmp_path / "run.json",
+        ).code
+        == 0
+    )
     model, run = (json.loads(p.read_text()) for p in (exported / "metrics.json", tmp_path / "run.json"))
     assert model["results"][0]["figures"] == run["results"][0]["figures"]
 
@@ -75,8 +88,28 @@ def test_a_table_keeps_its_columns_units_and_classes(tmp_path, command, cheap):
     data.parent.mkdir()
     rows = [f"{20 + i % 50},{100 * (i % 7)},{'yn'[i % 2]}" for i in range(200)]
     data.write_text("age,income,smokes\n" + "\n".join(rows) + "\n")
-    assert command("train", "--data", data, "--labels", "smokes", "--steps", 1, "--batch", 8, "--threads", 1,
-                   "--generator-layers", 8, "--critic-layers", 8, "--run", tmp_path / "run").code == 0  # fmt: skip
+    assert (
+        command(
+            "train",
+            "--data",
+            data,
+            "--labels",
+            "smokes",
+            "--steps",
+            1,
+            "--batch",
+            8,
+            "--threads",
+            1,
+            "--generator-layers",
+            8,
+            "--critic-layers",
+            8,
+            "--run",
+            tmp_path / "run",
+        ).code
+        == 0
+    )
     assert command("export", tmp_path / "run", "--to", "hub", "--out", tmp_path / "m", "--licence", "mine").code == 0
     for path, out in (("run", "a.csv"), ("m", "b.csv")):
         assert command("sample", tmp_path / path, "-n", "200", "--out", tmp_path / out).code == 0
@@ -246,9 +279,12 @@ def test_a_checkpoint_the_model_does_not_hold_is_refused(exported, words, comman
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(("--to", "pickle"), "unknown target 'pickle'"), (("--to", "hub", "--push", "no name"), "no name on the hub"),
-     (("--to", "hub", "--out", "a/b/c"), "does not exist")],
-)  # fmt: skip
+    [
+        (("--to", "pickle"), "unknown target 'pickle'"),
+        (("--to", "hub", "--push", "no name"), "no name on the hub"),
+        (("--to", "hub", "--out", "a/b/c"), "does not exist"),
+    ],
+)
 def test_a_mistake_in_the_words_gets_one_sentence(conditional_run, words, said, command, here):
     assert said in command("export", conditional_run, *words).sentence()
     assert list(here.iterdir()) == []

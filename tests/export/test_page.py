@@ -116,8 +116,20 @@ def test_the_walk_of_the_page_is_the_arc_of_the_library(tmp_path):
 def test_batch_norm_is_folded_into_the_kernel_before_it():
     shape, classes, options = KINDS["transposed"]
     ops = fold(untrained(shape, classes, **options).network)
-    assert [op["op"] for op in ops] == ["dense", "map", "by class", "relu", "conv", "by class", "relu", "up", "by class",
-                                        "relu", "up", "tanh"]  # fmt: skip
+    assert [op["op"] for op in ops] == [
+        "dense",
+        "map",
+        "by class",
+        "relu",
+        "conv",
+        "by class",
+        "relu",
+        "up",
+        "by class",
+        "relu",
+        "up",
+        "tanh",
+    ]
     ops = fold(untrained(*KINDS["resnet"][:2], **KINDS["resnet"][2]).network)
     assert [op["op"] for op in ops[2]["parts"][1]] == ["affine", "relu", "repeat", "conv", "relu", "conv"]
 

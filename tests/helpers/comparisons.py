@@ -34,8 +34,15 @@ def cell(objective, last, *, parts=("quality", "rates"), seed=0, rate=1.0, data=
     shown = {} if failed else {"modes-reached": {"value": 25.0 - last, "floor": 25.0, "better": "higher"}}
     quantiles = {place: [0.1, 0.5, 1.0, 1.5, 2.0] for place in PLACES}
     slopes = {"quantiles": quantiles, "edges": [-2.0, -1.0, 0.0, 1.0], "shares": [0.0, 0.25, 0.75], "near_one": 0.5}
-    read = {"figures": shown, "curve": curve, "tracks": 1.0, "slopes": {} if failed else slopes, "share_clipped": None,
-            "weights": {}, "cpu_seconds": 10.0}  # fmt: skip
+    read = {
+        "figures": shown,
+        "curve": curve,
+        "tracks": 1.0,
+        "slopes": {} if failed else slopes,
+        "share_clipped": None,
+        "weights": {},
+        "cpu_seconds": 10.0,
+    }
     return {**about, "name": f"{objective}-{seed}", "failed": failed, **read, **more}
 
 

@@ -12,8 +12,16 @@ from wgan.report import page as report
 from wgan.visual.images import animation, sample_files, save_png, sheet
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> http://evil.example/x.js"
-FACTS = {"format": 1, "shape": [1, 28, 28], "classes": 10, "class_names": list("0123456789"), "device": "cpu",
-         "precision": "fp32", "threads": 2, "versions": {"wgan": "0.1.0", "torch": "2.13.0"}}  # fmt: skip
+FACTS = {
+    "format": 1,
+    "shape": [1, 28, 28],
+    "classes": 10,
+    "class_names": list("0123456789"),
+    "device": "cpu",
+    "precision": "fp32",
+    "threads": 2,
+    "versions": {"wgan": "0.1.0", "torch": "2.13.0"},
+}
 
 
 def digits(seed, rows=10):

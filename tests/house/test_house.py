@@ -175,6 +175,16 @@ def test_no_conditional_expression_holds_another(path):
             assert not inner, f"line {node.lineno}: {ast.unparse(node)}"
 
 
+FORMATTED = [*FILES, *TESTS, *sorted((ROOT / "benchmarks").rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", FORMATTED, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_formatter_lays_out_every_line(path):
+    """A layer a line is how the table of the Inception network is compared with its source: the one exception."""
+    skipped = re.findall(r"# fmt: " + "skip", path.read_text())
+    assert not skipped or path.name == "inception.py"
+
+
 # --- one version ------------------------------------------------------------------------------------------------------
 
 

@@ -255,13 +255,16 @@ def test_dropout_keeps_the_mean_drops_its_share_and_follows_the_seed(kernels: Ke
 PLAYERS = {
     "conv, penalty": images_config(penalty_weight=5, class_critic=1.0, class_generator=1.0),
     "conv, clipping, separate, nearest": images_config(
-        objective="wgan-clip", critic_norm="batch", critic_update="separate", upsample="nearest",
+        objective="wgan-clip",
+        critic_norm="batch",
+        critic_update="separate",
+        upsample="nearest",
         generator_layers="/ 8 6k5x2 / k3x2",
         **KERAS,
     ),
     "mlp, shared reals": points_config(objective="wgan-clip", optimizer="rmsprop", real_batches="shared", n_critic=3),
     "mlp, penalty": points_config(penalty_weight=2, n_critic=3),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PLAYERS)

@@ -120,8 +120,19 @@ def test_a_missing_piece_is_left_out(reported_run, tmp_path, missing):
     assert ("Nothing has been logged" in page) == (missing == "log.jsonl")
 
 
-@pytest.mark.parametrize("name", ["run.json", "metrics.json", "log.jsonl", "times.jsonl", "walk.gif", "progress.gif",
-                                  "neighbours.png", "samples/step-00000200.png"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "run.json",
+        "metrics.json",
+        "log.jsonl",
+        "times.jsonl",
+        "walk.gif",
+        "progress.gif",
+        "neighbours.png",
+        "samples/step-00000200.png",
+    ],
+)
 @pytest.mark.parametrize("bytes_", DAMAGE)
 def test_a_damaged_piece_never_stops_the_page(run, name, bytes_):
     (run / name).write_bytes(bytes_)

@@ -34,9 +34,20 @@ def test_a_page_shows_what_was_trained_measured_and_drawn(reported_run):
     page, notes = page_of(reported_run)
     seen = Elements(page)
     assert notes == []
-    for text in ("wgan-gp on mnist, by class, seed 3: step 200 of 200 in 2 min on cpu, fp32, 2 threads", "penalty weight 10",
-                 "vanishing: class 7", "12.35 ± 0.5", "floor 1", "torch 2.13.0", "coverage", "Closest training images",
-                 "Latent walk", "How it learned", "W estimate of the critic", "train against test"):  # fmt: skip
+    for text in (
+        "wgan-gp on mnist, by class, seed 3: step 200 of 200 in 2 min on cpu, fp32, 2 threads",
+        "penalty weight 10",
+        "vanishing: class 7",
+        "12.35 ± 0.5",
+        "floor 1",
+        "torch 2.13.0",
+        "coverage",
+        "Closest training images",
+        "Latent walk",
+        "How it learned",
+        "W estimate of the critic",
+        "train against test",
+    ):
         assert text in seen.text, text
     images = [a["src"] for tag, a in seen.found if tag == "img"]
     assert [i.partition(";")[0] for i in images] == [

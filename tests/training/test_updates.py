@@ -158,9 +158,12 @@ def test_real_scores_never_depend_on_the_fakes_beside_them(norm: str) -> None:
 @pytest.mark.parametrize("statistics", ["batch", "running"])
 def test_a_generator_update_judges_by_the_statistics_that_were_asked_for(statistics: str) -> None:
     config = images_config(
-        objective="wgan-clip", critic_norm="batch", critic_conditioning="none", conditioning="none",
+        objective="wgan-clip",
+        critic_norm="batch",
+        critic_conditioning="none",
+        conditioning="none",
         critic_statistics=statistics,
-    )  # fmt: skip
+    )
     p = exact_players(config, images())
     n = config.batch
     critic_update(p, 3 + 2 * normal(1, n, 1, 8, 8), normal(2, n, 1, 8, 8), None, draws(n))

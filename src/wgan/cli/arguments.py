@@ -75,9 +75,12 @@ def add_processes(p: Any) -> None:
         "--processes", type=whole, metavar="N", help="share the work among N processes, see docs/reference/scaling.md"
     )
     p.add_argument(
-        "--timeout", type=number, default=600.0, metavar="S",
+        "--timeout",
+        type=number,
+        default=600.0,
+        metavar="S",
         help="seconds without an answer after which a process counts as stuck (default: 600)",
-    )  # fmt: skip
+    )
 
 
 def add_data(commands: Any) -> None:
@@ -102,9 +105,10 @@ def add_sample(commands: Any) -> None:
     p.add_argument("-n", type=whole, default=64, help="number of samples (default: 64)")
     p.add_argument("--label", metavar="K", help="make samples of one class")
     p.add_argument(
-        "--labels", metavar="0,1,2",
+        "--labels",
+        metavar="0,1,2",
         help="make samples of several classes in turn (default: all; rows of a table as often as in the data)",
-    )  # fmt: skip
+    )
     p.add_argument(
         "--beyond-range",
         action="store_true",
@@ -149,9 +153,11 @@ def add_evaluate(commands: Any) -> None:
     """Declare `wgan evaluate`."""
     p = commands.add_parser("evaluate", help="measure a run, or samples that any program made")
     p.add_argument(
-        "target", nargs="?", metavar="RUN|SAMPLES",
+        "target",
+        nargs="?",
+        metavar="RUN|SAMPLES",
         help=f"{RUN}; or samples: an .npz, .npy, .csv, .tsv or .parquet, or a folder or archive of images",
-    )  # fmt: skip
+    )
     p.add_argument("--data", metavar="SPEC", help="data to compare with (default: the run's own)")
     add_reading(p, "for a file: ")
     p.add_argument("-n", type=whole, default=10_000, metavar="N", help="number of generated samples (default: 10000)")

@@ -174,7 +174,14 @@ def table(rows: Sequence[Row]) -> Table:
     for r in rows:
         reached = r.flops / r.seconds
         t.add_row(
-            r.recipe, r.precision, str(r.threads), f"{1e3 * r.seconds:.1f}", f"{1 / r.seconds:.1f}", f"{r.flops / 1e9:.3g}",
-            f"{reached / 1e9:.0f}", f"{r.peak / 1e9:.0f}", f"{r.fraction:.0%}",
-        )  # fmt: skip
+            r.recipe,
+            r.precision,
+            str(r.threads),
+            f"{1e3 * r.seconds:.1f}",
+            f"{1 / r.seconds:.1f}",
+            f"{r.flops / 1e9:.3g}",
+            f"{reached / 1e9:.0f}",
+            f"{r.peak / 1e9:.0f}",
+            f"{r.fraction:.0%}",
+        )
     return t

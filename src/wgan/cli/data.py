@@ -181,11 +181,15 @@ def warnings(source: Source) -> Iterator[str]:
         if n < VERY_FEW:
             yield f"{'warning':14} {n} training rows are very few: expect near copies of them; more rows help"
     elif n < VERY_FEW:
-        yield (f"{'warning':14} {n} training images are very few: expect near copies of them; --augment 1 helps, "
-               "more images help more")  # fmt: skip
+        yield (
+            f"{'warning':14} {n} training images are very few: expect near copies of them; --augment 1 helps, "
+            "more images help more"
+        )
     elif n < FEW:
-        yield (f"{'warning':14} {n} training images are few: the critic may learn them by heart; --augment-target 0.3 and "
-               "--flip 1 help")  # fmt: skip
+        yield (
+            f"{'warning':14} {n} training images are few: the critic may learn them by heart; --augment-target 0.3 and "
+            "--flip 1 help"
+        )
     if source.labels is not None and source.classes and source.is_image:
         least = int(torch.bincount(source.labels, minlength=source.classes).min())
         if least < 50:

@@ -29,8 +29,12 @@ examples:
 
 def parser() -> Parser:
     """Return the parser of every command."""
-    p = Parser(prog="wgan", description="Train Wasserstein GANs and measure them honestly.", epilog=EXAMPLES,
-               usage="wgan COMMAND [...]")  # fmt: skip
+    p = Parser(
+        prog="wgan",
+        description="Train Wasserstein GANs and measure them honestly.",
+        epilog=EXAMPLES,
+        usage="wgan COMMAND [...]",
+    )
     p.add_argument("-V", "--version", action="version", version=f"wgan {__version__}", help="show the version and exit")
     commands = p.add_subparsers(title="commands", prog="wgan", metavar="COMMAND", parser_class=Parser)
     for add in ADDED:

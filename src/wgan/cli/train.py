@@ -52,8 +52,10 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
     if outcome.code:
         print(f"stopped at step {outcome.run.step}, saved in {folder}; the same command goes on from there, or {again}")
         return outcome.code
-    print(f"finished step {outcome.run.step} of {config.steps}: pictures in {folder}/samples, {folder}/progress.gif, "
-          f"{folder}/losses.png")  # fmt: skip
+    print(
+        f"finished step {outcome.run.step} of {config.steps}: pictures in {folder}/samples, {folder}/progress.gif, "
+        f"{folder}/losses.png"
+    )
     if (tracks := loss_tracks_quality(outcome.run.log())) is not None:
         print(TRACKS.format(tracks))
     for line in copying(config, folder):

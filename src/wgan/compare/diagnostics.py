@@ -99,8 +99,12 @@ def critic_weights(run: Run) -> dict[str, Any]:
     edge = float(np.quantile(np.abs(values), 0.999)) or 1.0
     counts, edges = np.histogram(values, BINS, (-edge * 1.02, edge * 1.02))
     shares = counts / len(values)
-    return {"edges": edges.tolist(), "shares": shares.tolist(), "largest": float(np.abs(values).max()),
-            "rms": math.sqrt(math.fsum(values**2) / len(values))}  # fmt: skip
+    return {
+        "edges": edges.tolist(),
+        "shares": shares.tolist(),
+        "largest": float(np.abs(values).max()),
+        "rms": math.sqrt(math.fsum(values**2) / len(values)),
+    }
 
 
 def critic_slopes(run: Run) -> dict[str, Any]:
@@ -119,9 +123,12 @@ def critic_slopes(run: Run) -> dict[str, Any]:
     every = np.concatenate(list(places.values()))
     decades = np.log10(np.maximum(every, 1e-30)).clip(*DECADES)
     counts, edges = np.histogram(decades, SLOPE_BINS, DECADES)
-    return {"quantiles": {name: np.quantile(v, QUANTILES).tolist() for name, v in places.items()},
-            "edges": edges.tolist(), "shares": (counts / len(every)).tolist(),
-            "near_one": float(((every >= 0.5) & (every <= 2)).mean())}  # fmt: skip
+    return {
+        "quantiles": {name: np.quantile(v, QUANTILES).tolist() for name, v in places.items()},
+        "edges": edges.tolist(),
+        "shares": (counts / len(every)).tolist(),
+        "near_one": float(((every >= 0.5) & (every <= 2)).mean()),
+    }
 
 
 def places_of(p: Players, held_out: Source) -> dict[str, Tensor]:

@@ -28,8 +28,15 @@ EACH = 10  # and at least so many for each known mode
 # what reads the samples -> the metric that says most about them
 FIRST = {"lenet-mnist": "fid-lenet", "lenet-mnist by channel": "stacked-modes"}
 # of a run that failed
-NOTHING: dict[str, Any] = {"failed": "", "figures": {}, "curve": [], "tracks": None, "share_clipped": None, "weights": {},
-                           "slopes": {}}  # fmt: skip
+NOTHING: dict[str, Any] = {
+    "failed": "",
+    "figures": {},
+    "curve": [],
+    "tracks": None,
+    "share_clipped": None,
+    "weights": {},
+    "slopes": {},
+}
 
 
 def reading(cell: Cell, run: Run) -> dict[str, Any]:

@@ -36,11 +36,21 @@ def render(result: Mapping[str, Any], sheets: Sequence[tuple[str, Picture]]) -> 
     environment, script, style = environment_of()
     script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("compare.html").render(
-        result=result, summary=result["summary"], names=result["request"]["objectives"], axes=AXES, sheets=sheets,
-        over_time=over_time(result), gradients=gradients(result["gradients"]), tracks=tracks(result),
-        weights=weights(result), slopes=slopes(result), hundredths=hundredths, script=script, script_hash=script_hash,
+        result=result,
+        summary=result["summary"],
+        names=result["request"]["objectives"],
+        axes=AXES,
+        sheets=sheets,
+        over_time=over_time(result),
+        gradients=gradients(result["gradients"]),
+        tracks=tracks(result),
+        weights=weights(result),
+        slopes=slopes(result),
+        hundredths=hundredths,
+        script=script,
+        script_hash=script_hash,
         style=style,
-    )  # fmt: skip
+    )
 
 
 def long_cells(result: Mapping[str, Any], objective: str) -> list[Mapping[str, Any]]:
@@ -69,12 +79,17 @@ def over_time(result: Mapping[str, Any]) -> list[Chart]:
     """Return the selection figure, and of toys the modes, over the budget: means over the seeds."""
     across = UNITS[result["request"]["kind"]]
     panels = {
-        "figure": Panel("Quality over the budget", {"": ""}, "lower is better; on the selection split, mean over seeds",
-                       across=across),
+        "figure": Panel(
+            "Quality over the budget",
+            {"": ""},
+            "lower is better; on the selection split, mean over seeds",
+            across=across,
+        ),
         "modes": Panel("Modes reached", {"": ""}, "by 2,000 samples, mean over seeds", across=across),
-        "high_quality": Panel("Samples near a mode", {"": ""}, "share within 3 sigma of a mode, mean over seeds",
-                             across=across),
-    }  # fmt: skip
+        "high_quality": Panel(
+            "Samples near a mode", {"": ""}, "share within 3 sigma of a mode, mean over seeds", across=across
+        ),
+    }
     drawn = [
         chart_of(panel, {n: {"": c} for n in result["request"]["objectives"] if (c := mean_curve(result, n, value))})
         for value, panel in panels.items()
@@ -102,10 +117,14 @@ def budget_per_step(result: Mapping[str, Any], objective: str) -> float:
 def gradients(found: Mapping[str, Sequence[Sequence[Sequence[float]]]]) -> list[Chart]:
     """Return the generator's gradient norm (decimal logarithm) over the critic's updates, its mean over the seeds."""
     curves = {
-        name: {"norm": (np.array([k for k, _ in runs[0]], float),
-                        np.mean([[decades(norm) for _, norm in run] for run in runs], 0))}
+        name: {
+            "norm": (
+                np.array([k for k, _ in runs[0]], float),
+                np.mean([[decades(norm) for _, norm in run] for run in runs], 0),
+            )
+        }
         for name, runs in found.items()
-    }  # fmt: skip
+    }
     about = "over critic updates, while the generator stays as it began; geometric mean over seeds"
     panel = Panel("Generator's gradient, log10 of its norm", {"norm": ""}, about, across="update")
     return [chart for chart in [chart_of(panel, curves)] if chart]
@@ -158,8 +177,10 @@ def slopes(result: Mapping[str, Any]) -> list[Chart]:
     if not used:
         return []
     low, high = math.floor(min(x.min() for x in used)), math.ceil(max(x.max() for x in used))
-    shown = {name: {"share": tuple(v[(c["share"][0] > low) & (c["share"][0] < high)] for v in c["share"])}
-             for name, c in curves.items()}  # fmt: skip
+    shown = {
+        name: {"share": tuple(v[(c["share"][0] > low) & (c["share"][0] < high)] for v in c["share"])}
+        for name, c in curves.items()
+    }
     about = "share of held-out reals, fakes and points between them; 0 = slope 1, where the penalty wants it"
     panel = Panel("Gradient norm of the critic, log10", {"share": ""}, about, across="log10 gradient norm")
     chart = chart_of(panel, shown)

@@ -32,10 +32,25 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "r3gan": {"optimizer": "adam", "lr": 2e-4, "beta1": 0.0, "beta2": 0.99, "n_critic": 1},
 }
 # the objective alone: no label is used, not by an auxiliary classifier either, whose loss would be measured with it
-_PLAIN = {"conditioning": "none", "critic_conditioning": "none", "class_critic": 0.0, "class_generator": 0.0,
-          "ema": None, "lr_decay": "none", "critic_lr": None}  # fmt: skip
-_POINTS = {**_PLAIN, "generator": "mlp", "critic": "mlp", "generator_norm": "none", "critic_activation": "relu",
-           "latent": 2, "batch": 128, "penalty_weight": 1.0}  # fmt: skip
+_PLAIN = {
+    "conditioning": "none",
+    "critic_conditioning": "none",
+    "class_critic": 0.0,
+    "class_generator": 0.0,
+    "ema": None,
+    "lr_decay": "none",
+    "critic_lr": None,
+}
+_POINTS = {
+    **_PLAIN,
+    "generator": "mlp",
+    "critic": "mlp",
+    "generator_norm": "none",
+    "critic_activation": "relu",
+    "latent": 2,
+    "batch": 128,
+    "penalty_weight": 1.0,
+}
 _IMAGES = {**_PLAIN, "latent": 64, "batch": 64}
 _CONV = {**_IMAGES, "generator_layers": "/ 64 32k4x2 / k4x2", "critic_layers": "16k4x2 32k4x2 /"}
 # architectures of points and of images, the first of each is the one compared at length
@@ -43,16 +58,27 @@ ARCHITECTURES: dict[str, dict[str, dict[str, Any]]] = {
     "points": {
         "mlp": {**_POINTS, "generator_layers": "128 128 128", "critic_layers": "128 128 128"},
         "shallow": {**_POINTS, "generator_layers": "256", "critic_layers": "256"},
-        "batch-norm": {**_POINTS, "generator_layers": "128 128 128", "critic_layers": "128 128 128", "generator_norm": "batch"},
+        "batch-norm": {
+            **_POINTS,
+            "generator_layers": "128 128 128",
+            "critic_layers": "128 128 128",
+            "generator_norm": "batch",
+        },
     },
     "images": {  # the first: the networks of "WGAN in PyTorch", whose comparison in words this one measures
-        "mlp": {**_IMAGES, "generator": "mlp", "critic": "mlp", "generator_norm": "none",
-                "generator_layers": "128 256", "critic_layers": "256 128"},
+        "mlp": {
+            **_IMAGES,
+            "generator": "mlp",
+            "critic": "mlp",
+            "generator_norm": "none",
+            "generator_layers": "128 256",
+            "critic_layers": "256 128",
+        },
         # in the generator alone: a penalised critic may hold no batch norm (Gulrajani 2017), so none here does
         "conv-batch-norm": {**_CONV, "generator_norm": "batch"},
         "conv-plain": {**_CONV, "generator_norm": "none"},
     },
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

@@ -225,8 +225,9 @@ def trained(cell: Cell, out: Path, is_image: bool) -> Run:
     if (folder / "run.json").is_file() and (folder / "config.json").is_file():
         run = open_run(folder)
         if strange := differences(run.config, config):
-            raise WganError(f"{folder} is not a run of this comparison ({'; '.join(strange)}): move it away, or give "
-                            "another --out")  # fmt: skip
+            raise WganError(
+                f"{folder} is not a run of this comparison ({'; '.join(strange)}): move it away, or give another --out"
+            )
         if run.config == config and run.step == config.steps:
             return run
     make_folder(folder.parent)

@@ -154,10 +154,16 @@ def clipping(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         place: mean_spread(s["quantiles"][place][2] for s in slopes)
         for place in (slopes[0]["quantiles"] if slopes else ())
     }
-    wide = [max(q[-1] for q in s["quantiles"].values()) / max(min(q[0] for q in s["quantiles"].values()), 1e-30)
-            for s in slopes]  # fmt: skip
-    return {"share_clipped": mean_spread(c["share_clipped"] for c in found), "median_slope": middle,
-            "near_one": mean_spread(s["near_one"] for s in slopes), "spread": mean_spread(wide)}  # fmt: skip
+    wide = [
+        max(q[-1] for q in s["quantiles"].values()) / max(min(q[0] for q in s["quantiles"].values()), 1e-30)
+        for s in slopes
+    ]
+    return {
+        "share_clipped": mean_spread(c["share_clipped"] for c in found),
+        "median_slope": middle,
+        "near_one": mean_spread(s["near_one"] for s in slopes),
+        "spread": mean_spread(wide),
+    }
 
 
 def collapse(of: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:

@@ -38,8 +38,9 @@ class DataOptions(Group):
     )
     split: Literal["train", "test", "all"] = option("train", "part of the data")
     sampling: Literal["epoch", "iid", "sequential"] = option(
-        "epoch", "order of real samples: epoch = shuffled, each once a pass; iid = drawn with replacement; sequential = as stored"
-    )  # fmt: skip
+        "epoch",
+        "order of real samples: epoch = shuffled, each once a pass; iid = drawn with replacement; sequential = as stored",
+    )
     flip: bool = option(False, "mirror each real image with probability 1/2", later=True)
     augment: Fraction = option(
         0.0,
@@ -122,8 +123,10 @@ class NetworkOptions(Group):
     critic_activation: str = option("lrelu:0.2", "relu, lrelu:SLOPE or relu-cap:MAX, in the critic")
     critic_init: str = option("pytorch", "the critic's initial weights, written like generator_init")
     critic_conditioning: Literal["none", "projection"] = option(
-        "projection", "how the critic's score depends on the label: none, projection (Miyato & Koyama 2018)", labels=True
-    )  # fmt: skip
+        "projection",
+        "how the critic's score depends on the label: none, projection (Miyato & Koyama 2018)",
+        labels=True,
+    )
     dropout: Annotated[float, Range(0, 0.95)] = option(0.0, "fraction of critic features dropped after each layer")
     norm_momentum: Fraction = option(0.1, "batch norm momentum in PyTorch's sense (Keras's m is 1 - m)")
     norm_eps: Annotated[float, Range(1e-12, 1)] = option(1e-5, "epsilon of every normalisation")
@@ -139,8 +142,10 @@ class ObjectiveOptions(Group):
         "wgan-gp", "losses of both players, see docs/reference/objectives.md", own=True
     )
     penalty_weight: Annotated[float | None, Range(0, 1e6)] = option(
-        None, "lambda, the weight of the gradient penalty; auto = as the objective's paper sets it; 0 = no penalty", none="auto"
-    )  # fmt: skip
+        None,
+        "lambda, the weight of the gradient penalty; auto = as the objective's paper sets it; 0 = no penalty",
+        none="auto",
+    )
     clip: Annotated[float, Range(1e-8, 1e3)] = option(0.01, "weights are clipped to [-c, c], where the objective clips")
     class_critic: Weight = option(
         1.0, "weight of the auxiliary classifier's cross-entropy in the critic's loss; 0 = off", labels=True

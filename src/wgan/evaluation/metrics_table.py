@@ -142,7 +142,24 @@ VALUES: dict[str, Value] = {value.name: value for metric in METRICS.values() for
 HOME: dict[str, str] = {value.name: name for name, metric in METRICS.items() for value in metric.values}
 # the order in which a page shows values large: what says most first
 PROMINENT = (
-    "fid-lenet", "certified-w1", "modes-reached", "modes-high-quality", "stacked-modes", "label-accuracy", "coverage",
-    "copies", "precision", "recall", "density", "kid-lenet", "relative-fid", "exact-w1", "sliced-w1", "cas", "gan-test",
-    "fid-inception", "class-kl", "rarest-class",
-)  # fmt: skip
+    "fid-lenet",
+    "certified-w1",
+    "modes-reached",
+    "modes-high-quality",
+    "stacked-modes",
+    "label-accuracy",
+    "coverage",
+    "copies",
+    "precision",
+    "recall",
+    "density",
+    "kid-lenet",
+    "relative-fid",
+    "exact-w1",
+    "sliced-w1",
+    "cas",
+    "gan-test",
+    "fid-inception",
+    "class-kl",
+    "rarest-class",
+)

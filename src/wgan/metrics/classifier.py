@@ -22,10 +22,19 @@ def small_classifier(channels: int, classes: int) -> nn.Module:
     quarter of the work; channels last, batch norm and pooling take a third of the time on a CPU.
     """
     network = nn.Sequential(
-        nn.Conv2d(channels, 32, 3, padding=1), nn.BatchNorm2d(32), nn.MaxPool2d(2), nn.ReLU(),
-        nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.AdaptiveMaxPool2d(4), nn.ReLU(),
-        nn.Flatten(), nn.Linear(64 * 16, 128), nn.ReLU(), nn.Linear(128, classes),
-    )  # fmt: skip
+        nn.Conv2d(channels, 32, 3, padding=1),
+        nn.BatchNorm2d(32),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3, padding=1),
+        nn.BatchNorm2d(64),
+        nn.AdaptiveMaxPool2d(4),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(64 * 16, 128),
+        nn.ReLU(),
+        nn.Linear(128, classes),
+    )
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 

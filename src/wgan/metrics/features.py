@@ -33,10 +33,16 @@ class LeNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            *_conv(1, 16), *_conv(16, 16), nn.MaxPool2d(2),  # [B, 16, 14, 14]
-            *_conv(16, 32), *_conv(32, 32), nn.MaxPool2d(2),  # [B, 32, 7, 7]
-            nn.Flatten(), nn.Linear(32 * 7 * 7, 128), nn.ReLU(),
-        )  # fmt: skip
+            *_conv(1, 16),
+            *_conv(16, 16),
+            nn.MaxPool2d(2),  # [B, 16, 14, 14]
+            *_conv(16, 32),
+            *_conv(32, 32),
+            nn.MaxPool2d(2),  # [B, 32, 7, 7]
+            nn.Flatten(),
+            nn.Linear(32 * 7 * 7, 128),
+            nn.ReLU(),
+        )
         self.drop = nn.Dropout(0.3)
         self.head = nn.Linear(128, 10)
 

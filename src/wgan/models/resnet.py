@@ -76,8 +76,13 @@ def grow(c_in: int, layer: Layer, grown: tuple[int, int], style: Style) -> Block
     c, k = layer.width, layer.kernel
     repeat: list[nn.Module] = [Repeat(layer.stride)] if layer.stride > 1 else []
     change: list[nn.Module] = [nn.Conv2d(c_in, c, 1)] if c_in != c else []
-    residual = [*finish(style, c_in, True, layer.norm, True), *repeat, SameConv(nn.Conv2d(c_in, c, k), grown, style.kernels),
-                *finish(style, c, True, layer.norm, True), SameConv(nn.Conv2d(c, c, k), grown, style.kernels)]  # fmt: skip
+    residual = [
+        *finish(style, c_in, True, layer.norm, True),
+        *repeat,
+        SameConv(nn.Conv2d(c_in, c, k), grown, style.kernels),
+        *finish(style, c, True, layer.norm, True),
+        SameConv(nn.Conv2d(c, c, k), grown, style.kernels),
+    ]
     return Block([*change, *repeat], residual)  # a 1 x 1 convolution before the repetition: fewer products
 
 
@@ -101,8 +106,13 @@ def shrink(c_in: int, layer: Layer, side: tuple[int, int], style: Style, first: 
     average: list[nn.Module] = [Average(layer.stride)] if layer.stride > 1 else []
     change: list[nn.Module] = [nn.Conv2d(c_in, c, 1)] if c_in != c else []
     begin = [] if first else finish(style, c_in, True, layer.norm, True)
-    residual = [*begin, SameConv(nn.Conv2d(c_in, c, k), side, style.kernels), *finish(style, c, True, layer.norm, True),
-                SameConv(nn.Conv2d(c, c, k), side, style.kernels), *average]  # fmt: skip
+    residual = [
+        *begin,
+        SameConv(nn.Conv2d(c_in, c, k), side, style.kernels),
+        *finish(style, c, True, layer.norm, True),
+        SameConv(nn.Conv2d(c, c, k), side, style.kernels),
+        *average,
+    ]
     block = Block([*average, *change], residual)  # the two commute: averaging first is cheaper
     return [block, *([make_dropout(style)] if style.dropout else [])]
 

@@ -74,8 +74,11 @@ def show(path: Path, name: str, budget: float) -> Shown:
     if pictures.sheets:
         found.step = max(found.step, pictures.sheets[-1].step)
     facts = found.facts
-    resolved = [f"--{k} {shlex.quote(str(facts[k]))}" for k, auto in (("threads", None), ("precision", "auto"))
-                if k in facts and getattr(found.config, k) == auto]  # fmt: skip
+    resolved = [
+        f"--{k} {shlex.quote(str(facts[k]))}"
+        for k, auto in (("threads", None), ("precision", "auto"))
+        if k in facts and getattr(found.config, k) == auto
+    ]
     return Shown(found, pictures, repeat_command(found.config, name.rpartition("/")[2]), " ".join(resolved))
 
 
@@ -148,15 +151,29 @@ def tiles(found: Evidence) -> list[dict[str, str]]:
     ]
     if not chosen and (last := found.last("evaluate/selection")) is not None:
         name = next((n for t, n in SELECTED.items() if t in found.curves), "selection")
-        chosen = [{"name": name, "value": short(last), "under": "at the last evaluation, lower is better",
-                   "about": "on a small sample: the figure by which the best step is chosen"}]  # fmt: skip
+        chosen = [
+            {
+                "name": name,
+                "value": short(last),
+                "under": "at the last evaluation, lower is better",
+                "about": "on a small sample: the figure by which the best step is chosen",
+            }
+        ]
     return chosen[:4]
 
 
 def one_data(runs: Sequence[Shown]) -> bool:
     """Return whether all runs were measured on the same data, without which no figure is better than another."""
-    return len({(r.found.about.get("data", r.found.config.data), r.found.about.get("split", "")) for r in runs if
-                r.found.results}) < 2  # fmt: skip
+    return (
+        len(
+            {
+                (r.found.about.get("data", r.found.config.data), r.found.about.get("split", ""))
+                for r in runs
+                if r.found.results
+            }
+        )
+        < 2
+    )
 
 
 def figure_rows(

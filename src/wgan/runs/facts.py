@@ -51,8 +51,14 @@ class Facts:
 def from_json(values: dict[str, Any]) -> Facts:
     """Return the facts in an object that was read from run.json; keys of other versions are left alone."""
     known = {f.name: values[f.name] for f in dataclasses.fields(Facts) if f.name in values}
-    return Facts(**{**known, "shape": tuple(values["shape"]), "class_names": tuple(values["class_names"]),
-                    "class_counts": tuple(values.get("class_counts", ()))})  # fmt: skip
+    return Facts(
+        **{
+            **known,
+            "shape": tuple(values["shape"]),
+            "class_names": tuple(values["class_names"]),
+            "class_counts": tuple(values.get("class_counts", ())),
+        }
+    )
 
 
 def parse(text: str, path: Path) -> Facts:

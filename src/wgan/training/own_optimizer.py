@@ -27,8 +27,10 @@ def built(make: Callable[[list[nn.Parameter]], Any], weights: list[nn.Parameter]
         )
     mine, theirs = {id(w) for w in weights}, {id(w) for group in optimizer.param_groups for w in group["params"]}
     if mine != theirs:
-        raise WganError(f"optimizer moves {len(mine & theirs)} of the {player}'s {len(mine)} weights, and {len(theirs - mine)} "
-                        "others: it must take those it gets")  # fmt: skip
+        raise WganError(
+            f"optimizer moves {len(mine & theirs)} of the {player}'s {len(mine)} weights, and {len(theirs - mine)} "
+            "others: it must take those it gets"
+        )
     for group in optimizer.param_groups:
         group["own"] = True
         if "lr" in group:

@@ -89,9 +89,19 @@ def make_players(config: Config, engine: Engine, source: Source, given: Given = 
         rates = {"lr": rate_of(optimizers[0], config.lr), "critic_lr": rate_of(optimizers[1], config.lr)}
         config = config.replace(**rates)
     return Players(
-        config, engine, rules, generator, critic, average, *optimizers, clipped, moved=moved, share=config.augment,
-        given=given, frozen=frozen,
-    )  # fmt: skip
+        config,
+        engine,
+        rules,
+        generator,
+        critic,
+        average,
+        *optimizers,
+        clipped,
+        moved=moved,
+        share=config.augment,
+        given=given,
+        frozen=frozen,
+    )
 
 
 def networks(

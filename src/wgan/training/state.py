@@ -134,8 +134,10 @@ def restore(p: Players, run: Run) -> Restored:
         load_optimizer(p.generator_optimizer, checkpoint.part(found.tensors, "generator_optimizer"))
         load_optimizer(p.critic_optimizer, checkpoint.part(found.tensors, "critic_optimizer"))
     except (RuntimeError, ValueError, KeyError):
-        raise WganError(f"the checkpoint of step {found.step} in {run.path} does not fit the networks of its config: "
-                        "one of them was changed, or written by another wgan") from None  # fmt: skip
+        raise WganError(
+            f"the checkpoint of step {found.step} in {run.path} does not fit the networks of its config: "
+            "one of them was changed, or written by another wgan"
+        ) from None
     m = found.manifest
     begun, p.share = Begun(found.updates, m.get("measured")), m.get("share", p.share)
     p.engine = replace(p.engine, stream=m.get("retries", 0))

@@ -110,8 +110,10 @@ def require_labels(arrays: Arrays, where: str) -> None:
             "its 1, argmax), or --labels none"
         )
     if labels.shape not in ((n,), (n, 1)):
-        raise WganError(f"{where} has {n} samples and labels of shape {list(labels.shape)}: expected [{n}]; "
-                        "mend them, or give --labels none")  # fmt: skip
+        raise WganError(
+            f"{where} has {n} samples and labels of shape {list(labels.shape)}: expected [{n}]; "
+            "mend them, or give --labels none"
+        )
     if labels.dtype.kind == "f" and not (np.isfinite(labels).all() and (labels == np.rint(labels)).all()):
         raise WganError(f"{where}: labels must be whole numbers or texts, one for each sample, and some are not")
     if labels.dtype.kind not in "fiubUS":

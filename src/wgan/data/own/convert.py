@@ -100,8 +100,14 @@ def _vectors(
     standard = fitted.standardise(rows)
     writer = Writer(folder, len(rows), (len(fitted.kept),), "float32", where)
     writer.fill(((i, standard[i]) for i in writer.todo), lambda done: None)
-    about = {"kind": "vectors", "class_names": list(names), "units": fitted.to_json(), "notes": notes, "bad": [],
-             "facts": {"columns": c, "constant": constant}}  # fmt: skip
+    about = {
+        "kind": "vectors",
+        "class_names": list(names),
+        "units": fitted.to_json(),
+        "notes": notes,
+        "bad": [],
+        "facts": {"columns": c, "constant": constant},
+    }
     return writer.finish(labels, held_out, about)
 
 

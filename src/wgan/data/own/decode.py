@@ -29,8 +29,10 @@ FORMATS = (
     "AVIF",
     "JPEG2000",
 )  # others may run foreign programs (EPS)
-SUFFIXES = (".png", ".apng", ".jpg", ".jpeg", ".jfif", ".jpe", ".jif", ".pjpeg", ".pjp", ".webp", ".bmp", ".tif", ".tiff",
-            ".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".jp2", ".j2k")  # fmt: skip
+SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jfif", ".jpe", ".jif", ".pjpeg", ".pjp", ".webp", ".bmp", ".tif", ".tiff"),
+    *(".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".jp2", ".j2k"),
+)
 # the first bytes of these; of a BMP and of PPM, which begin with two letters, what must follow them too
 FIRST = re.compile(
     rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF....WEBP|II\*\0|MM\0\*|GIF8[79]a|....ftypavi[fs]|\0\0\0\x0cjP  "

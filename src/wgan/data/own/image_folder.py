@@ -174,5 +174,7 @@ def bad_notes(bad: dict[int, str], files: list[Member]) -> list[str]:
     if not bad:
         return []
     first = min(bad)
-    return [f"{len(bad)} of {len(files)} files cannot be read and are left out, the first: {shown(files[first].name)} "
-            f"({bad[first]})"]  # fmt: skip
+    return [
+        f"{len(bad)} of {len(files)} files cannot be read and are left out, the first: {shown(files[first].name)} "
+        f"({bad[first]})"
+    ]

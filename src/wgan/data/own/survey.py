@@ -57,8 +57,15 @@ def facts_of(survey: Survey, members: Members) -> dict[str, Any]:
     sizes = [[w, h, n] for (w, h), n in survey.sizes.most_common(5)]
     every = survey.found.values()
     smallest, largest = min((h.width, h.height) for h in every), max((h.width, h.height) for h in every)
-    return {"files": len(members.files), "others": members.others, "grey": survey.grey, "sizes": sizes,
-            "different_sizes": len(survey.sizes), "smallest": smallest, "largest": largest}  # fmt: skip
+    return {
+        "files": len(members.files),
+        "others": members.others,
+        "grey": survey.grey,
+        "sizes": sizes,
+        "different_sizes": len(survey.sizes),
+        "smallest": smallest,
+        "largest": largest,
+    }
 
 
 def choose_frame(survey: Survey, options: ReadingOptions, where: str) -> tuple[Frame, list[str]]:

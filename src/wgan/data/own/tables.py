@@ -155,8 +155,10 @@ def read_parquet(path: Path, label: str, needed: bool = True) -> Arrays:
         if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)) or column.null_count:
             require_no_pictures(column.type, name, path)
             what = f"{column.null_count} empty cells" if column.null_count else str(column.type)
-            raise WganError(f"column {name} of {shown(path)} is not numeric: it holds {what}; leave it out, fill it, or name "
-                            "it as the class with --labels")  # fmt: skip
+            raise WganError(
+                f"column {name} of {shown(path)} is not numeric: it holds {what}; leave it out, fill it, or name "
+                "it as the class with --labels"
+            )
         columns.append(column.to_numpy())
     kept = [n for i, n in enumerate(names) if i != at]
     made = table(columns, kept, [-1] * len(columns), labels, names[at] if at >= 0 else "", at)
