@@ -36,7 +36,8 @@ def train(
 ) -> Run:
     """Train `recipe`, or `config`, with `options` (any field of Config) into the folder `run`; return its Run.
 
-    data: a name or path as on the command line, or an array, tensor, (samples, labels), Dataset or iterable of arrays.
+    data: a name or path as on the command line, or an array, tensor, (samples, labels), Dataset or iterable of arrays; or a
+    Source of your own, or two, (training, held-out).
     recipe: a name of RECIPES; None = what fits the data, mnist without any; in the folder of a run it means that run, with its
     own options where none are given, so that train(run=R) continues R and train(run=R, steps=N) makes it longer. Also a path or
     name of data, as if given as `data`, or a run folder, as if given as `run`.

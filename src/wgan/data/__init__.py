@@ -8,6 +8,7 @@ from wgan.config import ReadingOptions, part
 from wgan.data.bundled.fashion import open_fashion
 from wgan.data.bundled.mnist import open_mnist, open_stacked
 from wgan.data.bundled.toys import open_grid, open_ring, open_roll
+from wgan.data.own.given_source import SOURCE, open_given
 from wgan.data.own.open import is_own, open_own
 from wgan.data.source import SPLITS, Source
 from wgan.errors import WganError, unknown
@@ -39,6 +40,10 @@ def open_source(spec: str, split: str = "train", seed: int = 0, options: Reading
     """
     options = ReadingOptions() if options is None else part(ReadingOptions, options)
     name, colon, argument = spec.partition(":")
+    if spec.startswith(SOURCE) and split in SPLITS:
+        if options != ReadingOptions():
+            raise WganError("size, crop, channels and labels are for files and arrays, and a Source is read already")
+        return open_given(spec, split)
     if name not in SOURCES and is_own(spec) and split in SPLITS:
         return open_own(spec, split, options)
     if name not in SOURCES:

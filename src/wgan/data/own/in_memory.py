@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from wgan.data.own.archives import shown
 from wgan.data.own.cache import disk_errors
+from wgan.data.own.given_source import is_given, spec_of_source
 from wgan.errors import WganError
 from wgan.files import cache_home, write_whole
 
@@ -29,7 +30,12 @@ class Convertible(Protocol):
 
 
 def spec_of(data: Any) -> str:
-    """Return the data spec, given:HASH, of an array, tensor, (samples, labels), Dataset or iterable; WganError for others."""
+    """Return the data spec, given:HASH, of an array, tensor, (samples, labels), Dataset or iterable; WganError for others.
+
+    A Source, or a pair of them, stays as it is, known while this program runs.
+    """
+    if is_given(data):
+        return spec_of_source(data)
     return keep(*arrays_of(data))
 
 
