@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from wgan.config import FIELDS, Config, ReadingOptions, check_names, check_value
+from wgan.config.file import read_options
 from wgan.config.option import options_of
 from wgan.errors import WganError, unknown
 from wgan.recipes import DEFAULT, RECIPES, configure
@@ -28,7 +29,7 @@ class Plan(NamedTuple):
 def train(
     recipe: str | None = None,
     *,
-    config: Config | None = None,
+    config: Config | str | Path | None = None,
     data: Any = None,
     run: str | Path | None = None,
     on_step: OnStep | None = None,
@@ -41,7 +42,8 @@ def train(
     recipe: a name of RECIPES; None = what fits the data, mnist without any; in the folder of a run it means that run, with its
     own options where none are given, so that train(run=R) continues R and train(run=R, steps=N) makes it longer. Also a path or
     name of data, as if given as `data`, or a run folder, as if given as `run`.
-    config: a whole Config instead of a recipe. run: None = runs/NAME, after the recipe or the data.
+    config: a whole Config instead of a recipe, or the path of a JSON or TOML file with options.
+    run: None = runs/NAME, after the recipe or the data.
     on_step: f(step, numbers), called with what each line of the log gets, every `log_every` steps. When it returns wgan.STOP
     the run is saved and ends, as it does when f raises, which is then raised here; the same call again continues the run.
     It can change nothing: numbers are a copy, and what it sets in torch is set back.
@@ -56,8 +58,6 @@ def train(
     from wgan.training.given import divided
     from wgan.training.loop import train as loop
 
-    if config is not None and recipe is not None:
-        raise WganError("give a recipe or a config, not both: a config holds the recipe's options already")
     asked: dict[str, Any] = dict(options)
     if data is not None:
         asked["data"] = str(data) if isinstance(data, (str, Path)) else given(data)
@@ -80,16 +80,26 @@ def given(data: Any) -> str:
 
 
 def plan(
-    recipe: str | None, overrides: Mapping[str, Any], run: str | Path | None = None, base: Config | None = None
+    recipe: str | None,
+    overrides: Mapping[str, Any],
+    run: str | Path | None = None,
+    base: Config | str | Path | None = None,
 ) -> Plan:
     """Return the Config and the run folder: of `base`, of `recipe`, or of the recipe that fits the data where both are None.
+
+    base: a whole Config, or a file with options, over which those of `overrides` win.
 
     Paths of data become absolute; run: None = runs/NAME. Raises WganError for a mistake in the options, also when one that
     acts on labels is given for data without any, and for data that cannot be read when they must be looked at for that.
     """
+    from wgan.data import is_own
     from wgan.data.own.open import absolute
 
     recipe, run, changes = meant(recipe, run, overrides)
+    if isinstance(base, (str, Path)):
+        recipe, changes, base = with_file(Path(base), recipe, changes)
+    if recipe is not None and base is not None:
+        raise WganError("give a recipe or a config, not both: a config holds the recipe's options already")
     if "data" in changes:
         changes["data"] = absolute(str(changes["data"]))
     if recipe is None and base is None and run is not None and has_run(Path(run)):
@@ -97,7 +107,7 @@ def plan(
         return Plan(config, Path(run), f"recipe {config.recipe}, with which {run} began")
     if base is not None:
         config = base.replace(**{"data": absolute(base.data), **changes})
-        why = "of the config that was given"
+        recipe, why = (None if is_own(config.data) else config.recipe), "of the config that was given"
     elif recipe is not None:
         config, why = configure(recipe, changes), "by its name"
     elif "data" in changes:
@@ -123,6 +133,8 @@ def meant(
         return name, run, changes
     if not is_data(name):
         raise WganError(f"{unknown('recipe', name, RECIPES)}; no file or folder has that name, either")
+    if Path(name).suffix.lower() in (".toml", ".yaml", ".yml") or Path(name).name == "config.json":
+        raise WganError(f"{name} is no data: a file of options is given with --config {name}")
     if has_run(Path(name)):
         if run is not None:
             raise WganError(f"{name} is a run folder, and {run} is given as another: give one of them")
@@ -130,6 +142,22 @@ def meant(
     if "data" in changes:
         raise WganError(f"{name} is data, and data {changes['data']} are given too: give one of them")
     return None, run, {**changes, "data": name}
+
+
+def with_file(
+    file: Path, recipe: str | None, changes: Mapping[str, Any]
+) -> tuple[str | None, dict[str, Any], Config | None]:
+    """Return the recipe, the options, and the whole Config if the file is one, of a file of options with `changes` over them.
+
+    Raises WganError for a file that cannot be read, and for one that names another recipe.
+    """
+    read = read_options(file)
+    if isinstance(read, Config):
+        return recipe, dict(changes), read
+    named = read.pop("recipe", recipe)
+    if recipe not in (None, named):
+        raise WganError(f"{file} is for recipe {named}, and recipe {recipe} is given too: give one of them")
+    return named, {**read, **changes}, None
 
 
 def is_data(name: str) -> bool:

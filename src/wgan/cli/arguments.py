@@ -46,6 +46,9 @@ def add_train(commands: Any) -> None:
     p.add_argument(
         "--run", "--run-dir", metavar="DIR", help="folder of the run (default: runs/NAME); after torchrun: --run-dir"
     )
+    p.add_argument(
+        "--config", metavar="FILE", help="options from a JSON or TOML file, or from another run; flags win over them"
+    )
     p.add_argument("--dry-run", action="store_true", help="show config, sizes and a time estimate; write nothing")
     add_processes(p)
     groups: dict[str, Any] = {}

@@ -41,7 +41,7 @@ def counted(epochs: float, found: Any) -> str:
     from wgan.cli.train import options_given
     from wgan.data import open_source
 
-    config = plan(found.name, options_given(found), found.run)[0]
+    config = plan(found.name, options_given(found), found.run, found.config)[0]
     samples = len(open_source(config.data, config.split, options=config))
     steps = steps_in(epochs, samples, config)
     per_step = batches_in_a_step(config)

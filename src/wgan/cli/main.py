@@ -14,7 +14,8 @@ from wgan.cli import epochs
 from wgan.cli.arguments import ADDED
 from wgan.cli.lookup import find_runs
 from wgan.cli.parser import Parser, dashed, switched
-from wgan.cli.synonyms import COMMANDS, explained, meaning, plain
+from wgan.cli.synonyms import COMMANDS
+from wgan.config.synonyms import explained, meaning, plain
 from wgan.distributed.launch import in_group, rank
 from wgan.errors import LostContact, SaidElsewhere, WganError, nearest
 

@@ -33,7 +33,9 @@ def train(found: argparse.Namespace) -> int:
 
 def train_with(found: argparse.Namespace, group: Group) -> int:
     """Train as one of the processes of `group`."""
-    config, folder, chosen = group.agree(lambda: plan(found.name, options_given(found), found.run), patient=True)
+    config, folder, chosen = group.agree(
+        lambda: plan(found.name, options_given(found), found.run, found.config), patient=True
+    )
     if group.leads and found.name in RECIPES and Path(found.name).exists() and Path(found.name) != folder:
         print(f"wgan: {found.name} means the recipe; what is in this folder is ./{found.name}", file=sys.stderr)
     if group.leads:

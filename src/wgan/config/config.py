@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -19,8 +19,10 @@ from wgan.config.groups import (
 )
 from wgan.config.option import options_of
 from wgan.config.rules import check_combinations
-from wgan.errors import WganError, nearest
+from wgan.config.synonyms import meant_option
+from wgan.errors import WganError
 
+SAID = 12  # options that are named where some are missing
 FORMAT = 1  # of config.json; raised when a field changes its meaning
 
 
@@ -58,11 +60,11 @@ class Config(
 FIELDS = options_of(Config)
 
 
-def check_names(values: Mapping[str, Any], where: str = "option") -> None:
-    """Raise WganError for a key that is no field of Config."""
+def check_names(values: Iterable[str], where: str = "option") -> None:
+    """Raise WganError for a name that is no field of Config, with what it may mean."""
     for name in values:
         if name not in FIELDS:
-            raise WganError(f"unknown {where} '{name}': {nearest(name, FIELDS)}")
+            raise WganError(f"unknown {where} '{name}': {meant_option(name, FIELDS)}")
 
 
 def check_value(name: str, value: Any) -> Any:
@@ -82,7 +84,8 @@ def from_dict(values: Mapping[str, Any], where: str) -> Config:
     check_names(known, where=f"option in {where}")
     missing = [name for name, f in FIELDS.items() if name not in known and not f.later]
     if missing:
-        raise WganError(f"{where} lacks {', '.join(missing)}")
+        more = f" and {len(missing) - SAID} more options" if len(missing) > SAID else ""
+        raise WganError(f"{where} lacks {', '.join(missing[:SAID])}{more}")
     return Config(**known)
 
 
