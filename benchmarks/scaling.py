@@ -71,7 +71,7 @@ def steps_of(config: Config, group: Group, count: int, warm: int) -> dict[str, A
         for step in range(warm + count):
             group.traffic = Traffic()
             if group.world > 1:
-                group.collect(b"ready")  # so that no process waits for another's last step within its own
+                group.all_gather(b"ready")  # so that no process waits for another's last step within its own
             begun = time.perf_counter()
             take_step(p, source, step, Stop(), False)
             seconds.append(time.perf_counter() - begun)
@@ -86,7 +86,7 @@ def worker(found: argparse.Namespace) -> None:
     config = configure(found.worker, {"batch": found.batch, "generator_batch": 0})
     with rendezvous.formed(60.0) as group:
         result = steps_of(config, group, found.count, found.warm)
-        if group.leads:
+        if group.is_main:
             print(json.dumps(result))
 
 

@@ -10,7 +10,7 @@ import torch
 from helpers.problems import EXACT, SINGLE, distinct, draws, images, images_config
 from torch import Tensor
 
-from wgan.distributed.shard import Place
+from wgan.distributed.shard import Shard
 from wgan.rng import Draws
 from wgan.training import step as phases
 from wgan.training.optim import build_optimizers
@@ -64,5 +64,5 @@ def test_draws_of_every_purpose_step_and_seed_are_their_own() -> None:
 
 def test_two_processes_draw_the_halves_of_one() -> None:
     whole = EXACT.draws(0, 0, "a", 8).normal(3)
-    halves = [replace(EXACT, place=Place(rank, 2)).draws(0, 0, "a", 4).normal(3) for rank in (0, 1)]
+    halves = [replace(EXACT, shard=Shard(rank, 2)).draws(0, 0, "a", 4).normal(3) for rank in (0, 1)]
     assert torch.equal(torch.cat(halves), whole)

@@ -62,9 +62,9 @@ def train(
     if data is not None:
         asked["data"] = str(data) if isinstance(data, (str, Path)) else given(data)
     with formed() as group:  # of a script that torchrun started; alone otherwise
-        parts, changes = group.agree(lambda: divided(asked))
-        planned = group.agree(lambda: plan(recipe, changes, run, config), patient=True)
-        if group.leads:
+        parts, changes = group.on_all(lambda: divided(asked))
+        planned = group.on_all(lambda: plan(recipe, changes, run, config), patient=True)
+        if group.is_main:
             print(planned.chosen, flush=True)
         outcome = loop(planned.config, planned.folder, group=group, on_step=on_step, given=parts)
     if outcome.code:

@@ -1,4 +1,4 @@
-"""Where and how one process computes: device, precision, threads, its place among the processes, its random draws."""
+"""Where and how one process computes: device, precision, threads, its shard of the global batch, its random draws."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from wgan.distributed.cores import cores
 from wgan.distributed.group import Group
-from wgan.distributed.shard import Place
+from wgan.distributed.shard import Shard
 from wgan.errors import WganError, unknown
 from wgan.processor import bf16_pays, cpuinfo
 from wgan.rng import Draws, stream
@@ -29,7 +29,7 @@ class Engine:
     threads: int
     stream: int = 0  # which noise: a run that goes back because a number was not finite takes the next
     group: Group = field(default_factory=Group)
-    place: Place = field(default_factory=Place)
+    shard: Shard = field(default_factory=Shard)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -52,14 +52,14 @@ class Engine:
             raise WganError("compile 1 needs a C++ compiler, and none was found: install g++, or leave it out")
 
     def draws(self, seed: int, step: int, purpose: str, rows: int) -> Draws:
-        """Return the stream of draws for one purpose at one step, `rows` rows for the place at hand."""
-        whole = rows * self.place.count
+        """Return the stream of draws for one purpose at one step, `rows` rows for this shard."""
+        whole = rows * self.shard.count
         begin = partial(stream, seed, step, self.purpose(purpose))
-        return Draws(begin, whole, self.place, self.device, self.dtype, self.std)
+        return Draws(begin, whole, self.shard, self.device, self.dtype, self.std)
 
     def rows(self, batch: int) -> int:
         """Return how many of a whole batch's rows are at hand."""
-        return batch // self.place.count
+        return batch // self.shard.count
 
     def std(self, x: Tensor) -> Tensor:
         """Return the standard deviation of all numbers of the world's batch, of which x is this process's part."""
@@ -67,9 +67,9 @@ class Engine:
             return x.std()
         count = x.numel() * self.group.world
         total = x.sum()
-        self.group.add_up(total)
+        self.group.all_reduce(total)
         squares = (x - total / count).square().sum()
-        self.group.add_up(squares)
+        self.group.all_reduce(squares)
         return (squares / (count - 1)).sqrt()
 
     def purpose(self, text: str) -> str:
@@ -111,7 +111,7 @@ def make_engine(
         precision = "bf16" if convolutional and has_bf16(where) else "fp32"
     if precision == "fp64" and where.type == "mps":
         raise WganError("precision fp64 is not available on mps: use cpu")
-    return Engine(where, precision, count, group=group, place=Place(group.rank, group.world))
+    return Engine(where, precision, count, group=group, shard=Shard(group.rank, group.world))
 
 
 def _device(name: str) -> torch.device:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wgan.distributed.shard import Place
+from wgan.distributed.shard import Shard
 from wgan.host import drawing
 
 
@@ -26,7 +26,7 @@ class Draws:
         self,
         begin: Callable[[], torch.Generator],
         whole: int,
-        shard: Place,
+        shard: Shard,
         device: torch.device,
         dtype: torch.dtype,
         std: Callable[[Tensor], Tensor] = Tensor.std,  # over the global batch, of which its argument is one part

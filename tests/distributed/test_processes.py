@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from wgan.distributed.group import Group
-from wgan.distributed.shard import Place
+from wgan.distributed.shard import Shard
 from wgan.distributed.signals import Stop
 from wgan.engine import Engine
 from wgan.errors import WganError
@@ -146,7 +146,7 @@ def test_draws_of_many_processes_are_the_parts_of_one() -> None:
             one = EXACT.draws(0, 1, "x", 8)(kind, (3,))
             parts = []
             for index in range(count):
-                engine = replace(EXACT, place=Place(index, count))
+                engine = replace(EXACT, shard=Shard(index, count))
                 assert isinstance(engine, Engine)
                 draws = engine.draws(0, 1, "x", 8 // count)
                 parts.append(draws(kind, (3,)))

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from wgan.distributed import rendezvous
-from wgan.distributed.shard import Place
+from wgan.distributed.shard import Shard
 from wgan.distributed.sync_layers import SyncedBatchNorm
 from wgan.errors import NotFinite, WganError
 
@@ -16,17 +16,17 @@ def talk():
     """Try everything that processes say to each other; return what came of it."""
     with rendezvous.formed() as group:
         said = {
-            "tell": group.tell(b"from 0" if group.leads else b"").decode(),
-            "empty": group.tell(b"").decode(),
-            "collect": [t.decode() for t in group.collect(f"{group.rank}".encode() * (group.rank + 1))],
-            "lead": group.lead(lambda: [group.rank, "x"]),
-            "agree": group.agree(lambda: group.rank),
+            "broadcast": group.broadcast(b"from 0" if group.is_main else b"").decode(),
+            "empty": group.broadcast(b"").decode(),
+            "all_gather": [t.decode() for t in group.all_gather(f"{group.rank}".encode() * (group.rank + 1))],
+            "on_main": group.on_main(lambda: [group.rank, "x"]),
+            "on_all": group.on_all(lambda: group.rank),
             "mean": [float(v) for v in mean_of(group)],
         }
         whole = [torch.full((i, 2), i) for i in range(5)]
-        said["spread"] = all(torch.equal(a, b) for a, b in zip(group.spread(5, lambda i: whole[i]), whole, strict=True))
-        said["errors"] = [outcome(lambda: group.lead(fail)), outcome(lambda: group.lead(not_finite))]
-        said["errors"] += [outcome(lambda: group.agree(fail if group.rank == 1 else int))]
+        said["map"] = all(torch.equal(a, b) for a, b in zip(group.map(5, lambda i: whole[i]), whole, strict=True))
+        said["errors"] = [outcome(lambda: group.on_main(fail)), outcome(lambda: group.on_main(not_finite))]
+        said["errors"] += [outcome(lambda: group.on_all(fail if group.rank == 1 else int))]
         said["batch norm"] = batch_norm(group)
     return said
 
@@ -62,24 +62,24 @@ def batch_norm(group):
     nn.init.normal_(plain.bias)
     twin = nn.BatchNorm2d(3, momentum=0.3).double()
     twin.load_state_dict(plain.state_dict())
-    place = Place(group.rank, group.world)
-    synced = SyncedBatchNorm(twin, group, place)
+    shard = Shard(group.rank, group.world)
+    synced = SyncedBatchNorm(twin, group, shard)
     worst = 0.0
     for turn in range(3):
-        x, mine = (whole + turn).requires_grad_(), place.cut(whole + turn).requires_grad_()
+        x, mine = (whole + turn).requires_grad_(), shard.cut(whole + turn).requires_grad_()
         a, b = plain(x), synced(mine)
         ((a - target) ** 2).mean().backward()
-        ((b - place.cut(target)) ** 2).mean().backward()
+        ((b - shard.cut(target)) ** 2).mean().backward()
         weights = [synced.weight.grad, synced.bias.grad]
         group.average(weights, [])
-        pairs = [(place.cut(a), b), (place.cut(x.grad), mine.grad / group.world)]
+        pairs = [(shard.cut(a), b), (shard.cut(x.grad), mine.grad / group.world)]
         pairs += zip((plain.weight.grad, plain.bias.grad), weights, strict=True)
         pairs += zip(plain.buffers(), synced.buffers(), strict=True)
         worst = max([worst, *(float((s.double() - t.double()).abs().max()) for s, t in pairs)])
         for layer in (plain, synced):
             layer.zero_grad()
     assert set(plain.state_dict()) == set(synced.state_dict())
-    with place.alone():
+    with shard.alone():
         expected = F.batch_norm(whole, None, None, synced.weight, synced.bias, training=True)
         worst = max(worst, float((synced(whole) - expected).abs().max()))
     return worst

@@ -92,7 +92,7 @@ def all_systems(folder: str, count: int):
             p, found[name] = steps(config, source, group, count)
             tensors = checkpoint.flatten(state.state(p))
             group.require_alike(tensors, count)
-            if group.leads:
+            if group.is_main:
                 save_file(tensors, f"{folder}/{number}.safetensors")
     return found
 
@@ -102,7 +102,7 @@ def in_precision(folder: str, count: int, precision: str):
     with rendezvous.formed() as group:
         for number, (config, source) in enumerate(SYSTEMS.values()):
             p, _ = steps(config.replace(precision=precision, critic_statistics="batch"), source, group, count)
-            if group.leads:
+            if group.is_main:
                 save_file(checkpoint.flatten(state.state(p)), f"{folder}/{number}.safetensors")
 
 

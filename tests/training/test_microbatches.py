@@ -11,7 +11,7 @@ from torch import nn
 from wgan.config import differences
 from wgan.config.rules import cautions
 from wgan.distributed.group import Group
-from wgan.distributed.shard import Place
+from wgan.distributed.shard import Shard
 from wgan.distributed.signals import Stop
 from wgan.distributed.sync_layers import SharedDropout
 from wgan.errors import WganError
@@ -92,24 +92,24 @@ def test_dropout_masks_are_the_parts_of_one(layer: nn.Dropout) -> None:
         torch.manual_seed(3)
         expected = layer(whole)
         assert 0 < (expected == 0).float().mean() < 0.7
-        place = Place()
+        shard = Shard()
         parts = []
         for index in range(4):
             torch.manual_seed(3)
-            with place.within(index, 4):
-                parts.append(SharedDropout(layer, place)(place.cut(whole)))
+            with shard.within(index, 4):
+                parts.append(SharedDropout(layer, shard)(shard.cut(whole)))
         assert torch.equal(torch.cat(parts), expected)
         torch.manual_seed(3)
-        assert torch.equal(SharedDropout(layer, place)(whole), expected)
+        assert torch.equal(SharedDropout(layer, shard)(whole), expected)
 
 
 def test_places_cut_batches_that_lie_side_by_side() -> None:
-    place, rows = Place(1, 2), torch.arange(8)
-    assert place.cut(rows).tolist() == [4, 5, 6, 7]
-    with place.within(1, 2):
-        assert place.cut(rows).tolist() == [6, 7]
-        with place.side_by_side(2):
-            assert place.cut(rows).tolist() == [3, 7]
-    with place.alone():
-        assert place.cut(rows).tolist() == rows.tolist()
-    assert place == Place(1, 2)
+    shard, rows = Shard(1, 2), torch.arange(8)
+    assert shard.cut(rows).tolist() == [4, 5, 6, 7]
+    with shard.within(1, 2):
+        assert shard.cut(rows).tolist() == [6, 7]
+        with shard.side_by_side(2):
+            assert shard.cut(rows).tolist() == [3, 7]
+    with shard.alone():
+        assert shard.cut(rows).tolist() == rows.tolist()
+    assert shard == Shard(1, 2)

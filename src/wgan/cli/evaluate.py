@@ -38,8 +38,8 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
     if not out.parent.is_dir():
         raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")
     names = found.metrics.split(",") if found.metrics else None
-    console = Console(quiet=not group.leads)
-    with naming(silent=not group.leads) as watch:
+    console = Console(quiet=not group.is_main)
+    with naming(silent=not group.is_main) as watch:
         report = measure(
             target,
             data=found.data,
@@ -66,7 +66,7 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
             save_png(closest_pairs(measured), picture)
             print(f"the fakes closest to a training image, each beside it, in {picture}")
 
-    group.lead(tell)
+    group.on_main(tell)
     return 0
 
 

@@ -34,9 +34,9 @@ def sample_with(found: argparse.Namespace, group: Group) -> int:
         raise WganError(f"--out {found.out}: give a .png, a .npz or a folder/ (a table: .csv, .tsv, .npy, .parquet)")
     if not folder and kind == ".png" and found.n > SHEET:
         raise WganError(f"a sheet shows at most {SHEET} samples, not {found.n}: give a .npz or a folder/ to --out")
-    group.lead(lambda: str(output_path(found.out, found.force)))
-    model = group.agree(lambda: load(found.path, found.checkpoint, found.raw, group=group, threads=found.threads))
-    samples = group.agree(lambda: model.sample(found.n, labels, found.seed, found.truncation, found.beyond_range))
+    group.on_main(lambda: str(output_path(found.out, found.force)))
+    model = group.on_all(lambda: load(found.path, found.checkpoint, found.raw, group=group, threads=found.threads))
+    samples = group.on_all(lambda: model.sample(found.n, labels, found.seed, found.truncation, found.beyond_range))
 
     def write() -> None:
         say(model.notes)
@@ -44,7 +44,7 @@ def sample_with(found: argparse.Namespace, group: Group) -> int:
         say(outside_range(samples, found.beyond_range))
         print(f"{found.n} samples in {path}{'' if labels else how_classes(model)}")
 
-    group.lead(write)
+    group.on_main(write)
     return 0
 
 

@@ -33,21 +33,21 @@ def train(found: argparse.Namespace) -> int:
 
 def train_with(found: argparse.Namespace, group: Group) -> int:
     """Train as one of the processes of `group`."""
-    config, folder, chosen = group.agree(
+    config, folder, chosen = group.on_all(
         lambda: plan(found.name, options_given(found), found.run, found.config), patient=True
     )
-    if group.leads and found.name in RECIPES and Path(found.name).exists() and Path(found.name) != folder:
+    if group.is_main and found.name in RECIPES and Path(found.name).exists() and Path(found.name) != folder:
         print(f"wgan: {found.name} means the recipe; what is in this folder is ./{found.name}", file=sys.stderr)
-    if group.leads:
+    if group.is_main:
         print(chosen, flush=True)
     if found.dry_run:
-        return group.lead(lambda: dry_run(config, found.processes or group.world))
+        return group.on_main(lambda: dry_run(config, found.processes or group.world))
     from wgan.training.loop import train as loop
 
-    if group.leads and (again := os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) != "0":
+    if group.is_main and (again := os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) != "0":
         print(f"a process was lost: all were started again ({again} of at most {found.restarts} times)", flush=True)
     outcome = loop(config, folder, group=group)
-    if not group.leads:
+    if not group.is_main:
         return outcome.code
     again = f"wgan train --run {shlex.quote(str(folder))}"
     again += f" --processes {found.processes}" if found.processes else ""

@@ -1,6 +1,6 @@
-"""The processes of one training, on one machine or many: averages, one speaker, one mind; torch.distributed without a pickle.
+"""The process group of a run: averaging, work of rank 0 alone, agreement; torch.distributed without a pickle.
 
-What processes tell each other is JSON and raw tensors. A process alone has a Group too, whose every word is free.
+What the processes exchange is JSON and raw tensors. One process alone has a Group too, whose every call does nothing.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Group:
         signals = [float(bool(self.stop.reason)), float(self.stop.overdue())]
         scalars = [torch.as_tensor(n, dtype=like.dtype, device=like.device).reshape(1) for n in [*numbers, *signals]]
         flat = torch.cat([t.reshape(-1) for t in tensors] + scalars)
-        self.add_up(flat)
+        self.all_reduce(flat)
         flat /= self.world
         start = 0
         for t in tensors:
@@ -84,8 +84,8 @@ class Group:
         self.asked, self.overdue = self.asked or asked > 0, self.overdue or overdue > 0
         return [m.to(torch.as_tensor(n).dtype) for m, n in zip(means, numbers, strict=False)]
 
-    def add_up(self, t: Tensor) -> None:
-        """Replace t by its sum over all processes, the same bits on each."""
+    def all_reduce(self, t: Tensor) -> None:
+        """Replace t by its sum over all processes, with the same bits on each."""
         begun = time.perf_counter()
         with self.contact():
             dist.all_reduce(t)
@@ -93,14 +93,14 @@ class Group:
         self.traffic.bytes += t.numel() * t.element_size()
         self.traffic.seconds += time.perf_counter() - begun
 
-    # --- one speaker ------------------------------------------------------------------------------------------------
+    # --- work of rank 0, or of all ------------------------------------------------------------------------------------
 
     @property
-    def leads(self) -> bool:
-        """Whether this process is the one that writes and speaks."""
+    def is_main(self) -> bool:
+        """Whether this is rank 0, the process that writes and prints."""
         return self.rank == 0
 
-    def lead(self, work: Callable[[], T], patient: bool = False) -> T:
+    def on_main(self, work: Callable[[], T], patient: bool = False) -> T:
         """Let rank 0 do `work` while the others wait, and return what it returned (JSON) on every process.
 
         A WganError there ends every process: rank 0 raises it, the others SaidElsewhere; NotFinite is raised by all.
@@ -109,7 +109,7 @@ class Group:
             return work()
         answer: dict[str, Any] = {}
         failure: WganError | None = None
-        if self.leads:
+        if self.is_main:
             self.leading = True
             try:
                 answer = {"value": work()}
@@ -120,8 +120,8 @@ class Group:
             finally:
                 self.leading = False
         if patient:
-            self.meet("led", wait_for=[0])
-        answer = json.loads(self.tell(json.dumps(answer).encode() if self.leads else b""))
+            self.barrier("led", wait_for=[0])
+        answer = json.loads(self.broadcast(json.dumps(answer).encode() if self.is_main else b""))
         if failure is not None:
             raise failure
         if "not finite" in answer:
@@ -131,7 +131,7 @@ class Group:
         value: T = answer["value"]
         return value
 
-    def agree(self, work: Callable[[], T], patient: bool = False) -> T:
+    def on_all(self, work: Callable[[], T], patient: bool = False) -> T:
         """Let every process do `work`; when it fails on one, all end, and rank 0 says where and why."""
         if self.world == 1:
             return work()
@@ -141,27 +141,27 @@ class Group:
         except WganError as error:
             sentence = str(error)
         if patient:
-            self.meet("agreed", wait_for=range(self.world))
-        said = [json.loads(text) for text in self.collect(json.dumps([socket.gethostname(), sentence]).encode())]
+            self.barrier("agreed", wait_for=range(self.world))
+        said = [json.loads(text) for text in self.all_gather(json.dumps([socket.gethostname(), sentence]).encode())]
         sentences = [s for _, s in said if s]
         if sentences:
             rank = next(r for r, (_, s) in enumerate(said) if s)
             everywhere = len(sentences) == self.world and len(set(sentences)) == 1
             where = "" if everywhere or rank == 0 else f"process {rank} on {said[rank][0]}: "
-            raise (WganError if self.leads else SaidElsewhere)(where + sentences[0])
+            raise (WganError if self.is_main else SaidElsewhere)(where + sentences[0])
         return result  # type: ignore[return-value]
 
     def require_same(self, facts: Mapping[str, Any], remedy: str) -> None:
         """Raise WganError on all processes unless `facts` (JSON) are alike on each; say where and how they differ."""
         if self.world == 1:
             return
-        everyone = [json.loads(text) for text in self.collect(json.dumps([socket.gethostname(), facts]).encode())]
+        everyone = [json.loads(text) for text in self.all_gather(json.dumps([socket.gethostname(), facts]).encode())]
         first = everyone[0][1]
         for rank, (host, theirs) in enumerate(everyone):
             wrong = [f"{k}: {first.get(k)} -> {theirs.get(k)}" for k in first if first.get(k) != theirs.get(k)]
             if wrong:
                 sentence = f"process {rank} on {host} differs from process 0 ({'; '.join(wrong)}): {remedy}"
-                raise (WganError if self.leads else SaidElsewhere)(sentence)
+                raise (WganError if self.is_main else SaidElsewhere)(sentence)
 
     def require_alike(self, tensors: Mapping[str, Tensor], step: int) -> None:
         """Raise WganError when the copies of the weights differ between processes: their averages would mean nothing."""
@@ -173,20 +173,20 @@ class Group:
                 "machines that round differently cannot train together; the last checkpoint is kept",
             )
 
-    def tell(self, data: bytes) -> bytes:
+    def broadcast(self, data: bytes) -> bytes:
         """Return rank 0's `data` on every process."""
         if self.world == 1:
             return data
         size = torch.tensor([len(data)])
         with self.contact():
             dist.broadcast(size, 0)
-            text = torch.frombuffer(bytearray(data), dtype=torch.uint8) if self.leads and data else None
+            text = torch.frombuffer(bytearray(data), dtype=torch.uint8) if self.is_main and data else None
             text = torch.empty(int(size), dtype=torch.uint8) if text is None else text
             if len(text):
                 dist.broadcast(text, 0)
         return text.numpy().tobytes()
 
-    def collect(self, data: bytes) -> list[bytes]:
+    def all_gather(self, data: bytes) -> list[bytes]:
         """Return the `data` of all processes, by rank, on every process."""
         if self.world == 1:
             return [data]
@@ -199,7 +199,7 @@ class Group:
             dist.all_gather(everyone, padded)
         return [t.numpy().tobytes()[: int(n)] for t, n in zip(everyone, sizes, strict=True)]
 
-    def spread(self, count: int, work: Callable[[int], Tensor]) -> list[Tensor]:
+    def map(self, count: int, work: Callable[[int], Tensor]) -> list[Tensor]:
         """Return [work(0), ..., work(count - 1)] on every process, each made by one of them.
 
         The work may be left before each when this process works alone (`signals.check`); together, a signal to one raises
@@ -220,8 +220,8 @@ class Group:
         """Return the tensors of all processes in the order of their numbers; Interrupted in all when one was asked."""
         about: dict[str, Any] = {str(i): [list(t.shape), str(t.dtype).removeprefix("torch.")] for i, t in mine.items()}
         about["stop"] = [bool(self.stop.reason)]
-        headers = [json.loads(text) for text in self.collect(json.dumps(about).encode())]
-        bodies = self.collect(b"".join(t.numpy().tobytes() for t in mine.values()))
+        headers = [json.loads(text) for text in self.all_gather(json.dumps(about).encode())]
+        bodies = self.all_gather(b"".join(t.numpy().tobytes() for t in mine.values()))
         asked = [header.pop("stop")[0] for header in headers]
         if any(asked):
             self.asked = True
@@ -239,7 +239,7 @@ class Group:
 
     # --- contact ----------------------------------------------------------------------------------------------------
 
-    def hear(self) -> bool:
+    def sync_stop(self) -> bool:
         """Return whether a signal came anywhere, and make `stop` the same on every process; call it between two steps."""
         if self.world == 1:
             return bool(self.stop.reason)
@@ -247,12 +247,14 @@ class Group:
             self.stop.request("the launcher is gone", 143)  # killed: nobody else would ever end this process
         if self.asked and not self.told:  # every process knows by the last average, so that every one is here
             self.told = True
-            said = [json.loads(text) for text in self.collect(json.dumps([self.stop.reason, self.stop.code]).encode())]
+            said = [
+                json.loads(text) for text in self.all_gather(json.dumps([self.stop.reason, self.stop.code]).encode())
+            ]
             reason, code = next(((r, c) for r, c in said if r), ("a signal", 143))
             self.stop.adopt(reason, code)
         return self.asked
 
-    def meet(self, name: str, wait_for: Sequence[int]) -> None:
+    def barrier(self, name: str, wait_for: Sequence[int]) -> None:
         """Wait, for longer than `patience`, until the processes `wait_for` are here; others go on at once."""
         if self.store is None:
             return
@@ -278,7 +280,7 @@ class Group:
     def lost(self, late: bool) -> LostContact:
         """Return what to say when a message failed: who is missing, as far as can be known."""
         if not late:
-            return LostContact("another process ended: training stopped, the last checkpoint is kept", self.leads)
+            return LostContact("another process ended: training stopped, the last checkpoint is kept", self.is_main)
         there = [self.rank]
         with suppress(RuntimeError):
             there = self.present()

@@ -1,4 +1,4 @@
-"""Which rows of the world's batch are at hand: in this process, and in this microbatch."""
+"""The slice of the global batch that this process, or this microbatch, holds."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor
 
 
 @dataclass
-class Place:
-    """Which rows of the world's batch are at hand: the index-th of `count` equal parts, or of each of `blocks` blocks.
+class Shard:
+    """The slice of the global batch held here: the index-th of `count` equal parts, or of each of `blocks` blocks.
 
     A process has one; a microbatch narrows it for a while. Two blocks: real and fake side by side in one batch.
     """
@@ -21,7 +21,7 @@ class Place:
     blocks: int = 1
 
     def cut(self, whole: Tensor) -> Tensor:
-        """Return the rows of `whole` [N, ...] at this place."""
+        """Return the rows of `whole` [N, ...] that are held here."""
         if self.count == 1:
             return whole
         parts = whole.unflatten(0, (self.blocks, self.count, -1))[:, self.index]
@@ -30,7 +30,7 @@ class Place:
 
     @contextmanager
     def within(self, index: int, count: int) -> Iterator[None]:
-        """Within the block only the index-th of `count` parts of these rows is at hand."""
+        """Within the block only the index-th of `count` parts of these rows is held."""
         before = self.index, self.count
         self.index, self.count = self.index * count + index, self.count * count
         try:
@@ -49,7 +49,7 @@ class Place:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Within the block this process computes something for itself, that has nothing to do with the world's batch."""
+        """Within the block this process computes for itself what has nothing to do with the global batch."""
         before = self.index, self.count
         self.index, self.count = 0, 1
         try:

@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from wgan.distributed.group import Group
-from wgan.distributed.shard import Place
+from wgan.distributed.shard import Shard
 
 
 class Sum(torch.autograd.Function):
@@ -23,14 +23,14 @@ class Sum(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, group: Group) -> Tensor:
         ctx.group = group
         total = x.clone()
-        group.add_up(total)
+        group.all_reduce(total)
         return total
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         total = gradient.clone()
-        ctx.group.add_up(total)
+        ctx.group.all_reduce(total)
         return total, None
 
 
@@ -38,16 +38,16 @@ class SyncedBatchNorm(nn.Module):
     """Batch norm whose statistics are the whole world's; it has the parameters and buffers of the layer it replaces.
 
     One message of 2 C numbers each way: sum and sum of squares of x - c, where c is the running mean, so that little
-    is lost to rounding. A process that computes something for itself (Place.alone) sees its own batch only.
+    is lost to rounding. A process that computes something for itself (Shard.alone) sees its own batch only.
     """
 
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
 
-    def __init__(self, plain: nn.BatchNorm1d | nn.BatchNorm2d, group: Group, place: Place) -> None:
+    def __init__(self, plain: nn.BatchNorm1d | nn.BatchNorm2d, group: Group, shard: Shard) -> None:
         super().__init__()
-        self.group, self.place = group, place
+        self.group, self.shard = group, shard
         self.eps, self.momentum = plain.eps, plain.momentum or 0.0
         self.weight, self.bias = plain.weight, plain.bias
         for name in ("running_mean", "running_var", "num_batches_tracked"):
@@ -55,7 +55,7 @@ class SyncedBatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, C, ...] -> [B, C, ...]."""
-        if not self.training or self.place.count == 1:
+        if not self.training or self.shard.count == 1:
             return F.batch_norm(
                 x, self.running_mean, self.running_var, self.weight, self.bias, self.training, self.momentum, self.eps
             )
@@ -86,18 +86,18 @@ class SyncedBatchNorm(nn.Module):
 class SharedDropout(nn.Module):
     """Dropout whose mask is drawn, by the layer it wraps, for the whole world's batch and cut to the rows at hand."""
 
-    def __init__(self, layer: nn.Dropout, place: Place) -> None:
+    def __init__(self, layer: nn.Dropout, shard: Shard) -> None:
         super().__init__()
-        self.layer, self.place = layer, place
+        self.layer, self.shard = layer, shard
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, ...] -> [B, ...], in training a share p of it 0 and the rest divided by 1 - p."""
-        if not self.training or self.layer.p == 0 or self.place.count == 1:
+        if not self.training or self.layer.p == 0 or self.shard.count == 1:
             out: Tensor = self.layer(x)
             return out
-        likes = x.detach()[:1].expand(len(x) * self.place.count, *x.shape[1:])
+        likes = x.detach()[:1].expand(len(x) * self.shard.count, *x.shape[1:])
         layout = torch.channels_last if is_channels_last(x) else torch.contiguous_format
-        return x * self.place.cut(self.layer(torch.ones_like(likes, memory_format=layout)))
+        return x * self.shard.cut(self.layer(torch.ones_like(likes, memory_format=layout)))
 
 
 def is_channels_last(x: Tensor) -> bool:
@@ -105,11 +105,11 @@ def is_channels_last(x: Tensor) -> bool:
     return x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
 
 
-def share_batch(network: nn.Module, group: Group, place: Place) -> None:
+def share_batch(network: nn.Module, group: Group, shard: Shard) -> None:
     """Replace batch norm and dropout of a network by their forms for many processes, in place."""
     for module in [m for m in network.modules() if not isinstance(m, SharedDropout)]:
         for name, child in module.named_children():
             if isinstance(child, (nn.BatchNorm1d, nn.BatchNorm2d)) and group.world > 1:
-                setattr(module, name, SyncedBatchNorm(child, group, place))
+                setattr(module, name, SyncedBatchNorm(child, group, shard))
             elif isinstance(child, nn.Dropout):
-                setattr(module, name, SharedDropout(child, place))
+                setattr(module, name, SharedDropout(child, shard))

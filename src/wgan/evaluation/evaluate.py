@@ -175,12 +175,12 @@ class Work:
         names = self.applicable(measured)
         mine = range(self.group.rank, len(names), self.group.world)
         self.total = self.done + len(mine) * self.subjects
-        found = self.group.agree(lambda: {i: self.figures(measured, names[i]) for i in mine}, patient=True)
+        found = self.group.on_all(lambda: {i: self.figures(measured, names[i]) for i in mine}, patient=True)
         self.subjects -= 1
         self.say("finished")
         if self.group.world > 1:  # floats pass through JSON unchanged
             text = json.dumps({i: [asdict(f) for f in figures] for i, figures in found.items()})
-            texts = self.group.collect(text.encode())
+            texts = self.group.all_gather(text.encode())
             found = {int(i): [MetricValue(**f) for f in fs] for text in texts for i, fs in json.loads(text).items()}
         figures = list(chain.from_iterable(found[i] for i in sorted(found)))
         return Result(about=subject.about, figures=figures, measured=measured)

@@ -27,7 +27,7 @@ def generate(network: AnyGenerator, z: Tensor, y: Tensor | None, engine: Engine)
     training = network.training
     network.eval()
     try:
-        return torch.cat(engine.group.spread(math.ceil(len(z) / BLOCK), block))
+        return torch.cat(engine.group.map(math.ceil(len(z) / BLOCK), block))
     finally:
         network.train(training)
 

@@ -74,7 +74,7 @@ def at_hand(engine: Engine, cut: Cut, dropout: bool) -> Iterator[None]:
     """Within the block the rows of `cut` are at hand; each microbatch finds the stream of dropout where the first did."""
     with ExitStack() as stack:
         if cut.many > 1:
-            stack.enter_context(engine.place.within(cut.i, cut.many))
+            stack.enter_context(engine.shard.within(cut.i, cut.many))
         if dropout and cut.i < cut.many - 1:
             stack.enter_context(repeated())
         yield

@@ -1,6 +1,6 @@
 """train(): the one loop. Every branch in it is a duty with a name: log, sample, checkpoint, stop.
 
-With many processes every one runs it; what only one may do, rank 0 does through Desk while the others wait.
+With many processes every one runs it; what only one may do, rank 0 does through Recorder while the others wait.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from wgan.training.nonfinite import WentBack, on_not_finite
 from wgan.training.observer import Observer, OnStep
 from wgan.training.pictures import finish_pictures
 from wgan.training.players import Players, make_players
-from wgan.training.recorder import Desk
+from wgan.training.recorder import Recorder
 from wgan.training.rehearsal import rehearse
 from wgan.training.schedule import due
 from wgan.training.state import NOTHING, Begun, decay_kept, decay_of, facts, require_divides, restore, resume_engine
@@ -66,7 +66,7 @@ def train(
     """
     with ExitStack() as stack:
         everyone = group or stack.enter_context(formed(patience))
-        observer = everyone.agree(lambda: Observer(on_step, everyone))
+        observer = everyone.on_all(lambda: Observer(on_step, everyone))
         while True:
             with suppress(WentBack):  # the checkpoint says how to go on: as after a kill
                 outcome = train_on(config, path, tty, everyone, observer, given)
@@ -79,28 +79,28 @@ def train_on(
 ) -> Outcome:
     """Train until the end, a signal, or a number that is not finite (WganError, or WentBack to be called again)."""
     require_one_plan(config, group, given)
-    group.lead(lambda: check_folder(path))
-    group.lead(lambda: require_same_parts(path, given))
+    group.on_main(lambda: check_folder(path))
+    group.on_main(lambda: require_same_parts(path, given))
     config = settled(config, given)
-    begun_with, config = config, config.replace(decay_steps=group.lead(lambda: decay_of(config, path)))
+    begun_with, config = config, config.replace(decay_steps=group.on_main(lambda: decay_of(config, path)))
     source = opened(config, group)
     with ExitStack() as stack:
         engine = resume_engine(config, path, source, group)
         stack.enter_context(thread_count(engine.threads))
         # before the folder: what cannot be built leaves no trace
-        players = group.agree(lambda: make_players(config, engine, source, given))
-        group.agree(lambda: rehearse(players, source))
+        players = group.on_all(lambda: make_players(config, engine, source, given))
+        group.on_all(lambda: rehearse(players, source))
         config = players.config
-        group.agree(lambda: require_held_out(Monitor(config, source)))
+        group.on_all(lambda: require_held_out(Monitor(config, source)))
         run = begin(path, players, source, stack)
-        restored = group.agree(lambda: restore(players, run))
+        restored = group.on_all(lambda: restore(players, run))
         if config.decay_steps != begun_with.decay_steps:
             restored = replace(restored, notes=(*restored.notes, decay_kept(config)))
-        progress = stack.enter_context(Progress(config.steps, restored.start, tty, silent=not group.leads))
+        progress = stack.enter_context(Progress(config.steps, restored.start, tty, silent=not group.is_main))
         stop = group.stop = stack.enter_context(stop_on_signal())
         stack.enter_context(on_not_finite(players, source, run))
-        desk = Desk(players, source, run, progress, stop)
-        desk.open(stack, restored)
+        recorder = Recorder(players, source, run, progress, stop)
+        recorder.open(stack, restored)
         begun = restored.begun
         for step in range(restored.start, config.steps):
             done, last = step + 1, step + 1 == config.steps
@@ -109,37 +109,37 @@ def train_on(
             try:
                 stats = dict(begun.stats or take_step(players, source, step, stop, logging, begun.updates))
             except StepCut as cut:
-                group.hear()
+                group.sync_stop()
                 progress.message(f"{stop.reason}: saving step {step} and {cut.updates} critic updates of the next")
-                desk.save(step, Begun(cut.updates))
+                recorder.save(step, Begun(cut.updates))
                 break
             begun = NOTHING
-            stats = desk.follow(done, stats)
+            stats = recorder.follow(done, stats)
             if evaluating:
-                figures = desk.measure(done)
+                figures = recorder.measure(done)
                 if figures is None:
                     progress.message(f"{stop.reason}: saving step {done}, to be evaluated when the run goes on")
-                    desk.save(done, Begun(stats=numbers(stats)))
+                    recorder.save(done, Begun(stats=numbers(stats)))
                     break
                 stats |= figures
             if logging:
-                desk.log_step(done, numbers(stats), evaluating)
+                recorder.log_step(done, numbers(stats), evaluating)
                 observer.see(done, numbers(stats))
             if due(config.sample_every, done, last):
-                desk.draw(done)
-            leaving = group.hear()  # looked at once: a signal that comes from here on is the next step's
+                recorder.draw(done)
+            leaving = group.sync_stop()  # looked at once: a signal that comes from here on is the next step's
             if leaving:
                 progress.message(f"{stop.reason}: saving step {done}, then leaving (once more: at once)")
             elif observer.why and not last:
                 progress.message(f"{observer.why}: saving step {done}, then leaving")
                 leaving = True
             saving = due(config.checkpoint_every, done, last) or due(config.keep_every, done)
-            if saving or desk.best == done or leaving:
-                desk.save(done)
+            if saving or recorder.best == done or leaving:
+                recorder.save(done)
             progress.update(done, shown(stats))
             if leaving:
                 break
-        code = stop.code if observer.failed else group.lead(lambda: finish(run, stop))
+        code = stop.code if observer.failed else group.on_main(lambda: finish(run, stop))
         return Outcome(run, code, list(restored.notes))
 
 
@@ -155,7 +155,7 @@ def require_one_plan(config: Config, group: Group, given: Given) -> None:
     here = versions()
     same = recorded(given) | json.loads(config.to_json()) | {name: here[name] for name in ("wgan", "torch", "numpy")}
     group.require_same(same, "start every process with the same options and the same versions")
-    group.agree(lambda: require_divides(config, group))
+    group.on_all(lambda: require_divides(config, group))
 
 
 def opened(config: Config, group: Group) -> Source:
@@ -166,8 +166,8 @@ def opened(config: Config, group: Group) -> Source:
         if not found:
             found.append(open_source(config.data, config.split, options=config))
 
-    group.lead(read, patient=True)
-    group.agree(read, patient=True)
+    group.on_main(read, patient=True)
+    group.on_all(read, patient=True)
     group.require_same(
         {"samples": len(found[0]), "content": found[0].fingerprint},
         f"give every machine the same {config.data}",
@@ -182,7 +182,7 @@ def begin(path: Path, p: Players, source: Source, stack: ExitStack) -> Run:
         stack.callback(lock(path).release)
         return start_or_continue(path, p.config, facts(p, source)).facts.to_json()
 
-    return Run(path, p.config, from_json(p.engine.group.lead(start)))
+    return Run(path, p.config, from_json(p.engine.group.on_main(start)))
 
 
 def numbers(stats: Stats) -> dict[str, float]:

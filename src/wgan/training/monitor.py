@@ -103,7 +103,7 @@ class Monitor:
         fakes = self.fakes(p, n, self.reals[1])
         figures = self.gaps(p, fakes)
         check()
-        figures |= p.engine.group.lead(lambda: self.quality(fakes))
+        figures |= p.engine.group.on_main(lambda: self.quality(fakes))
         self.note(step, figures[SELECTION])
         return figures
 
@@ -232,7 +232,7 @@ def scores_of(p: Players, x: Tensor, y: Tensor | None) -> Tensor:
         score, _ = judge(p, seen, None if y is None else y[i : i + size].to(p.engine.device))
         return score.double().cpu()
 
-    return torch.cat(p.engine.group.spread(math.ceil(len(x) / size), batch_of))
+    return torch.cat(p.engine.group.map(math.ceil(len(x) / size), batch_of))
 
 
 def slopes(p: Players, real: Tensor, fake: Tensor, y: Tensor | None) -> Tensor:

@@ -31,13 +31,13 @@ def on_not_finite(p: Players, source: Source, run: Run) -> Iterator[None]:
     try:
         yield
     except NotFinite as error:
-        lead, failure = p.engine.group.lead, error
-        name = lead(lambda: write_diagnosis(p, run, failure))
+        on_main, failure = p.engine.group.on_main, error
+        name = on_main(lambda: write_diagnosis(p, run, failure))
         if p.config.on_nan == "rollback" and p.engine.stream < p.config.nan_retries:
-            lead(lambda: go_back(p, source, run, failure))
+            on_main(lambda: go_back(p, source, run, failure))
             raise WentBack from None
         sentence = f"{error}{culprits(p)}: {advice(p)}; the last checkpoint is kept, figures in {name}"
-        raise (WganError if p.engine.group.leads else SaidElsewhere)(sentence) from None
+        raise (WganError if p.engine.group.is_main else SaidElsewhere)(sentence) from None
 
 
 def advice(p: Players) -> str:

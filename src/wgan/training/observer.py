@@ -55,7 +55,7 @@ class Observer:
     def __post_init__(self) -> None:
         if self.on_step is not None:
             require_callable(self.on_step)
-        self.watching = self.group.lead(lambda: self.on_step is not None)
+        self.watching = self.group.on_main(lambda: self.on_step is not None)
 
     @property
     def failed(self) -> bool:
@@ -66,7 +66,7 @@ class Observer:
         """Show the line that the log got for `step`; all processes then know whether the run ends."""
         if not self.watching:
             return
-        self.why = self.group.lead(lambda: self._answer(step, numbers))
+        self.why = self.group.on_main(lambda: self._answer(step, numbers))
 
     def _answer(self, step: int, numbers: Mapping[str, float]) -> str:
         if self.on_step is None:

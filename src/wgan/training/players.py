@@ -79,7 +79,7 @@ def make_players(config: Config, engine: Engine, source: Source, given: Given = 
     clipped = clipped_weights(critic, config) if facts.clips else []
     if engine.group.world > 1 or config.microbatch:
         for network in (generator, critic):
-            share_batch(network, engine.group, engine.place)
+            share_batch(network, engine.group, engine.shard)
     if config.compile:  # of the two players the one that is never differentiated twice
         engine.require_compiler(config.fast)
         generator.compile(dynamic=False)

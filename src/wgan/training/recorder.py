@@ -1,4 +1,4 @@
-"""What one process does for all while a run trains: log, alarms, sheets, evaluation, checkpoints. The others wait."""
+"""What rank 0 records while a run trains: log, alarms, sample grids, evaluation, checkpoints. The others wait."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from wgan.training.state import NOTHING, Begun, Restored, save, state, tidy
 
 
 @dataclass
-class Desk:
+class Recorder:
     """The duties of one run; each call is one for all processes, and rank 0 does the work."""
 
     players: Players
@@ -55,7 +55,7 @@ class Desk:
                 self.progress.message(restored.event)
             return self.monitor.best
 
-        self.best = self.players.engine.group.lead(work)
+        self.best = self.players.engine.group.on_main(work)
 
     def follow(self, done: int, stats: Stats) -> Stats:
         """Return the statistics of step `done` after the share of augmented images followed them, where it adapts."""
@@ -64,11 +64,11 @@ class Desk:
             return stats
 
         def work() -> tuple[float, dict[str, float]]:
-            with p.engine.place.alone():
+            with p.engine.shard.alone():
                 after = follow(p, self.monitor, done, stats)
             return p.share, {name: float(value) for name, value in after.items() if name not in stats}
 
-        p.share, more = p.engine.group.lead(work)
+        p.share, more = p.engine.group.on_main(work)
         return {**stats, **more}
 
     def measure(self, done: int) -> dict[str, float] | None:
@@ -77,12 +77,12 @@ class Desk:
         # together they leave together: then no process looks on its own
         leaving = checking(self.stop.leave) if group.world == 1 else nullcontext()
         try:
-            with self.players.engine.place.alone(), leaving:
+            with self.players.engine.shard.alone(), leaving:
                 figures = self.monitor.measure(self.players, done)
         except Interrupted:
-            group.hear()
+            group.sync_stop()
             return None
-        self.best = group.lead(lambda: self.monitor.best)
+        self.best = group.on_main(lambda: self.monitor.best)
         return figures
 
     def log_step(self, done: int, numbers: Mapping[str, float], evaluated: bool) -> None:
@@ -94,11 +94,11 @@ class Desk:
                 self.log.event(done, text)
                 self.progress.message(f"step {done}: alarm, {text}")
 
-        self.players.engine.group.lead(work)
+        self.players.engine.group.on_main(work)
 
     def draw(self, done: int) -> None:
         """Draw the sheet of step `done`."""
-        self.players.engine.group.lead(lambda: draw_sheet(self.players, self.source, self.run, self.log, done))
+        self.players.engine.group.on_main(lambda: draw_sheet(self.players, self.source, self.run, self.log, done))
 
     def save(self, done: int, begun: Begun = NOTHING) -> None:
         """Write the log's last lines, then the checkpoint of step `done`; all processes must hold the same weights."""
@@ -110,4 +110,4 @@ class Desk:
             self.log.flush()
             save(self.players, self.run, done, self.best, begun)
 
-        group.lead(work)
+        group.on_main(work)

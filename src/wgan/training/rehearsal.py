@@ -14,7 +14,7 @@ from torch import Tensor
 
 from wgan.data import Source
 from wgan.distributed.group import Group
-from wgan.distributed.shard import Place
+from wgan.distributed.shard import Shard
 from wgan.errors import NotFinite, WganError
 from wgan.host import seeding
 from wgan.losses import POINTS, Objective
@@ -55,7 +55,7 @@ def understudies(p: Players) -> Players:
     """Return copies of the players that belong to no group, in batches of a few samples."""
     small = {"batch": ROWS * p.config.pack, "generator_batch": None, "microbatch": None}
     generator, critic = copy.deepcopy(p.generator), copy.deepcopy(p.critic)
-    engine = dataclasses.replace(p.engine, group=Group(), place=Place())
+    engine = dataclasses.replace(p.engine, group=Group(), shard=Shard())
     q = dataclasses.replace(p, config=p.config.replace(**small), engine=engine, generator=generator, critic=critic)
     q.average, q.moved = None, []
     q.frozen = [w for w in critic.parameters() if not w.requires_grad]

@@ -157,10 +157,10 @@ def newest(run: Run, group: Group) -> tuple[checkpoint.Checkpoint | None, list[s
         loaded.extend([] if found is None else [found])
         return ({} if found is None else found.manifest), notes
 
-    manifest, notes = group.lead(load)
+    manifest, notes = group.on_main(load)
     if not manifest:
         return None, notes
-    data = group.tell(tensor_bytes(loaded[0].tensors) if loaded and group.world > 1 else b"")
+    data = group.broadcast(tensor_bytes(loaded[0].tensors) if loaded and group.world > 1 else b"")
     return (loaded[0] if loaded else checkpoint.Checkpoint(manifest["step"], parse_tensors(data), manifest)), notes
 
 
@@ -176,7 +176,7 @@ def resume_engine(config: Config, path: Path, source: Source, group: Group | Non
     Threads are chosen anew when the number of processes is another: then so are the bits.
     """
     group = group or Group()
-    engine = group.agree(lambda: engine_for(config, source, group))
+    engine = group.on_all(lambda: engine_for(config, source, group))
 
     def known() -> tuple[str, int]:
         if not has_run(path):
@@ -185,7 +185,7 @@ def resume_engine(config: Config, path: Path, source: Source, group: Group | Non
         same = facts.processes == group.world
         return facts.precision, facts.threads if same else engine.threads
 
-    precision, threads = group.lead(known)
+    precision, threads = group.on_main(known)
     return replace(engine, precision=precision, threads=threads)
 
 

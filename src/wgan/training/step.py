@@ -117,7 +117,7 @@ def real_batch(p: Players, source: Source, step: int, k: int) -> tuple[Tensor, T
     c = p.config
     shared = c.real_batches == "shared"
     position = step if shared else updates_before(c.critic_schedule, step, c.n_critic) + k
-    mine = p.engine.place.cut(order(c.seed, c.sampling, len(source), position * c.batch, c.batch))
+    mine = p.engine.shard.cut(order(c.seed, c.sampling, len(source), position * c.batch, c.batch))
     x, y = source.batch(mine)
     return p.mirror(p.engine.to_float(x), position), None if y is None else y.to(p.engine.device)
 

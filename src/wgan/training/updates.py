@@ -44,7 +44,7 @@ def make_fakes(p: Players, z: Tensor, y: Tensor | None) -> Tensor:
 
 def judge(p: Players, x: Tensor, y: Tensor | None, blocks: int = 1) -> tuple[Tensor, Tensor | None]:
     """Return the critic's scores [B] and class logits of already packed x, which is `blocks` batches side by side."""
-    with p.engine.autocast(), p.engine.place.side_by_side(blocks):
+    with p.engine.autocast(), p.engine.shard.side_by_side(blocks):
         judged: tuple[Tensor, Tensor | None] = p.critic(x, y)
         return judged
 
