@@ -153,6 +153,11 @@ class Line:
         self.bar.update(self.task, completed=done, total=total, refresh=True)
 
 
+def in_notebook(file: IO[str]) -> bool:
+    """Return whether a stream is a notebook's, where a carriage return writes over the line, and no cursor moves."""
+    return type(file).__module__.startswith("ipykernel.")
+
+
 def is_live(console: Console) -> bool:
     """Return whether a line can be redrawn: on a terminal that can move its cursor."""
     return console.is_terminal and not console.is_dumb_terminal
@@ -182,6 +187,10 @@ class Progress:
         self.values: dict[str, float] = {}
         self.shown_at, self.shown_step = -math.inf, -1
         self.line = Line(self.console, total, self.words) if live and not silent else None
+        self.over = (
+            in_notebook(file or sys.stdout) and not live and not silent
+        )  # one line, written over again and again
+        self.width = 0  # of what stands there
 
     def update(self, step: int, values: Mapping[str, float] | None = None) -> None:
         """Note that `step` is done; `values` by tag, those missing keep what they were."""
@@ -189,7 +198,7 @@ class Progress:
         self.rate.update(step, now)
         self.step = step
         self.values.update(values or {})
-        if now - self.shown_at >= (LIVE_EVERY if self.line else PLAIN_EVERY) or step >= self.total:
+        if now - self.shown_at >= (LIVE_EVERY if self.line or self.over else PLAIN_EVERY) or step >= self.total:
             self.show(now)
 
     def show(self, now: float) -> None:
@@ -199,6 +208,8 @@ class Progress:
         self.shown_at, self.shown_step = now, self.step
         if self.line:
             self.line.draw(self.step)
+        elif self.over:
+            self.write_over(f"step {self.words()}")
         else:
             self.message(f"step {self.words()}")
 
@@ -206,8 +217,16 @@ class Progress:
         """Print `text` on lines of its own, above the live line."""
         if self.line:
             self.console.print(Text(text))
+        elif self.over:
+            self.write_over(text + "\n")
         elif not self.silent:
             self.output.line(text)
+
+    def write_over(self, text: str) -> None:
+        """Write `text` in the place of the line that stands there."""
+        self.output.write("\r" * bool(self.width) + text.rstrip("\n").ljust(self.width) + "\n" * text.endswith("\n"))
+        self.output.flush()
+        self.width = 0 if text.endswith("\n") else max(self.width, len(text))
 
     def words(self) -> str:
         """Return '1200/4000  27.3 steps/s  1:43 left  W 3.21  G -0.52  grad 0.98'."""
@@ -229,6 +248,8 @@ class Progress:
             self.show(self.clock())
         if self.line:
             self.line.stop()
+        if self.width:
+            self.output.line("")
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from wgan.errors import WganError, unknown
 from wgan.evaluation.context import Measured, MetricValue
 from wgan.evaluation.metrics_table import HOME, METRICS
 from wgan.evaluation.samples import About, Reals, Subject, from_file, from_model, from_pictures, is_pictures, open_reals
+from wgan.evaluation.shown import report_html
 from wgan.evaluation.tracking import loss_tracks_quality
 from wgan.host import undisturbed
 from wgan.metrics.inception import Extractor, load_inception
@@ -60,6 +61,9 @@ class Report:
         """Return the report as JSON text."""
         results = [result.to_json() for result in self.results]
         return json.dumps({"format": 1, "data": self.data, **self.notes, "results": results}, indent=2) + "\n"
+
+    def _repr_html_(self) -> str:
+        return report_html(self)
 
     def figure(self, name: str, checkpoint: str = "last") -> MetricValue:
         """Return one value by name, of the last or best checkpoint (of the file when there is only one)."""

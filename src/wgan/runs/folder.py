@@ -16,6 +16,7 @@ from wgan.errors import WganError
 from wgan.runs import checkpoint, exported
 from wgan.runs.exported import Exported
 from wgan.runs.facts import Facts, parse
+from wgan.runs.shown import run_html
 
 SELECTION = "evaluate/selection"  # the tag by which the best step is chosen: lower is better
 
@@ -51,6 +52,9 @@ class Run:
         """Return the step with the lowest selection figure of the log; None before the first evaluation."""
         scored = [(r[SELECTION], r["step"]) for r in self.log() if SELECTION in r]
         return min(scored)[1] if scored else None
+
+    def _repr_html_(self) -> str:
+        return run_html(self)
 
     def log(self) -> list[dict[str, Any]]:
         """Return the lines of log.jsonl: one dictionary for each logged step."""

@@ -27,6 +27,7 @@ from wgan.runs.checkpoint import part
 from wgan.runs.folder import Run, open_run
 from wgan.sampling.generate import BLOCK, generate
 from wgan.sampling.latents import latents, slerp, truncated
+from wgan.sampling.shown import model_html, samples_html, samples_png
 from wgan.sampling.weights import exported_checkpoint
 from wgan.visual.images import to_uint8
 
@@ -37,20 +38,30 @@ class Samples(torch.Tensor):
     """A tensor of samples [N, *shape] (images in [-1, 1]) that can turn itself into pictures.
 
     labels: the user's own [N], int64 where the data's classes are whole numbers, else text; None = unconditional.
-    outside: of rows, the fraction of each column that lay outside the training range before it was clipped.
+    columns: of rows, the names of the user's columns. outside: of rows, the fraction of each column that lay outside the
+    training range before it was clipped.
     """
 
     labels: np.ndarray | None = None
     outside: dict[str, float] | None = None
+    columns: list[str] | None = None
 
     def __getitem__(self, index: Any) -> Tensor:
         """Return what the index picks, with the labels of those samples: samples[:5].labels is labels[:5]."""
         part = super().__getitem__(index)
+        if isinstance(part, Samples) and part.dim() == 2 == self.dim() and part.shape[1] == self.shape[1]:
+            part.columns = self.columns
         rows = index[0] if isinstance(index, tuple) and index else index
         flat = not (isinstance(rows, Tensor) and rows.dim() > 1)  # an index of more axes picks values, not samples
         if self.labels is not None and isinstance(part, Samples) and flat:
             part.labels = self.labels[rows.numpy() if isinstance(rows, Tensor) else rows]
         return part
+
+    def _repr_png_(self) -> bytes | None:
+        return samples_png(self)
+
+    def _repr_html_(self) -> str | None:
+        return samples_html(self)
 
     def to_images(self) -> np.ndarray:
         """Return uint8 images [N, H, W] (grey) or [N, H, W, 3]; WganError for vectors."""
@@ -74,6 +85,9 @@ class Model:
     engine: Engine
     notes: list[str]  # what the user should know, such as a damaged checkpoint that was passed over
     raw: bool = False  # whether the weights are those of the last step, although the run also averaged them
+
+    def _repr_html_(self) -> str:
+        return model_html(self)
 
     @property
     def class_names(self) -> list[str]:
@@ -194,6 +208,7 @@ def rows_in_units(samples: Samples, units: Units, beyond_range: bool = False) ->
     rows.labels = samples.labels
     shares = units.outside(samples.numpy()).mean(0)
     names = units.names or [f"x{i}" for i in range(len(shares))]
+    rows.columns = list(names)
     rows.outside = {name: float(share) for name, share in zip(names, shares, strict=True) if share > 0}
     return rows
 
