@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wgan.errors import WganError
+
+FEW = 20  # values of a column that come back as such and as often as in the training rows
+ROWS_EACH = 10  # training rows for each of these values, on average at least: fewer say little of how often they are
+
+Levels = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,9 @@ class Units:
     low: tuple[float, ...] = ()  # least and greatest value of the training rows; () = not known (runs of 0.1)
     high: tuple[float, ...] = ()
     step: tuple[float, ...] = ()  # every training value is `low` plus a multiple of it; 0 = no such step
+    values: Levels = ()  # of each column with few values, ascending; () = many
+    below: Levels = ()  # the fraction of training rows at or below each of `values`
+    cuts: Levels = ()  # of a generator, not of the data: see `cut_by`; () = values are rounded to the nearest
 
     @property
     def kept(self) -> list[int]:
@@ -64,8 +72,29 @@ class Units:
         if self.low and not beyond_range:
             low, step = np.array(self.low), np.array(self.step)
             stepped = low + np.rint((rows - low) / np.where(step > 0, step, 1)) * step
-            rows = np.where(step > 0, stepped, rows).clip(low, np.array(self.high))
+            inside = np.where(step > 0, stepped, rows).clip(low, np.array(self.high))
+            for i, values in enumerate(self.values):
+                if values:
+                    inside[:, i] = np.array(values)[self._levels(rows[:, i], i)]
+            rows = inside
         return self._rounded(rows)
+
+    def _levels(self, column: NDArray[np.float64], i: int) -> NDArray[np.int64]:
+        """Return which of the few values of column i each number [N] becomes, int64 [N]."""
+        values = np.array(self.values[i])
+        cuts = np.array(self.cuts[i]) if self.cuts and self.cuts[i] else (values[1:] + values[:-1]) / 2
+        return np.searchsorted(cuts, column, side="left")
+
+    def cut_by(self, samples: NDArray[Any]) -> Units:
+        """Return the units that bring a generator's rows to the few values of a column as often as training rows have them.
+
+        samples [M, D]: many of that generator. Value k is given to what lies between the quantiles P(x < v_k) and P(x <= v_k) of
+        its own numbers: a generator is continuous, and hardly reaches a value that 2 % of the rows have. Which rows get it is the
+        generator's doing. A column that the generator never varies has no quantiles, and is rounded.
+        """
+        rows = self._rows(samples)
+        cuts = [cuts_of(rows[:, i], below) for i, below in enumerate(self.below)]
+        return replace(self, cuts=tuple(cuts))
 
     def _rows(self, samples: NDArray[Any]) -> NDArray[np.float64]:
         rows = np.tile(np.array(self.mean, dtype=np.float64), (len(samples), 1))
@@ -93,7 +122,9 @@ class Units:
 
     def to_json(self) -> dict[str, Any]:
         """Return a dictionary for JSON."""
-        return asdict(self)
+        found = asdict(self)
+        del found["cuts"]
+        return found
 
 
 def from_json(values: dict[str, Any] | None) -> Units | None:
@@ -101,7 +132,7 @@ def from_json(values: dict[str, Any] | None) -> Units | None:
     if values is None:
         return None
     try:
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        fields: dict[str, Any] = {k: tuples(v) for k, v in values.items()}
         units = Units(**fields)
         sound = is_sound(units)
     except (AttributeError, TypeError, ValueError, OverflowError):
@@ -109,6 +140,11 @@ def from_json(values: dict[str, Any] | None) -> Units | None:
     if not sound:
         raise WganError("the units of the data, in run.json, are damaged: what they say of the columns makes no sense")
     return units
+
+
+def tuples(value: Any) -> Any:
+    """Return lists, of lists too, as tuples; anything else as it is."""
+    return tuple(tuples(v) for v in value) if isinstance(value, list) else value
 
 
 def is_sound(units: Units) -> bool:
@@ -127,6 +163,20 @@ def is_sound(units: Units) -> bool:
         and len(units.low) == len(units.high) == len(units.step)
         and bool(np.isfinite(np.array([units.low, units.high, units.step], dtype=np.float64)).all())
         and all(a <= b and s >= 0 for a, b, s in zip(units.low, units.high, units.step, strict=True))
+        and not units.cuts
+        and len(units.values) == len(units.below)
+        and len(units.values) in (0, len(units.low))
+        and all(are_levels(v, b) for v, b in zip(units.values, units.below, strict=True))
+    )
+
+
+def are_levels(values: Sequence[float], below: Sequence[float]) -> bool:
+    """Return whether values rise, each with the fraction of rows at or below it."""
+    numbers = np.array([values, below], dtype=np.float64)
+    return (
+        len(values) == len(below) <= FEW
+        and bool(np.isfinite(numbers).all() and (np.diff(numbers) > 0).all())
+        and (not below or abs(below[-1] - 1) < 1e-9)
     )
 
 
@@ -142,7 +192,25 @@ def fit(rows: NDArray[Any], names: Sequence[str], kinds: Sequence[str], decimals
     steps = [step_of(rows[:, i].astype(np.float64)) for i in range(rows.shape[1])]
     numbers = [tuple(float(v) for v in x) for x in (mean, scale, low, high, steps)]
     means, scales, lows, highs, step = numbers
-    return Units(tuple(names), tuple(kinds), tuple(decimals), means, scales, low=lows, high=highs, step=step)
+    levels = [levels_of(rows[:, i].astype(np.float64)) for i in range(rows.shape[1])]
+    values, below = (tuple(part) for part in zip(*levels, strict=True))
+    whole = Units(tuple(names), tuple(kinds), tuple(decimals), means, scales, low=lows, high=highs, step=step)
+    return replace(whole, values=values, below=below)
+
+
+def levels_of(column: NDArray[np.float64]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the values of a column [N] that has few, and the fraction of rows at or below each; (), () for others."""
+    values, counts = np.unique(column, return_counts=True)
+    if not 1 < len(values) <= min(FEW, len(column) / ROWS_EACH):
+        return (), ()
+    return tuple(values.tolist()), tuple((counts.cumsum() / len(column)).tolist())
+
+
+def cuts_of(column: NDArray[np.float64], below: Sequence[float]) -> tuple[float, ...]:
+    """Return the numbers between which a generator's column [M] becomes each of the values; () where it never varies."""
+    if not below or column.min() == column.max():
+        return ()
+    return tuple(np.quantile(column, below[:-1], method="inverted_cdf").tolist())
 
 
 def step_of(values: NDArray[np.float64]) -> float:

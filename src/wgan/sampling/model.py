@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from wgan.sampling.shown import model_html, samples_html, samples_png
 from wgan.sampling.weights import exported_checkpoint
 from wgan.visual.images import to_uint8
 
+MANY = 10_000  # samples whose quantiles say how a generator's numbers become the few values of a column
+OWN = 90_210  # their seed
 LIMIT = 2**27  # numbers in one tensor of samples (512 MiB): 171,196 images of MNIST
 
 
@@ -94,10 +96,21 @@ class Model:
         """The names of the labels; empty for an unconditional model."""
         return list(self.run.facts.class_names) if self.network.classes else []
 
-    @property
+    @cached_property
     def units(self) -> Units | None:
-        """The columns of vectors that were standardised for training; None for images and bundled points."""
-        return from_json(self.run.facts.units)
+        """The columns of vectors that were standardised for training; None for images and bundled points.
+
+        Where some have few values, the generator's own quantiles say which of its numbers become which value.
+        """
+        units = from_json(self.run.facts.units)
+        if units is None or not any(units.values):
+            return units
+        labels = self.drawn_labels(MANY, OWN) if self.frequencies else self.labels(MANY, None)
+        z = latents(OWN, MANY, self.network.latent)
+        parts = [
+            self.decode(z[some], None if labels is None else labels[some]) for some in torch.arange(MANY).split(1000)
+        ]
+        return units.cut_by(torch.cat([part.as_subclass(Tensor) for part in parts]).numpy())
 
     @undisturbed()
     def sample(
@@ -131,7 +144,12 @@ class Model:
     def frequencies(self) -> dict[str, float]:
         """The fraction of each class in the training data, for tables; empty for images, and for runs that did not note it."""
         counts = self.run.facts.class_counts
-        if self.units is None or not self.network.classes or len(counts) != len(self.class_names) or not sum(counts):
+        if (
+            self.run.facts.units is None
+            or not self.network.classes
+            or len(counts) != len(self.class_names)
+            or not sum(counts)
+        ):
             return {}
         return {name: count / sum(counts) for name, count in zip(self.class_names, counts, strict=True)}
 

@@ -216,7 +216,7 @@ def fingerprint(arrays: dict[str, NDArray[Any]], about: dict[str, Any]) -> str:
     for name in ("sums", "labels", "held_out"):
         digest.update(arrays[name].tobytes() if name in arrays else b"-")
     units = about["units"] and {
-        k: v for k, v in about["units"].items() if k not in ("low", "high", "step")
+        k: v for k, v in about["units"].items() if k not in ("low", "high", "step", "values", "below")
     }  # of the rows
     digest.update(json.dumps([about["shape"], about["dtype"], about["class_names"], units]).encode())
     return digest.hexdigest()[:32]
