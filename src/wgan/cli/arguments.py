@@ -184,7 +184,7 @@ def add_evaluate(commands: Any) -> None:
 
 def add_export(commands: Any) -> None:
     """Declare `wgan export`."""
-    p = commands.add_parser("export", help="take the generator elsewhere: a folder for the hub, one HTML page")
+    p = commands.add_parser("export", help="take the generator elsewhere: a folder, one HTML page, ONNX")
     add_run(p)
     p.add_argument(
         "--to",
@@ -192,9 +192,11 @@ def add_export(commands: Any) -> None:
         metavar="WHAT",
         help="hub: a folder with a model card; page: one HTML file that makes samples",
     )
-    p.add_argument("--out", metavar="PATH", help="default: RUN-model or RUN.html")
+    p.add_argument("--out", metavar="PATH", help="default: RUN-model, RUN.html, RUN.onnx")
     p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
     p.add_argument("--raw", action="store_true", help="use the raw generator, not the averaged one")
+    p.add_argument("--rgb", action="store_true", help="onnx: grey images in three equal channels")
+    p.add_argument("--critic", action="store_true", help="onnx: the critic's scores instead of the generator")
     p.add_argument("--licence", metavar="TEXT", help="hub: licence of the training data, such as cc-by-4.0")
     p.add_argument("--push", metavar="USER/NAME", help="hub: upload it, too")
     p.add_argument("--force", action="store_true", help="replace what is there")

@@ -9,11 +9,12 @@ from pathlib import Path
 from wgan.cli.sample import output_path, say
 from wgan.errors import WganError, unknown
 from wgan.export.hub import export_hub, push
+from wgan.export.onnx import CHECKED, export_onnx
 from wgan.export.page import export_page
 from wgan.runs.exported import hub_name
 from wgan.sampling.model import Model, load
 
-SUFFIXES = {"hub": "-model", "page": ".html"}  # what each target's default name ends with
+SUFFIXES = {"hub": "-model", "page": ".html", "onnx": ".onnx"}  # what each target's default name ends with
 
 
 def command(found: argparse.Namespace) -> int:
@@ -23,7 +24,11 @@ def command(found: argparse.Namespace) -> int:
     refuse_others(found)
     name = Path(found.path).resolve().name if not found.path.startswith("hf:") else found.path.rpartition("/")[2]
     out = Path(found.out) if found.out else Path(f"{name}{SUFFIXES[found.to]}")
-    writers: dict[str, Callable[[Model, Path, argparse.Namespace], None]] = {"hub": to_hub, "page": to_page}
+    writers: dict[str, Callable[[Model, Path, argparse.Namespace], None]] = {
+        "hub": to_hub,
+        "page": to_page,
+        "onnx": to_onnx,
+    }
     if found.to != "hub":
         require_file(out, SUFFIXES[found.to], found.force)
     model = load(found.path, found.checkpoint, found.raw, threads=found.threads)
@@ -34,7 +39,7 @@ def command(found: argparse.Namespace) -> int:
 
 def refuse_others(found: argparse.Namespace) -> None:
     """Raise WganError for a flag that means nothing to the target, rather than leave it out in silence."""
-    for flag, target in (("licence", "hub"), ("push", "hub")):
+    for flag, target in (("licence", "hub"), ("push", "hub"), ("rgb", "onnx"), ("critic", "onnx")):
         if getattr(found, flag) and found.to != target:
             raise WganError(f"--{flag} is for --to {target}: leave it out")
 
@@ -60,3 +65,11 @@ def to_page(model: Model, out: Path, found: argparse.Namespace) -> None:
     """Write the page."""
     size = export_page(model, out)
     print(f"the model of step {model.step} in {out} ({size / 1e6:.1f} MB): open it in a browser")
+
+
+def to_onnx(model: Model, out: Path, found: argparse.Namespace) -> None:
+    """Write the ONNX file, and say how near it is to PyTorch."""
+    done = export_onnx(model, out, found.rgb, found.critic)
+    names = f"{', '.join(done.inputs)} -> {', '.join(done.outputs)}"
+    print(f"the model of step {model.step} in {out}: {names}; it differs from PyTorch by at most {done.difference:.1e} "
+          f"over {CHECKED} latents")  # fmt: skip
