@@ -73,8 +73,13 @@ def test_the_command_prints_the_difference_and_the_critic_scores(conditional_run
 def table():
     rng = np.random.default_rng(0)
     rows = [rng.integers(0, 50, 400), rng.normal(5, 2, 400).round(2), np.full(400, 3.5), rng.normal(0, 1e4, 400)]
-    return fit(np.stack(rows, 1), ["age", "price", "same", "income"], ["int64", "float64", "float64", "float32"],
-               [-1, 2, -1, -1], "t")  # fmt: skip
+    return fit(
+        np.stack(rows, 1),
+        ["age", "price", "same", "income"],
+        ["int64", "float64", "float64", "float32"],
+        [-1, 2, -1, -1],
+        "t",
+    )
 
 
 def test_rows_are_restored_as_the_library_restores_them(table):
@@ -141,8 +146,12 @@ def test_an_operator_that_onnx_lacks_is_named():
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(("--rgb",), "--rgb is for grey images"), (("--out", "x.txt"), "give a .onnx file"), (("--push", "a/b"), "for --to hub")],
-)  # fmt: skip
+    [
+        (("--rgb",), "--rgb is for grey images"),
+        (("--out", "x.txt"), "give a .onnx file"),
+        (("--push", "a/b"), "for --to hub"),
+    ],
+)
 def test_what_means_nothing_to_the_target_is_refused(ring_run, words, said, command, here):
     assert said in command("export", ring_run, "--to", "onnx", *words).sentence()
     assert list(here.iterdir()) == []

@@ -71,5 +71,7 @@ def to_onnx(model: Model, out: Path, found: argparse.Namespace) -> None:
     """Write the ONNX file, and say how near it is to PyTorch."""
     done = export_onnx(model, out, found.rgb, found.critic)
     names = f"{', '.join(done.inputs)} -> {', '.join(done.outputs)}"
-    print(f"the model of step {model.step} in {out}: {names}; it differs from PyTorch by at most {done.difference:.1e} "
-          f"over {CHECKED} latents")  # fmt: skip
+    print(
+        f"the model of step {model.step} in {out}: {names}; it differs from PyTorch by at most {done.difference:.1e} "
+        f"over {CHECKED} latents"
+    )
