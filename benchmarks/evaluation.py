@@ -181,7 +181,7 @@ def order(n: int) -> list[dict[str, Any]]:
         measured = Measured(Subject(images, None, About(n_fake=len(images))), reals)
         figures = [f for m in METRICS.values() if not m.missing(measured) for f in m.measure(measured)]
         found.append(
-            {"images": name, **{f.name: f.value for f in figures}, "floors": {f.name: f.floor for f in figures}}
+            {"images": name, **{f.name: f.value for f in figures}, "floors": {f.name: f.reference for f in figures}}
         )
         print(name, {f.name: round(f.value, 4) for f in figures}, flush=True)
     return found

@@ -42,7 +42,7 @@ def test_a_figure_is_read_off_enough_samples_with_its_own_floor(monkeypatch, dat
     monkeypatch.setattr(readings, "from_model", lambda *about: about)
 
     def seen(m):
-        return [MetricValue(name="seen", value=float(m.subject[1]), floor=7.0, better="higher")]
+        return [MetricValue(name="seen", value=float(m.subject[1]), reference=7.0, better="higher")]
 
     monkeypatch.setitem(METRICS, "modes", SimpleNamespace(missing=lambda m: "", measure=seen))
     about = plan.Cell(("collapse",), "gan", data, "mlp", 1.0, 0, 2, 1)

@@ -39,7 +39,7 @@ def test_a_copier_of_data_with_duplicates_is_seen(tmp_path):
     train = open_source(str(tmp_path / "own.npz"), "train")
     np.savez(tmp_path / "made.npz", images=train.batch(torch.arange(200))[0][:, 0].numpy())
     found = figures(evaluate(tmp_path / "made.npz", data=str(tmp_path / "own.npz"), metrics=["memorisation"]))
-    assert found["copies"].value == 1 and found["copies"].floor == 0
+    assert found["copies"].value == 1 and found["copies"].reference == 0
 
 
 def test_without_equal_samples_the_choice_is_what_it_was():

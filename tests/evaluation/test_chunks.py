@@ -100,7 +100,7 @@ def test_pixels_are_the_rows_in_0_to_1_by_slice_and_by_index(sets):
     assert x[3:5].dtype == np.float32 and np.array_equal(x[3:5], as_floats(sets[0])[3:5].astype(np.float32))
     assert np.array_equal(x[np.array([7, 0])], x[:][[7, 0]])
     assert np.asarray(x).dtype == np.float32 and rows(x).dtype == np.float64 and rows(x, single=True) is x
-    with pytest.raises(WganError, match="60 samples; this figure needs at least 61"):
+    with pytest.raises(WganError, match="60 samples; this metric needs at least 61"):
         rows(x, least=61, single=True)
 
 

@@ -30,9 +30,9 @@ def test_real_images_score_at_the_floor_and_noise_far_above(tmp_path, train_imag
     np.savez(tmp_path / "noisy.npz", images=noisy.astype(np.uint8))
     real = figures(evaluate(tmp_path / "real.npz", data="mnist", n=600, metrics=FAST))
     noise = figures(evaluate(tmp_path / "noisy.npz", data="mnist", n=600, metrics=FAST))
-    assert real["relative-fid"].value < 2 * real["relative-fid"].floor
-    assert noise["relative-fid"].value > 5 * noise["relative-fid"].floor
-    assert real["sliced-w1"].value < 2 * real["sliced-w1"].floor < noise["sliced-w1"].value
+    assert real["relative-fid"].value < 2 * real["relative-fid"].reference
+    assert noise["relative-fid"].value > 5 * noise["relative-fid"].reference
+    assert real["sliced-w1"].value < 2 * real["sliced-w1"].reference < noise["sliced-w1"].value
     assert real["fid-lenet"].value == pytest.approx(128 * real["relative-fid"].value)
 
 
@@ -140,7 +140,7 @@ def test_every_figure_carries_the_whole_sha256_of_an_extractor_that_has_weights(
         found["random-recall"].sha256[:12]
     )
     assert found["sliced-w1"].sha256 is None and found["sliced-w1"].extractor == "pixels"
-    assert all(f.floor is not None for f in found.values())
+    assert all(f.reference is not None for f in found.values())
     parsed = json.loads(report.to_json())
     assert {"split", "floor", "n_real", "data"} <= parsed.keys()
     assert parsed["results"][0]["figures"][0]["sha256"] == lenet_card()["sha256"]
@@ -167,6 +167,15 @@ def test_both_checkpoints_are_measured_and_the_watcher_is_told_how_far_it_is(rin
         ("sliced-w1", 3, 4),
         ("finished", 4, 4),
     ]
+
+
+def test_a_reference_is_a_floor_in_json_and_to_older_programs(tmp_path, train_images):
+    np.savez(tmp_path / "real.npz", images=train_images[0])
+    report = evaluate(tmp_path / "real.npz", data="mnist", n=120, metrics=["sliced-w1"])
+    found, (written,) = report.metric("sliced-w1"), json.loads(report.to_json())["results"][0]["figures"]
+    assert report.figure("sliced-w1") is found and found.floor == found.reference > 0
+    assert (written["floor"], written["floor_spread"]) == (found.reference, found.reference_spread)
+    assert "floor_per_class" in written and not any("reference" in key for key in written)
 
 
 def test_a_terminal_sees_a_bar_and_a_pipe_sees_the_table_alone(ring_run, tmp_path, command, monkeypatch):
@@ -214,7 +223,7 @@ def test_few_own_images_are_measured_by_what_applies(tmp_path, hasty):
     with pytest.raises(WganError, match="metric certified-w1 does not apply: it needs at least 100 fakes, 30 held-out"):
         evaluate(tmp_path / "made.npz", data=spec, n=120, metrics=["certified-w1"])
     np.savez(tmp_path / "one.npz", images=rng.integers(0, 256, (1, 12, 12, 3), dtype=np.uint8))
-    with pytest.raises(WganError, match="holds 1 samples: figures that mean something need at least 100"):
+    with pytest.raises(WganError, match="holds 1 samples: metrics that mean something need at least 100"):
         evaluate(tmp_path / "one.npz", data=spec)
 
 
@@ -250,7 +259,7 @@ def test_mistakes_are_refused_before_anything_is_computed(tmp_path, conditional_
         evaluate(conditional_run, n=100_000_000)
     with pytest.raises(WganError, match=r"unknown metric 'fid-lente'.*fid-lenet"):
         evaluate(conditional_run, metrics=["fid-lente"])
-    with pytest.raises(WganError, match="recall is a figure of the metric prdc: ask for prdc"):
+    with pytest.raises(WganError, match="recall is a value of the metric prdc: ask for prdc"):
         evaluate(conditional_run, metrics=["sliced-w1", "recall"])
     with pytest.raises(WganError, match="n must be at least 100"):
         evaluate(conditional_run, n=5)

@@ -50,7 +50,7 @@ def test_a_toy_file_of_true_points_reaches_every_mode(tmp_path):
     points = open_source("ring", "train").batch(torch.arange(2500))[0].numpy()
     np.savez(tmp_path / "ring.npz", samples=points)
     found = figures(evaluate(tmp_path / "ring.npz", data="ring", n=2500, metrics=["modes"]))
-    assert found["modes-reached"].value == 8 == found["modes-reached"].floor
+    assert found["modes-reached"].value == 8 == found["modes-reached"].reference
     assert list(found) == [value.name for value in METRICS["modes"].values]
     assert 0.97 < found["modes-high-quality"].value <= 1  # 1 - exp(-4.5) = 0.9889
 
@@ -76,7 +76,7 @@ def test_reported_reals_chose_no_checkpoint_and_the_critics_reals_are_not_those_
     reals = open_reals("mnist", 300)
     held = reals.test.batch(report_indices(len(reals.test))[:300])[0]
     assert torch.equal(reals.held_out[0], held)
-    floor, fitting = ({x.numpy().tobytes() for x in part[0]} for part in (reals.floor, reals.fitting))
+    floor, fitting = ({x.numpy().tobytes() for x in part[0]} for part in (reals.draw(0), reals.fitting))
     assert len(floor) == len(fitting) == 300 and not floor & fitting
 
 
@@ -105,13 +105,13 @@ def test_cas_and_gan_test_stand_beside_the_same_classifier_on_real_data(tmp_path
     np.savez(tmp_path / "swapped.npz", images=images, labels=swapped)
     found = figures(evaluate(tmp_path / "swapped.npz", data="mnist", n=600, metrics=["cas", "gan-test"]))
     cas, gan = found["cas"], found["gan-test"]
-    assert cas.floor == gan.floor > 0.7 and cas.floor_per_class == gan.floor_per_class
+    assert cas.reference == gan.reference > 0.7 and cas.reference_per_class == gan.reference_per_class
     assert cas.extractor == "trained on fakes" and gan.extractor == "trained on reals"
     for figure in (cas, gan):
         assert figure.per_class.keys() == set("0123456789")
         assert figure.per_class["3"] < 0.3 > figure.per_class["8"] and figure.per_class["0"] > 0.7
-        assert min(figure.floor_per_class.values()) > 0.3
-        assert figure.value < figure.floor - 0.1
+        assert min(figure.reference_per_class.values()) > 0.3
+        assert figure.value < figure.reference - 0.1
 
 
 def test_label_accuracy_of_each_class_is_its_share_and_a_class_never_asked_for_has_none(tmp_path, train_images):
@@ -122,7 +122,7 @@ def test_label_accuracy_of_each_class_is_its_share_and_a_class_never_asked_for_h
     assert found.per_class.keys() == {"1", "9"}
     assert found.per_class["1"] > 0.95 and found.per_class["9"] < 0.05
     assert found.value == pytest.approx((labels[kept] == 1).mean(), abs=0.03)
-    assert min(found.floor_per_class.values()) > 0.9 and len(found.floor_per_class) == 10
+    assert min(found.reference_per_class.values()) > 0.9 and len(found.reference_per_class) == 10
 
 
 def test_cas_is_for_labelled_images_of_any_kind_and_shrinks_large_ones(hasty):
@@ -133,7 +133,7 @@ def test_cas_is_for_labelled_images_of_any_kind_and_shrinks_large_ones(hasty):
     assert shrunk(large[:2]).shape == (2, 1, 32, 32) and shrunk(x) is x
     assert METRICS["label-accuracy"].missing(measured) and not METRICS["gan-test"].missing(measured)
     (found,) = METRICS["gan-test"].measure(measured)
-    assert found.value > 0.7 and found.floor > 0.7
+    assert found.value > 0.7 and found.reference > 0.7
     unlabelled = Measured(Subject(large[:600], None, About(n_fake=0)), Reals(data, data, 600))
     assert "labels" in METRICS["cas"].missing(unlabelled)
 
@@ -150,11 +150,11 @@ def test_the_bracket_has_floors_and_its_bounds_are_in_order(tmp_path, train_imag
     for figure in ("value", "floor"):
         low, middle, exact = (getattr(found[k], figure) for k in ("w1-cross-slope", "w1-c-transform", "exact-w1"))
         assert 0 <= low <= middle <= exact
-    assert found["exact-w1"].value == pytest.approx(found["exact-w1"].floor, rel=0.1)
+    assert found["exact-w1"].value == pytest.approx(found["exact-w1"].reference, rel=0.1)
     reals = open_reals("mnist", 200)
     between_reals = [exact_w1(flat(reals.draw(k)[0]), flat(reals.held_out[0])) for k in range(4)]
-    assert found["exact-w1"].floor == pytest.approx(np.mean(between_reals)) != found["exact-w1"].value
-    assert found["exact-w1"].floor_spread == pytest.approx(np.std(between_reals, ddof=1)) and reals.draws == 4
+    assert found["exact-w1"].reference == pytest.approx(np.mean(between_reals)) != found["exact-w1"].value
+    assert found["exact-w1"].reference_spread == pytest.approx(np.std(between_reals, ddof=1)) and reals.draws == 4
 
 
 def test_the_bracket_reads_the_last_fakes_which_its_critic_never_saw(train_images, hasty, monkeypatch):
@@ -165,7 +165,7 @@ def test_the_bracket_reads_the_last_fakes_which_its_critic_never_saw(train_image
     assert exact.n_fake == exact.n_real == 60
     assert exact.value == pytest.approx(exact_w1(flat(x[140:]), real))
     references = [exact_w1(flat(reals.draw(k)[0][140:]), real) for k in range(4)]
-    assert exact.floor == pytest.approx(np.mean(references))
+    assert exact.reference == pytest.approx(np.mean(references))
 
 
 def test_neighbour_balls_are_counted_at_equal_numbers_of_at_most_5000():
@@ -206,7 +206,7 @@ def test_every_measure_has_a_reason_or_a_function_for_any_subject():
 
 def test_every_row_leads_to_functions_and_gives_the_values_it_names(tmp_path, train_images, hasty):
     np.savez(tmp_path / "real.npz", images=train_images[0], labels=train_images[1])
-    found = evaluate(tmp_path / "real.npz", data="mnist", n=120).results[0].figures
+    found = evaluate(tmp_path / "real.npz", data="mnist", n=120).results[0].values
     assert [f.better for f in found] == [VALUES[f.name].better for f in found]
     assert list(dict.fromkeys(HOME[f.name] for f in found)) == [
         name for name, m in METRICS.items() if {v.name for v in m.values} <= {f.name for f in found}
@@ -231,11 +231,11 @@ def test_a_reference_never_judges_what_its_critic_learned_from(hasty):
         fakes = torch.randn(150, 3, generator=torch.Generator().manual_seed(1))
         measured = Measured(Subject(fakes, None, About(n_fake=150)), whole[count])
         for value in METRICS["certified-w1"].measure(measured):
-            assert (value.floor is not None) == (value.floor_spread is not None) == known
+            assert (value.reference is not None) == (value.reference_spread is not None) == known
             assert ("no reference" in value.note) == (not known)
             assert ("reference: 100 training samples" in value.note) == (count == 200)
         slope, _, exact = METRICS["bracket"].measure(measured)
-        assert (slope.floor is not None) == (count >= 300) and exact.floor is not None
+        assert (slope.reference is not None) == (count >= 300) and exact.reference is not None
 
 
 def test_a_reference_is_the_mean_over_disjoint_draws_with_its_spread():
@@ -246,5 +246,5 @@ def test_a_reference_is_the_mean_over_disjoint_draws_with_its_spread():
         assert len(set(seen)) == len(seen) == min(count, 150 * draws)
         (found,) = METRICS["sliced-w1"].measure(Measured(Subject(torch.zeros(150, 3), None, About(n_fake=150)), reals))
         values = [sliced_w1(reals.draw(k)[0], reals.held_out[0]) for k in range(draws)]
-        assert found.floor == pytest.approx(np.mean(values))
-        assert found.floor_spread == (pytest.approx(np.std(values, ddof=1)) if draws > 1 else None)
+        assert found.reference == pytest.approx(np.mean(values))
+        assert found.reference_spread == (pytest.approx(np.std(values, ddof=1)) if draws > 1 else None)

@@ -100,4 +100,4 @@ class Elements(HTMLParser):
 
 def figures(report):
     """Return the figures of an evaluation's first checkpoint or file, by name."""
-    return {f.name: f for f in report.results[0].figures}
+    return {f.name: f for f in report.results[0].values}

@@ -236,7 +236,7 @@ def test_maxmin_sorts_pairs_and_keeps_gradient_norms():
 
 def test_the_certified_bound_refuses_what_it_cannot_certify():
     x = normal(0)
-    with pytest.raises(WganError, match="held_real has 29 samples; this figure needs at least 30"):
+    with pytest.raises(WganError, match="held_real has 29 samples; this metric needs at least 30"):
         certified_w1(x, x, x[:29], x, steps=1)
     with pytest.raises(WganError, match="NaN"):
         certified_w1(x, x, x, np.full((40, 3), np.nan), steps=1)

@@ -79,7 +79,7 @@ def test_a_constant_set_covers_nothing_and_is_no_accident_of_rounding():
 
 
 def test_prdc_refuses_what_has_no_kth_neighbour():
-    with pytest.raises(WganError, match="fake has 5 samples; this figure needs at least 6"):
+    with pytest.raises(WganError, match="fake has 5 samples; this metric needs at least 6"):
         prdc(normal(0, 5), normal(1))
     with pytest.raises(WganError, match="k must be at least 1"):
         prdc(normal(0), normal(1), k=0)

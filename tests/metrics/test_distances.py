@@ -270,7 +270,7 @@ def test_bad_arrays_are_refused_in_one_sentence(function):
 
 @pytest.mark.parametrize("function", [fid, relative_fid, scaled_fid, mmd2, kid])
 def test_one_sample_has_no_spread_and_is_refused(function):
-    with pytest.raises(WganError, match="has 1 samples; this figure needs at least"):
+    with pytest.raises(WganError, match="has 1 samples; this metric needs at least"):
         function(normal(0, 1), normal(1))
 
 

@@ -244,16 +244,16 @@ def narrow(monkeypatch):
 
 def test_fid_inception_is_the_unscaled_distance_and_stands_under_its_own_name(conditional_run, file, extractor, narrow):
     report = evaluate(conditional_run, n=150, metrics=["fid-inception", "fid-lenet"], inception_weights=file)
-    figures = {f.name: f for f in report.results[0].figures}
+    figures = {f.name: f for f in report.results[0].values}
     assert set(figures) == {"fid-inception", "fid-lenet", "relative-fid"}
     found = figures["fid-inception"]
     measured = report.results[0].measured
     squares = [
         nn.functional.avg_pool2d(x.float(), 4).flatten(1).numpy()
-        for x in (measured.fakes, measured.reals.held_out[0], measured.reals.floor[0])
+        for x in (measured.fakes, measured.reals.held_out[0], measured.reals.draw(0)[0])
     ]
     assert found.value == pytest.approx(fid(squares[0], squares[1])) and found.spread > 0
-    assert found.floor == pytest.approx(fid(squares[2], squares[1])) and found.floor < found.value
+    assert found.reference == pytest.approx(fid(squares[2], squares[1])) and found.reference < found.value
     assert (found.extractor, found.sha256) == (extractor.name, extractor.sha256)
     assert figures["fid-lenet"].sha256 != found.sha256
 
@@ -280,4 +280,4 @@ def measures():
 def test_fid_inception_through_the_whole_network(conditional_run, file):
     report = evaluate(conditional_run, n=100, metrics=["fid-inception"], inception_weights=file)
     found = report.figure("fid-inception")
-    assert np.isfinite(found.value) and 0 < found.floor < found.value
+    assert np.isfinite(found.value) and 0 < found.reference < found.value

@@ -73,7 +73,7 @@ def test_other_things_are_refused(images, said):
 
 def test_a_report_says_which_extractor_and_sees_blur_that_pixels_praise():
     reals = open_reals("mnist", 600)
-    x = reals.floor[0]
+    x = reals.draw(0)[0]
     blurred = F.avg_pool2d(x.float(), 3, 1, 1).round().to(torch.uint8)
     figures = {}
     for name, fakes in (("real", x), ("blurred", blurred)):
@@ -82,21 +82,21 @@ def test_a_report_says_which_extractor_and_sees_blur_that_pixels_praise():
     assert list(figures["real"]) == ["random-precision", "random-recall", "random-density", "random-coverage"]
     assert all(f.extractor == "random-conv 73a9a8b59d32" and f.better == "higher" for f in figures["real"].values())
     coverage = figures["real"]["random-coverage"]  # of the first of the four draws that the reference is the mean of
-    assert coverage.floor > 0.8 and abs(coverage.value - coverage.floor) < 1.5 * coverage.floor_spread
-    assert figures["blurred"]["random-precision"].value < 0.1 < figures["blurred"]["random-precision"].floor
+    assert coverage.reference > 0.8 and abs(coverage.value - coverage.reference) < 1.5 * coverage.reference_spread
+    assert figures["blurred"]["random-precision"].value < 0.1 < figures["blurred"]["random-precision"].reference
 
 
 def test_the_frechet_distance_in_random_features_grows_with_blur():
     reals = open_reals("mnist", 600)
-    x = reals.floor[0]
+    x = reals.draw(0)[0]
     found = {}
     for kernel in (1, 3, 5):
         blurred = F.avg_pool2d(x.float(), kernel, 1, kernel // 2).round().to(torch.uint8)
         (found[kernel],) = METRICS["fid-random"].measure(Measured(Subject(blurred, None, About(n_fake=0)), reals))
     assert found[1].name == "random-relative-fid" and found[1].better == "lower"
-    assert abs(found[1].value - found[1].floor) < 1.5 * found[1].floor_spread  # one of its four draws
+    assert abs(found[1].value - found[1].reference) < 1.5 * found[1].reference_spread  # one of its four draws
     assert found[1].value < found[3].value / 2 < found[5].value / 3
-    assert found[3].floor == found[1].floor and found[1].extractor == "random-conv 73a9a8b59d32"
+    assert found[3].reference == found[1].reference and found[1].extractor == "random-conv 73a9a8b59d32"
     assert (found[1].n_fake, found[1].n_real) == (len(x), len(reals.held_out[0]))
 
 

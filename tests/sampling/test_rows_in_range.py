@@ -104,4 +104,4 @@ def test_a_generator_that_leaves_the_range_is_told_of(labelled, command, monkeyp
 
 def test_rows_outside_the_range_are_a_metric(labelled):
     figure = wgan.evaluate(labelled, n=100, metrics=["outside-range"]).figure("outside-range")
-    assert 0 <= figure.value <= 1 and 0 <= figure.floor < 0.5
+    assert 0 <= figure.value <= 1 and 0 <= figure.reference < 0.5

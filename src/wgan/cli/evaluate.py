@@ -30,7 +30,7 @@ def evaluate(found: argparse.Namespace) -> int:
 
 
 def evaluate_with(found: argparse.Namespace, group: Group) -> int:
-    """Measure a share of the figures; rank 0 tells and writes them all."""
+    """Measure a part of the metrics; rank 0 tells and writes them all."""
     from wgan.evaluation.evaluate import evaluate as measure
 
     target = local(found.target)
@@ -57,9 +57,9 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
     def tell() -> None:
         write_atomically(out, report.to_json().encode())  # before it is printed: the reader may have gone away
         print_report(report, console)
-        print(f"figures in {out}")
+        print(f"metrics in {out}")
         measured = report.results[0].measured
-        if measured.is_image and any(f.name == "nearest-train" for f in report.results[0].figures):
+        if measured.is_image and any(f.name == "nearest-train" for f in report.results[0].values):
             picture = default_report(target).with_name(
                 default_report(target).name.replace("metrics.json", "neighbours.png")
             )
@@ -87,20 +87,22 @@ def default_report(target: Path) -> Path:
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Print one table for each checkpoint: figure, spread, floor, sample sizes, extractor."""
+    """Print one table for each checkpoint: metric, value, spread, reference, sample sizes, extractor."""
     wide = Console(width=max(console.width, 80 if console.is_terminal else 170))
-    wide.print(f"{report.data}, {report.notes['split']}; floor: {report.notes['floor']}, same n", highlight=False)
+    wide.print(f"{report.data}, {report.notes['split']}; reference: {report.notes['floor']}, same n", highlight=False)
     for result in report.results:
         about = ", ".join(f"{k} {v}" for k, v in result.about.to_json().items())
         table = Table(
-            "figure", "value", "spread", "floor", "n fake", "n real", "extractor", "note", box=None, title=about
+            "metric", "value", "spread", "reference", "n fake", "n real", "extractor", "note", box=None, title=about
         )
-        for f in result.figures:
+        for f in result.values:
             spread = "" if f.spread is None else f"{f.spread:.3g}"
-            floor = "" if f.floor is None else f"{f.floor:.4g}"
-            if f.floor is not None and f.floor_spread is not None:
-                floor += f" ± {f.floor_spread:.2g}"
-            table.add_row(f.name, f"{f.value:.4g}", spread, floor, str(f.n_fake), str(f.n_real), f.extractor, f.note)
+            reference = "" if f.reference is None else f"{f.reference:.4g}"
+            if f.reference is not None and f.reference_spread is not None:
+                reference += f" ± {f.reference_spread:.2g}"
+            table.add_row(
+                f.name, f"{f.value:.4g}", spread, reference, str(f.n_fake), str(f.n_real), f.extractor, f.note
+            )
         wide.print(table)
     signal, tracks = (report.notes.get(k) for k in ("training_signal_not_a_distance", "loss_tracks_quality_spearman"))
     if signal is not None:

@@ -81,7 +81,7 @@ def figures_of(cell: Cell, run: Run, long: bool) -> dict[str, Any]:
         check()
         if not METRICS[name].missing(measured):
             found += METRICS[name].measure(measured)
-    return {f.name: {"value": f.value, "floor": f.floor, "better": f.better} for f in found}
+    return {f.name: {"value": f.value, "floor": f.reference, "better": f.better} for f in found}
 
 
 def metrics_of(source: Source, long: bool) -> list[str]:

@@ -32,18 +32,18 @@ def class_values(m: Measured) -> Iterator[MetricValue]:
         found = class_histogram(predicted, 10, expected)
         return found.kl, min(float(found.shares[k]) for k in names)
 
-    shares = class_histogram(m.predicted, 10, expected).shares
+    fractions = class_histogram(m.predicted, 10, expected).shares
     references = m.reference("classes", lambda k: of(m.real_predicted(k)))
-    for name, value, (floor, spread) in zip(("class-kl", "rarest-class"), of(m.predicted), references, strict=True):
+    for name, value, (reference, spread) in zip(("class-kl", "rarest-class"), of(m.predicted), references, strict=True):
         yield MetricValue(
             name=name,
             value=value,
-            floor=floor,
-            floor_spread=spread,
+            reference=reference,
+            reference_spread=spread,
             n_fake=len(m.predicted),
             n_real=len(m.reals.held_out[0]),
             extractor=lenet_name(),
-            note=" ".join(f"{k}:{shares[k]:.3f}" for k in names) if name == "class-kl" else "",
+            note=" ".join(f"{k}:{fractions[k]:.3f}" for k in names) if name == "class-kl" else "",
         )
 
 
@@ -92,21 +92,21 @@ def accuracy_value(
 ) -> MetricValue:
     """Return an accuracy with its value for each class that was asked for, beside those of real data."""
     measured_on = sizes[1] if name == "cas" else sizes[0]  # cas: reals, by a classifier of fakes
-    each, floors = ({k: float(a.per_class[i]) for k, i in numbers.items()} for a in (found, base))
-    each, floors = ({k: v for k, v in values.items() if not np.isnan(v)} for values in (each, floors))
+    each, references = ({k: float(a.per_class[i]) for k, i in numbers.items()} for a in (found, base))
+    each, references = ({k: v for k, v in values.items() if not np.isnan(v)} for values in (each, references))
     note = " ".join(f"{k}:{v:.3f}" for k, v in list(each.items())[:20])
     return MetricValue(
         name=name,
         value=found.accuracy,
         spread=of_a_fraction(found.accuracy, measured_on),
-        floor=base.accuracy,
-        floor_spread=of_a_fraction(base.accuracy, sizes[1]),
+        reference=base.accuracy,
+        reference_spread=of_a_fraction(base.accuracy, sizes[1]),
         n_fake=sizes[0],
         n_real=sizes[1],
         extractor=by,
         note=note,
         per_class=each,
-        floor_per_class=floors,
+        reference_per_class=references,
     )
 
 
@@ -121,9 +121,15 @@ def mode_values(m: Measured) -> Iterator[MetricValue]:
 
     names = ("modes-reached", "modes-high-quality", "modes-reverse-kl")
     references = m.reference("modes", lambda k: of(m.real(k)))
-    for name, value, (floor, spread) in zip(names, of(m.fakes), references, strict=True):
+    for name, value, (reference, spread) in zip(names, of(m.fakes), references, strict=True):
         yield MetricValue(
-            name=name, value=value, floor=floor, floor_spread=spread, n_fake=n, n_real=n, extractor="within 3 sigma"
+            name=name,
+            value=value,
+            reference=reference,
+            reference_spread=spread,
+            n_fake=n,
+            n_real=n,
+            extractor="within 3 sigma",
         )
 
 
@@ -136,12 +142,12 @@ def stacked_values(m: Measured) -> Iterator[MetricValue]:
     found = stacked_modes(stacked_digits(m.fakes))
     names = ("stacked-modes", "stacked-kl", "stacked-kl-above-floor")
     references = m.reference("stacked", lambda k: of(stacked_modes(stacked_digits(m.real(k)))))
-    for name, value, (floor, spread) in zip(names, of(found), references, strict=True):
+    for name, value, (reference, spread) in zip(names, of(found), references, strict=True):
         yield MetricValue(
             name=name,
             value=value,
-            floor=floor,
-            floor_spread=spread,
+            reference=reference,
+            reference_spread=spread,
             n_fake=len(m.fakes),
             n_real=len(m.fakes),
             extractor=lenet_name(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -36,18 +36,25 @@ class MetricValue:
     name: str
     value: float
     spread: float | None = None
-    floor: float | None = None  # the reference; None where the data are too few for one
-    floor_spread: float | None = (
-        None  # over draws of training samples, or as `spread`; None where there is one draw only
-    )
+    reference: float | None = None  # None where the data are too few for one
+    reference_spread: float | None = None  # over draws of training samples, or as `spread`; None for one draw only
     n_fake: int = 0
     n_real: int = 0
     extractor: str = ""  # what reads the samples; nothing = the samples' own numbers, see Measured.space
     better: str = ""  # lower | higher | none; filled in from the table of metrics
     note: str = ""
     per_class: dict[str, float] | None = None  # the same for each class, by name
-    floor_per_class: dict[str, float] | None = None
+    reference_per_class: dict[str, float] | None = None
     sha256: str | None = None  # of the extractor's weights, where it has any
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as metrics.json has it, where a reference is called `floor`."""
+        return {name.replace("reference", "floor"): value for name, value in asdict(self).items()}
+
+    @property
+    def floor(self) -> float | None:
+        """The reference, by its name in metrics.json and in older programs."""
+        return self.reference
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +164,7 @@ class Measured:
     @functools.cached_property
     def real_classifier(self) -> nn.Module:
         """A small classifier trained on as many labelled training reals as there are fakes."""
-        x, y = self.reals.floor
+        x, y = self.reals.draw(0)
         classes = self.reals.test.classes
         return self.of_reals("classifier", lambda: fit_classifier(shrunk(x), y, classes))
 

@@ -31,9 +31,9 @@ from wgan.runs.exported import local
 from wgan.runs.folder import Run, open_run
 from wgan.sampling import model as generate
 
-SEED = 1_000_003  # of the evaluation's latents: not the seed of any sample sheet
+SEED = 1_000_003  # of the evaluation's latents: not the seed of any sample grid
 LEAST = 100  # fakes
-Watch = Callable[[str, int, int], None]  # what begins, how many figures are done, of how many
+Watch = Callable[[str, int, int], None]  # what begins, how many metrics are done, of how many
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,12 +41,12 @@ class Result:
     """What was found of one checkpoint or file: where its fakes come from, the values, and the arrays behind them."""
 
     about: About
-    figures: list[MetricValue]
+    values: list[MetricValue]
     measured: Measured
 
     def to_json(self) -> dict[str, Any]:
         """Return it as metrics.json has it."""
-        return {**self.about.to_json(), "figures": [asdict(f) for f in self.figures]}
+        return {**self.about.to_json(), "figures": [value.to_json() for value in self.values]}
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,16 @@ class Report:
     def _repr_html_(self) -> str:
         return report_html(self)
 
-    def figure(self, name: str, checkpoint: str = "last") -> MetricValue:
-        """Return one value by name, of the last or best checkpoint (of the file when there is only one)."""
+    def metric(self, name: str, checkpoint: str = "last") -> MetricValue:
+        """Return the value called `name`, of the last or best checkpoint (of the file when there is only one)."""
         for result in self.results:
             if result.about.checkpoint in (None, checkpoint):
-                for figure in result.figures:
-                    if figure.name == name:
-                        return figure
-        raise WganError(f"the report has no figure '{name}' of checkpoint {checkpoint}")
+                for value in result.values:
+                    if value.name == name:
+                        return value
+        raise WganError(f"the report has no metric '{name}' of checkpoint {checkpoint}")
+
+    figure = metric  # its name in older programs
 
 
 @undisturbed()
@@ -97,9 +99,9 @@ def evaluate(
 
     data: a data spec; a run's own by default, needed for a file. n: fakes to make or read. checkpoint: last, best or a
     step; None = last, and best too when it is another. raw: the raw generator instead of the averaged one.
-    inception_weights: a .safetensors file of Inception-v3, for the figure fid-inception. options: how own data are read
+    inception_weights: a .safetensors file of Inception-v3, for the metric fid-inception. options: how own data are read
     that a file is held against; those of a run are read as it read them.
-    group: processes that share the work, each of which calls this alike and gets the same figures.
+    group: processes that share the work, each of which calls this alike and gets the same values.
     threads: of the CPU; None = as many as the run was trained with, or torch's own choice for a file.
     Raises WganError for anything missing, unknown or not fitting, before anything is computed.
     """
@@ -126,7 +128,7 @@ def _evaluate(
     group: Group | None,
 ) -> Report:
     if n < LEAST:
-        raise WganError(f"n must be at least {LEAST} for figures that mean something, not {n}")
+        raise WganError(f"n must be at least {LEAST} for metrics that mean something, not {n}")
     names = chosen(metrics)
     if inception_weights is not None and names and "fid-inception" not in names:
         raise WganError("Inception weights are read for the metric fid-inception, which is not among those asked for")
@@ -152,8 +154,10 @@ def _evaluate(
     reals = open_reals(data, n, options=options)
     subject = (from_pictures if is_pictures(path) else from_file)(path, n, reals.test)
     if len(subject.fakes) < LEAST:
-        raise WganError(f"{path} holds {len(subject.fakes)} samples: figures that mean something need at least {LEAST}")
-    reals = replace(reals, n=len(subject.fakes))  # the floor is that of as many reals, also where the file holds fewer
+        raise WganError(f"{path} holds {len(subject.fakes)} samples: metrics that mean something need at least {LEAST}")
+    reals = replace(
+        reals, n=len(subject.fakes)
+    )  # the reference is that of as many reals, also where the file holds fewer
     return Report(data, [work.measure(subject, reals)], notes(reals))
 
 
@@ -179,17 +183,17 @@ class Work:
         names = self.applicable(measured)
         mine = range(self.group.rank, len(names), self.group.world)
         self.total = self.done + len(mine) * self.subjects
-        found = self.group.on_all(lambda: {i: self.figures(measured, names[i]) for i in mine}, patient=True)
+        found = self.group.on_all(lambda: {i: self.values(measured, names[i]) for i in mine}, patient=True)
         self.subjects -= 1
         self.say("finished")
         if self.group.world > 1:  # floats pass through JSON unchanged
-            text = json.dumps({i: [asdict(f) for f in figures] for i, figures in found.items()})
+            text = json.dumps({i: [asdict(v) for v in values] for i, values in found.items()})
             texts = self.group.all_gather(text.encode())
             found = {int(i): [MetricValue(**f) for f in fs] for text in texts for i, fs in json.loads(text).items()}
-        figures = list(chain.from_iterable(found[i] for i in sorted(found)))
-        return Result(about=subject.about, figures=figures, measured=measured)
+        values = list(chain.from_iterable(found[i] for i in sorted(found)))
+        return Result(about=subject.about, values=values, measured=measured)
 
-    def figures(self, measured: Measured, name: str) -> list[MetricValue]:
+    def values(self, measured: Measured, name: str) -> list[MetricValue]:
         """Return the values of one metric, each with its space and the sha256 of its extractor."""
         self.say(name)
         found = METRICS[name].measure(measured)
@@ -211,7 +215,7 @@ def chosen(metrics: Sequence[str] | None) -> list[str] | None:
     for name in metrics or []:
         if name not in METRICS:
             if name in HOME:
-                raise WganError(f"{name} is a figure of the metric {HOME[name]}: ask for {HOME[name]}")
+                raise WganError(f"{name} is a value of the metric {HOME[name]}: ask for {HOME[name]}")
             raise unknown("metric", name, METRICS)
     return list(metrics) if metrics else None
 
@@ -282,7 +286,7 @@ def label_plan(reals: Reals, names: Sequence[str], n: int) -> tuple[Tensor | Non
 
 
 def notes(reals: Reals) -> dict[str, Any]:
-    """Return what every figure of a report has in common."""
+    """Return what every metric of a report has in common."""
     return {
         "split": "test, without the selection part",
         "n_real": len(reals.held_out[0]),

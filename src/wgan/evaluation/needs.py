@@ -51,7 +51,7 @@ def always(m: Measured) -> str:
 
 def many(m: Measured) -> str:
     """Enough samples for a certified bound."""
-    enough = len(m.fakes) >= 100 and len(m.reals.held_out[0]) >= 30 and len(m.reals.floor[0]) >= 60
+    enough = len(m.fakes) >= 100 and len(m.reals.held_out[0]) >= 30 and len(m.reals.draw(0)[0]) >= 60
     return "" if enough else "it needs at least 100 fakes, 30 held-out reals and 60 training reals"
 
 

@@ -23,15 +23,15 @@ def fid_values(m: Measured) -> Iterator[MetricValue]:
     """fid-lenet and its fraction of the reference's total variance."""
     real = m.real_features(None)
     spread = bootstrap(lambda fake: scaled_fid(fake, real), m.features)
-    ((floor, floor_spread),) = m.reference("fid", lambda k: scaled_fid(m.real_features(k), real))
+    ((reference, reference_spread),) = m.reference("fid", lambda k: scaled_fid(m.real_features(k), real))
     d = m.features.shape[1]  # fid-lenet is relative-fid times the number of features
     for name, unit in (("fid-lenet", 1), ("relative-fid", d)):
         yield MetricValue(
             name=name,
             value=scaled_fid(m.features, real) if unit == 1 else relative_fid(m.features, real),
             spread=spread / unit,
-            floor=floor / unit,
-            floor_spread=None if floor_spread is None else floor_spread / unit,
+            reference=reference / unit,
+            reference_spread=None if reference_spread is None else reference_spread / unit,
             n_fake=len(m.features),
             n_real=len(real),
             extractor=lenet_name(),
@@ -41,14 +41,14 @@ def fid_values(m: Measured) -> Iterator[MetricValue]:
 def inception_values(m: Measured) -> Iterator[MetricValue]:
     """The Fréchet distance in unscaled Inception features: the published FID, when the weights are those of its network."""
     assert m.inception is not None
-    x, real, floor = m.inception_of_fakes, m.inception_of_reals(None), m.inception_of_reals(0)
+    x, real, reference = m.inception_of_fakes, m.inception_of_reals(None), m.inception_of_reals(0)
     m.say("fid-inception: distances")
     yield MetricValue(
         name="fid-inception",
         value=fid(x, real),
         spread=bootstrap(lambda some: fid(some, real), x),
-        floor=m.of_reals("reference fid-inception", lambda: fid(floor, real)),
-        floor_spread=m.of_reals("reference spread", lambda: bootstrap(lambda some: fid(some, real), floor)),
+        reference=m.of_reals("reference fid-inception", lambda: fid(reference, real)),
+        reference_spread=m.of_reals("reference spread", lambda: bootstrap(lambda some: fid(some, real), reference)),
         n_fake=len(x),
         n_real=len(real),
         extractor=m.inception.name,
@@ -60,13 +60,13 @@ def kid_values(m: Measured) -> Iterator[MetricValue]:
     """kid-lenet with its standard error."""
     real = m.real_features(None)
     value, error = kid(m.features, real)
-    floor, floor_error = m.of_reals("reference kid", lambda: kid(m.real_features(0), real))
+    reference, reference_error = m.of_reals("reference kid", lambda: kid(m.real_features(0), real))
     yield MetricValue(
         name="kid-lenet",
         value=value,
         spread=error,
-        floor=floor,
-        floor_spread=floor_error,
+        reference=reference,
+        reference_spread=reference_error,
         n_fake=len(m.features),
         n_real=len(real),
         extractor=lenet_name(),
@@ -104,12 +104,12 @@ def prdc_of(
     references = m.reference(
         f"{prefix}prdc {n}", lambda k: prdc(rows_of((training if k == 0 else real_of(k))[:n]), real)
     )
-    for name, (floor, floor_spread) in zip(found._fields, references, strict=True):
+    for name, (reference, reference_spread) in zip(found._fields, references, strict=True):
         yield MetricValue(
             name=prefix + name,
             value=getattr(found, name),
-            floor=floor,
-            floor_spread=floor_spread,
+            reference=reference,
+            reference_spread=reference_spread,
             n_fake=n,
             n_real=n,
             extractor=space,
@@ -125,13 +125,15 @@ def rows_of(x: Any) -> Any:
 def random_fid_values(m: Measured) -> Iterator[MetricValue]:
     """The Fréchet distance over the reference's total variance, in the features of a network with random weights."""
     fake, real = m.random_features, m.real_random_features(None)
-    ((floor, floor_spread),) = m.reference("fid-random", lambda k: relative_fid(m.real_random_features(k), real))
+    ((reference, reference_spread),) = m.reference(
+        "fid-random", lambda k: relative_fid(m.real_random_features(k), real)
+    )
     yield MetricValue(
         name="random-relative-fid",
         value=relative_fid(fake, real),
         spread=bootstrap(lambda some: relative_fid(some, real), fake),
-        floor=floor,
-        floor_spread=floor_spread,
+        reference=reference,
+        reference_spread=reference_spread,
         n_fake=len(fake),
         n_real=len(real),
         extractor=extractor_name(*m.fakes.shape[1:]),
@@ -162,8 +164,8 @@ def w1_values(m: Measured) -> Iterator[MetricValue]:
             name=name,
             value=getattr(found, field),
             spread=found.error,
-            floor=None if base is None else getattr(base, field),
-            floor_spread=None if base is None else base.error,
+            reference=None if base is None else getattr(base, field),
+            reference_spread=None if base is None else base.error,
             n_fake=len(fake),
             n_real=len(held),
             note=note,
@@ -176,16 +178,16 @@ def bracket_values(m: Measured) -> Iterator[MetricValue]:
     A toy with known modes is held against equally many points of each mode.
     """
     most = SMALL if m.reals.test.modes is None else TOY
-    n = min(most, len(m.fakes), len(m.reals.held_out[0]), len(m.reals.floor[0]))
+    n = min(most, len(m.fakes), len(m.reals.held_out[0]), len(m.reals.draw(0)[0]))
     fake, real = flat(m.fakes[-n:]), flat(m.reals.balanced(n))
     found = bracket_of(m.evaluation_critic, real, fake)
     ((exact, spread),) = m.reference(f"exact {n}", lambda k: exact_w1(flat(m.reals.draw(k)[0][-n:]), real))
-    floors: dict[str, float | None] = {"exact": exact, "cross_slope": None, "c_transform": None}
+    references: dict[str, float | None] = {"exact": exact, "cross_slope": None, "c_transform": None}
     if m.reals.half == m.reals.n:  # else the critic of the reference knows the samples that it would judge
         base = m.of_reals(
-            f"reference bracket {n}", lambda: bracket_of(m.real_critic, real, flat(m.reals.floor[0][-n:]))
+            f"reference bracket {n}", lambda: bracket_of(m.real_critic, real, flat(m.reals.draw(0)[0][-n:]))
         )
-        floors |= {"cross_slope": base.cross_slope, "c_transform": base.c_transform}
+        references |= {"cross_slope": base.cross_slope, "c_transform": base.c_transform}
     notes = {
         "cross_slope": ("w1-cross-slope", "a lower bound on exact-w1 by the slope of an evaluation critic"),
         "c_transform": ("w1-c-transform", "a tighter lower bound on exact-w1 by the same critic"),
@@ -195,8 +197,8 @@ def bracket_values(m: Measured) -> Iterator[MetricValue]:
         yield MetricValue(
             name=name,
             value=getattr(found, field),
-            floor=floors[field],
-            floor_spread=spread if field == "exact" else None,
+            reference=references[field],
+            reference_spread=spread if field == "exact" else None,
             n_fake=n,
             n_real=n,
             note=note,
@@ -211,12 +213,12 @@ def bracket_of(critic: EvaluationCritic, real: Any, fake: Any) -> Bracket:
 def sliced_values(m: Measured) -> Iterator[MetricValue]:
     """Sliced W1."""
     fake, real = flat(m.fakes), flat(m.reals.held_out[0])
-    ((floor, floor_spread),) = m.reference("sliced", lambda k: sliced_w1(flat(m.reals.draw(k)[0]), real))
+    ((reference, reference_spread),) = m.reference("sliced", lambda k: sliced_w1(flat(m.reals.draw(k)[0]), real))
     yield MetricValue(
         name="sliced-w1",
         value=sliced_w1(fake, real),
-        floor=floor,
-        floor_spread=floor_spread,
+        reference=reference,
+        reference_spread=reference_spread,
         n_fake=len(fake),
         n_real=len(real),
         note="256 directions",
@@ -235,8 +237,8 @@ def outside_values(m: Measured) -> Iterator[MetricValue]:
         name="outside-range",
         value=value,
         spread=of_a_fraction(value, len(found)),
-        floor=real,
-        floor_spread=of_a_fraction(real, len(held)),
+        reference=real,
+        reference_spread=of_a_fraction(real, len(held)),
         n_fake=len(found),
         n_real=len(held),
         note=f"before clipping; most often column {name}, {100 * found[:, worst].mean():.2g} %",
@@ -251,8 +253,8 @@ def memorisation_values(m: Measured) -> Iterator[MetricValue]:
         name="nearest-train",
         value=found.fake_median,
         spread=found.fake_error,
-        floor=found.real_median,
-        floor_spread=found.real_error,
+        reference=found.real_median,
+        reference_spread=found.real_error,
         n_fake=n,
         n_real=n,
         note="median distance to the nearest training sample; far below the reference = copies",
@@ -261,8 +263,8 @@ def memorisation_values(m: Measured) -> Iterator[MetricValue]:
         name="copies",
         value=found.copies,
         spread=of_a_fraction(found.copies, n),
-        floor=found.real_copies,
-        floor_spread=of_a_fraction(found.real_copies, n),
+        reference=found.real_copies,
+        reference_spread=of_a_fraction(found.real_copies, n),
         n_fake=n,
         n_real=n,
         note="fraction of fakes that equal a training sample, or are nearer to one than 99 % of held-out reals are and than "

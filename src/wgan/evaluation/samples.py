@@ -66,7 +66,7 @@ class Reals:
     """The reals of one data set: the held-out part that is reported on, and the training split.
 
     Reference values are those of training samples that stand in for fakes: `draws` disjoint sets of n, the first of which is
-    `floor`.
+    `draw(0)`.
     """
 
     train: Source
@@ -96,10 +96,10 @@ class Reals:
 
     def draw(self, k: int) -> tuple[Tensor, Tensor | None]:
         """Return the k-th set of n training samples (the first of all there are, where they are fewer)."""
-        return self.floor if k == 0 else self._train(k * self.n, self.n)
+        return self._first if k == 0 else self._train(k * self.n, self.n)
 
     @functools.cached_property
-    def floor(self) -> tuple[Tensor, Tensor | None]:
+    def _first(self) -> tuple[Tensor, Tensor | None]:
         """n training samples, or all where there are fewer."""
         return self._train(0, self.n)
 
@@ -111,7 +111,7 @@ class Reals:
     @functools.cached_property
     def unfitted(self) -> tuple[Tensor, Tensor | None]:
         """Training samples that stand in for fakes before an evaluation critic: none of `fitting` is among them."""
-        return self.floor if self.half == self.n else self._train(0, self.half)
+        return self._first if self.half == self.n else self._train(0, self.half)
 
     @functools.cached_property
     def fitting(self) -> tuple[Tensor, Tensor | None]:

@@ -21,18 +21,18 @@ def result_html(report: Report, result: Result) -> str:
     which = result.about.checkpoint
     title = f"{which} checkpoint" if which else "samples"
     head = ["metric", "value", "real against real", "better", "samples", "reads"]
-    return titled(title, f"against {report.data}") + table(head, [row(figure) for figure in result.figures])
+    return titled(title, f"against {report.data}") + table(head, [row(value) for value in result.values])
 
 
-def row(figure: MetricValue) -> list[str]:
+def row(found: MetricValue) -> list[str]:
     """Return one line of the table."""
     return [
-        figure.name,
-        beside(figure.value, figure.spread),
-        beside(figure.floor, figure.floor_spread),
-        figure.better,
-        f"{figure.n_fake} / {figure.n_real}",
-        figure.extractor,
+        found.name,
+        beside(found.value, found.spread),
+        beside(found.reference, found.reference_spread),
+        found.better,
+        f"{found.n_fake} / {found.n_real}",
+        found.extractor,
     ]
 
 

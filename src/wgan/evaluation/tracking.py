@@ -12,7 +12,7 @@ TRACKS = "Spearman correlation of W estimate and quality over the run: {:.2f}"
 
 
 def loss_tracks_quality(records: Sequence[Mapping[str, Any]]) -> float | None:
-    """Return Spearman's correlation of W estimate (2,000 training reals) and selection figure over a run's evaluations.
+    """Return Spearman's correlation of W estimate (2,000 training reals) and selection metric over a run's evaluations.
 
     Near 1: the loss falls when the samples get better, the claim of Arjovsky 2017, figure 3. None below 4 evaluations.
     """

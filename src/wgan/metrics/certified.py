@@ -17,7 +17,7 @@ from wgan.metrics.distances import cost_matrix, exact_w1
 from wgan.metrics.neighbours import chunks, mean_of
 from wgan.metrics.rows import Rows, pair, rows
 
-WIDTH, HIDDEN, STEPS, BATCH = 128, 2, 500, 512  # fixed: figures compare only under one architecture and budget
+WIDTH, HIDDEN, STEPS, BATCH = 128, 2, 500, 512  # fixed: bounds compare only under one architecture and budget
 HELD = 2**25  # numbers of one standardised set kept; of a larger one each batch is made anew, to the same numbers
 TURN, RATE = 0.3, 0.01  # first steps: of a layer's weights, as an angle in radians; of each bias
 
@@ -279,8 +279,8 @@ def sample_bracket(real: Any, fake: Any, real_scores: Any, fake_scores: Any) -> 
     x, y = pair(real, fake, names=("real", "fake"), single=True)
     f, g = (_scores(s, len(v), n) for s, v, n in ((real_scores, x, "real_scores"), (fake_scores, y, "fake_scores")))
     cost = cost_matrix(x, y)
-    floor = max(1e-9 * float(cost.max()), 1e-300)  # equal points have equal scores; keep 0 / 0 out of the slope
-    slope = float(((f[:, None] - g[None, :]) / np.maximum(cost, floor)).max())
+    least = max(1e-9 * float(cost.max()), 1e-300)  # equal points have equal scores; keep 0 / 0 out of the slope
+    slope = float(((f[:, None] - g[None, :]) / np.maximum(cost, least)).max())
     phi = f / slope if slope > 0 else 0 * f
     cross = max(0.0, float(f.mean() - g.mean()) / slope) if slope > 0 else 0.0
     transformed = max(0.0, float(phi.mean() + (cost - phi[:, None]).min(0).mean()))

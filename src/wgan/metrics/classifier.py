@@ -12,7 +12,7 @@ from wgan.errors import WganError
 from wgan.host import drawing
 
 BATCH = 128
-UPDATES = 800  # of every fit, however many samples there are: the budget is part of the figure
+UPDATES = 800  # of every fit, however many samples there are: the budget is part of the metric
 
 
 def small_classifier(channels: int, classes: int) -> nn.Module:
@@ -45,10 +45,10 @@ def classification_accuracy(
     """Return CAS: the accuracy on real images of a classifier that was trained on `images` and `labels` alone.
 
     images uint8 [N, C, H, W], labels int [N]: what the classifier learns from; real_images uint8 [M, C, H, W],
-    real_labels [M]: what it is tested on -> share in 0..1. `updates` batches of 128, Adam with a falling rate, `seed`.
+    real_labels [M]: what it is tested on -> fraction in 0..1. `updates` batches of 128, Adam with a falling rate, `seed`.
     With real images as the first pair and fakes as the second it is the GAN-test.
     Source: Ravuri & Vinyals 2019, section 3; Shmelkov et al. 2018, section 3. Errors: WganError for no image, other shapes,
-    labels out of range. Not an accuracy to compare with published classifiers: read it beside the same figure trained on
+    labels out of range. Not an accuracy to compare with published classifiers: read it beside the same metric trained on
     as many reals.
     """
     test, truth = _check(real_images, real_labels, classes, "real_images")

@@ -17,7 +17,7 @@ Counts = NDArray[np.int64]
 
 
 class Prdc(NamedTuple):
-    """Shares in 0..1, but density, which may exceed 1."""
+    """Fractions in 0..1, but density, which may exceed 1."""
 
     precision: float
     recall: float
@@ -82,7 +82,7 @@ def kl(counts: Any, reference: Any = None) -> float:
 
 
 class Modes(NamedTuple):
-    """What `mode_report` counts: modes reached of all modes, share of samples near one, divergence in nats."""
+    """What `mode_report` counts: modes reached of all modes, fraction of samples near one, divergence in nats."""
 
     reached: int
     modes: int
@@ -95,7 +95,7 @@ def mode_report(samples: Any, modes: Any, radius: float) -> Modes:
     """Return how samples of a mixture with known equal modes are spread over them.
 
     A sample within `radius` (3σ, inclusive) of its nearest mode is of high quality; a mode is reached when one such sample
-    is nearest to it; reverse KL = KL(share of samples nearest to each mode ‖ uniform), over all samples.
+    is nearest to it; reverse KL = KL(fraction of samples nearest to each mode ‖ uniform), over all samples.
     samples [N, D], modes [K, D], radius > 0 in data units.
     Source: Srivastava et al. 2017 (VEEGAN) section 4.1; Lin et al. 2018 (PacGAN) section 4.1, with 2,500 samples.
     Errors: WganError for NaN, unequal widths, radius <= 0. A perfect sampler in 2-D scores 0.9889, not 1.
@@ -128,11 +128,11 @@ class StackedModes(NamedTuple):
 def stacked_modes(triples: Any, digits: int = 10, draws: int = 50, seed: int = 0) -> StackedModes:
     """Return the modes of stacked MNIST that a sample reaches, and its divergence from uniform beside a perfect sampler's.
 
-    A mode is one triple of digits (1000 in all), reached when seen once; KL(p̂ ‖ uniform). Floor: (K − 1) / 2N in theory
-    (Miller 1955), and the mean over `draws` seeded uniform samples of the same N.
-    triples [N, 3] of whole numbers in 0..digits-1; published figures use N = 26,000.
+    A mode is one triple of digits (1000 in all), reached when seen once; KL(p̂ ‖ uniform). A perfect sampler has (K − 1) / 2N in
+    theory (Miller 1955), and the mean over `draws` seeded uniform samples of the same N.
+    triples [N, 3] of whole numbers in 0..digits-1; published values use N = 26,000.
     Source: Metz et al. 2017, section 3.3.1; Lin et al. 2018, section 4.2. Errors: WganError for another shape or range.
-    Not free of the classifier's own mistakes: real stacked digits score above the floor too.
+    Not free of the classifier's own mistakes: real stacked digits score above a perfect sampler too.
     """
     array = np.asarray(triples.cpu() if hasattr(triples, "cpu") else triples)
     if array.ndim != 2 or array.shape[1] != 3:
@@ -141,10 +141,10 @@ def stacked_modes(triples: Any, digits: int = 10, draws: int = 50, seed: int = 0
     n, size = len(flat), digits**3
     counts = np.bincount(flat @ np.array([digits**2, digits, 1]), minlength=size)
     perfect = np.random.default_rng(seed).multinomial(n, np.full(size, 1 / size), size=draws)
-    floors = [kl(draw) for draw in perfect]
-    found, floor = kl(counts), float(np.mean(floors))
+    expected = [kl(draw) for draw in perfect]
+    found, mean = kl(counts), float(np.mean(expected))
     theory = (size - 1) / (2 * n)
-    return StackedModes(int((counts > 0).sum()), size, found, theory, floor, float(np.std(floors)), found - floor)
+    return StackedModes(int((counts > 0).sum()), size, found, theory, mean, float(np.std(expected)), found - mean)
 
 
 class Histogram(NamedTuple):
@@ -153,13 +153,13 @@ class Histogram(NamedTuple):
     counts: Counts  # [K]
     shares: NDArray[np.float64]  # [K], sum 1
     missing: tuple[int, ...]  # classes never seen
-    kl: float  # from the reference's shares, in nats
+    kl: float  # from the reference's fractions, in nats
 
 
 def class_histogram(predicted: Any, classes: int, reference: Any = None) -> Histogram:
-    """Return how often each class occurs among predicted labels, and KL(shares ‖ reference shares).
+    """Return how often each class occurs among predicted labels, and KL(fractions ‖ reference fractions).
 
-    predicted int [N] in 0..classes-1; reference: counts or shares [classes], uniform when None (MNIST is not quite).
+    predicted int [N] in 0..classes-1; reference: counts or fractions [classes], uniform when None (MNIST is not quite).
     Errors: WganError for labels out of range, no label, or a reference of another length.
     Not a sign of quality: a classifier names noise too.
     """
@@ -176,9 +176,9 @@ class LabelAccuracy(NamedTuple):
 
 
 def label_accuracy(asked: Any, predicted: Any, classes: int) -> LabelAccuracy:
-    """Return the share of samples in which a classifier sees the label the generator was asked for (GAN-test).
+    """Return the fraction of samples in which a classifier sees the requested label (GAN-test).
 
-    asked, predicted int [N] in 0..classes-1 -> shares in 0..1, overall and per class.
+    asked, predicted int [N] in 0..classes-1 -> fractions in 0..1, overall and per class.
     Source: Shmelkov et al. 2018, section 3. Errors: WganError for unequal lengths or labels out of range.
     Not diversity: one good image for each class scores 1. Read it beside the classifier's accuracy on real data.
     """

@@ -21,7 +21,7 @@ def fid(fake: Any, real: Any) -> float:
     Source: Heusel et al. 2017, equation 6. The last trace is the nuclear norm of F Gᵀ for any A = Fᵀ F, B = Gᵀ G: factors
     by `eigh`, or the centred samples themselves when N <= D, so singular covariances lose no digit.
     Errors: WganError for fewer than 2 samples, NaN, unequal widths. Not unbiased: it falls with N, so compare at equal N
-    and beside the real-real floor; not comparable between feature extractors.
+    and beside its reference, real against real; not comparable between feature extractors.
     """
     a, b = pair(fake, real, least=2, single=True)
     (mean_a, root_a), (mean_b, root_b) = _moments(a), _moments(b)
@@ -54,7 +54,7 @@ def total_variance(real: Any) -> float:
 
 
 def relative_fid(fake: Any, real: Any) -> float:
-    """Return `fid` as a share of the reference's total variance: fid / tr C_real.
+    """Return `fid` as a fraction of the reference's total variance: fid / tr C_real.
 
     Same arguments as `fid` -> >= 0, no unit: 0 = equal, 1 = what a set collapsed to the reference's mean scores. It does
     not change when all features are multiplied by a number, which raw ReLU features leave open.
@@ -71,7 +71,7 @@ def scale_features(features: Any, real: Any) -> Rows:
 
 
 def scaled_fid(fake: Any, real: Any) -> float:
-    """Return `fid` of features scaled by the reference, the figure called fid-lenet: fid · D / tr C_real.
+    """Return `fid` of features scaled by the reference, the metric called fid-lenet: fid · D / tr C_real.
 
     Arguments and errors as `relative_fid` -> >= 0, no unit. Not an Inception FID, and never beside one in a column.
     """
@@ -109,7 +109,7 @@ def kid(fake: Any, real: Any, subsets: int = 100, size: int = 1000, seed: int = 
     without replacement, n = min(N, M): the delete-d jackknife (Shao & Wu 1989, equation 2.5), and what the mean of so few
     subsets adds. s itself is the error of one subset. For equal laws, where mmd2 falls as 1 / n, it is somewhat too large.
     Source: Bińkowski et al. 2018, on features scaled as `scale_features` does: the cubic kernel is not
-    invariant to scale, so raw features would make the figure arbitrary. Errors: WganError as `relative_fid`.
+    invariant to scale, so raw features would make the metric arbitrary. Errors: WganError as `relative_fid`.
     """
     a, b = pair(fake, real, least=4)
     a, b = scale_features(a, b), scale_features(b, b)
@@ -193,7 +193,7 @@ def exact_w1(fake: Any, real: Any) -> float:
     Source: Villani 2003, chapter 1 (Kantorovich's problem); Bonneel et al. 2011 for the solver.
     Errors: WganError for NaN, unequal widths, too many samples. Not the populations' W1, which it overestimates by far in
     high dimension: two samples of one law in pixel space are further apart than a sample and its blurred copy. Only beside
-    its real-real floor.
+    its reference, real against real.
     """
     import ot
 

@@ -71,7 +71,7 @@ def lenet_card(folder: Path = WEIGHTS) -> dict[str, Any]:
 def load_lenet(folder: Path = WEIGHTS) -> LeNet:
     """Return the shipped classifier in eval mode, without gradients, on the CPU.
 
-    Raises WganError when the weights' sha256 is not the one on their card: figures would silently not be comparable.
+    Raises WganError when the weights' sha256 is not the one on their card: metrics would silently not be comparable.
     """
     from safetensors.torch import load
 
@@ -117,7 +117,7 @@ def features(images: Any) -> NDArray[np.float32]:
 
     images uint8 [N, 1, 28, 28] -> float32 [N, 128], each >= 0, arbitrary unit: scale them by the reference
     (`distances.scale_features`). The same image gives the same features in any batch.
-    Errors: WganError for another dtype or shape. Not Inception features: figures do not compare with published FIDs.
+    Errors: WganError for another dtype or shape. Not Inception features: values do not compare with published FIDs.
     """
     return _chunked(images, load_lenet().features)
 

@@ -164,7 +164,7 @@ class Inception(nn.Module):
 
 
 class Extractor(NamedTuple):
-    """A network with its weights, what it is called beside a figure, and the sha256 of the file."""
+    """A network with its weights, what it is called beside a value, and the sha256 of the file."""
 
     network: Inception
     name: str
@@ -244,11 +244,11 @@ def _weights(side: int) -> Tensor:
     """Return the bilinear weights [299, side] of one axis; each row sums to 1."""
     where = torch.arange(SIDE) * side / SIDE
     low = where.long().clamp(max=side - 1)
-    share = where - low
+    part = where - low
     weights = torch.zeros(SIDE, side)
     index = torch.arange(SIDE)
-    weights[index, low] += 1 - share
-    weights[index, (low + 1).clamp(max=side - 1)] += share
+    weights[index, low] += 1 - part
+    weights[index, (low + 1).clamp(max=side - 1)] += part
     return weights
 
 

@@ -14,7 +14,7 @@ from wgan.metrics.rows import Rows, pair
 
 NEIGHBOURS = 5  # as in precision and recall; up to four repeats of a training sample do not hide its copies
 RESAMPLED = 50
-UNUSUAL = 0.01  # share of held-out reals below a threshold
+UNUSUAL = 0.01  # fraction of held-out reals below a threshold
 APART = 0.75  # d_1 / d_5 of a copy, at most: of 12 held-out reals 1 % says little, and of noise they all are above 0.97
 
 
@@ -25,8 +25,10 @@ class Memorisation(NamedTuple):
     real_median: float  # the same of held-out reals: what a generator that copies nothing should reach
     ratio: float  # fake_median / real_median; 1 when both are 0
     closer: float  # P(a fake is nearer to the train set than a held-out real); 0.5 = no difference, 1 = copies
-    near: float  # share of fakes nearer than 99 % of the held-out reals are; 0.01 = no difference; of blurred fakes all
-    copies: float  # share of fakes that equal a training sample, or are near one and much nearer to it than to the next
+    near: float  # fraction of fakes nearer than 99 % of the held-out reals are; 0.01 = no difference; of blurred fakes all
+    copies: (
+        float  # fraction of fakes that equal a training sample, or are near one and much nearer to it than to the next
+    )
     real_copies: (
         float  # the same of held-out reals, at most about 0.01: what a generator that copies nothing should reach
     )
@@ -40,8 +42,8 @@ def memorisation(fake: Any, held_out: Any, training: Any, pairs: int = 16) -> Me
     """Return how near fakes lie to training samples, compared with reals that were not trained on.
 
     d_k(x) = distance of x to its k-th nearest training sample; closer = P(d_1(fake) < d_1(real)) + ½ P(equal) (U / nm)
-    near   = share of fakes with d_1 = 0, or below the 1 % quantile of d_1 of the held-out reals that have d_1 > 0
-    copies = share of fakes with d_1 = 0, or near with d_1 / d_5 below the 1 % quantile of the same reals' and below 0.75
+    near   = fraction of fakes with d_1 = 0, or below the 1 % quantile of d_1 of the held-out reals that have d_1 > 0
+    copies = fraction of fakes with d_1 = 0, or near with d_1 / d_5 below the 1 % quantile of the same reals' and below 0.75
     Held-out reals that equal a training sample set no threshold: above 1 % of them, all thresholds would be 0.
     fake [N, ...], held_out [M, ...], training [T, ...] of one width, pixels or features, in one scale; pairs <= N kept.
     training may also be an iterator of such arrays, which are read one by one and need not fit into memory together.

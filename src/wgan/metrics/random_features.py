@@ -67,7 +67,7 @@ def random_features(images: Any) -> NDArray[np.float32]:
     images uint8 [N, C, H, W], any C, sides of at least 4 -> float32 [N, 128], arbitrary unit.
     Source: random embeddings for precision and recall, Naeem et al. 2020, section 4.2; the network is our own.
     Errors: WganError for another dtype or shape, or no image. Nothing is learned: the features see colours, edges and
-    where they lie, not what is shown. The weights depend on C and on the number of stages alone: compare figures only
+    where they lie, not what is shown. The weights depend on C and on the number of stages alone: compare values only
     where the printed hash is the same.
     """
     x = torch.as_tensor(images)

@@ -50,7 +50,7 @@ def rows(samples: Any, name: str = "samples", least: int = 1, single: bool = Fal
     if array.ndim < 2:
         raise WganError(f"{name} must have shape [N, D], one sample a row, not {list(array.shape)}")
     if len(array) < least:
-        raise WganError(f"{name} has {len(array)} samples; this figure needs at least {least}")
+        raise WganError(f"{name} has {len(array)} samples; this metric needs at least {least}")
     if not np.isfinite(array).all():
         bad = int((~np.isfinite(array)).reshape(len(array), -1).any(1).sum())
         raise WganError(f"{name} has NaN or infinite values in {bad} of {len(array)} samples")
