@@ -24,7 +24,7 @@ def bf16_pays() -> bool:
     long for a matrix product. What was measured is kept in the cache folder; one that cannot be written is measured anew.
     """
     known = _known()
-    key = f"{processor_name()}, torch {torch.__version__}"
+    key = _key()
     if key not in known:
         known[key] = round(bf16_gain(), 3)
         try:
@@ -33,6 +33,15 @@ def bf16_pays() -> bool:
         except (OSError, WganError):
             pass  # a disk without room is no reason not to train
     return known[key] >= WORTH
+
+
+def bf16_gain_known() -> float | None:
+    """Return the gain that was measured on this processor before; None where none was."""
+    return _known().get(_key())
+
+
+def _key() -> str:
+    return f"{processor_name()}, torch {torch.__version__}"
 
 
 def bf16_gain() -> float:

@@ -80,7 +80,9 @@ VERBS = [
     ("resume", "wgan train"),
     ("plot", "wgan report"),
     ("dataset", "wgan data"),
-    ("list", "wgan recipes"),
+    ("zoo", "wgan recipes"),
+    ("ls", "wgan runs"),
+    ("doctor", "wgan env"),
 ]
 
 

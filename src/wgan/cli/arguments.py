@@ -252,7 +252,28 @@ def add_benchmark(commands: Any) -> None:
 def add_recipes(commands: Any) -> None:
     """Declare `wgan recipes`."""
     p = commands.add_parser("recipes", help="list the recipes: where each comes from, what to expect")
+    add_json(p)
     p.set_defaults(function="recipes")
+
+
+def add_json(p: Any) -> None:
+    """Declare that the answer is for a program."""
+    p.add_argument("--json", action="store_true", help="print JSON, and nothing else, on standard output")
+
+
+def add_runs(commands: Any) -> None:
+    """Declare `wgan runs`."""
+    p = commands.add_parser("runs", help="list the runs, the one that changed last first")
+    p.add_argument("folder", nargs="?", default="runs", metavar="FOLDER", help="where they are (default: runs)")
+    add_json(p)
+    p.set_defaults(function="runs")
+
+
+def add_env(commands: Any) -> None:
+    """Declare `wgan env`."""
+    p = commands.add_parser("env", help="show versions, processor, devices and cache: for bug reports")
+    add_json(p)
+    p.set_defaults(function="env")
 
 
 def add_help(commands: Any) -> None:
@@ -278,6 +299,8 @@ ADDED = (
     add_compare,
     add_benchmark,
     add_recipes,
+    add_runs,
+    add_env,
     add_help,
     add_version,
 )  # in the order of `wgan --help`

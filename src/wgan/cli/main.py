@@ -60,6 +60,10 @@ def function(name: str) -> Callable[[argparse.Namespace], int]:
             from wgan.cli.sample import interpolate as command
         case "evaluate":
             from wgan.cli.evaluate import evaluate as command
+        case "runs":
+            from wgan.cli.runs import command
+        case "env":
+            from wgan.cli.environment import command
         case "help":
             from wgan.cli.about import show_help as command
         case "version":

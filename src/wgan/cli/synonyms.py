@@ -31,7 +31,12 @@ COMMANDS = (
         "dataset datasets inspect preview prepare stats describe check dataset-info",
         "wgan data shows what would be trained on",
     ),
-    Meaning("models list zoo recipe architectures presets", "wgan recipes lists what there is to train"),
+    Meaning("models zoo recipe architectures presets", "wgan recipes lists what there is to train"),
+    Meaning("ls list history experiments jobs status", "wgan runs lists the runs"),
+    Meaning(
+        "info doctor about diagnose environment system debug collect-env",
+        "wgan env shows what is installed and detected",
+    ),
     Meaning("bench speed time profile timing", "wgan benchmark measures what a step costs"),
     Meaning("versus vs ablation sweep grid-search experiment", "wgan compare measures objectives against each other"),
 )

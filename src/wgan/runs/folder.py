@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ class Run:
     @property
     def best(self) -> int | None:
         """Return the step with the lowest selection figure of the log; None before the first evaluation."""
-        scored = [(r[SELECTION], r["step"]) for r in self.log() if SELECTION in r]
+        scored = [(r[SELECTION], r["step"]) for r in self.log() if math.isfinite(r.get(SELECTION, math.nan))]
         return min(scored)[1] if scored else None
 
     def _repr_html_(self) -> str:
