@@ -33,6 +33,7 @@ def train(
     data: Any = None,
     run: str | Path | None = None,
     on_step: OnStep | None = None,
+    minutes: float | None = None,
     **options: Unpack[Options],
 ) -> Run:
     """Train `recipe`, or `config`, with `options` (any field of Config) into the folder `run`; return its Run.
@@ -47,6 +48,8 @@ def train(
     on_step: f(step, numbers), called with what each line of the log gets, every `log_every` steps. When it returns wgan.STOP
     the run is saved and ends, as it does when f raises, which is then raised here; the same call again continues the run.
     It can change nothing: numbers are a copy, and what it sets in torch is set back.
+    minutes: as many steps as fit into that time on this machine, which are measured first; the run is then an ordinary one of
+    so many steps, and continued as such.
     generator, critic, objective, optimizer: a name, as any other option, or an object of your own: modules G(z, y) -> x and
     D(x, y) -> (score, class_logits or None), an Objective, a function of weights that returns a torch optimizer; see
     docs/reference/python.md. Give the same again to continue the run.
@@ -55,10 +58,12 @@ def train(
     KeyboardInterrupt as usual, so that a script that trains several runs stops too; SIGTERM likewise SystemExit.
     """
     from wgan.distributed.rendezvous import formed
+    from wgan.training.budget import checked_minutes
     from wgan.training.given import divided
     from wgan.training.loop import train as loop
 
     asked: dict[str, Any] = dict(options)
+    time = checked_minutes(minutes, asked)
     if data is not None:
         asked["data"] = str(data) if isinstance(data, (str, Path)) else given(data)
     with formed() as group:  # of a script that torchrun started; alone otherwise
@@ -66,7 +71,7 @@ def train(
         planned = group.on_all(lambda: plan(recipe, changes, run, config), patient=True)
         if group.is_main:
             print(planned.chosen, flush=True)
-        outcome = loop(planned.config, planned.folder, group=group, on_step=on_step, given=parts)
+        outcome = loop(planned.config, planned.folder, group=group, on_step=on_step, given=parts, minutes=time)
     if outcome.code:
         raise KeyboardInterrupt if outcome.code == 130 else SystemExit(outcome.code)
     return outcome.run

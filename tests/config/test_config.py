@@ -281,7 +281,7 @@ def test_a_difference_in_any_field_but_the_length_is_named_with_both_values(name
 
 def test_the_length_is_no_difference():
     duties = {"log_every", "sample_every", "evaluate_every", "checkpoint_every", "keep_every"}
-    assert {"steps", "decay_steps", "on_nan", "nan_retries", *duties} == FREE
+    assert {"steps", "patience", "decay_steps", "on_nan", "nan_retries", *duties} == FREE
     assert differences(Config(), Config(steps=9)) == [] == differences(Config(), Config())
 
 

@@ -10,7 +10,7 @@ from wgan.config import FIELDS
 # the options that people use: what `wgan train --help` shows
 USUAL = (
     *("--run", "--config", "--dry-run", "--data", "--flip", "--augment", "--size", "--labels", "--objective"),
-    *("--steps", "--batch", "--n-critic", "--lr", "--seed", "--device", "--help", "--help-all"),
+    *("--steps", "--minutes", "--batch", "--n-critic", "--lr", "--seed", "--device", "--help", "--help-all"),
 )
 TRAIN = """\
 Train a recipe or your own data, or resume a run. The defaults are those of the
@@ -50,6 +50,9 @@ def add_train(commands: Any) -> None:
         "--config", metavar="FILE", help="options from a JSON or TOML file, or from another run; flags win over them"
     )
     p.add_argument("--dry-run", action="store_true", help="show config, sizes and a time estimate; write nothing")
+    p.add_argument(
+        "--minutes", metavar="M", help="as many steps as fit into M minutes on this machine, which are measured first"
+    )
     add_processes(p)
     groups: dict[str, Any] = {}
     for name, f in FIELDS.items():

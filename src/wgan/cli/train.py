@@ -33,20 +33,22 @@ def train(found: argparse.Namespace) -> int:
 
 def train_with(found: argparse.Namespace, group: Group) -> int:
     """Train as one of the processes of `group`."""
-    config, folder, chosen = group.on_all(
-        lambda: plan(found.name, options_given(found), found.run, found.config), patient=True
-    )
+    from wgan.training.budget import checked_minutes
+
+    given = group.on_all(lambda: options_given(found))
+    minutes = group.on_all(lambda: checked_minutes(found.minutes, given))
+    config, folder, chosen = group.on_all(lambda: plan(found.name, given, found.run, found.config), patient=True)
     if group.is_main and found.name in RECIPES and Path(found.name).exists() and Path(found.name) != folder:
         print(f"wgan: {found.name} means the recipe; what is in this folder is ./{found.name}", file=sys.stderr)
     if group.is_main:
         print(chosen, flush=True)
     if found.dry_run:
-        return group.on_main(lambda: dry_run(config, found.processes or group.world))
+        return group.on_main(lambda: dry_run(config, found.processes or group.world, minutes))
     from wgan.training.loop import train as loop
 
     if group.is_main and (again := os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) != "0":
         print(f"a process was lost: all were started again ({again} of at most {found.restarts} times)", flush=True)
-    outcome = loop(config, folder, group=group)
+    outcome = loop(config, folder, group=group, minutes=minutes)
     if not group.is_main:
         return outcome.code
     again = f"wgan train --run {shlex.quote(str(folder))}"
@@ -55,7 +57,7 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
         print(f"stopped at step {outcome.run.step}, saved in {folder}; the same command goes on from there, or {again}")
         return outcome.code
     print(
-        f"finished step {outcome.run.step} of {config.steps}: pictures in {folder}/samples, {folder}/progress.gif, "
+        f"finished step {outcome.run.step} of {outcome.run.config.steps}: pictures in {folder}/samples, {folder}/progress.gif, "
         f"{folder}/losses.png"
     )
     if (tracks := loss_tracks_quality(outcome.run.log())) is not None:
@@ -64,7 +66,12 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
         print(line)
     made = "rows.csv" if outcome.run.facts.units else "samples.png"  # what a user of a table wants to see
     print(f"next: wgan sample {shlex.quote(str(folder))} -n 100 --out {made}")
-    print(f"or train longer: {again} --steps {2 * config.steps}")
+    more = (
+        f"--patience {2 * config.patience}"
+        if outcome.settled and config.patience
+        else f"--steps {2 * outcome.run.step}"
+    )
+    print(f"or train longer: {again} {more}")
     return 0
 
 
@@ -104,8 +111,9 @@ def copying(config: Config, folder: Path) -> Iterator[str]:
         yield f"copies: the closest, each beside its training image, in {folder}/neighbours.png"
 
 
-def dry_run(config: Config, processes: int) -> int:
+def dry_run(config: Config, processes: int, minutes: float | None = None) -> int:
     """Print the resolved config, parameter counts, memory and a measured time estimate; write nothing."""
+    from wgan.training.budget import budget, planned
     from wgan.training.estimate import estimate
     from wgan.training.state import require_divides
 
@@ -114,6 +122,10 @@ def dry_run(config: Config, processes: int) -> int:
         print(
             f"{'processes':20} {processes}, {config.batch // processes} samples of a batch each; the time is of one alone"
         )
+    if (time := budget(minutes)) is not None:
+        source = open_source(config.data, config.split, options=config)
+        config, said = planned(config, None, source, time, Group())
+        print(said)
     for line in estimate(config):
         print(line)
     return 0

@@ -232,6 +232,13 @@ class OutputOptions(Group):
     log_every: Every = option(10, "steps between lines of log.jsonl; 0 = only at the end", none="0", free=True)
     sample_every: Every = option(200, "steps between sample grids; 0 = only at the end", none="0", free=True)
     evaluate_every: Every = option(500, "steps between evaluations; 0 = only at the end", none="0", free=True)
+    patience: Every = option(
+        None,
+        "end the run when so many evaluations in a row found nothing better than the best before; 0 = never",
+        none="0",
+        later=True,
+        free=True,
+    )
     checkpoint_every: Every = option(500, "steps between checkpoints; 0 = only at the end", none="0", free=True)
     keep_every: Every = option(
         None,

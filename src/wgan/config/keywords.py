@@ -149,6 +149,9 @@ class Options(TypedDict, total=False):
     """steps between sample grids; 0 = only at the end (default: 200; 1 or more)"""
     evaluate_every: int | None
     """steps between evaluations; 0 = only at the end (default: 500; 1 or more)"""
+    patience: int | None
+    """end the run when so many evaluations in a row found nothing better than the best before; 0 = never (default: 0; 1
+    or more)"""
     checkpoint_every: int | None
     """steps between checkpoints; 0 = only at the end (default: 500; 1 or more)"""
     keep_every: int | None

@@ -51,6 +51,11 @@ def check_combinations(c: Config, facts: Facts | None = None) -> None:
     if c.batch % c.pack or (c.generator_batch and c.generator_batch % c.pack):
         raise WganError(f"pack {c.pack} must divide batch {c.batch} (and generator_batch {c.generator_batch or 0})")
     check_microbatch(c, facts)
+    if c.patience and (c.evaluate_every is None or c.evaluate_every >= c.steps):
+        raise WganError(
+            f"patience {c.patience} counts evaluations, and evaluate_every {c.evaluate_every or 0} makes only one in "
+            f"{c.steps} steps, at the end: give a smaller evaluate_every, or leave patience out"
+        )
     if c.pack > 1 and (c.critic_conditioning != "none" or c.class_critic or c.class_generator):
         raise WganError("pack above 1 needs an unconditional critic: set critic_conditioning none and class weights 0")
     if c.augment_target and c.split != "train":

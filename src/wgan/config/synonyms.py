@@ -238,7 +238,17 @@ FLAGS = (
         "--seed --lr",
     ),
     Meaning(
-        "patience early-stopping early-stop save-best best keep-best",
+        "early-stopping early-stop early-stopping-patience",
+        "--patience K ends a run after K evaluations that found nothing better",
+        "--patience",
+    ),
+    Meaning(
+        "max-time time time-limit duration max-minutes hours budget",
+        "--minutes M trains as many steps as fit into M minutes",
+        "--minutes",
+    ),
+    Meaning(
+        "save-best best keep-best",
         "nothing to turn on: the best checkpoint is kept, and wgan sample --checkpoint best takes it",
         "--checkpoint-every",
     ),

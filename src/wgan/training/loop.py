@@ -23,6 +23,7 @@ from wgan.runs.facts import from_json
 from wgan.runs.folder import Run, check_folder, lock, start_or_continue, versions
 from wgan.training.accumulate import Stats
 from wgan.training.adaptive import require_held_out
+from wgan.training.budget import Budget, budget, planned
 from wgan.training.given import NOTHING as NONE
 from wgan.training.given import Given, recorded, require_same_parts, settled
 from wgan.training.monitor import Monitor
@@ -45,6 +46,7 @@ class Outcome:
     run: Run
     code: int = 0
     notes: list[str] = field(default_factory=list)
+    settled: bool = False  # it ended before its last step, because `patience` ran out
 
 
 @undisturbed()
@@ -56,34 +58,44 @@ def train(
     patience: float = PATIENCE,
     on_step: OnStep | None = None,
     given: Given = NONE,
+    minutes: float | None = None,
 ) -> Outcome:
     """Train as `config` says into the run folder `path`, or go on exactly where the run there stopped.
 
     With many processes each calls this with the same config; one writes the folder. group: they, where they are formed
     already; patience: seconds without an answer after which a process counts as stuck. on_step: see wgan.training.observer.
     given: parts of the run as objects, see wgan.training.given.
+    minutes: the run gets as many steps as fit into that time, see wgan.training.budget.
     Raises WganError for anything the user can mend; the folder is then as it was before, or holds its last checkpoint.
     """
     with ExitStack() as stack:
         everyone = group or stack.enter_context(formed(patience))
         observer = everyone.on_all(lambda: Observer(on_step, everyone))
+        time = budget(minutes)
         while True:
             with suppress(WentBack):  # the checkpoint says how to go on: as after a kill
-                outcome = train_on(config, path, tty, everyone, observer, given)
+                outcome = train_on(config, path, tty, everyone, observer, given, time)
                 observer.end()
                 return outcome
 
 
 def train_on(
-    config: Config, path: Path, tty: bool | None, group: Group, observer: Observer, given: Given = NONE
+    config: Config,
+    path: Path,
+    tty: bool | None,
+    group: Group,
+    observer: Observer,
+    given: Given = NONE,
+    time: Budget | None = None,
 ) -> Outcome:
     """Train until the end, a signal, or a number that is not finite (WganError, or WentBack to be called again)."""
     require_one_plan(config, group, given)
     group.on_main(lambda: check_folder(path))
     group.on_main(lambda: require_same_parts(path, given))
     config = settled(config, given)
-    begun_with, config = config, config.replace(decay_steps=group.on_main(lambda: decay_of(config, path)))
     source = opened(config, group)
+    config, plan = planned(config, path, source, time, group, given) if time else (config, "")
+    begun_with, config = config, config.replace(decay_steps=group.on_main(lambda: decay_of(config, path)))
     with ExitStack() as stack:
         engine = resume_engine(config, path, source, group)
         stack.enter_context(thread_count(engine.threads))
@@ -96,13 +108,15 @@ def train_on(
         restored = group.on_all(lambda: restore(players, run))
         if config.decay_steps != begun_with.decay_steps:
             restored = replace(restored, notes=(*restored.notes, decay_kept(config)))
+        if plan:
+            restored = replace(restored, notes=(*restored.notes, plan))
         progress = stack.enter_context(Progress(config.steps, restored.start, tty, silent=not group.is_main))
         stop = group.stop = stack.enter_context(stop_on_signal())
         stack.enter_context(on_not_finite(players, source, run))
         recorder = Recorder(players, source, run, progress, stop)
         recorder.open(stack, restored)
         begun = restored.begun
-        for step in range(restored.start, config.steps):
+        for step in range(restored.start, config.steps if not recorder.settled else restored.start):
             done, last = step + 1, step + 1 == config.steps
             evaluating = due(config.evaluate_every, done, last)
             logging = due(config.log_every, done, last) or evaluating
@@ -122,6 +136,7 @@ def train_on(
                     recorder.save(done, Begun(stats=numbers(stats)))
                     break
                 stats |= figures
+                last = last or recorder.settled
             if logging:
                 recorder.log_step(done, numbers(stats), evaluating)
                 observer.see(done, numbers(stats))
@@ -137,10 +152,12 @@ def train_on(
             if saving or recorder.best == done or leaving:
                 recorder.save(done)
             progress.update(done, shown(stats))
-            if leaving:
+            if leaving or last:
                 break
+        if recorder.settled:
+            progress.message(recorder.why_settled())
         code = stop.code if observer.failed else group.on_main(lambda: finish(run, stop))
-        return Outcome(run, code, list(restored.notes))
+        return Outcome(run, code, list(restored.notes), recorder.settled)
 
 
 def finish(run: Run, stop: Stop) -> int:

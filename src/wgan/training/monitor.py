@@ -58,6 +58,7 @@ class Monitor:
     said: set[str] = field(default_factory=set)  # alarms are said once
     best: int | None = None  # the step with the lowest selection figure so far
     lowest: float = float("inf")
+    waited: int = 0  # evaluations since then
 
     @classmethod
     def resumed(cls, config: Config, source: Source, records: Sequence[Mapping[str, Any]]) -> Monitor:
@@ -69,8 +70,11 @@ class Monitor:
 
     def note(self, step: int | None, figure: float | None) -> None:
         """Remember `step` as the best when its selection figure is the lowest so far."""
-        if figure is not None and figure < self.lowest:
-            self.best, self.lowest = step, figure
+        if figure is None:
+            return
+        self.waited += 1
+        if figure < self.lowest:
+            self.best, self.lowest, self.waited = step, figure, 0
 
     @functools.cached_property
     def held_out(self) -> Source:

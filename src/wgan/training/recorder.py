@@ -31,6 +31,7 @@ class Recorder:
     progress: Progress
     stop: Stop
     best: int | None = None  # the step with the lowest selection figure so far, known to all
+    waited: int = 0  # evaluations since then, known to all
     log: Log = field(init=False)  # of rank 0 only
     monitor: Monitor = field(init=False)
 
@@ -39,7 +40,7 @@ class Recorder:
 
         self.monitor = Monitor(self.players.config, self.source)
 
-        def work() -> int | None:
+        def work() -> tuple[int | None, int]:
             self.log = stack.enter_context(Log(self.run.path, restored.start))
             self.monitor = Monitor.resumed(self.players.config, self.source, self.run.log())
             tidy(
@@ -53,9 +54,19 @@ class Recorder:
                 # with the next step's line, because this checkpoint may be read again
                 self.log.event(restored.start + 1, restored.event)
                 self.progress.message(restored.event)
-            return self.monitor.best
+            return self.monitor.best, self.monitor.waited
 
-        self.best = self.players.engine.group.on_main(work)
+        self.best, self.waited = self.players.engine.group.on_main(work)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last `patience` evaluations brought nothing better: then the run ends."""
+        patience = self.players.config.patience
+        return patience is not None and self.waited >= patience
+
+    def why_settled(self) -> str:
+        """Return the sentence on a run that `patience` ended."""
+        return f"patience: nothing better in {self.waited} evaluations since step {self.best}, so the run ends here"
 
     def follow(self, done: int, stats: Stats) -> Stats:
         """Return the statistics of step `done` after the share of augmented images followed them, where it adapts."""
@@ -82,7 +93,7 @@ class Recorder:
         except Interrupted:
             group.sync_stop()
             return None
-        self.best = group.on_main(lambda: self.monitor.best)
+        self.best, self.waited = group.on_main(lambda: (self.monitor.best, self.monitor.waited))
         return figures
 
     def log_step(self, done: int, numbers: Mapping[str, float], evaluated: bool) -> None:
