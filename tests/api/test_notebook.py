@@ -77,11 +77,11 @@ def test_a_model_shows_samples_of_it(conditional_run, ring_run):
 
 def test_a_report_shows_each_value_next_to_its_reference():
     value = MetricValue(
-        name="fid", value=12.3456, spread=0.25, floor=1.5, better="lower", n_fake=10, n_real=20, extractor="x"
+        name="fid", value=12.3456, spread=0.25, reference=1.5, better="lower", n_fake=10, n_real=20, extractor="x"
     )
     assert row(value) == ["fid", "12.35 ± 0.25", "1.5", "lower", "10 / 20", "x"]
     assert row(MetricValue(name="a", value=2.0))[:4] == ["a", "2", "", ""]
-    results = [SimpleNamespace(about=SimpleNamespace(checkpoint=which), figures=[value]) for which in ("last", "best")]
+    results = [SimpleNamespace(about=SimpleNamespace(checkpoint=which), values=[value]) for which in ("last", "best")]
     html = wgan.Report("mnist", results, {})._repr_html_()
     assert html.count("<td>12.35 ± 0.25</td><td>1.5</td>") == 2 and "best checkpoint</b> against mnist" in html
 
