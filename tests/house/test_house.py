@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from helpers.child_processes import make_cheap
+from helpers.documents import SHORT, blocks, commands
 
 import wgan
 from wgan.cli import main as cli
@@ -200,24 +201,6 @@ def test_the_version_is_written_once_and_told_the_same_everywhere():
 # --- documents --------------------------------------------------------------------------------------------------------
 
 
-def blocks(path, *languages):
-    """Return the fenced blocks of a document in these languages."""
-    found = re.findall(r"^```(\w+)[^\n]*\n(.*?)^```", path.read_text(), re.M | re.S)
-    return [text for language, text in found if language in languages]
-
-
-def commands(path, *languages):
-    """Return the words after `wgan` of each command in a document's shell blocks."""
-    lines = [
-        line
-        for text in blocks(path, *(languages or ("bash", "sh", "console")))
-        for line in text.replace("\\\n", " ").splitlines()
-    ]
-    parts = [part.strip().removeprefix("$ ") for line in lines for part in re.split(r"&&|;|\|", line)]
-    found = [shlex.split(part, comments=True) for part in parts if re.match(r"(\S*/)?wgan( |$)", part)]
-    return [words[1:] for words in found]
-
-
 EVERY = [(path, words) for path in DOCUMENTS if path.exists() for words in commands(path)]
 
 
@@ -251,15 +234,6 @@ def test_every_link_between_documents_leads_somewhere(path):
 def test_every_recipe_has_a_page_that_says_how_to_train_it(name):
     pages = [words for path, words in EVERY if path.parent.name == "recipes"]
     assert any(words[:2] == ["train", name] or (words == ["train"] and name == "mnist") for words in pages)
-
-
-# what makes a command of the README take a second instead of minutes; later flags win
-SHORT = {
-    "train": "--steps 2 --batch 8 --threads 1",
-    "evaluate": "-n 100 --metrics fid-lenet",
-    "compare": "--steps 20 gan",
-    "benchmark": "small-mlp-clip --steps 1 --batch 4 --threads 1",
-}
 
 
 @pytest.fixture

@@ -1,0 +1,30 @@
+"""The commands and the Python of a document, and what makes them short enough for a test."""
+
+import re
+import shlex
+
+# what makes a command of the README take a second instead of minutes; later flags win
+SHORT = {
+    "train": "--steps 2 --batch 8 --threads 1",
+    "evaluate": "-n 100 --metrics fid-lenet",
+    "compare": "--steps 20 gan",
+    "benchmark": "small-mlp-clip --steps 1 --batch 4 --threads 1",
+}
+
+
+def blocks(path, *languages):
+    """Return the fenced blocks of a document in these languages."""
+    found = re.findall(r"^```(\w+)[^\n]*\n(.*?)^```", path.read_text(), re.M | re.S)
+    return [text for language, text in found if language in languages]
+
+
+def commands(path, *languages):
+    """Return the words after `wgan` of each command in a document's shell blocks."""
+    lines = [
+        line
+        for text in blocks(path, *(languages or ("bash", "sh", "console")))
+        for line in text.replace("\\\n", " ").splitlines()
+    ]
+    parts = [part.strip().removeprefix("$ ") for line in lines for part in re.split(r"&&|;|\|", line)]
+    found = [shlex.split(part, comments=True) for part in parts if re.match(r"(\S*/)?wgan( |$)", part)]
+    return [words[1:] for words in found]
