@@ -15,7 +15,7 @@ def interrupted() -> int:
 
 
 def in_destructor(problem: sys.UnraisableHookArgs) -> None:
-    """Leave when Ctrl-C fell into code that cannot raise, a destructor: Python would print it and go on."""
+    """Leave when Ctrl-C fell into code that cannot raise, a destructor: Python would print it and continue."""
     if not issubclass(problem.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(problem)
         return

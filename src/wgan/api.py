@@ -188,7 +188,7 @@ def continued(run: Run, changes: Mapping[str, Any]) -> Config:
 def require_labels(config: Config, changes: Mapping[str, Any], folder: Path) -> None:
     """Raise WganError when an option of `changes` acts on labels, and the data have none: it would do nothing."""
     asked = [name for name in changes if FIELDS[name].labels and getattr(config, name) not in ("none", 0)]
-    if not asked or (folder / "config.json").exists():  # a run that began so goes on so
+    if not asked or (folder / "config.json").exists():  # a run that began so continues so
         return
     from wgan.data import open_source
 

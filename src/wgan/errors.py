@@ -9,7 +9,7 @@ LONGEST = 900  # characters of a sentence
 
 
 class WganError(ValueError):
-    """A mistake the user can mend: one sentence saying what was wrong, where, and what would be right.
+    """A mistake the user can fix: one sentence saying what was wrong, where, and what would be right.
 
     The command line prints the sentence and exits with code 2; it never shows a traceback for it. Names from a damaged
     file may hold anything: what is no printable character becomes a question mark, and what is long is cut.

@@ -21,7 +21,7 @@ def bf16_pays() -> bool:
     """Return whether convolutions in bf16 are at least WORTH times as fast as in fp32 on this CPU.
 
     A processor may have the instructions and be slower with them: one with AVX512-BF16 but without AMX took 1.6 times as
-    long for a matrix product. What was measured is kept in the cache folder; one that cannot be written is measured anew.
+    long for a matrix product. What was measured is kept in the cache folder; one that cannot be written is measured again.
     """
     known = _known()
     key = _key()

@@ -54,7 +54,7 @@ def clock_text(seconds: float) -> str:
 class Output:
     """A text stream that may go away, and then swallows what is written; what its encoding cannot hold becomes '?'.
 
-    A run goes on without an audience: neither a closed terminal nor a closed pipe may stop it.
+    A run needs no audience: neither a closed terminal nor a closed pipe may stop it.
     """
 
     def __init__(self, file: IO[str]) -> None:
@@ -298,7 +298,7 @@ def naming(
     """Yield a function that is told (name, done, total) of each task as it begins; total 0 = not known yet.
 
     On a terminal a line shows it, which is taken away at the end; elsewhere each task has a plain line, once for what stands
-    before its colon: 'fid-inception: 500 of 5000 fakes' goes on with the same task.
+    before its colon: 'fid-inception: 500 of 5000 fakes' belongs to the task before.
     """
     output = Output(file or sys.stdout)
     console = output.console(tty)

@@ -66,7 +66,7 @@ class Draws:
 
 
 def derived_seed(seed: int, step: int, purpose: str) -> int:
-    """Return 63 bits that depend on (seed, step, purpose) alone, alike on every machine."""
+    """Return 63 bits that depend on (seed, step, purpose) alone, the same on every machine."""
     words = np.random.SeedSequence([seed, step, zlib.crc32(purpose.encode())]).generate_state(2, np.uint32)
     return (int(words[0]) << 31) ^ int(words[1])
 
@@ -87,7 +87,7 @@ def order(seed: int, sampling: str, size: int, first: int, count: int) -> Tensor
     """Return the data indices [count] of positions first .. first + count - 1 of an endless reading of the data.
 
     epoch: each pass over the data is a fresh permutation; sequential: each pass in stored order. A batch that
-    crosses the end of a pass goes on in the next, so no batch is ever short.
+    crosses the end of a pass continues in the next, so no batch is ever short.
     """
     if sampling == "iid":
         return torch.randint(size, (count,), generator=stream(seed, first, "iid order"))

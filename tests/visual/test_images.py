@@ -85,7 +85,7 @@ def test_a_caption_is_above_and_changes_no_pixel():
 
 @pytest.mark.parametrize("images", [np.zeros((0, 4, 4), np.uint8), np.zeros((2, 4, 4)), np.zeros((4, 4), np.uint8)])
 def test_a_sheet_of_something_else_is_refused(images):
-    with pytest.raises(WganError, match="a sheet needs uint8"):
+    with pytest.raises(WganError, match="a sample grid needs uint8"):
         sheet(images)
 
 

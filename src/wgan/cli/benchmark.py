@@ -38,7 +38,7 @@ LOG_EVERY = 10  # as a run logs by default
 
 @dataclass(frozen=True)
 class Row:
-    """What one recipe cost: the median step with its data, both players' updates, average, checks and log figures."""
+    """What one recipe cost: the median step with its data, both players' updates, average, checks and the logged numbers."""
 
     recipe: str
     precision: str
@@ -50,7 +50,7 @@ class Row:
 
     @property
     def fraction(self) -> float:
-        """The share of the peak that the whole loop reaches, in [0, 1]."""
+        """The fraction of the peak that the whole loop reaches, in [0, 1]."""
         return self.flops / self.seconds / self.peak
 
 
@@ -162,7 +162,7 @@ def command(found: argparse.Namespace) -> int:
     if out:
         report = {"versions": versions(), "rows": [{**asdict(r), "fraction": r.fraction} for r in rows]}
         write_atomically(out, (json.dumps(report, indent=1) + "\n").encode())
-        print(f"figures in {out}")
+        print(f"timings in {out}")
     return 0
 
 

@@ -95,7 +95,7 @@ def describe_own(data: Prepared, strict: bool) -> Iterator[str]:
     yield from unreadable(bad)
     if bad and strict:
         count = f"{len(bad)} file{'s' * (len(bad) != 1)}"
-        raise WganError(f"{count} cannot be read, the first is {bad[0][0]} ({bad[0][1]}): remove or mend them")
+        raise WganError(f"{count} cannot be read, the first is {bad[0][0]} ({bad[0][1]}): remove or fix them")
     yield f"{'prepared in':14} {data.folder}"
 
 
@@ -148,7 +148,7 @@ def advice(spec: str, source: Source, given: dict[str, Any], measured: bool) -> 
             source = open_source(spec, "train", options=ReadingOptions(**{**given, "size": changes["size"]}))
         changes["steps"] = steps_for(max(source.shape[1:]))
         if len(source) < FEW:
-            few = len(source) < VERY_FEW  # too few to hold any out, by which the share could adapt
+            few = len(source) < VERY_FEW  # too few to hold any out, by which the probability could adapt
             changes |= {"augment": 1.0} if few else {"augment_target": 0.3}
     recipe = source.recipe
     config = configure(recipe, changes)

@@ -64,7 +64,7 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
                 default_report(target).name.replace("metrics.json", "neighbours.png")
             )
             save_png(closest_pairs(measured), picture)
-            print(f"the fakes closest to a training image, each beside it, in {picture}")
+            print(f"the fakes closest to a training image, each next to it, in {picture}")
 
     group.on_main(tell)
     return 0
@@ -80,7 +80,7 @@ def closest_pairs(measured: Measured) -> Image.Image:
 
 
 def default_report(target: Path) -> Path:
-    """Return metrics.json in a run folder, NAME.metrics.json beside samples in a file or a folder."""
+    """Return metrics.json in a run folder, NAME.metrics.json next to samples in a file or a folder."""
     if target.is_dir() and not (target / "config.json").is_file():
         return target.resolve().with_name(f"{target.resolve().name}.metrics.json")
     return target / "metrics.json" if target.is_dir() else target.with_suffix(".metrics.json")

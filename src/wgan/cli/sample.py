@@ -16,12 +16,12 @@ from wgan.visual.images import save_png, sheet
 
 
 def sample(found: argparse.Namespace) -> int:
-    """`wgan sample`: write a sheet, an npz file or a folder of images."""
+    """`wgan sample`: write a sample grid, an npz file or a folder of images."""
     return shared(found, sample_with)
 
 
 def sample_with(found: argparse.Namespace, group: Group) -> int:
-    """Make a share of the samples; rank 0 writes them all."""
+    """Make this process's part of the samples; rank 0 writes them all."""
     from wgan.sampling.model import load
 
     if found.label is not None and found.labels is not None:
@@ -33,7 +33,9 @@ def sample_with(found: argparse.Namespace, group: Group) -> int:
     if not folder and kind not in WRITERS:
         raise WganError(f"--out {found.out}: give a .png, a .npz or a folder/ (a table: .csv, .tsv, .npy, .parquet)")
     if not folder and kind == ".png" and found.n > SHEET:
-        raise WganError(f"a sheet shows at most {SHEET} samples, not {found.n}: give a .npz or a folder/ to --out")
+        raise WganError(
+            f"a sample grid shows at most {SHEET} samples, not {found.n}: give a .npz or a folder/ to --out"
+        )
     group.on_main(lambda: str(output_path(found.out, found.force)))
     model = group.on_all(lambda: load(found.path, found.checkpoint, found.raw, group=group, threads=found.threads))
     samples = group.on_all(lambda: model.sample(found.n, labels, found.seed, found.truncation, found.beyond_range))
@@ -80,7 +82,7 @@ def output_path(text: str, force: bool) -> Path:
 
 
 def say(notes: list[str]) -> None:
-    """Print what the user should know beside the result, on standard error."""
+    """Print what the user should know besides the result, on standard error."""
     for note in notes:
         print(f"wgan: {note}", file=sys.stderr)
 

@@ -23,11 +23,11 @@ from wgan.evaluation.tracking import TRACKS, loss_tracks_quality
 from wgan.recipes import RECIPES
 from wgan.visual.images import save_png
 
-AMID = 0.1  # share of samples, near to the training samples though no copies, that is worth a word
+AMID = 0.1  # fraction of samples, near to the training samples though no copies, that is worth a word
 
 
 def train(found: argparse.Namespace) -> int:
-    """`wgan train`: train or continue, then say where the pictures are and what to type next."""
+    """`wgan train`: train or continue, then say where the images are and what to type next."""
     return shared(found, train_with)
 
 
@@ -54,7 +54,7 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
     again = f"wgan train --run {shlex.quote(str(folder))}"
     again += f" --processes {found.processes}" if found.processes else ""
     if outcome.code:
-        print(f"stopped at step {outcome.run.step}, saved in {folder}; the same command goes on from there, or {again}")
+        print(f"stopped at step {outcome.run.step}, saved in {folder}; the same command resumes it, or {again}")
         return outcome.code
     print(
         f"finished step {outcome.run.step} of {outcome.run.config.steps}: pictures in {folder}/samples, {folder}/progress.gif, "
@@ -108,7 +108,7 @@ def copying(config: Config, folder: Path) -> Iterator[str]:
         )
     if measured.is_image:
         save_png(closest_pairs(measured), folder / "neighbours.png")
-        yield f"copies: the closest, each beside its training image, in {folder}/neighbours.png"
+        yield f"copies: the closest, each next to its training image, in {folder}/neighbours.png"
 
 
 def dry_run(config: Config, processes: int, minutes: float | None = None) -> int:

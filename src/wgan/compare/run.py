@@ -44,7 +44,7 @@ def command(found: argparse.Namespace) -> int:
             with checking(stop.leave):
                 result = compare(request, out, lambda text: print(text, file=sys.stderr, flush=True))
         except Interrupted as inside:
-            print(f"stopped, saved in {out}; the same command goes on from there")
+            print(f"stopped, saved in {out}; the same command resumes it")
             return int(inside.args[0]) if inside.args else stop.code
     for objective in request.objectives:
         print(f"{objective:10} " + "  ".join(answers(result["summary"], objective)))

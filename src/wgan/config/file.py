@@ -67,7 +67,7 @@ def parsed(file: Path) -> dict[str, Any]:
 def text_of(file: Path) -> str:
     """Return the text of a file of options."""
     try:
-        if not file.is_file():  # a pipe would make us wait for ever
+        if not file.is_file():  # a pipe would make us wait forever
             raise WganError(f"no file {file}: --config takes a .json or .toml file, or the folder of a run")
         if file.stat().st_size > MOST:
             raise WganError(f"{file} is too large for a file of options")

@@ -102,12 +102,12 @@ def parts(split: str) -> tuple[str, ...]:
 
 
 def selection_indices(size: int) -> Tensor:
-    """Return the indices of held-out samples by which a run's best step is chosen: a fifth, at most 2,000, fixed for ever."""
+    """Return the indices of held-out samples by which a run's best step is chosen: a fifth, at most 2,000, always the same."""
     return _shuffled(size)[: min(2000, size // 5)]
 
 
 def report_indices(size: int) -> Tensor:
-    """Return all other held-out indices, the only ones that reported figures use, in a fixed random order."""
+    """Return all other held-out indices, the only ones that reported metrics use, in a fixed random order."""
     return _shuffled(size)[min(2000, size // 5) :]
 
 

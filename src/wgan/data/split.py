@@ -1,4 +1,4 @@
-"""Which samples of a user's own data are held out: the same ones for ever, however often the data are opened."""
+"""Which samples of a user's own data are held out: always the same ones, however often the data are opened."""
 
 from __future__ import annotations
 

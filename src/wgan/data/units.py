@@ -21,7 +21,7 @@ Levels = tuple[tuple[float, ...], ...]
 class Units:
     """Everything that brings a sample [D] back into the user's units; a row there has one number for each of C columns.
 
-    Columns whose training values are all alike teach nothing: they are left out (D < C) and written back as they are.
+    Columns whose training values are all the same teach nothing: they are left out (D < C) and written back as they are.
     """
 
     names: tuple[str, ...]  # of the C columns; empty = they have none

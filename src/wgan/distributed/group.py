@@ -152,7 +152,7 @@ class Group:
         return result  # type: ignore[return-value]
 
     def require_same(self, facts: Mapping[str, Any], remedy: str) -> None:
-        """Raise WganError on all processes unless `facts` (JSON) are alike on each; say where and how they differ."""
+        """Raise WganError on all processes unless `facts` (JSON) are the same on each; say where and how they differ."""
         if self.world == 1:
             return
         everyone = [json.loads(text) for text in self.all_gather(json.dumps([socket.gethostname(), facts]).encode())]
@@ -255,7 +255,7 @@ class Group:
         return self.asked
 
     def barrier(self, name: str, wait_for: Sequence[int]) -> None:
-        """Wait, for longer than `patience`, until the processes `wait_for` are here; others go on at once."""
+        """Wait, for longer than `patience`, until the processes `wait_for` are here; others continue at once."""
         if self.store is None:
             return
         self.meetings += 1

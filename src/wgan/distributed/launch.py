@@ -26,7 +26,7 @@ MOST = 1024
 def launch(words: Sequence[str], processes: int, restarts: int) -> int:
     """Run `wgan WORDS` in so many processes that form one group; return the exit code of the whole.
 
-    When one of them dies, all are started again, at most `restarts` times; a run goes on from its newest checkpoint.
+    When one of them dies, all are started again, at most `restarts` times; a run resumes from its newest checkpoint.
     """
     if not 1 <= processes <= MOST:
         raise WganError(f"processes must be between 1 and {MOST}, not {processes}")

@@ -1,7 +1,7 @@
 """Stop: how Ctrl-C and SIGTERM end a run within five seconds, with everything saved.
 
 The first signal only asks. What takes long looks whether it was asked: an exception raised by the signal itself could
-fall into a destructor, which prints it and goes on.
+fall into a destructor, which prints it and continues.
 """
 
 from __future__ import annotations

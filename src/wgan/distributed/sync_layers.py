@@ -91,7 +91,7 @@ class SharedDropout(nn.Module):
         self.layer, self.shard = layer, shard
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [B, ...] -> [B, ...], in training a share p of it 0 and the rest divided by 1 - p."""
+        """x [B, ...] -> [B, ...], in training a fraction p of it 0 and the rest divided by 1 - p."""
         if not self.training or self.layer.p == 0 or self.shard.count == 1:
             out: Tensor = self.layer(x)
             return out

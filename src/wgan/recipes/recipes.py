@@ -30,7 +30,7 @@ class Recipe:
     source: str  # paper or description
     trains: str  # what, in a few words
     minutes: str  # on 2 CPU cores, for the whole recipe; "≤" = measured on one of them
-    expected: str  # figure with tolerance, and how it was measured
+    expected: str  # metric with tolerance, and how it was measured
     changes: Mapping[str, Any]
 
 

@@ -2,7 +2,7 @@
 
 A checkpoint is two files, `step-00000500.safetensors` and its manifest `step-00000500.json`; it exists when the manifest does.
 One taken within a step, after 37 critic updates of the one that follows step 500, is called `step-00000500-0037`: only a
-run that goes on uses it.
+run that is resumed uses it.
 """
 
 from __future__ import annotations

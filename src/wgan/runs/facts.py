@@ -1,4 +1,4 @@
-"""The facts of a run: what run.json records beside the config, once, when the run begins."""
+"""The facts of a run: what run.json records next to the config, once, when the run begins."""
 
 from __future__ import annotations
 

@@ -45,12 +45,12 @@ class Run:
 
     @property
     def samples(self) -> Path:
-        """The folder of sample sheets."""
+        """The folder of sample grids."""
         return self.path / "samples"
 
     @property
     def best(self) -> int | None:
-        """Return the step with the lowest selection figure of the log; None before the first evaluation."""
+        """Return the step with the lowest selection metric of the log; None before the first evaluation."""
         scored = [(r[SELECTION], r["step"]) for r in self.log() if math.isfinite(r.get(SELECTION, math.nan))]
         return min(scored)[1] if scored else None
 

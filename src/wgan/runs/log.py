@@ -55,7 +55,7 @@ def unreadable(path: Path, number: int) -> WganError:
 
 def open_for_reading(path: Path) -> BinaryIO:
     """Open a log; one that does not exist yet reads as empty."""
-    if path.exists() and not path.is_file():  # a pipe would make us wait for ever
+    if path.exists() and not path.is_file():  # a pipe would make us wait forever
         raise WganError(f"{path} is not a file")
     try:
         return path.open("rb")
@@ -86,7 +86,7 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
 
 
 def kept(path: Path, step: int) -> Iterator[bytes]:
-    """Yield the lines up to `step`; nothing for step 0, because a run from the start writes everything anew.
+    """Yield the lines up to `step`; nothing for step 0, because a run from the start writes everything again.
 
     A line that cannot be read is the torn end of a killed process, unless a line to keep follows it.
     """
@@ -105,7 +105,7 @@ def kept(path: Path, step: int) -> Iterator[bytes]:
 def cut(path: Path, step: int) -> None:
     """Leave in `path` only the lines up to `step`, in one pass, so that no crash can leave half a file.
 
-    The file is always written anew: then appending to it never follows a link out of the run folder.
+    The file is always written from the start: then appending to it never follows a link out of the run folder.
     """
     try:
         write_whole(path, lambda file: file.writelines(kept(path, step)))

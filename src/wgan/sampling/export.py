@@ -1,4 +1,4 @@
-"""How samples are written: a sheet, arrays, tables in the user's own columns, or a folder of images."""
+"""How samples are written: a sample grid, arrays, tables in the user's own columns, or a folder of images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wgan.sampling.model import Model, Samples
 from wgan.sampling.sheets import portray
 from wgan.visual.images import save_png, visible
 
-SHEET = 10_000  # samples on one sheet; more would be a picture that nothing opens
+SHEET = 10_000  # samples in one grid; more would be an image that nothing opens
 
 
 def write_sheet(samples: Samples, out: Path, model: Model) -> None:
@@ -41,7 +41,7 @@ def write_npz(samples: Samples, out: Path, model: Model) -> None:
 
 
 def write_npy(samples: Samples, out: Path, model: Model) -> None:
-    """Write one array: images uint8 [N, H, W] or [N, H, W, C], or vectors [N, C]; labels beside it as NAME.labels.npy."""
+    """Write one array: images uint8 [N, H, W] or [N, H, W, C], or vectors [N, C]; labels next to it as NAME.labels.npy."""
     parts = {out: samples.to_images() if samples.dim() == 4 else rows_of(samples, model)}
     if samples.labels is not None:
         parts[out.with_suffix(".labels.npy")] = samples.labels

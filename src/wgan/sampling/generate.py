@@ -17,7 +17,7 @@ BLOCK = 100  # samples are always made in blocks of this size, so that none depe
 def generate(network: AnyGenerator, z: Tensor, y: Tensor | None, engine: Engine) -> Tensor:
     """Return G(z, y) [N, *shape] as fp32 on the CPU, in evaluation mode, in blocks of BLOCK rows (the last one padded).
 
-    The work may be left before each block (`signals.check`). The processes of a group make a share of the blocks each.
+    The work may be left before each block (`signals.check`). The processes of a group make a part of the blocks each.
     """
 
     def block(number: int) -> Tensor:

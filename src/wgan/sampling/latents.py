@@ -14,7 +14,7 @@ from wgan.sampling.sheets import COLUMNS
 
 
 def fixed_latents(seed: int, latent: int, classes: int) -> tuple[Tensor, Tensor | None]:
-    """Return the 100 latents of a run's sheets and their labels, one class for each column."""
+    """Return the 100 latents of a run's sample grids and their labels, one class for each column."""
     z = torch.randn(BLOCK, latent, generator=stream(seed, 0, "sheet"))
     return z, torch.arange(BLOCK) % COLUMNS % classes if classes else None
 

@@ -1,4 +1,4 @@
-"""What a run shows of itself: the sheet of fixed latents at a step, and the pictures made when training ends."""
+"""What a run shows of itself: the sample grid of fixed latents at a step, and the images made when training ends."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def train(
     already; patience: seconds without an answer after which a process counts as stuck. on_step: see wgan.training.observer.
     given: parts of the run as objects, see wgan.training.given.
     minutes: the run gets as many steps as fit into that time, see wgan.training.budget.
-    Raises WganError for anything the user can mend; the folder is then as it was before, or holds its last checkpoint.
+    Raises WganError for anything the user can fix; the folder is then as it was before, or holds its last checkpoint.
     """
     with ExitStack() as stack:
         everyone = group or stack.enter_context(formed(patience))

@@ -1,4 +1,4 @@
-"""Pictures of a run: bytes of images, sample sheets, their animation, and files that are whole or not there."""
+"""Images of a run: bytes of images, sample grids, their animation, and files that are whole or not there."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from wgan.files import replace_file
 if TYPE_CHECKING:  # Pillow is imported where it is used: importing this file costs nothing
     from PIL.Image import Image
 
-WIDTH = 560  # pixels a sheet is scaled up to, about
+WIDTH = 560  # pixels a grid is scaled up to, about
 MAX_FRAME = 800  # pixels; larger animation frames are reduced, or 120 of them would fill the memory
-GAP = 2  # pixels between the images of a sheet
+GAP = 2  # pixels between the images of a grid
 GREY, STRIP = 70, 24  # brightness of the gaps (neither black nor white), height of a caption
 NAME = re.compile(r"step-(\d+)\.png", re.ASCII)
 
@@ -47,7 +47,7 @@ def visible(images: np.ndarray) -> np.ndarray:
 
 
 def sheet(images: np.ndarray, columns: int = 10, scale: int | None = None, caption: str = "") -> Image:
-    """Return uint8 images [N, H, W] or [N, H, W, C] row by row on one sheet; of other than three channels what is visible.
+    """Return uint8 images [N, H, W] or [N, H, W, C] row by row in one grid; of other than three channels what is visible.
 
     Each pixel becomes scale x scale equal ones (None: about WIDTH in all), so that what is seen is what was made.
     """
@@ -55,7 +55,7 @@ def sheet(images: np.ndarray, columns: int = 10, scale: int | None = None, capti
 
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or not images.size:
         raise WganError(
-            f"a sheet needs uint8 images [N, H, W] or [N, H, W, 3], not {images.dtype} {list(images.shape)}"
+            f"a sample grid needs uint8 images [N, H, W] or [N, H, W, 3], not {images.dtype} {list(images.shape)}"
         )
     images = visible(images)
     columns = max(1, min(columns, len(images)))

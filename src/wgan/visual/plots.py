@@ -97,7 +97,7 @@ def image_of(figure: Figure) -> Image:
 
 
 def legend_above(axes: Axes) -> None:
-    """Put the legend beside the title, where it hides nothing."""
+    """Put the legend next to the title, where it hides nothing."""
     axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.0, 0.99),

@@ -1,4 +1,4 @@
-"""Arrays on disk (.npy, .npz, safetensors), and `Arrays`: samples, labels beside them, and what is for testing."""
+"""Arrays on disk (.npy, .npz, safetensors), and `Arrays`: samples, the labels next to them, and what is for testing."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def require_labels(arrays: Arrays, where: str) -> None:
     if labels.shape not in ((n,), (n, 1)):
         raise WganError(
             f"{where} has {n} samples and labels of shape {list(labels.shape)}: expected [{n}]; "
-            "mend them, or give --labels none"
+            "fix them, or give --labels none"
         )
     if labels.dtype.kind == "f" and not (np.isfinite(labels).all() and (labels == np.rint(labels)).all()):
         raise WganError(f"{where}: labels must be whole numbers or texts, one for each sample, and some are not")

@@ -1,6 +1,6 @@
 """The prepared form of a user's data: one file of equal rows in the cache folder that training maps into memory.
 
-A preparation that is interrupted goes on where it stopped; `about.json` is written last, and without it nothing is read.
+A preparation that is interrupted resumes where it stopped; `about.json` is written last, and without it nothing is read.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def split_off(files: Sequence[Member], parts: Parts, where: str) -> tuple[Parts,
         if len(deep) < len(parts):
             stray = next(f for f, p in zip(files, parts, strict=True) if not p)
             raise WganError(
-                f"{len(parts) - len(deep)} of {len(parts)} images of {where} lie beside the folders {', '.join(found)}, the "
+                f"{len(parts) - len(deep)} of {len(parts)} images of {where} lie next to the folders {', '.join(found)}, the "
                 f"first is {shown(stray.name)}: move them into one of these"
             )
         several = len({rest for _, rest in found.values()}) > 1
@@ -79,7 +79,7 @@ def held_out_of(kinds: Sequence[str], extra: int) -> tuple[list[bool] | None, li
     """Return which files the data hold out themselves, or None, and what is said of their splits."""
     counts = Counter(kinds)
     said = {k: n for k, n in counts.items() if k}
-    notes = [f"{extra} images in folders beside train and test are left out"] if extra else []
+    notes = [f"{extra} images in folders next to train and test are left out"] if extra else []
     if len(said) < 2 or not counts["train"]:
         if said:
             notes.append(
@@ -104,7 +104,7 @@ def classes_of(files: Sequence[Member], parts: Parts, where: str) -> Grouping:
         return Grouping(every)
     if outside:
         raise WganError(
-            f"{len(outside)} of {len(files)} images of {where} lie beside the class folders, the first is "
+            f"{len(outside)} of {len(files)} images of {where} lie next to the class folders, the first is "
             f"{shown(outside[0].name)}: move them into a folder, or give --labels none"
         )
     counts = Counter(p[0] for p in parts)

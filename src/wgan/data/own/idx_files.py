@@ -1,4 +1,4 @@
-"""IDX files as MNIST has them: images, the labels that lie beside them under the matching name, and the part for testing."""
+"""IDX files as MNIST has them: images, the labels that lie next to them under the matching name, and the part for testing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_idx_folder(folder: Path) -> Arrays:
 
 
 def read_idx_pair(path: Path) -> Arrays:
-    """Read one IDX file of images and the labels that lie beside it under the matching name."""
+    """Read one IDX file of images and the labels that lie next to it under the matching name."""
     values = read_idx(path, shown(path))
     beside = labels_beside(path)
     return Arrays(values, None if beside is None else read_idx(beside, shown(beside)))

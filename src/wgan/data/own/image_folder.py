@@ -146,7 +146,7 @@ def require_readable(bad: dict[int, str], files: list[Member], where: str) -> No
         named = [(shown(files[i].name), bad[i]) for i in sorted(bad)]
         raise TooManyBad(
             f"{len(bad)} of {len(files)} images of {where} cannot be read, more than 1 %: the first is {named[0][0]} "
-            f"({named[0][1]}); remove or mend them (wgan data lists them)",
+            f"({named[0][1]}); remove or fix them (wgan data lists them)",
             named,
         )
 

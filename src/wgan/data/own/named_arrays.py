@@ -1,4 +1,4 @@
-"""Arrays with names (.npz, safetensors, .npy files beside each other): which are samples, labels, and parts for testing."""
+"""Arrays with names (.npz, safetensors, .npy files next to each other): which are samples, labels, and parts for testing."""
 
 from __future__ import annotations
 
@@ -124,16 +124,16 @@ def column(part: Arrays) -> NDArray[Any]:
 
 
 def read_npy(path: Path) -> Arrays:
-    """Read NAME.npy, with the labels that lie beside it."""
+    """Read NAME.npy, with the labels that lie next to it."""
     beside = labels_of_npy(path)
     notes = () if beside is None else (f"labels are read from {shown(beside.name)}",)
     return Arrays(load_npy(path), None if beside is None else load_npy(beside), notes=notes)
 
 
 def labels_of_npy(path: Path) -> Path | None:
-    """Return the file beside NAME.npy that holds its labels: NAME.labels.npy, NAME_labels.npy, labels.npy or the like, or None.
+    """Return the file next to NAME.npy that holds its labels: NAME.labels.npy, NAME_labels.npy, labels.npy or the like, or None.
 
-    The like: y_train.npy beside x_train.npy, train_labels.npy beside train_images.npy.
+    The like: y_train.npy next to x_train.npy, train_labels.npy next to train_images.npy.
     """
     stem = path.name.removesuffix(path.suffix)
     exact = [path.with_name(n) for n in (f"{stem}.labels.npy", f"{stem}_labels.npy", "labels.npy")]

@@ -56,8 +56,8 @@ def split_of(name: str) -> tuple[str, str] | None:
 def splits_among(names: Iterable[str]) -> Mapping[str, tuple[str, str]] | None:
     """Return (split, what else) of each name where together they name splits, None where they are anything else.
 
-    All of them name splits, or some are exactly a training and another part: what lies beside those is extra. A `train`
-    beside a `bus` is a class, and so are `bullet_train` and `steam_train`.
+    All of them name splits, or some are exactly a training and another part: what lies next to those is extra. A `train`
+    next to a `bus` is a class, and so are `bullet_train` and `steam_train`.
     """
     names = list(names)
     found = {name: split for name in names if (split := split_of(name))}

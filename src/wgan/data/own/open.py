@@ -43,7 +43,7 @@ QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
 def is_own(spec: str) -> bool:
     """Return whether a data spec is meant as a path, as hf:NAME or as given in Python, and not as a bundled name.
 
-    A bundled name means the bundled data, whatever lies beside: a folder that is called so is ./ring.
+    A bundled name means the bundled data, whatever lies in the current folder: a folder called ring is ./ring.
     """
     from wgan.data import is_bundled  # which knows the openers, this one among them
 

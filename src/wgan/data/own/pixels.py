@@ -81,9 +81,9 @@ def whole_span(spans: Iterable[Span]) -> Span:
 def scale_of(span: Span, where: str, plain: bool = False) -> Scale:
     """Return which values become black and white: the first of RANGES that holds them all and is used by a quarter.
 
-    A few values just outside (the ringing of a resize) are clipped, and -1..1 needs a fair share of negative ones; else the
+    A few values just outside (the ringing of a resize) are clipped, and -1..1 needs a fair fraction of negative ones; else the
     values' own range is stretched. The note says which; plain: bytes that are read as 0..255 need none. Raises WganError when
-    all values are alike.
+    all values are the same.
     """
     low, high = span.low, span.high
     if low == high:

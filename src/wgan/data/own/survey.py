@@ -16,7 +16,7 @@ from wgan.data.own.workers import each
 from wgan.errors import WganError
 from wgan.progress import counting
 
-LARGE = 128  # pixels: pictures that are all alike and no larger stay as they are
+LARGE = 128  # pixels: images that all have one size and are no larger stay as they are
 FIRST = 4  # pictures that are looked at before all others, to see whether these need to be
 
 
@@ -95,7 +95,7 @@ def choose_frame(survey: Survey, options: ReadingOptions, where: str) -> tuple[F
 
 
 def choose_scales(survey: Survey, members: Members, where: str) -> tuple[Scales, list[str]]:
-    """Return what becomes black and white in all pictures alike, and what to say about it.
+    """Return what becomes black and white, the same in all images, and what to say about it.
 
     Those of more than 8 bits are all read once for it. Of the others only as many as show that a quarter of the range is used.
     """
