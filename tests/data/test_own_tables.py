@@ -196,10 +196,9 @@ def test_samples_of_a_parquet_file_have_its_columns_types_and_order(tmp_path, co
 @pytest.mark.parametrize(
     ("column", "said"),
     [
-        (["a", "b"] * 30, "column q of"),
-        ([1.0, None] * 30, "it holds 30 empty cells"),
-        ([True, False] * 30, "it holds bool"),
-        ([1.0, float("nan")] * 30, "30 NaN or infinite values"),
+        ([1.0, float("inf")] * 30, "30 NaN or infinite values"),
+        (["a word", "inf"] * 3 + ["inf"] * 54, "column q of"),
+        ([f"a long sentence about number {i}, unlike every other sentence" for i in range(60)], "column q of"),
     ],
 )
 def test_a_parquet_column_that_is_no_number_is_refused_by_name(tmp_path, column, said):

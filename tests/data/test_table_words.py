@@ -82,11 +82,13 @@ def test_a_missing_label_is_no_class(tmp_path, cache, missing):
     [
         ("a;b\n" + "1,5;2\n" * 60, "'1,5' in line 2; save the table with decimal points"),
         ("1,5;2,5\n" * 60, "'1,5' in line 1; save the table with decimal points"),
-        ('a,b\n"1,234",2\n' * 30, "'1,234' in line 2; save the table with decimal points"),
+        ("a,b\n" + '"1,234",2\n' * 60, "'1,234' in line 2; save the table with decimal points"),
+        ("a,b\n1,2\n2,3\n" * 30, "repeats its names of columns in line 4"),
         ("1.0 2.0 3.0\n" * 60, "blanks between its columns"),
         ("a,b\n" + "1,2\n" * 50 + "1\n", "has 1 cells in line 52"),
         ("a,b\n1,2\n\n1,x\n" + "1,2\n" * 50, "'x' in line 4"),
-        ("a,b\n1,2\nNA,3\n" + "1,2\n" * 50, "'NA', a missing value, in line 3"),
+        ("a,b\n1,2\ninf,3\n" + "1,2\n" * 50, "NaN or infinite values"),
+        ("a,b\n1,x\ninf,y\n" + "1,x\n" * 50, "column a of"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_said(tmp_path, text, said):

@@ -63,12 +63,25 @@ def describe(spec: str, options: ReadingOptions, strict: bool) -> Iterator[str]:
     yield f"{'data':14} {spec}"
     size = "x".join(map(str, train.shape))
     kind = f"images, channels x height x width = {size}" if train.is_image else f"vectors of {size} numbers"
+    if train.table is not None:
+        kind = f"rows of {len(train.table.columns)} columns, which become {size} numbers"
     yield f"{'samples':14} {kind}; {len(train)} to train on, {len(test)} held out"
     yield f"{'classes':14} {class_text(train, test)}"
+    yield from columns(train)
     if is_own(spec):
         yield from describe_own(prepared(spec, options), strict)
     for note in train.notes:
         yield f"{'note':14} {note}"
+
+
+def columns(source: Source) -> Iterator[str]:
+    """Yield a line on each column of a table with columns of any kind."""
+    if source.table is None:
+        return
+    named = [*source.table.describe()]
+    width = min(30, max(len(name) for name, _ in named))
+    for i, (name, what) in enumerate(named):
+        yield f"{'' if i else 'columns':14} {name:{width}} {what}"
 
 
 def class_text(train: Source, test: Source) -> str:

@@ -38,7 +38,9 @@ def sample_with(found: argparse.Namespace, group: Group) -> int:
         )
     group.on_main(lambda: str(output_path(found.out, found.force)))
     model = group.on_all(lambda: load(found.path, found.checkpoint, found.raw, group=group, threads=found.threads))
-    samples = group.on_all(lambda: model.sample(found.n, labels, found.seed, found.truncation, found.beyond_range))
+    samples = group.on_all(
+        lambda: model.sample(found.n, labels, found.seed, found.truncation, found.beyond_range, found.where)
+    )
 
     def write() -> None:
         say(model.notes)

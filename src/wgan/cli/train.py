@@ -64,7 +64,8 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
         print(TRACKS.format(tracks))
     for line in copying(config, folder):
         print(line)
-    made = "rows.csv" if outcome.run.facts.units else "samples.png"  # what a user of a table wants to see
+    facts = outcome.run.facts
+    made = "rows.csv" if facts.units or facts.table else "samples.png"  # what a user of a table wants to see
     print(f"next: wgan sample {shlex.quote(str(folder))} -n 100 --out {made}")
     more = (
         f"--patience {2 * config.patience}"

@@ -76,6 +76,12 @@ class ReadingOptions(Group):
         None, "1 = grey, 3 = colour; 0 = as the images are", none="0", later=True
     )
     labels: str = option("auto", "classes: auto, none, or the column of a table that holds them", later=True)
+    columns: str = option(
+        "",
+        "what columns of a table are: NAME=KIND,... with number, category, date, date:FORMAT, identifier or skip",
+        later=True,
+    )
+    missing: str = option("", "marks of missing cells in a table beside empty ones, for example ?,NA", later=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -86,7 +92,8 @@ class ReadingOptions(Group):
 
     def key(self) -> dict[str, int | str]:
         """Return the options as the name of a prepared copy holds them: 0 for None."""
-        return {"size": self.size or 0, "crop": self.crop, "channels": self.channels or 0, "labels": self.labels}
+        whole = {"size": self.size or 0, "crop": self.crop, "channels": self.channels or 0, "labels": self.labels}
+        return whole | {name: text for name in ("columns", "missing") if (text := getattr(self, name))}
 
 
 @dataclass(frozen=True)

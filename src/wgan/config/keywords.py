@@ -40,6 +40,11 @@ class Options(TypedDict, total=False):
     """1 = grey, 3 = colour; 0 = as the images are (default: 0; 1 to 3)"""
     labels: str
     """classes: auto, none, or the column of a table that holds them (default: auto)"""
+    columns: str
+    """what columns of a table are: NAME=KIND,... with number, category, date, date:FORMAT, identifier or skip (default:
+    )"""
+    missing: str
+    """marks of missing cells in a table beside empty ones, for example ?,NA (default: )"""
     latent: int
     """dimension of the latent z ~ N(0, 1) (default: 128; 1 to 65536)"""
     generator: Literal["conv", "resnet", "mlp"] | nn.Module | None

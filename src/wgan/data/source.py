@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wgan.data.tabular.table import Table
 from wgan.data.units import Units
 from wgan.errors import WganError
 
@@ -39,6 +40,11 @@ class Source:
     mode_count: int = 0  # K; 0 = the modes are not known
     mode_index: Tensor | None = field(default=None, repr=False)  # int64 [N] in 0..mode_count-1
     units: Units | None = field(default=None, repr=False)  # of vectors that were standardised
+    table: Table | None = field(default=None, repr=False)  # of a table with columns of any kind, and
+    codes: Callable[[Tensor], Tensor] | None = field(
+        default=None, repr=False
+    )  # indices [B] -> its rows, float64 [B, C]
+    asked: Tensor | None = field(default=None, repr=False)  # int64 [N, A], see Table.conditions
     fingerprint: str = ""  # of the content of a user's own data; "" = bundled
     notes: tuple[str, ...] = ()  # what the user should know about how the data were read
 
@@ -71,6 +77,8 @@ class Source:
             "data": self.fingerprint,
             "units": None if self.units is None else self.units.to_json(),
         }
+        if self.table is not None:
+            found["table"] = self.table.to_json()
         if self.labels is not None:
             found["class_counts"] = tuple(self.labels.bincount(minlength=self.classes).tolist())
         return found

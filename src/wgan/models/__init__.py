@@ -15,11 +15,13 @@ from wgan.models.kernels import PLAIN, Kernels
 from wgan.models.layers import Style, initialise, spectral
 from wgan.models.networks import Critic, Generator
 from wgan.models.own import OwnCritic, OwnGenerator
+from wgan.models.table_head import Columns, TableHead
 
 __all__ = [
     "MODELS",
     "AnyCritic",
     "AnyGenerator",
+    "Columns",
     "Critic",
     "Generator",
     "build",
@@ -38,24 +40,29 @@ MODELS = {
 }
 
 
-def build(config: Config, shape: tuple[int, ...], classes: int) -> tuple[Generator, Critic]:
+def build(
+    config: Config, shape: tuple[int, ...], classes: int, columns: Columns | None = None
+) -> tuple[Generator, Critic]:
     """Return the generator and the critic that `config` names, for samples of `shape` with `classes` labels (0 = none).
 
-    On data without labels every conditioning is off. Weights come from torch's default generator: seed it around the
-    call. Raises WganError for sizes that the family cannot make.
+    columns: of a table with columns of any kind. On data without labels every conditioning is off. Weights come from torch's
+    default generator: seed it around the call. Raises WganError for sizes that the family cannot make.
     """
-    generator = build_generator(config, shape, classes)  # first: its weights are drawn before the critic's
+    generator = build_generator(config, shape, classes, columns)  # first: its weights are drawn before the critic's
     return generator, build_critic(config, shape, classes)
 
 
-def build_generator(config: Config, shape: tuple[int, ...], classes: int) -> Generator:
+def build_generator(config: Config, shape: tuple[int, ...], classes: int, columns: Columns | None = None) -> Generator:
     """Return the generator alone, as build() does: what samples are made with."""
     conditioning = config.conditioning if classes else "none"
     if conditioning == "norm" and config.generator_norm == "none":
         raise WganError(
             "conditioning norm needs a generator_norm: use batch, layer or instance, or conditioning concat"
         )
-    return _generator(config, shape, classes, conditioning, FAST if config.fast else PLAIN)
+    if columns is not None and classes:  # the class is what is asked for
+        columns = columns._replace(choices=())
+    head = None if columns is None else TableHead(columns)
+    return _generator(config, shape, classes, conditioning, FAST if config.fast else PLAIN, head)
 
 
 def build_critic(config: Config, shape: tuple[int, ...], classes: int) -> Critic:
@@ -65,7 +72,7 @@ def build_critic(config: Config, shape: tuple[int, ...], classes: int) -> Critic
 
 
 def _generator(
-    c: NetworkOptions, shape: tuple[int, ...], classes: int, conditioning: str, kernels: Kernels
+    c: NetworkOptions, shape: tuple[int, ...], classes: int, conditioning: str, kernels: Kernels, head: TableHead | None
 ) -> Generator:
     if c.generator == OWN:
         raise WganError("generator own stands for a network that only Python can give: wgan.train(generator=MODULE)")
@@ -75,12 +82,13 @@ def _generator(
     style = Style(
         c.generator_norm, c.generator_activation, c.norm_momentum, c.norm_eps, norm_classes, 0.0, c.upsample, kernels
     )
-    inputs = c.latent + (classes if conditioning == "concat" else 0)
+    inputs = c.latent + (classes if conditioning == "concat" else 0) + (0 if head is None else head.asked)
     layers = auto.line("generator", c.generator, shape) if c.generator_layers == "auto" else c.generator_layers
     body = MODELS[c.generator][0](layers, inputs, shape, style)
     initialise(body, c.generator_init)
     tanh = c.output == "tanh" or (c.output == "auto" and len(shape) == 3)
-    network = Generator(body, c.latent, conditioning, classes if conditioning != "none" else 0, tanh, kernels)
+    told = classes if conditioning != "none" else 0
+    network = Generator(body, c.latent, conditioning, told, tanh, kernels, head)
     return network.to(memory_format=torch.channels_last) if c.generator in CONVOLUTIONAL else network  # type: ignore[call-overload]
 
 

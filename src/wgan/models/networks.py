@@ -9,27 +9,59 @@ from torch.nn import functional as F
 from wgan.models.fast.input_gradient import input_gradient
 from wgan.models.kernels import PLAIN, Kernels
 from wgan.models.layers import Chain
+from wgan.models.table_head import TableHead
 
 
 class Generator(nn.Module):
     """G(z [B, Z], y [B] or None) -> x [B, *shape]; in [-1, 1] with tanh.
 
     conditioning: none, product (z times an embedding of y), concat (the one-hot of y beside z), norm (in the body).
+    A generator of table rows has a head, latents for its noise beside those of the body, and, without classes, y int64
+    [B, A] of what is asked of its columns.
     """
 
     def __init__(
-        self, body: Chain, latent: int, conditioning: str, classes: int, tanh: bool, kernels: Kernels = PLAIN
+        self,
+        body: Chain,
+        latent: int,
+        conditioning: str,
+        classes: int,
+        tanh: bool,
+        kernels: Kernels = PLAIN,
+        head: TableHead | None = None,
     ) -> None:
         super().__init__()
-        self.kernels = kernels
+        self.kernels, self.head, self.own_latent = kernels, head, latent
+        latent += 0 if head is None else head.noise
         self.latent, self.classes, self.conditioning, self.tanh = latent, classes, conditioning, tanh
-        self.embedding = nn.Embedding(classes, latent) if conditioning == "product" else None
+        self.embedding = nn.Embedding(classes, self.own_latent) if conditioning == "product" else None
         if self.embedding is not None:
             nn.init.xavier_uniform_(self.embedding.weight)  # Keras's Glorot uniform
         self.body = body
 
+    @property
+    def asks(self) -> bool:
+        """Whether y says what is asked of the columns of a table."""
+        return self.head is not None and self.head.asked > 0
+
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z [B, Z], y int64 [B] (needed when conditional) -> x [B, *shape]."""
+        if self.head is not None:
+            return self.row(z, y)
+        return self.output(z, y)
+
+    def row(self, z: Tensor, y: Tensor | None) -> Tensor:
+        """z [B, Z], y int64 [B] with classes, else int64 [B, A] or None -> rows of a table [B, D]."""
+        assert self.head is not None
+        own, noise = z[:, : self.own_latent], z[:, self.own_latent :]
+        asked = None if self.classes else y
+        if self.asks:
+            own = torch.cat([own, self.head.condition(asked, own)], 1)
+        made: Tensor = self.head(self.output(own, y), noise, asked)
+        return made
+
+    def output(self, z: Tensor, y: Tensor | None) -> Tensor:
+        """z, y as above -> what the body makes of them, after the output activation."""
         if self.embedding is not None:
             z = z * self.embedding(y)
         elif self.conditioning == "concat":

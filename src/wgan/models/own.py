@@ -42,6 +42,8 @@ class OwnGenerator(_Own):
     its latent alone.
     """
 
+    asks = False  # for values of the columns of a table
+
     def __init__(self, module: nn.Module, latent: int, classes: int) -> None:
         super().__init__(module)
         self.latent, self.classes = latent, classes

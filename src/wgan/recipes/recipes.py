@@ -74,6 +74,19 @@ _VECTORS = {
     "steps": 6000,
 }
 
+_TABLE = {
+    **_VECTORS,
+    "generator_layers": "256 256",
+    "generator_norm": "batch",
+    "critic_layers": "256 256",
+    "batch": 500,
+    "lr": 1e-3,
+    "latent": 64,
+    "beta1": 0.0,
+    "n_critic": 2,
+    "steps": 3000,
+}
+
 RECIPES: dict[str, Recipe] = {
     "mnist": Recipe(
         "wgan's own default",
@@ -111,6 +124,9 @@ RECIPES: dict[str, Recipe] = {
     ),
     "vectors": Recipe(
         "wgan's own", "your own vectors and tables: MLPs, gradient penalty", "", "depends on the data", _VECTORS
+    ),
+    "table": Recipe(
+        "wgan's own", "your own tables of numbers, words, dates and missing cells", "", "depends on the data", _TABLE
     ),
     "conv-clip-five": Recipe(
         "WGANs Convergence and Optimization (GeeksforGeeks 2024)",

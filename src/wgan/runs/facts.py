@@ -33,6 +33,7 @@ class Facts:
     versions: dict[str, str] = field(default_factory=dict)
     data: str = ""  # hash of the content of the user's own data
     units: dict[str, Any] | None = None  # of vectors that were standardised: see data/units.py
+    table: dict[str, Any] | None = None  # of a table with columns of any kind: see data/tabular/table.py
     class_counts: tuple[int, ...] = ()  # training samples of each class of a user's own data
     parts: dict[str, dict[str, Any]] = field(
         default_factory=dict

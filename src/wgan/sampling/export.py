@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from wgan.data.tabular.table import Table
 from wgan.errors import WganError
 from wgan.files import replace_file, write_atomically
 from wgan.runs.folder import make_folder
 from wgan.sampling.model import Model, Samples
+from wgan.sampling.rows import values_of, with_label
 from wgan.sampling.sheets import portray
 from wgan.visual.images import save_png, visible
 
@@ -30,18 +32,36 @@ def write_sheet(samples: Samples, out: Path, model: Model) -> None:
 
 def write_npz(samples: Samples, out: Path, model: Model) -> None:
     """Write `images` uint8 (or `samples` for vectors, and their `columns`), and `labels` (class names) where conditional."""
+    if model.table is not None:
+        write_arrays(out, {name: np.array(cells) for name, cells in cells_of(samples, model.table).items()})
+        return
     arrays = {"images": samples.to_images()} if samples.dim() == 4 else {"samples": rows_of(samples, model)}
     if model.units is not None and model.units.names:
         arrays["columns"] = np.array(model.units.names)
     if samples.labels is not None:
         arrays["labels"] = samples.labels
+    write_arrays(out, arrays)
+
+
+def write_arrays(out: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write arrays as one .npz, whole or not at all."""
     packed = io.BytesIO()
     np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
     write_atomically(out, packed.getvalue())
 
 
+def cells_of(samples: Samples, table: Table) -> dict[str, list[str]]:
+    """Return rows of a table as the cells of each column, the class at its place."""
+    labels = None if samples.labels is None else [str(label) for label in samples.labels.tolist()]
+    return with_label(table.cells(samples.numpy()), table, labels)
+
+
 def write_npy(samples: Samples, out: Path, model: Model) -> None:
     """Write one array: images uint8 [N, H, W] or [N, H, W, C], or vectors [N, C]; labels next to it as NAME.labels.npy."""
+    if model.table is not None:
+        raise WganError(
+            "a .npy holds one array of numbers, and this table has columns of other kinds: give a .csv or .npz"
+        )
     parts = {out: samples.to_images() if samples.dim() == 4 else rows_of(samples, model)}
     if samples.labels is not None:
         parts[out.with_suffix(".labels.npy")] = samples.labels
@@ -58,32 +78,34 @@ def rows_of(samples: Samples, model: Model) -> NDArray[Any]:
     return rows.astype(kinds.pop()) if len(kinds) == 1 else rows
 
 
-def columns_of(samples: Samples, model: Model) -> dict[str, NDArray[Any]]:
+def columns_of(samples: Samples, model: Model) -> dict[str, Any]:
     """Return the user's columns by name, in their order and types, the class among them; WganError for images."""
     if samples.dim() != 2:
         raise WganError(
             "a table holds vectors, and these samples are images: give a .png, a .npz or a folder/ to --out"
         )
-    units, rows = model.units, samples.numpy()
-    names = [f"x{i}" for i in range(rows.shape[1])] if units is None or not units.names else list(units.names)
-    values = [rows[:, i] if units is None else units.column(rows, i) for i in range(len(names))]
-    if samples.labels is not None:
-        at = units.label_at if units is not None and units.label else len(names)
-        names.insert(at, units.label if units is not None and units.label else "label")
-        values.insert(at, samples.labels)
-    return dict(zip(names, values, strict=True))
+    return values_of(samples.numpy(), model.table or model.units, samples.labels)
 
 
 def write_csv(samples: Samples, out: Path, model: Model) -> None:
     """Write a CSV file (tabs in a .tsv) with the user's column names; whole numbers as such, others with their digits."""
-    columns, text = columns_of(samples, model), io.StringIO()
+    if model.table is not None:
+        write_cells(cells_of(samples, model.table), out)
+        return
+    columns = columns_of(samples, model)
     digits = (
         dict(zip(model.units.names, model.units.decimals, strict=True)) if model.units and model.units.names else {}
     )
     cells = [as_text(values, digits.get(name, -1)) for name, values in columns.items()]
+    write_cells(dict(zip(columns, cells, strict=True)), out)
+
+
+def write_cells(columns: dict[str, list[str]], out: Path) -> None:
+    """Write columns of cells as one CSV file with a line of names."""
+    text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n", delimiter="\t" if out.suffix.lower() == ".tsv" else ",")
     writer.writerow(columns)
-    writer.writerows(zip(*cells, strict=True))
+    writer.writerows(zip(*columns.values(), strict=True))
     write_atomically(out, text.getvalue().encode())
 
 
@@ -101,7 +123,8 @@ def write_parquet(samples: Samples, out: Path, model: Model) -> None:
         import pyarrow.parquet as pq
     except ImportError:
         raise WganError("writing Parquet needs pyarrow, install it with pip install 'wgan[parquet]'") from None
-    table = pa.table({name: pa.array(values) for name, values in columns_of(samples, model).items()})
+    columns = columns_of(samples, model)
+    table = pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
     replace_file(out, lambda file: pq.write_table(table, file))
 
 

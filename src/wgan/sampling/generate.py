@@ -36,7 +36,7 @@ def _block(network: AnyGenerator, z: Tensor, y: Tensor | None, engine: Engine) -
     rows = len(z)
     missing = BLOCK - rows
     z = torch.cat([z, z.new_zeros(missing, *z.shape[1:])])
-    y = None if y is None else torch.cat([y, y.new_zeros(missing)]).to(engine.device)
+    y = None if y is None else torch.cat([y, y.new_zeros(missing, *y.shape[1:])]).to(engine.device)
     with engine.autocast():
         x: Tensor = network(z.to(engine.device, engine.dtype), y)
     return x[:rows].float().cpu()

@@ -14,12 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wgan.data.tabular.table import Table
+from wgan.data.tabular.table import from_json as table_from_json
 from wgan.data.units import Units, from_json
 from wgan.distributed.group import Group
 from wgan.engine import Engine, make_engine, thread_count
 from wgan.errors import WganError, nearest
 from wgan.host import undisturbed
-from wgan.models import AnyGenerator, build_critic, build_generator
+from wgan.models import AnyGenerator, Columns, build_critic, build_generator
 from wgan.models.own import OwnGenerator, described, difference
 from wgan.rng import seeded, stream
 from wgan.runs import checkpoint as saved
@@ -27,6 +29,7 @@ from wgan.runs.checkpoint import part
 from wgan.runs.folder import Run, open_run
 from wgan.sampling.generate import BLOCK, generate
 from wgan.sampling.latents import latents, slerp, truncated
+from wgan.sampling.rows import frame_of, own_labels, rows_in_units, rows_of_model
 from wgan.sampling.shown import model_html, samples_html, samples_png
 from wgan.sampling.weights import exported_checkpoint
 from wgan.visual.images import to_uint8
@@ -47,12 +50,13 @@ class Samples(torch.Tensor):
     labels: np.ndarray | None = None
     outside: dict[str, float] | None = None
     columns: list[str] | None = None
+    source: Units | Table | None = None  # of rows of a table: what says which values they stand for
 
     def __getitem__(self, index: Any) -> Tensor:
         """Return what the index picks, with the labels of those samples: samples[:5].labels is labels[:5]."""
         part = super().__getitem__(index)
         if isinstance(part, Samples) and part.dim() == 2 == self.dim() and part.shape[1] == self.shape[1]:
-            part.columns = self.columns
+            part.columns, part.source = self.columns, self.source
         rows = index[0] if isinstance(index, tuple) and index else index
         flat = not (isinstance(rows, Tensor) and rows.dim() > 1)  # an index of more axes picks values, not samples
         if self.labels is not None and isinstance(part, Samples) and flat:
@@ -64,6 +68,10 @@ class Samples(torch.Tensor):
 
     def _repr_html_(self) -> str | None:
         return samples_html(self)
+
+    def to_frame(self, library: str = "pandas") -> Any:
+        """Return rows of a table as a DataFrame of `library`, pandas or polars, in the user's columns and types."""
+        return frame_of(self, library)
 
     def to_images(self) -> np.ndarray:
         """Return uint8 images [N, H, W] (grey) or [N, H, W, 3]; WganError for vectors."""
@@ -120,19 +128,30 @@ class Model:
         seed: int = 0,
         truncation: float = 0.0,
         beyond_range: bool = False,
+        where: str | None = None,
     ) -> Samples:
         """Return n samples [n, *shape], images in [-1, 1], vectors in the user's units; the i-th is the same for every n.
 
         label: one of the user's own labels, or several that take turns; None = images of all classes in turn, and rows of
         a table with the class frequencies of the training data. truncation T > 0 draws latents from the normal cut to
-        [-T, T]; 0 = not cut. beyond_range: rows are not clipped to the range and step of the training rows. Raises WganError
-        for a label that the model does not know.
+        [-T, T]; 0 = not cut. beyond_range: rows are not clipped to the range and step of the training rows. where: what all rows
+        of a table are to have, such as "colour=red,size=M". Raises WganError for a label that the model does not know, and for
+        a column or value that the training data do not have.
         """
         self.require_room(n)
+        if self.table is not None:
+            return rows_of_model(self, self.table, n, label, seed, truncation, where)
+        if where is not None:
+            raise WganError(f"where is for tables with columns of any kind, and {self.run.path} did not train on one")
         labels = self.drawn_labels(n, seed) if label is None and self.frequencies else self.labels(n, label)
         z = truncated(latents(seed, n, self.network.latent), truncation)
         samples, units = self.decode(z, labels), self.units
         return samples if units is None else rows_in_units(samples, units, beyond_range)
+
+    @property
+    def table(self) -> Table | None:
+        """The columns of a table with columns of any kind; None for other data."""
+        return table_from_json(self.run.facts.table)
 
     @property
     def untrained(self) -> list[str]:
@@ -145,7 +164,7 @@ class Model:
         """The fraction of each class in the training data, for tables; empty for images, and for runs that did not note it."""
         counts = self.run.facts.class_counts
         if (
-            self.run.facts.units is None
+            (self.run.facts.units is None and self.run.facts.table is None)
             or not self.network.classes
             or len(counts) != len(self.class_names)
             or not sum(counts)
@@ -176,7 +195,7 @@ class Model:
         with thread_count(self.engine.threads):
             made = generate(self.network, z, labels, self.engine)
         samples = (made.clamp_(-1, 1) if made.dim() == 4 else made).as_subclass(Samples)
-        samples.labels = None if labels is None else own_labels(labels, self.class_names)
+        samples.labels = None if labels is None or not self.network.classes else own_labels(labels, self.class_names)
         return samples
 
     def to_images(self, samples: Tensor) -> np.ndarray:
@@ -208,27 +227,6 @@ class Model:
                 f"{self.run.path} never saw a training sample of label '{name}': it cannot make any; train on some first"
             )
         return self.class_names.index(name)
-
-
-def own_labels(numbers: Tensor, names: Sequence[str]) -> np.ndarray:
-    """Return label numbers [N] as the data name their classes: int64 where every name is a whole number, else text.
-
-    A name such as 007 is text: as a number it would lose what it is.
-    """
-    own = [names[i] for i in numbers.tolist()]
-    whole = all(n.removeprefix("-").isdecimal() and len(n) < 19 and str(int(n)) == n for n in names)
-    return np.array([int(n) for n in own]) if whole else np.array(own)
-
-
-def rows_in_units(samples: Samples, units: Units, beyond_range: bool = False) -> Samples:
-    """Return standardised vectors [N, D] as float64 rows [N, C] in the user's units, with their labels."""
-    rows = torch.from_numpy(units.restore(samples.numpy(), beyond_range)).as_subclass(Samples)
-    rows.labels = samples.labels
-    shares = units.outside(samples.numpy()).mean(0)
-    names = units.names or [f"x{i}" for i in range(len(shares))]
-    rows.columns = list(names)
-    rows.outside = {name: float(share) for name, share in zip(names, shares, strict=True) if share > 0}
-    return rows
 
 
 @undisturbed()
@@ -301,7 +299,7 @@ def network_of(run: Run, own: nn.Module | None) -> AnyGenerator:
     if known is None:
         if own is not None:
             raise WganError(f"{run.path} was trained with wgan's own generator: leave generator out")
-        return build_generator(config, facts.shape, facts.classes)
+        return build_generator(config, facts.shape, facts.classes, columns_of(run))
     if own is None:
         raise WganError(
             f"{run.path} was trained with a generator given in Python, {known['name']}: give it again, "
@@ -362,6 +360,12 @@ def _require_fit(run: Run, tensors: dict[str, dict[str, Tensor]], own: nn.Module
         fits = False
     if not fits:
         raise WganError(f"the checkpoint in {run.path} does not fit its config.json: one of them was changed")
+
+
+def columns_of(run: Run) -> Columns | None:
+    """Return what a network has to know of the columns of a run's table; None where it trained on none."""
+    table = table_from_json(run.facts.table)
+    return None if table is None else Columns(*table.layout)
 
 
 def sizes(tensors: dict[str, Tensor]) -> dict[str, torch.Size]:

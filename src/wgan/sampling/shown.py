@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from wgan.data.tabular.table import Table
 from wgan.runs.shown import picture, table, titled
 from wgan.sampling.sheets import portray
 
@@ -44,6 +45,8 @@ def samples_html(samples: Samples) -> str | None:
     names = samples.columns or [f"x{i}" for i in range(plain.shape[1])]
     labels = [] if samples.labels is None or len(samples.labels) != len(plain) else samples.labels[:ROWS].tolist()
     rows = [[f"{value:.6g}" for value in row] for row in plain[:ROWS].tolist()]
+    if isinstance(samples.source, Table):
+        rows = [list(row) for row in zip(*samples.source.cells(plain[:ROWS].numpy()).values(), strict=True)]
     rows = [[*row, str(label)] for row, label in zip(rows, labels, strict=True)] if labels else rows
     more = f"{len(plain)} rows" + (f", the first {ROWS}" if len(plain) > ROWS else "")
     return titled(more, "") + table([*names, *(["label"] if labels else [])], rows)

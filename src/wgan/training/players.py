@@ -15,7 +15,7 @@ from wgan.distributed.sync_layers import share_batch
 from wgan.engine import Engine
 from wgan.errors import WganError
 from wgan.losses import Objective, clippable
-from wgan.models import AnyCritic, AnyGenerator, build_critic, build_generator
+from wgan.models import AnyCritic, AnyGenerator, Columns, build_critic, build_generator
 from wgan.models.own import OwnCritic
 from wgan.rng import seeded
 from wgan.training.augment import augment
@@ -114,7 +114,8 @@ def networks(
         apart(given.generator, given.critic)
     with seeded(config.seed, 0, "initial weights"):
         if given.generator is None:
-            generator = build_generator(config, source.shape, source.classes)
+            columns = None if source.table is None else Columns(*source.table.layout)
+            generator = build_generator(config, source.shape, source.classes, columns)
         if given.critic is None:
             critic = build_critic(config, source.shape, source.classes)
     if given.generator is not None:

@@ -13,6 +13,7 @@ from wgan.distributed.signals import Interrupted, Stop
 from wgan.host import dropping, seeding
 from wgan.rng import derived_seed, order, stream
 from wgan.training.accumulate import Stats
+from wgan.training.conditions import asked_of
 from wgan.training.optim import set_rate
 from wgan.training.players import Players
 from wgan.training.schedule import CRITIC_SCHEDULES, rate_factor, updates_before
@@ -78,7 +79,7 @@ def critic_phase(
 def critic_latents(p: Players, step: int, k: int) -> Tensor:
     """Return the latents [B, Z] of critic update k at `step`."""
     c = p.config
-    return p.engine.draws(c.seed, step, f"critic latent {k}", p.engine.rows(c.batch)).normal(c.latent)
+    return p.engine.draws(c.seed, step, f"critic latent {k}", p.engine.rows(c.batch)).normal(p.generator.latent)
 
 
 def fakes_together(p: Players, step: int, count: int) -> list[Tensor]:
@@ -88,7 +89,8 @@ def fakes_together(p: Players, step: int, count: int) -> list[Tensor]:
     made also where a stopped run goes on within the phase: another number of rows might round differently.
     """
     c = p.config
-    if not c.fast or c.generator != "mlp" or c.generator_norm == "batch" or p.generator.classes or not 1 < count <= 16:
+    told = p.generator.classes or p.generator.asks
+    if not c.fast or c.generator != "mlp" or c.generator_norm == "batch" or told or not 1 < count <= 16:
         return []
     latents = torch.cat([critic_latents(p, step, k) for k in range(count)])
     return [*make_fakes(p, latents, None).split(p.engine.rows(c.batch))]
@@ -102,7 +104,7 @@ def generator_phase(p: Players, source: Source, step: int) -> Stats:
         z = critic_latents(p, step, last)
         _, y = real_batch(p, source, step, last)
     else:
-        z = p.engine.draws(c.seed, step, "generator latent", rows).normal(c.latent)
+        z = p.engine.draws(c.seed, step, "generator latent", rows).normal(p.generator.latent)
         y = drawn_labels(p, source, step, rows)
     real = None
     if p.objective.pairs:
@@ -119,14 +121,19 @@ def real_batch(p: Players, source: Source, step: int, k: int) -> tuple[Tensor, T
     position = step if shared else updates_before(c.critic_schedule, step, c.n_critic) + k
     mine = p.engine.shard.cut(order(c.seed, c.sampling, len(source), position * c.batch, c.batch))
     x, y = source.batch(mine)
+    if p.generator.asks:
+        y = asked_of(p, source, mine, position, "conditions")
     return p.mirror(p.engine.to_float(x), position), None if y is None else y.to(p.engine.device)
 
 
 def drawn_labels(p: Players, source: Source, step: int, rows: int) -> Tensor | None:
     """Return labels [rows] of randomly drawn real samples: the fakes' classes are as frequent as the data's."""
-    if source.labels is None or source.classes == 0:
+    if not p.generator.asks and (source.labels is None or source.classes == 0):
         return None
     index = p.engine.draws(p.config.seed, step, "generator label", rows).integers(len(source))
+    if p.generator.asks:
+        return asked_of(p, source, index, step, "generator conditions")
+    assert source.labels is not None
     return source.labels[index].to(p.engine.device)
 
 

@@ -218,5 +218,6 @@ def fingerprint(arrays: dict[str, NDArray[Any]], about: dict[str, Any]) -> str:
     units = about["units"] and {
         k: v for k, v in about["units"].items() if k not in ("low", "high", "step", "values", "below")
     }  # of the rows
-    digest.update(json.dumps([about["shape"], about["dtype"], about["class_names"], units]).encode())
+    table = [about["table"]] if about.get("table") else []
+    digest.update(json.dumps([about["shape"], about["dtype"], about["class_names"], units, *table]).encode())
     return digest.hexdigest()[:32]

@@ -26,8 +26,11 @@ from wgan.data.own.idx_files import find_idx, looks_like_idx, read_idx_folder, r
 from wgan.data.own.image_folder import prepare_pictures, stamp
 from wgan.data.own.in_memory import GIVEN, given_path
 from wgan.data.own.named_arrays import from_mapping, labels_of_npy, read_npy
-from wgan.data.own.tables import TABLES
+from wgan.data.own.tables import TABLES, NotNumeric
 from wgan.data.source import TOYS, Source
+from wgan.data.tabular.cells import read_cells
+from wgan.data.tabular.read import prepare_table
+from wgan.data.tabular.source import table_source
 from wgan.data.units import from_json
 from wgan.errors import WganError
 
@@ -168,12 +171,24 @@ def prepare_arrays_once(path: Path, options: ReadingOptions, where: str) -> Prep
         found = load(key)
         if found is not None:
             return found
-        done = prepare_arrays(read(path, options, where), options, folder, where)
+        done = prepare(path, options, folder, where)
         if [(shown(p.name), *stamp(p)) for p in files] != before:
             for name in ("about.json", "rows.npz", "x.bin"):  # this first: without it nothing counts as prepared
                 (done.folder / name).unlink()
             raise WganError(f"{where} changed while it was read: run the command again")
         return done
+
+
+def prepare(path: Path, options: ReadingOptions, folder: Path, where: str) -> Prepared:
+    """Prepare an array file or a table; a table that is not of numbers alone by the kinds of its columns."""
+    if path.suffix.lower() in TABLES and (options.columns or options.missing):
+        return prepare_table(read_cells(path), options, folder, where)
+    if options.columns or options.missing:
+        raise WganError(f"columns and missing are for tables, and {where} is none: leave them out")
+    try:
+        return prepare_arrays(read(path, options, where), options, folder, where)
+    except NotNumeric:
+        return prepare_table(read_cells(path), options, folder, where)
 
 
 def beside(path: Path) -> list[Path]:
@@ -209,6 +224,8 @@ def read_arrays(path: Path, suffix: str) -> Arrays:
 def as_source(data: Prepared, spec: str, split: str) -> Source:
     """Return one split of prepared data as a Source that reads the mapped file."""
     chosen = splits.indices(len(data), data.held_out, split, called(spec))
+    if data.about.get("table"):
+        return table_source(data, spec, split, chosen)
     rows = data.rows[chosen]
     values = data.values()
 

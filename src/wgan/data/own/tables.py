@@ -16,6 +16,10 @@ from wgan.data.own.delimited import COMMA, MISSING, UNNAMED, WHOLE, is_number, n
 from wgan.errors import WganError, nearest
 
 
+class NotNumeric(WganError):
+    """A column that holds something else than numbers in every cell: such a table is read by data/tabular."""
+
+
 def read_csv(path: Path, label: str, needed: bool = True) -> Arrays:
     """Read a CSV file (, ; or tab) whose columns are numbers, with or without a line of names.
 
@@ -47,10 +51,15 @@ def as_numbers(cells: Sequence[str], name: str, path: Path, lines: Sequence[int]
     try:
         if all(WHOLE.fullmatch(cell.strip()) for cell in cells):
             return np.array([int(cell) for cell in cells], dtype=np.int64)
-        return np.array([float(cell) for cell in cells], dtype=np.float64)
+        values = np.array([float(cell) for cell in cells], dtype=np.float64)
+        if np.isnan(values).any():
+            raise ValueError
+        return values
     except ValueError:
-        line, cell = next((n, c.strip()) for n, c in zip(lines, cells, strict=True) if not is_number(c))
-        raise WganError(
+        line, cell = next(
+            (n, c.strip()) for n, c in zip(lines, cells, strict=True) if not is_number(c) or c.strip() in MISSING
+        )
+        raise NotNumeric(
             f"column {name} of {shown(path)} is not numeric: it holds {what_is(cell)} in line {line}; {way_out(cell)}"
         ) from None
 
@@ -155,11 +164,13 @@ def read_parquet(path: Path, label: str, needed: bool = True) -> Arrays:
         if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)) or column.null_count:
             require_no_pictures(column.type, name, path)
             what = f"{column.null_count} empty cells" if column.null_count else str(column.type)
-            raise WganError(
+            raise NotNumeric(
                 f"column {name} of {shown(path)} is not numeric: it holds {what}; leave it out, fill it, or name "
                 "it as the class with --labels"
             )
         columns.append(column.to_numpy())
+        if columns[-1].dtype.kind == "f" and np.isnan(columns[-1]).any():
+            raise NotNumeric(f"column {name} of {shown(path)} holds NaN: leave it out, or fill it")
     kept = [n for i, n in enumerate(names) if i != at]
     made = table(columns, kept, [-1] * len(columns), labels, names[at] if at >= 0 else "", at)
     return replace(made, notes=tuple(notes))

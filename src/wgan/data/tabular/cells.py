@@ -1,0 +1,74 @@
+"""The cells of a table as text, whatever file or frame holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wgan.data.own.archives import shown
+from wgan.data.own.arrays import plain
+from wgan.data.own.delimited import numbers_or_names_rows, read_sheet
+from wgan.errors import WganError
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A table as text: the names of its columns, their cells, and the line of each row in the file."""
+
+    names: list[str]
+    columns: list[list[str]]
+    lines: Sequence[int]
+    notes: list[str]
+
+    def column(self, name: str) -> list[str]:
+        """Return the cells of one column."""
+        return self.columns[self.names.index(name)]
+
+
+def read_cells(path: Path) -> Cells:
+    """Read a CSV or Parquet file; WganError for what is no such table."""
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return parquet_cells(path)
+    names, lines, notes = read_sheet(path)
+    again = next((line.number for line in lines if names and [cell.strip() for cell in line.cells] == names), 0)
+    if again:
+        raise WganError(f"{shown(path)} repeats its names of columns in line {again}: remove that line")
+    columns = [list(column) for column in zip(*(line.cells for line in lines), strict=True)]
+    found = named(names, columns, [line.number for line in lines], shown(path))
+    return Cells(found.names, found.columns, found.lines, [*notes, *found.notes])
+
+
+def parquet_cells(path: Path) -> Cells:
+    """Read a Parquet file; WganError when it is damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        found = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise WganError(f"{shown(path)} cannot be read as Parquet: {plain(error)}") from None
+    columns = [as_cells(found.column(i).to_pylist()) for i in range(found.num_columns)]
+    return named(found.column_names, columns, range(1, len(found) + 1), shown(path))
+
+
+def as_cells(values: Iterable[Any]) -> list[str]:
+    """Return Python values as cells: nothing for None and NaN, numbers as Python writes them."""
+    return ["" if v is None or v != v else str(v) for v in values]
+
+
+def named(names: Sequence[str], columns: Sequence[list[str]], lines: Sequence[int], where: str) -> Cells:
+    """Return the cells without columns that only number or name the rows; WganError for two columns of one name."""
+    kept, notes = [], []
+    for i, column in enumerate(columns):
+        why = numbers_or_names_rows(names[i], column) if names else ""
+        if why:
+            notes.append(why)
+        else:
+            kept.append(i)
+    called = [names[i] if names else f"x{i}" for i in kept]
+    if len(set(called)) < len(called):
+        double = next(n for n in called if called.count(n) > 1)
+        raise WganError(f"{where} has two columns called '{double}': rename one")
+    return Cells(called, [columns[i] for i in kept], lines, notes)

@@ -1,0 +1,135 @@
+"""A table with other columns than whole ones of numbers, from its cells to codes [N, C] and the Table that explains them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wgan.config import ReadingOptions
+from wgan.data.own.arrays import Arrays
+from wgan.data.own.cache import Prepared, Writer
+from wgan.data.own.convert import numbered
+from wgan.data.own.delimited import MISSING, is_number
+from wgan.data.own.tables import label_column, whole_labels
+from wgan.data.split import contents_of, held_out_mask, require_enough, undivided
+from wgan.data.tabular.cells import Cells
+from wgan.data.tabular.coding import Codes, fit_category, fit_number
+from wgan.data.tabular.dates import read_dates
+from wgan.data.tabular.kinds import Found, asked_kinds, kind_of
+from wgan.data.tabular.table import Column, Table
+from wgan.data.units import step_of
+from wgan.errors import WganError
+
+MOST_EXACT = 2**53  # the largest whole number up to which every one is a float64
+
+
+def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: str) -> Prepared:
+    """Prepare a table as codes float64 [N, C]; WganError for anything that cannot be trained on."""
+    if options.size or options.channels or options.crop != "center":
+        raise WganError(f"size, crop and channels are for images, and {where} holds a table: leave them out")
+    require_enough(len(cells.lines), where)
+    at = label_column(cells.names, options.labels, where)
+    label = None if at < 0 else whole_labels(cells.columns[at], where, cells.lines)
+    _, names, numbers = numbered(
+        Arrays(np.zeros((len(cells.lines), 1)), label, label=cells.names[at] if at >= 0 else ""), options, where
+    )
+    kinds, notes = kinds_of(cells, options, at, where)
+    read = [codes_of(k, cells.column(k.name), where) for k in kinds]
+    rows = np.stack([codes for codes, _ in read], 1)
+    held_out = undivided(contents_of(rows))
+    train = ~held_out_mask(len(rows), held_out)
+    columns = [fitted(k, levels, codes[train]) for k, (codes, levels) in zip(kinds, read, strict=True)]
+    table = Table(tuple(columns), cells.names[at] if at >= 0 else "", at)
+    if not table.width:
+        raise WganError(f"{where} holds nothing to learn: every column is constant")
+    writer = Writer(folder, len(rows), (rows.shape[1],), "float64", where)
+    writer.fill(((i, rows[i]) for i in writer.todo), lambda done: None)
+    about: dict[str, Any] = {
+        "kind": "table",
+        "class_names": list(names),
+        "units": None,
+        "table": table.to_json(),
+        "notes": [*cells.notes, *notes],
+        "bad": [],
+        "facts": {"columns": len(columns)},
+    }
+    return writer.finish(numbers, held_out, about)
+
+
+def kinds_of(cells: Cells, options: ReadingOptions, label_at: int, where: str) -> tuple[list[Found], list[str]]:
+    """Return the columns that are learned, and what is to be said of the others."""
+    asked = asked_kinds(options.columns, cells.names, where)
+    marks = frozenset(mark.strip() for mark in options.missing.split(",")) - {""}
+    found = [
+        kind_of(name, column, asked, marks, cells.lines, where)
+        for i, (name, column) in enumerate(zip(cells.names, cells.columns, strict=True))
+        if i != label_at
+    ]
+    kept = [k for k in found if k.kind != "skip"]
+    if not kept:
+        raise WganError(f"{where} holds nothing to learn: every column is left out")
+    return kept, [k.note for k in found if k.note]
+
+
+def codes_of(found: Found, cells: Sequence[str], where: str) -> tuple[Codes, tuple[str, ...]]:
+    """Return the codes [N] of a column's cells, NaN where missing, and the levels of a category."""
+    if found.kind == "category":
+        levels = sorted({cell for cell in cells if cell.strip() not in found.missing})
+        numbers = {level: float(i) for i, level in enumerate(levels)}
+        return np.array([numbers.get(cell, np.nan) for cell in cells]), tuple(levels)
+    bare = [cell.strip() for cell in cells]
+    if found.kind == "date":
+        seconds = read_dates((cell for cell in bare if cell not in found.missing), found.form)
+        return np.array([seconds.get(cell) for cell in bare], np.float64), ()
+    codes = np.array([np.nan if cell in found.missing else float(cell) for cell in bare])
+    if found.digits == 0 and (np.abs(codes[~np.isnan(codes)]) > MOST_EXACT).any():
+        raise WganError(
+            f"column {found.name} of {where} holds whole numbers above 2^53, which is not learned: leave it out "
+            f"with --columns {found.name}=skip, or say {found.name}=category"
+        )
+    return codes, ()
+
+
+def fitted(found: Found, levels: tuple[str, ...], codes: Codes) -> Column:
+    """Return the column with its coding, by the codes of the training rows."""
+    coding = fit_category(codes) if found.kind == "category" else fit_number(codes)
+    step = 0.0 if found.kind == "category" else step_of(codes[~np.isnan(codes)])
+    return Column(found.name, found.kind, coding, found.mark, found.form, found.digits, found.style, levels, step)
+
+
+def codes_like(table: Table, columns: dict[str, Sequence[str]], where: str) -> NDArray[np.float64]:
+    """Return the rows [N, C] of another file's cells in the codes of a table; a level that it does not know is -1.
+
+    Raises WganError for a column that is missing, and for a cell that is no number or no date.
+    """
+    rows = []
+    for c in table.columns:
+        if c.name not in columns:
+            raise WganError(f"{where} has no column '{c.name}'")
+        rows.append(like(c, columns[c.name], where))
+    return np.stack(rows, 1)
+
+
+def like(c: Column, cells: Sequence[str], where: str) -> Codes:
+    """Return the codes of cells in those of a column."""
+    missing = frozenset(["", c.mark.strip()])
+    if c.kind == "category":
+        known = {level: float(i) for i, level in enumerate(c.levels)}
+        bare = {level.strip(): code for level, code in known.items()}
+        return np.array(
+            [np.nan if t.strip() in missing else known.get(t, bare.get(t.strip(), -1.0)) for t in cells], np.float64
+        )
+    if c.kind == "date":
+        found = read_dates((t.strip() for t in cells if t.strip() not in missing), c.form)
+        bad = next((t for t, at in found.items() if at is None), None)
+        if bad is not None:
+            raise WganError(f"column {c.name} of {where} holds '{bad[:40]}', which is no date of the format {c.form}")
+        return np.array([found.get(t.strip()) for t in cells], np.float64)
+    bad = next((t for t in cells if t.strip() not in missing | MISSING and not is_number(t)), None)
+    if bad is not None:
+        raise WganError(f"column {c.name} of {where} holds '{bad[:40]}', which is no number")
+    return np.array([np.nan if t.strip() in missing | MISSING else float(t) for t in cells])

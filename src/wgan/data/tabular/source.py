@@ -1,0 +1,50 @@
+"""A prepared table as a Source: codes lie in the file, and become what networks see when a batch is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wgan.data.own.cache import Prepared
+from wgan.data.source import TOYS, Source
+from wgan.data.tabular.table import from_json
+
+
+def table_source(data: Prepared, spec: str, split: str, chosen: NDArray[np.int64]) -> Source:
+    """Return one split of a prepared table, the samples with the numbers `chosen`, as a Source."""
+    about: dict[str, Any] = data.about
+    table, rows, values = from_json(about["table"]), data.rows[chosen], data.values()
+    assert table is not None
+
+    def numbers(indices: Tensor) -> NDArray[np.int64]:
+        if len(indices) and (int(indices.min()) < 0 or int(indices.max()) >= len(rows)):
+            raise IndexError(f"an index is outside of 0..{len(rows) - 1}")
+        found: NDArray[np.int64] = rows[indices.numpy()]
+        return found
+
+    def gather(indices: Tensor) -> Tensor:
+        at = numbers(indices)
+        return torch.from_numpy(table.encode(np.take(values, at, axis=0), at)).float()
+
+    asked = torch.from_numpy(table.conditions(np.take(values, rows, axis=0)))
+    return Source(
+        name=spec,
+        split=split,
+        shape=(table.width,),
+        size=len(rows),
+        gather=gather,
+        labels=None if data.labels is None else torch.from_numpy(data.labels[chosen]),
+        classes=len(about["class_names"]),
+        class_names=tuple(about["class_names"]),
+        recipe="table",
+        mode_tests=TOYS,
+        table=table,
+        codes=lambda indices: torch.from_numpy(np.take(values, numbers(indices), axis=0)),
+        asked=asked if asked.shape[1] and not about["class_names"] else None,
+        fingerprint=about["fingerprint"],
+        notes=tuple(about["notes"]),
+    )

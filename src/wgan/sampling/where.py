@@ -1,0 +1,97 @@
+"""`--where "income=>50K,sex=Female"`: what is asked of the columns of a table, from the user's words to slots and codes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wgan.data.tabular.coding import Codes
+from wgan.data.tabular.table import Column, Table
+from wgan.errors import WganError, nearest
+
+OPERATORS = (">=", "<=", "!=", "=", ">", "<")  # the longest first
+SHOWN = 12  # levels in a message
+
+
+@dataclass(frozen=True)
+class Where:
+    """One condition on one column: its place, and the code that is asked for."""
+
+    at: int
+    code: float
+
+
+def parts_of(text: str, names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return (column, operator, value) of each condition; a comma begins the next one where a column's name follows it.
+
+    So `income=>50K` is income = >50K, and a value may hold commas. Raises WganError for what is no condition.
+    """
+    ordered = sorted(names, key=len, reverse=True)
+    head = re.compile(rf"\s*({'|'.join(map(re.escape, ordered))})\s*({'|'.join(OPERATORS)})")
+    parts, rest = [], text
+    while rest:
+        found = head.match(rest)
+        if not found:
+            name = re.split("[=<>!]", rest)[0].strip()
+            why = nearest(name, names) if name not in names else "write NAME=VALUE"
+            raise WganError(f"where '{rest.strip()[:60]}' names no column of the table: {why}")
+        after = [
+            m.start() for m in re.finditer(",", rest) if m.start() >= found.end() and head.match(rest[m.start() + 1 :])
+        ]
+        end = after[0] if after else len(rest)
+        parts.append((found[1], found[2], rest[found.end() : end].strip()))
+        rest = rest[end + 1 :]
+    if not parts:
+        raise WganError("where is empty: write NAME=VALUE, for example --where 'colour=red'")
+    return parts
+
+
+def read_where(text: str, table: Table) -> list[Where]:
+    """Return the conditions; WganError for a column or a value that the table does not have, or that cannot be asked for."""
+    found: dict[str, Where] = {}
+    for name, operator, value in parts_of(text, table.names):
+        if operator != "=":
+            raise WganError(f"where '{name}{operator}{value}': only NAME=VALUE can be asked for")
+        if name in found:
+            raise WganError(f"where asks for column {name} twice: give it one value")
+        at = table.names.index(name)
+        column = table.columns[at]
+        if not column.choices:
+            what = "never varies" if not column.coding.width else f"is a {column.kind} of many values"
+            raise WganError(
+                f"where asks for column {name}, which {what}: only categories and numbers of few values can be"
+            )
+        found[name] = Where(at, code_of(column, value))
+    return [*found.values()]
+
+
+def code_of(column: Column, value: str) -> float:
+    """Return the code of a value as it stands in the file, blanks around it aside; WganError where no training row had it."""
+    known = {column.text(code).strip(): code for code in (*column.coding.spikes, *column.coding.values)}
+    if value in ("", column.mark.strip()) and value not in known and column.coding.missing:
+        return float("nan")
+    if value not in known:
+        shown = [*known] if len(known) <= SHOWN else [*[*known][:SHOWN], "..."]
+        why = nearest(value, [*known]) if len(known) > SHOWN else f"it holds {', '.join(shown)}"
+        raise WganError(f"where asks for {column.name}={value}, which no row of the training data has: {why}")
+    return known[value]
+
+
+def conditions(wanted: Sequence[Where], table: Table, n: int) -> Tensor:
+    """Return what each of n samples is asked for, int64 [n, A]: slot + 1, or 0."""
+    row = torch.zeros(len(table.asked), dtype=torch.int64)
+    for w in wanted:
+        row[table.asked.index(w.at)] = int(table.columns[w.at].coding.slot(np.array([w.code]))[0]) + 1
+    return row.expand(n, -1)
+
+
+def insist(rows: Codes, wanted: Sequence[Where]) -> Codes:
+    """Return rows [N, C] with the very code that was asked for: rare levels share a slot."""
+    for w in wanted:
+        rows[:, w.at] = w.code
+    return rows

@@ -1,0 +1,147 @@
+"""Which kind each column of a table is, by its cells or by what the user says, and what is refused in one sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.own_data import refusal
+
+from wgan.config import ReadingOptions
+from wgan.data import open_source
+
+pytestmark = pytest.mark.usefixtures("cache")
+G = np.random.default_rng(0)
+N = 60
+
+
+def write(path, column, name="c"):
+    """A table of whole numbers, words, and one column under test."""
+    words = ["red", "blue", "green"]
+    lines = [f'{i * i % 50},{words[i % 3]},"{cell}"' for i, cell in enumerate(column)]
+    path.write_text("\n".join([f"a,b,{name}", *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def column_of(path, **options):
+    """Return the column under test, None where it is left out, and the notes."""
+    source = open_source(str(path), "all", options=ReadingOptions(**options))
+    return {c.name: c for c in source.table.columns}.get("c"), " | ".join(source.notes)
+
+
+@pytest.mark.parametrize(
+    "column, kind",
+    [
+        ([str(v) for v in G.integers(0, 900, N)], "number"),
+        ([f"{v:.3f}" for v in G.normal(size=N)], "number"),
+        ([f"{v:.2e}" for v in G.normal(size=N)], "number"),
+        (["1", "", "3"] * 20, "number"),
+        (["1.5", "NA", "nan"] * 20, "number"),
+        (["yes", "no"] * 30, "category"),
+        (["True", "False", ""] * 20, "category"),
+        (["01067", "80331"] * 30, "category"),
+        (["1", "2", "x"] * 20, "category"),
+        ([f"2021-{i % 12 + 1:02d}-03" for i in range(N)], "date"),
+        ([f"{i % 28 + 1:02d}/02/2021 {i % 24:02d}:30" for i in range(N)], "date"),
+        ([f"{i % 24:02d}:{i:02d}" for i in range(N)], "date"),
+        (["2021-02-30"] + ["2021-02-03", "2021-02-04"] * 29 + [""], "category"),
+    ],
+)
+def test_the_kind_of_a_column_is_found(tmp_path, column, kind):
+    assert column_of(write(tmp_path / "t.csv", column))[0].kind == kind
+
+
+@pytest.mark.parametrize(
+    "column, why",
+    [
+        ([f"name {i}" for i in range(N)], "column c names the rows (60 different texts in 60 cells): left out"),
+        ([""] * N, "column c is empty: left out"),
+    ],
+)
+def test_a_column_that_teaches_nothing_is_left_out_and_said(tmp_path, column, why):
+    found, notes = column_of(write(tmp_path / "t.csv", column))
+    assert found is None and why in notes
+
+
+@pytest.mark.parametrize(
+    "column, said",
+    [
+        ([f"{i} words that somebody wrote about this row of the table" for i in range(N)], "holds free text ('0 words"),
+        (["1.5", "2.5"] * 29 + ["oops", "1.5"], "'oops' in line 60; fix it, name it as missing with --missing 'oops'"),
+        (["1.5", "2.5"] * 29 + ["inf", "1.5"], "holds inf, which is infinite, in line 60"),
+        (["1,234", "2,345"] * 30, "'1,234' in line 2; save the table with decimal points"),
+        ([str(2**60 + i) for i in range(N)], "holds whole numbers above 2^53"),
+    ],
+)
+def test_a_column_that_cannot_be_learned_is_refused_by_name(tmp_path, column, said):
+    text = refusal(write(tmp_path / "t.csv", column))
+    assert "column c of" in text and said in text
+
+
+def test_the_user_says_what_a_column_is(tmp_path):
+    path = write(tmp_path / "t.csv", [str(v) for v in G.integers(1, 5, N)])
+    assert column_of(path)[0].kind == "number"
+    assert column_of(path, columns="c=category")[0].kind == "category"
+    assert column_of(path, columns="a=number, c=skip")[0] is None
+    path = write(tmp_path / "d.csv", [f"202101{i % 28 + 1:02d}" for i in range(N)])
+    dated, _ = column_of(path, columns="c=date:%Y%m%d")
+    assert dated.kind == "date" and dated.text(0.0) == "19700101"
+
+
+@pytest.mark.parametrize(
+    "asked, said",
+    [
+        ("c", "columns 'c': write NAME=KIND, where KIND is number, category, date"),
+        ("c=word", "columns 'c=word': write NAME=KIND"),
+        ("d=number", "has no column 'd'"),
+        ("b=number", "column b of"),
+        ("b=date", "is not written in one format of dates"),
+        ("c=date:%Y", "holds 'yes', which is no date of the format %Y"),
+        ("a=skip,b=skip,c=skip", "every column is left out"),
+    ],
+)
+def test_a_wrong_kind_is_one_sentence(tmp_path, asked, said):
+    assert said in refusal(write(tmp_path / "t.csv", ["yes", "no"] * 30), columns=asked)
+
+
+def test_columns_and_missing_are_for_tables(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((60, 3)))
+    assert "columns and missing are for tables" in refusal(tmp_path / "x.npy", missing="?")
+
+
+def test_marks_of_missing_cells_come_back_as_they_were(tmp_path):
+    path = write(tmp_path / "t.csv", [" ?", "1", "2"] * 20)
+    assert column_of(path)[0].kind == "category"
+    found, _ = column_of(path, missing="?,-")
+    assert found.kind == "number" and found.coding.missing and found.texts(np.array([np.nan, 2.0])) == [" ?", "2"]
+
+
+def test_a_date_that_may_be_read_in_two_ways_is_said(tmp_path):
+    path = write(tmp_path / "t.csv", [f"0{i % 9 + 1}/0{i % 7 + 1}/2021" for i in range(N)])
+    found, notes = column_of(path)
+    assert found.form == "%d/%m/%Y" and "may be %m/%d/%Y" in notes
+    found, notes = column_of(path, columns="c=date:%m/%d/%Y")
+    assert found.form == "%m/%d/%Y" and not notes
+
+
+def test_numbers_alone_are_read_as_before(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "".join(f"{i},{i * i}\n" for i in range(N)))
+    assert open_source(str(path)).table is None
+    assert open_source(str(path), options=ReadingOptions(columns="a=category")).table is not None
+
+
+def test_a_parquet_file_keeps_its_kinds(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    columns = {"q": [1.5, None, 2.5] * 20, "t": [True, False, None] * 20, "w": ["x", "y", "z"] * 20}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    table = open_source(str(tmp_path / "t.parquet")).table
+    assert [c.kind for c in table.columns] == ["number", "category", "category"]
+    assert table.columns[1].values(np.array([1.0, 0.0, np.nan])) == [True, False, None]
+
+
+def test_what_is_done_with_each_column_is_shown(tmp_path, command):
+    path = write(tmp_path / "t.csv", [str(v / 8) for v in range(N)])
+    said = command("data", path, "--no-measure").out
+    assert "rows of 3 columns, which become" in said and "wgan train table" in said
+    assert "b whole number" not in said and "b category, 3 levels: one of 3 levels" in said
+    assert "c number, 3 digits after the point: quantiles to a normal law" in said
