@@ -13,8 +13,9 @@ from wgan.data import open_source
 from wgan.data.source import report_indices, selection_indices
 from wgan.engine import make_engine
 from wgan.evaluation.tracking import loss_tracks_quality
-from wgan.metrics.distances import scaled_fid
+from wgan.metrics.distances import relative_fid, scaled_fid
 from wgan.metrics.features import features
+from wgan.metrics.random_features import random_features
 from wgan.recipes import configure
 from wgan.rng import stream
 from wgan.runs.folder import open_run
@@ -188,6 +189,22 @@ def test_too_few_samples_to_choose_a_step_by_are_said_once(digits, size, n, said
     m.held_out = dataclasses.replace(digits, size=size)
     alarms = [ALARMS["few"].format(n)] if said else []
     assert m.alarms(9000, GOOD) == alarms and m.alarms(9001, GOOD) == []
+
+
+@pytest.mark.parametrize(("n", "tag"), [(20, "random_fid"), (299, "random_fid"), (300, "sliced_w1")])
+def test_the_best_step_of_few_images_is_chosen_by_what_sees_blur(digits, n, tag):
+    """At 20 images sliced W1 is lower for blurred ones: 40 draws of real images and of their blur, in benchmarks/power.py."""
+    m = Monitor(configure("images"), dataclasses.replace(digits, reader=""))
+    x = digits.batch(torch.arange(2000))[0]
+    m.reals = (x[1000 : 1000 + n], None)
+    blurred = torch.nn.functional.avg_pool2d(x.float(), 3, 1, 1)
+    sharp, dull = (m.quality(images[:n].float() / 127.5 - 1) for images in (x, blurred))
+    assert list(sharp) == [f"evaluate/{tag}", SELECTION] and sharp[SELECTION] < dull[SELECTION]
+    if tag == "random_fid":
+        assert sharp[SELECTION] == pytest.approx(relative_fid(random_features(x[:n]), random_features(m.reals[0])))
+    before = Monitor.resumed(m.config, m.source, [{"step": 1, "evaluate/sliced_w1": 0.5, SELECTION: 0.5}])
+    before.reals = m.reals
+    assert "evaluate/sliced_w1" in before.quality(x[:n].float() / 127.5 - 1)  # a run keeps what its log chose by
 
 
 def test_the_training_gap_is_that_of_training_images_and_overfitting_their_lead_in_standard_errors(digits):

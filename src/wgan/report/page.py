@@ -25,7 +25,8 @@ if TYPE_CHECKING:  # imported where a page is made: importing this file costs no
     from jinja2 import Environment
 
 MANY = 24  # runs on one page; more would be seen by nobody
-SELECTED = {"evaluate/fid_lenet": "fid-lenet", "evaluate/w1": "exact W1", "evaluate/sliced_w1": "sliced W1"}
+SELECTED = {"evaluate/fid_lenet": "fid-lenet", "evaluate/w1": "exact W1", "evaluate/random_fid": "random-relative-fid",
+            "evaluate/sliced_w1": "sliced W1"}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,10 @@ from wgan.data.source import selection_indices
 from wgan.distributed.signals import check
 from wgan.losses import safe_norms
 from wgan.metrics.coverage import mode_report
-from wgan.metrics.distances import exact_w1, scaled_fid, sliced_w1
+from wgan.metrics.distances import exact_w1, relative_fid, scaled_fid, sliced_w1
 from wgan.metrics.features import CHUNK, classify, features
+from wgan.metrics.random_features import CHUNK as SEEN
+from wgan.metrics.random_features import random_features
 from wgan.models.own import OwnCritic
 from wgan.rng import stream
 from wgan.runs.folder import SELECTION
@@ -36,6 +38,7 @@ from wgan.training.updates import judge, pack
 from wgan.visual.images import bytes_last, to_uint8
 
 SAMPLES = 2000  # of each side, at most
+MANY = 300  # from here on pixels tell blurred from sharp images too (benchmarks/power.py); of fewer, random features do
 FEW = 100  # of fewer, distances between samples differ more by chance than steps do, and prefer blurred fakes to sharp ones
 
 ALARMS = {
@@ -56,6 +59,7 @@ class Monitor:
     config: Config
     source: Source
     said: set[str] = field(default_factory=set)  # alarms are said once
+    pixels: bool = False  # images are compared in pixels however few they are, as the run's log has it
     best: int | None = None  # the step with the lowest selection figure so far
     lowest: float = float("inf")
     waited: int = 0  # evaluations since then
@@ -64,6 +68,7 @@ class Monitor:
     def resumed(cls, config: Config, source: Source, records: Sequence[Mapping[str, Any]]) -> Monitor:
         """Return a monitor that remembers what a run's log says was best and already alarmed."""
         monitor = cls(config, source, {kind(r["alarm"]) for r in records if "alarm" in r})
+        monitor.pixels = any("evaluate/sliced_w1" in r for r in records)
         for r in records:
             monitor.note(r.get("step"), r.get(SELECTION))
         return monitor
@@ -90,6 +95,11 @@ class Monitor:
     def real_features(self) -> np.ndarray:
         """Classifier features of the held-out reals."""
         return features(self.reals[0])
+
+    @functools.cached_property
+    def real_random_features(self) -> np.ndarray:
+        """Features of the held-out reals in a network with random weights."""
+        return in_parts(random_features, self.reals[0], SEEN)
 
     @property
     def has_digits(self) -> bool:
@@ -146,13 +156,17 @@ class Monitor:
     def quality(self, fakes: Tensor) -> dict[str, float]:
         """Return the figure the best step is chosen by, under its own tag and as SELECTION."""
         if self.has_digits:
-            images = torch.from_numpy(to_uint8(fakes))[:, None]
+            images = stored(fakes)
             counts = np.bincount(in_parts(classify, images), minlength=10)
             shares = {f"evaluate/share_{k}": float(c) / len(images) for k, c in enumerate(counts)}
             name, value = "evaluate/fid_lenet", scaled_fid(in_parts(features, images), self.real_features)
         elif len(self.source.shape) == 1:
             shares = self.modes(fakes)
             name, value = "evaluate/w1", exact_w1(fakes[:1000].numpy(), self.reals[0][:1000].numpy())
+        elif not self.pixels and len(fakes) < MANY and min(fakes.shape[2:]) >= 4:
+            shares = {}
+            seen = in_parts(random_features, stored(fakes), SEEN)
+            name, value = "evaluate/random_fid", relative_fid(seen, self.real_random_features)
         else:
             shares = {}
             name, value = "evaluate/sliced_w1", sliced_w1(to_uint8(fakes) / 255.0, bytes_last(self.reals[0]) / 255.0)
@@ -199,10 +213,16 @@ class Monitor:
         return texts
 
 
-def in_parts(look: Callable[[Tensor], np.ndarray], images: Tensor) -> np.ndarray:
-    """Return what `look` sees in images [N, 1, 28, 28], the same as at once; the work may be left before each part."""
+def stored(fakes: Tensor) -> Tensor:
+    """Return images [N, C, H, W] in [-1, 1] as the bytes [N, C, H, W] of a viewer."""
+    images = torch.from_numpy(to_uint8(fakes))
+    return images[:, None] if images.dim() == 3 else images.permute(0, 3, 1, 2).contiguous()
+
+
+def in_parts(look: Callable[[Tensor], np.ndarray], images: Tensor, size: int = CHUNK) -> np.ndarray:
+    """Return what `look` sees in images [N, C, H, W], the same as at once; the work may be left before each part."""
     seen = []
-    for part in images.split(CHUNK):
+    for part in images.split(size):
         check()
         seen.append(look(part))
     return np.concatenate(seen)

@@ -36,6 +36,7 @@ PANELS = (
         "fid-lenet", {"evaluate/fid_lenet": "fid-lenet"}, "lower is better; on the part of the test split that selects"
     ),
     Panel("Distance W1 to held-out samples", {"evaluate/w1": "W1"}, "lower is better; the samples' exact distance"),
+    Panel("Distance in random features", {"evaluate/random_fid": "random-relative-fid"}, "lower is better"),
     Panel("Sliced distance to held-out samples", {"evaluate/sliced_w1": "sliced W1"}, "lower is better"),
     Panel("Modes reached", {"evaluate/modes": "modes"}, "higher is better"),
     Panel("Samples near a mode", {"evaluate/high_quality": "fraction"}, "fraction within 3 standard deviations"),
