@@ -12,6 +12,18 @@ SHORT = {
 }
 
 
+PARTS = ["--microbatch", "4"]  # of that batch
+
+
+def shortened(words):
+    """Return the words of a command that takes a second: few steps, also where minutes were asked for."""
+    kept = list(words)
+    if "--minutes" in kept:
+        at = kept.index("--minutes")
+        del kept[at : at + 2]
+    return [*kept, *shlex.split(SHORT.get(words[0], "")), *(PARTS if "--microbatch" in kept else [])]
+
+
 def blocks(path, *languages):
     """Return the fenced blocks of a document in these languages."""
     found = re.findall(r"^```(\w+)[^\n]*\n(.*?)^```", path.read_text(), re.M | re.S)

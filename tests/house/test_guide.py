@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.child_processes import make_cheap
-from helpers.documents import SHORT, blocks, commands
+from helpers.documents import blocks, commands, shortened
 from PIL import Image
 
 import wgan
@@ -16,14 +16,12 @@ from wgan.cli import main as cli
 GUIDE = sorted((Path(__file__).parents[2] / "docs" / "guide").glob("*.md"))
 PAGES = [page for page in GUIDE if page.name != "README.md"]
 WORDS = 800  # of a page
-PARTS = "--microbatch 4"  # of the batch of 8 that SHORT asks for
 PIXELS = "-n 100 --metrics sliced-w1"  # what applies to images of any kind
 
 
 def short(words):
     """Return the words of a command, made short."""
-    more = SHORT.get(words[0], "") + f" {PARTS}" * ("--microbatch" in words)
-    return [*words, *shlex.split(PIXELS if words[:2] == ["evaluate", "photos"] else more)]
+    return [*words, *shlex.split(PIXELS)] if words[:2] == ["evaluate", "photos"] else shortened(words)
 
 
 @pytest.fixture(scope="module")
