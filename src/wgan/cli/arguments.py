@@ -101,6 +101,7 @@ def add_data(commands: Any) -> None:
     p.add_argument(
         "--no-measure", dest="measure", action="store_false", help="do not run a few steps to estimate the time"
     )
+    add_json(p)
     p.set_defaults(function="data")
 
 
@@ -183,6 +184,7 @@ def add_evaluate(commands: Any) -> None:
     )
     add_threads(p)
     add_processes(p)
+    add_json(p)
     p.set_defaults(function="evaluate")
 
 
@@ -250,6 +252,7 @@ def add_benchmark(commands: Any) -> None:
     p.add_argument("--precision", default="auto", metavar="NAME", help="auto, fp32, bf16 or fp64 (default: auto)")
     p.add_argument("--no-fast", dest="fast", action="store_false", help="use PyTorch's own kernels")
     p.add_argument("--out", metavar="FILE.json", help="also write the table as JSON")
+    add_json(p)
     p.set_defaults(function="benchmark")
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from wgan.cli.output import print_json
 from wgan.data import open_source
 from wgan.distributed.signals import Stop
 from wgan.engine import Engine, thread_count
@@ -152,16 +153,20 @@ def command(found: argparse.Namespace) -> int:
     out = Path(found.out) if found.out else None
     if out and not out.parent.is_dir():
         raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")
-    peaks, rows, console = Peaks(), [], Console()
+    peaks, rows, console = Peaks(), [], Console(stderr=found.json)
     with console.status("measuring") as status:
         for name in names:
             status.update(f"measuring {name}")
             rows.append(benchmark(name, found.steps, overrides, peaks))
+    report = {"versions": versions(), "rows": [{**asdict(r), "fraction": r.fraction} for r in rows]}
+    if out:
+        write_atomically(out, (json.dumps(report, indent=1) + "\n").encode())
+    if found.json:
+        print_json(report)
+        return 0
     Console(width=max(console.width, 110)).print(table(rows))
     console.print(f"peak memory of this process {peak_memory() / 2**20:,.0f} MiB", highlight=False)
     if out:
-        report = {"versions": versions(), "rows": [{**asdict(r), "fraction": r.fraction} for r in rows]}
-        write_atomically(out, (json.dumps(report, indent=1) + "\n").encode())
         print(f"timings in {out}")
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from wgan.cli.output import print_json
 from wgan.cli.parser import reading
 from wgan.config import Config, ReadingOptions
 from wgan.data import Source, is_own, open_source
@@ -41,19 +43,52 @@ def command(found: argparse.Namespace) -> int:
         raise WganError(f"the folder {Path(found.out).parent} does not exist: create it or give another --out")
     if found.out and Path(found.out).suffix.lower() != ".png":
         raise WganError(f"--out {found.out}: the contact sheet is a .png")
+    said: list[str] = []
+    tell = said.append if found.json else print
     try:
         for line in describe(spec, options, found.strict):
-            print(line)
+            tell(line)
     except TooManyBad as error:
-        print("\n".join(unreadable(error.bad)))
+        print("\n".join(unreadable(error.bad)), file=sys.stderr if found.json else sys.stdout)
         raise
     source = open_source(spec, "train", options=options)
     for line in advice(spec, source, given, found.measure):
-        print(line)
+        tell(line)
     if found.out:
         save_png(contact_sheet(source), Path(found.out))
-        print(f"{'contact sheet':14} {found.out}")
+        tell(f"{'contact sheet':14} {found.out}")
+    if found.json:
+        print_json(for_program(spec, options, said))
     return 0
+
+
+def for_program(spec: str, options: ReadingOptions, said: Sequence[str]) -> dict[str, Any]:
+    """Return what `wgan data` found as numbers, with the notes, warnings and the suggestion that a person would read."""
+    parts = {split: open_source(spec, split, options=options) for split in ("train", "test")}
+    train = parts["train"]
+    counts = {} if train.labels is None or not train.classes else class_counts(train, parts["test"])
+    texts = [(line[:14].strip(), line[15:]) for line in said]
+    own = prepared(spec, options) if is_own(spec) else None
+    return {
+        "data": spec,
+        "kind": "images" if train.is_image else "vectors",
+        "shape": train.shape,
+        "train": len(train),
+        "held_out": len(parts["test"]),
+        "classes": counts,
+        "duplicates": None if own is None else duplicates(own),
+        "unreadable": [] if own is None else own.about["bad"],
+        "notes": [text for name, text in texts if name == "note"],
+        "warnings": [text for name, text in texts if name == "warning"],
+        "suggestion": next(text for name, text in texts if name == "suggestion"),
+    }
+
+
+def class_counts(train: Source, test: Source) -> dict[str, int]:
+    """Return how many samples each class has, both splits together."""
+    labels = [part.labels for part in (train, test) if part.labels is not None]
+    counts = np.bincount(torch.cat(labels).numpy(), minlength=train.classes)
+    return {name: int(n) for name, n in zip(train.class_names, counts, strict=True)}
 
 
 def describe(spec: str, options: ReadingOptions, strict: bool) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from wgan.cli.output import print_json
 from wgan.cli.parser import reading
 from wgan.cli.processes import shared
 from wgan.config import ReadingOptions
@@ -39,7 +41,7 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
         raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")
     names = found.metrics.split(",") if found.metrics else None
     console = Console(quiet=not group.is_main)
-    with naming(silent=not group.is_main) as watch:
+    with naming(silent=found.json or not group.is_main) as watch:
         report = measure(
             target,
             data=found.data,
@@ -56,15 +58,19 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
 
     def tell() -> None:
         write_atomically(out, report.to_json().encode())  # before it is printed: the reader may have gone away
-        print_report(report, console)
-        print(f"metrics in {out}")
+        if found.json:
+            print_json(json.loads(report.to_json()))
+        else:
+            print_report(report, console)
+            print(f"metrics in {out}")
         measured = report.results[0].measured
         if measured.is_image and any(f.name == "nearest-train" for f in report.results[0].values):
             picture = default_report(target).with_name(
                 default_report(target).name.replace("metrics.json", "neighbours.png")
             )
             save_png(closest_pairs(measured), picture)
-            print(f"the fakes closest to a training image, each next to it, in {picture}")
+            if not found.json:
+                print(f"the fakes closest to a training image, each next to it, in {picture}")
 
     group.on_main(tell)
     return 0
