@@ -34,6 +34,7 @@ def train(
     run: str | Path | None = None,
     on_step: OnStep | None = None,
     minutes: float | None = None,
+    from_run: str | Path | Run | None = None,
     **options: Unpack[Options],
 ) -> Run:
     """Train `recipe`, or `config`, with `options` (any field of Config) into the folder `run`; return its Run.
@@ -45,6 +46,8 @@ def train(
     name of data, as if given as `data`, or a run folder, as if given as `run`.
     config: a whole Config instead of a recipe, or the path of a JSON or TOML file with options.
     run: None = runs/NAME, after the recipe or the data.
+    from_run: a run, or an exported model, whose weights a new run starts from; without a recipe or config its options too, but
+    for those given. What fits is taken; what does not is said, and stands in run.json.
     on_step: f(step, numbers), called with what each line of the log gets, every `log_every` steps. When it returns wgan.STOP
     the run is saved and ends, as it does when f raises, which is then raised here; the same call again continues the run.
     It can change nothing: numbers are a copy, and what it sets in torch is set back.
@@ -68,10 +71,19 @@ def train(
         asked["data"] = str(data) if isinstance(data, (str, Path)) else given(data)
     with formed() as group:  # of a script that torchrun started; alone otherwise
         parts, changes = group.on_all(lambda: divided(asked))
-        planned = group.on_all(lambda: plan(recipe, changes, run, config), patient=True)
+        origin = group.on_all(lambda: None if from_run is None else as_run(from_run))
+        planned = group.on_all(lambda: plan(recipe, changes, run, config, origin), patient=True)
         if group.is_main:
             print(planned.chosen, flush=True)
-        outcome = loop(planned.config, planned.folder, group=group, on_step=on_step, given=parts, minutes=time)
+        outcome = loop(
+            planned.config,
+            planned.folder,
+            group=group,
+            on_step=on_step,
+            given=parts,
+            minutes=time,
+            from_run=origin,
+        )
     if outcome.code:
         raise KeyboardInterrupt if outcome.code == 130 else SystemExit(outcome.code)
     return outcome.run
@@ -89,10 +101,12 @@ def plan(
     overrides: Mapping[str, Any],
     run: str | Path | None = None,
     base: Config | str | Path | None = None,
+    origin: Run | None = None,
 ) -> Plan:
     """Return the Config and the run folder: of `base`, of `recipe`, or of the recipe that fits the data where both are None.
 
-    base: a whole Config, or a file with options, over which those of `overrides` win.
+    base: a whole Config, or a file with options, over which those of `overrides` win. origin: a run to start from, whose own
+    options are taken where neither is given.
 
     Paths of data become absolute; run: None = runs/NAME. Raises WganError for a mistake in the options, also when one that
     acts on labels is given for data without any, and for data that cannot be read when they must be looked at for that.
@@ -110,9 +124,12 @@ def plan(
     if recipe is None and base is None and run is not None and has_run(Path(run)):
         config = continued(open_run(run), changes)
         return Plan(config, Path(run), f"recipe {config.recipe}, with which {run} began")
+    why = "of the config that was given"
+    if recipe is None and base is None and origin is not None:
+        base, why = like(origin, changes), f"with which {origin.path} began"
     if base is not None:
         config = base.replace(**{"data": absolute(base.data), **changes})
-        recipe, why = (None if is_own(config.data) else config.recipe), "of the config that was given"
+        recipe = None if is_own(config.data) else config.recipe
     elif recipe is not None:
         config, why = configure(recipe, changes), "by its name"
     elif "data" in changes:
@@ -123,6 +140,18 @@ def plan(
     folder = Path(run) if run is not None else Path("runs") / run_name(config, recipe)
     require_labels(config, changes, folder)
     return Plan(config, folder, f"recipe {config.recipe}, {why}")
+
+
+def as_run(run: str | Path | Run) -> Run:
+    """Return a run, opened if it is given by its folder."""
+    return run if isinstance(run, Run) else open_run(run)
+
+
+def like(origin: Run, changes: Mapping[str, Any]) -> Config:
+    """Return the options of a run for a new one that starts from it; how its data were read only where the data stay."""
+    fresh = ReadingOptions() if "data" in changes else origin.config
+    reading = {name: getattr(fresh, name) for name in options_of(ReadingOptions)}
+    return origin.config.replace(decay_steps=None, **reading)
 
 
 def meant(

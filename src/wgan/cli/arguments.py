@@ -49,6 +49,9 @@ def add_train(commands: Any) -> None:
     p.add_argument(
         "--config", metavar="FILE", help="options from a JSON or TOML file, or from another run; flags win over them"
     )
+    p.add_argument(
+        "--from", dest="from_run", metavar="RUN", help="a run whose weights a new run starts from, as far as they fit"
+    )
     p.add_argument("--dry-run", action="store_true", help="show config, sizes and a time estimate; write nothing")
     p.add_argument(
         "--minutes", metavar="M", help="as many steps as fit into M minutes on this machine, which are measured first"

@@ -13,6 +13,7 @@ from typing import Any
 from wgan.api import plan
 from wgan.cli import data as inspection
 from wgan.cli.evaluate import closest_pairs
+from wgan.cli.lookup import named_run
 from wgan.cli.processes import shared
 from wgan.cli.synonyms import OTHERS
 from wgan.config import FIELDS, Config
@@ -21,6 +22,7 @@ from wgan.distributed.group import Group
 from wgan.errors import WganError
 from wgan.evaluation.tracking import TRACKS, loss_tracks_quality
 from wgan.recipes import RECIPES
+from wgan.runs.folder import open_run
 from wgan.visual.images import save_png
 
 AMID = 0.1  # fraction of samples, near to the training samples though no copies, that is worth a word
@@ -35,9 +37,12 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
     """Train as one of the processes of `group`."""
     from wgan.training.budget import checked_minutes
 
+    origin = group.on_all(lambda: None if found.from_run is None else open_run(named_run(found.from_run)))
     given = group.on_all(lambda: options_given(found))
     minutes = group.on_all(lambda: checked_minutes(found.minutes, given))
-    config, folder, chosen = group.on_all(lambda: plan(found.name, given, found.run, found.config), patient=True)
+    config, folder, chosen = group.on_all(
+        lambda: plan(found.name, given, found.run, found.config, origin), patient=True
+    )
     if group.is_main and found.name in RECIPES and Path(found.name).exists() and Path(found.name) != folder:
         print(f"wgan: {found.name} means the recipe; what is in this folder is ./{found.name}", file=sys.stderr)
     if group.is_main:
@@ -48,7 +53,7 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
 
     if group.is_main and (again := os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) != "0":
         print(f"a process was lost: all were started again ({again} of at most {found.restarts} times)", flush=True)
-    outcome = loop(config, folder, group=group, minutes=minutes)
+    outcome = loop(config, folder, group=group, minutes=minutes, from_run=origin)
     if not group.is_main:
         return outcome.code
     again = f"wgan train --run {shlex.quote(str(folder))}"

@@ -35,6 +35,7 @@ class Facts:
     units: dict[str, Any] | None = None  # of vectors that were standardised: see data/units.py
     table: dict[str, Any] | None = None  # of a table with columns of any kind: see data/tabular/table.py
     class_counts: tuple[int, ...] = ()  # training samples of each class of a user's own data
+    origin: dict[str, Any] = field(default_factory=dict)  # the run it started from, and which weights were taken
     parts: dict[str, dict[str, Any]] = field(
         default_factory=dict
     )  # given in Python: name, source hash, weights' shapes
@@ -96,6 +97,8 @@ def _plausible(f: Facts) -> bool:
         and are_counts(dict(enumerate(f.class_counts)))
         and len(f.class_counts) in (0, f.classes)
         and isinstance(f.versions, dict)
+        and isinstance(f.origin, dict)
+        and isinstance(f.origin.get("run", ""), str)
         and isinstance(f.parts, dict)
         and all(_is_part(part) for part in f.parts.values())
     )

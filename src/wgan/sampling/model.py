@@ -24,14 +24,13 @@ from wgan.host import undisturbed
 from wgan.models import AnyGenerator, Columns, build_critic, build_generator
 from wgan.models.own import OwnGenerator, described, difference
 from wgan.rng import seeded, stream
-from wgan.runs import checkpoint as saved
 from wgan.runs.checkpoint import part
 from wgan.runs.folder import Run, open_run
 from wgan.sampling.generate import BLOCK, generate
 from wgan.sampling.latents import latents, slerp, truncated
 from wgan.sampling.rows import frame_of, own_labels, rows_in_units, rows_of_model
 from wgan.sampling.shown import model_html, samples_html, samples_png
-from wgan.sampling.weights import exported_checkpoint
+from wgan.sampling.weights import exported_checkpoint, whole_checkpoint
 from wgan.visual.images import to_uint8
 
 MANY = 10_000  # samples whose quantiles say how a generator's numbers become the few values of a column
@@ -275,7 +274,7 @@ def load(
     if alone:
         found = exported_checkpoint(opened, checkpoint, raw)
     else:
-        found, notes = _checkpoint(opened, wanted_step(opened, checkpoint))
+        found, notes = whole_checkpoint(opened, wanted_step(opened, checkpoint))
     config, facts = opened.config, opened.facts
     if threads is not None and not 1 <= threads <= 1024:
         raise WganError(f"threads must be between 1 and 1024, not {threads}")
@@ -323,26 +322,6 @@ def wanted_step(run: Run, which: str | int) -> int | None:
     if not str(which).isdecimal():
         raise WganError(f"checkpoint '{which}' is not last, best or a step")
     return int(which)
-
-
-def _checkpoint(run: Run, step: int | None) -> tuple[saved.Checkpoint, list[str]]:
-    """Return the checkpoint of `step` (None: the newest whole one), and a sentence for each damaged one passed over."""
-    there = saved.steps(run.checkpoints)
-    if not there:
-        raise WganError(f"{run.path} has no checkpoint yet: train it further first")
-    if step is not None and step not in there:
-        raise WganError(f"{run.path} has no checkpoint of step {step}: it has {', '.join(map(str, there))}")
-    if step is not None:
-        return saved.load(run.checkpoints, step), []
-    notes: list[str] = []
-    for newest in reversed(there):
-        try:
-            return saved.load(run.checkpoints, newest), notes
-        except saved.NewerFormat:
-            raise
-        except WganError as error:
-            notes.append(f"{error}; using the one before")
-    raise WganError(f"{run.path} has no whole checkpoint: {notes[-1].partition(';')[0]}")
 
 
 def _require_fit(run: Run, tensors: dict[str, dict[str, Tensor]], own: nn.Module | None) -> None:

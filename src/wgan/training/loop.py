@@ -29,6 +29,7 @@ from wgan.training.given import Given, recorded, require_same_parts, settled
 from wgan.training.monitor import Monitor
 from wgan.training.nonfinite import WentBack, on_not_finite
 from wgan.training.observer import Observer, OnStep
+from wgan.training.origin import begun_from, require_origin, said_of, save_origin
 from wgan.training.pictures import finish_pictures
 from wgan.training.players import Players, make_players
 from wgan.training.recorder import Recorder
@@ -59,12 +60,13 @@ def train(
     on_step: OnStep | None = None,
     given: Given = NONE,
     minutes: float | None = None,
+    from_run: Run | None = None,
 ) -> Outcome:
     """Train as `config` says into the run folder `path`, or go on exactly where the run there stopped.
 
     With many processes each calls this with the same config; one writes the folder. group: they, where they are formed
     already; patience: seconds without an answer after which a process counts as stuck. on_step: see wgan.training.observer.
-    given: parts of the run as objects, see wgan.training.given.
+    given: parts of the run as objects, see wgan.training.given. from_run: a run whose weights a new one starts from.
     minutes: the run gets as many steps as fit into that time, see wgan.training.budget.
     Raises WganError for anything the user can fix; the folder is then as it was before, or holds its last checkpoint.
     """
@@ -74,7 +76,7 @@ def train(
         time = budget(minutes)
         while True:
             with suppress(WentBack):  # the checkpoint says how to go on: as after a kill
-                outcome = train_on(config, path, tty, everyone, observer, given, time)
+                outcome = train_on(config, path, tty, everyone, observer, given, time, from_run)
                 observer.end()
                 return outcome
 
@@ -87,11 +89,13 @@ def train_on(
     observer: Observer,
     given: Given = NONE,
     time: Budget | None = None,
+    from_run: Run | None = None,
 ) -> Outcome:
     """Train until the end, a signal, or a number that is not finite (WganError, or WentBack to be called again)."""
     require_one_plan(config, group, given)
     group.on_main(lambda: check_folder(path))
     group.on_main(lambda: require_same_parts(path, given))
+    group.on_main(lambda: require_origin(path, from_run))
     config = settled(config, given)
     source = opened(config, group)
     config, plan = planned(config, path, source, time, group, given) if time else (config, "")
@@ -104,8 +108,11 @@ def train_on(
         group.on_all(lambda: rehearse(players, source))
         config = players.config
         group.on_all(lambda: require_held_out(Monitor(config, source)))
-        run = begin(path, players, source, stack)
+        origin = group.on_main(lambda: begun_from(players, source, path, from_run))
+        run = begin(path, players, source, stack, origin)
+        group.on_main(lambda: save_origin(players, source, run, origin))
         restored = group.on_all(lambda: restore(players, run))
+        restored = restored if not origin else replace(restored, notes=(said_of(origin, players),))
         if config.decay_steps != begun_with.decay_steps:
             restored = replace(restored, notes=(*restored.notes, decay_kept(config)))
         if plan:
@@ -192,12 +199,12 @@ def opened(config: Config, group: Group) -> Source:
     return found[0]
 
 
-def begin(path: Path, p: Players, source: Source, stack: ExitStack) -> Run:
+def begin(path: Path, p: Players, source: Source, stack: ExitStack, origin: dict[str, Any]) -> Run:
     """Return the run in the folder `path`, new or to be continued; rank 0 holds its lock until `stack` ends."""
 
     def start() -> dict[str, Any]:
         stack.callback(lock(path).release)
-        return start_or_continue(path, p.config, facts(p, source)).facts.to_json()
+        return start_or_continue(path, p.config, replace(facts(p, source), origin=origin)).facts.to_json()
 
     return Run(path, p.config, from_json(p.engine.group.on_main(start)))
 
