@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from wgan.compare.plan import Cell
+from wgan.compare.plan import Trial
 from wgan.runs.folder import SELECTION, open_run
 from wgan.training.loop import train
 
@@ -45,7 +45,7 @@ VARIANTS: dict[str, dict[str, tuple[str, int, dict[str, Any]]]] = {
 
 def one(objective: str, steps: int, changes: dict[str, Any], seed: int, out: Path) -> dict[str, Any]:
     """Train one run unless it is there, and return its last figure."""
-    config = Cell(("quality",), objective, "mnist", "mlp", 1.0, seed, steps, 1).config(True).replace(**changes)
+    config = Trial(("quality",), objective, "mnist", "mlp", 1.0, seed, steps, 1).config(True).replace(**changes)
     folder = out / "_".join([objective, str(steps), *(f"{k}-{v}" for k, v in changes.items()), f"s{seed}"])
     begun = time.process_time()
     if not folder.is_dir() or open_run(folder).step < steps:

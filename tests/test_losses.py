@@ -25,7 +25,7 @@ from torch import nn
 import wgan
 from wgan import losses
 from wgan.config import FIELDS
-from wgan.config.objectives import FACTS, Facts
+from wgan.config.objectives import FACTS, ObjectiveFacts
 from wgan.errors import WganError
 from wgan.losses import OBJECTIVES, POINTS, Objective, class_loss, clip_weights, clippable, critic_term, generator_term
 from wgan.models import MODELS, build
@@ -243,7 +243,7 @@ def test_a_new_objective_is_two_entries(monkeypatch: pytest.MonkeyPatch, tmp_pat
     plain = OBJECTIVES["lsgan"]
     entry = Objective(plain.real, plain.fake, plain.generator, losses.zero_centred, "real and fake")
     monkeypatch.setitem(OBJECTIVES, "least-squares", entry)
-    monkeypatch.setitem(FACTS, "least-squares", Facts(None, "Mao 2017", penalised=True))
+    monkeypatch.setitem(FACTS, "least-squares", ObjectiveFacts(None, "Mao 2017", penalised=True))
     monkeypatch.setitem(FIELDS, "objective", dataclasses.replace(FIELDS["objective"], choices=tuple(FACTS)))
     monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
     train_on(monkeypatch, points())

@@ -118,7 +118,7 @@ class Narrower(NamedTuple):
         yield from console.render(self.drawn, options.update(width=max(1, options.max_width - 3)))
 
 
-class Line:
+class LiveLine:
     """The live line of a terminal: a bar of `total` (None = it is not known), then the words of `text`.
 
     It is drawn when it is told to, or with `moving` by itself four times a second; `transient` takes it away at the end.
@@ -186,7 +186,7 @@ class Progress:
         self.rate = Rate(start, clock())
         self.values: dict[str, float] = {}
         self.shown_at, self.shown_step = -math.inf, -1
-        self.line = Line(self.console, total, self.words) if live and not silent else None
+        self.line = LiveLine(self.console, total, self.words) if live and not silent else None
         self.over = (
             in_notebook(file or sys.stdout) and not live and not silent
         )  # one line, written over again and again
@@ -274,7 +274,7 @@ def counting(
     def words() -> str:
         return f"{done}/{total} {unit}  {short(done / max(clock() - begun, 1e-9))}/s  {what}"
 
-    line = Line(console, total, words, transient=True)
+    line = LiveLine(console, total, words, transient=True)
     shown = is_live(console) and not nested
 
     def tick(number: int) -> None:
@@ -310,7 +310,7 @@ def naming(
         count = f"{done}/{total}  " if total else ""
         return f"{count}{clock_text(time.monotonic() - begun)}  {name}"
 
-    line = Line(console, None, words, moving=True, transient=True)
+    line = LiveLine(console, None, words, moving=True, transient=True)
 
     def begin(name: str, done: int, total: int) -> None:
         nonlocal now, said

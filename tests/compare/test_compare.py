@@ -40,7 +40,7 @@ def test_the_forwards_of_a_step_are_those_that_the_critic_makes(monkeypatch):
         passes.clear()
         config = next(
             c.config(False).replace(batch=16, critic_layers="4", generator_layers="4", fast=0)  # no pass by hand
-            for c in plan.cells(request(objectives=(name,), parts=("quality",)), False, {name: 20})
+            for c in plan.trials(request(objectives=(name,), parts=("quality",)), False, {name: 20})
         )
         source = compare.open_source("grid", "train")
         players = compare.make_players(config, compare.engine_for(config, source), source)
@@ -57,7 +57,7 @@ def test_a_step_is_timed_by_the_processor_and_not_by_the_clock(monkeypatch):
     monkeypatch.setattr(compare, "make_players", lambda *about: None)
     monkeypatch.setattr(compare, "critic_phase", lambda *about: {})
     monkeypatch.setattr(compare, "generator_phase", lambda *about: {})
-    (cell,) = plan.cells(request(objectives=("gan",), parts=("quality",), seeds=1), False, {"gan": 20})
+    (cell,) = plan.trials(request(objectives=("gan",), parts=("quality",), seeds=1), False, {"gan": 20})
     assert compare.seconds_per_step(cell, False) == 2.0 / compare.PROBE
 
 
@@ -90,9 +90,9 @@ def test_a_signal_between_two_runs_stops_before_the_next_is_trained(tmp_path):
     def struck():
         raise compare.Interrupted(143)
 
-    (one,) = plan.cells(request(objectives=("gan",), parts=("quality",), seeds=1), False, {"gan": 20})
+    (one,) = plan.trials(request(objectives=("gan",), parts=("quality",), seeds=1), False, {"gan": 20})
     with pytest.raises(compare.Interrupted), checking(struck):
-        compare.measure_cell(one, tmp_path, False)
+        compare.measure_trial(one, tmp_path, False)
     assert not list(tmp_path.iterdir())
 
 

@@ -8,7 +8,7 @@ import pytest
 from helpers.comparisons import PLACES, cell, result_of
 from helpers.report_runs import Elements, write_run
 
-from wgan.compare import page as showing
+from wgan.compare import page as compare_page
 from wgan.report.images import Picture
 
 
@@ -23,7 +23,7 @@ def test_the_page_shows_every_answer_and_escapes_what_it_is_told(tmp_path):
     ]
     found = [{**c, "data": evil} for c in found]
     result = result_of(found, data=evil)
-    showing.write_page(result, tmp_path)
+    compare_page.write_page(result, tmp_path)
     page = (tmp_path / "index.html").read_text("utf-8")
     seen = Elements(page)
     assert page.count("<script") == 2 and "alert(1)" in seen.text and "http" not in page.replace("http-equiv", "")
@@ -52,7 +52,7 @@ def test_the_tables_of_the_page_tell_each_objective_its_own_figures(tmp_path):
     weights = {"edges": [-1.0, 0.0, 1.0], "shares": [0.25, 0.75], "largest": 1.25, "rms": 0.5}
     found = [cell("gan", 1.0, weights=weights), cell("gan", 2.0, seed=1), cell("wgan-clip", 4.0, share_clipped=0.75)]
     result = result_of(found)
-    showing.write_page(result, tmp_path)
+    compare_page.write_page(result, tmp_path)
     page = (tmp_path / "index.html").read_text("utf-8")
     rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S) for row in page.split("<tr>")]
     plain = {row[0]: [" ".join(re.sub("<[^>]*>", " ", text).split()) for text in row[1:]] for row in rows if row}
@@ -60,20 +60,20 @@ def test_the_tables_of_the_page_tell_each_objective_its_own_figures(tmp_path):
     assert plain["rate × 1"] == ["100 % 1.5 ± 0.71", "0 % 4"]
     assert plain["weights on the bound"] == ["–", "0.75"] and plain["slopes within 0.5 to 2"] == ["0.5 ± 0", "0.5"]
     assert plain["grid: modes-reached"] == ["23.5 ± 0.71", "21", "25"]
-    assert showing.weights(result)[0].about.endswith("largest 1.25")
+    assert compare_page.weights(result)[0].about.endswith("largest 1.25")
 
 
 def test_the_page_shows_the_last_sheet_of_the_first_seed_of_each_objective(tmp_path):
     for name in ("gan-0", "gan-1", "wgan-gp-0"):
         write_run(tmp_path / "runs" / name, sheets=3, gif=False)
     result = result_of([cell("gan", 1.0), cell("gan", 2.0, seed=1), cell("wgan-gp", 4.0), cell("wgan-lp", 4.0)])
-    shown = showing.sheets_of(result, tmp_path)
+    shown = compare_page.sheets_of(result, tmp_path)
     assert [(name, picture.step) for name, picture in shown] == [("gan", 200), ("wgan-gp", 200)]
 
 
 @pytest.mark.parametrize(("side", "classes"), [(301, []), (512, ["smooth"])])
 def test_a_sheet_that_is_larger_than_it_is_shown_keeps_its_text_readable(side, classes):
-    page = showing.render(result_of([cell("gan", 1.0)]), [("gan", Picture("data:image/png;base64,", side, side))])
+    page = compare_page.render(result_of([cell("gan", 1.0)]), [("gan", Picture("data:image/png;base64,", side, side))])
     assert [a["class"] for tag, a in Elements(page).found if tag == "img" and "class" in a] == classes
 
 
@@ -81,7 +81,7 @@ def test_what_was_not_asked_is_said_on_the_page(tmp_path):
     found = [cell("gan", 1.0, parts=("rates",), figures={}, slopes={})]
     result = result_of(found, gradients={"x": []}, parts=["rates"])
     result["gradients"] = {}
-    showing.write_page(result, tmp_path)
+    compare_page.write_page(result, tmp_path)
     text = Elements((tmp_path / "index.html").read_text("utf-8")).text
     assert text.count("Not part of this comparison") == 5  # all but stability
 
@@ -90,28 +90,28 @@ def test_curves_run_over_the_budget_that_is_equal():
     found = [cell("gan", 1.0), cell("wgan-gp", 1.0), cell("wgan-gp", 3.0, seed=1)]
     result = result_of(found, kind="seconds", amount=60)
     result["steps"] = {"gan": 30, "wgan-gp": 60}
-    steps, values = showing.mean_curve(result, "wgan-gp", "figure")
+    steps, values = compare_page.mean_curve(result, "wgan-gp", "figure")
     assert steps.tolist() == [10, 20, 30] and values.tolist() == [4, 3, 2]
-    assert showing.mean_curve(result, "gan", "figure")[0].tolist() == [20, 40, 60]
-    assert showing.over_time(result)[0].hover["across"] == "CPU second"
+    assert compare_page.mean_curve(result, "gan", "figure")[0].tolist() == [20, 40, 60]
+    assert compare_page.over_time(result)[0].hover["across"] == "CPU second"
     result["request"]["kind"] = "steps"
-    assert showing.mean_curve(result, "gan", "figure")[0].tolist() == [10, 20, 30]
-    assert showing.mean_curve(result_of([cell("gan", 1, failed="x")]), "gan", "figure") is None
+    assert compare_page.mean_curve(result, "gan", "figure")[0].tolist() == [10, 20, 30]
+    assert compare_page.mean_curve(result_of([cell("gan", 1, failed="x")]), "gan", "figure") is None
 
 
 def test_the_mean_curve_is_over_the_runs_that_ended():
     diverged = {**cell("gan", 90.0, seed=3), "failed": "critic/loss is not finite at step 25"}
     found = [cell("gan", 1.0), cell("gan", 2.0, seed=1), cell("gan", 6.0, seed=2), diverged]
-    assert showing.mean_curve(result_of(found), "gan", "figure")[1].tolist() == [6, 4.5, 3]
+    assert compare_page.mean_curve(result_of(found), "gan", "figure")[1].tolist() == [6, 4.5, 3]
 
 
 def test_the_gradients_chart_is_the_geometric_mean_over_the_seeds():
-    (panel,) = showing.gradients({"gan": [[[0, 1.0], [500, 0.01]], [[0, 100.0], [500, 0.0001]]]})
+    (panel,) = compare_page.gradients({"gan": [[[0, 1.0], [500, 0.01]], [[0, 100.0], [500, 0.0001]]]})
     assert panel.lines[0].points == [(0, 1.0), (500, -3.0)] and panel.hover["across"] == "update"
 
 
 def test_a_scatter_has_the_estimate_across_and_the_figure_up():
-    (panel,) = showing.tracks(result_of([cell("wgan-gp", 7.0)]))
+    (panel,) = compare_page.tracks(result_of([cell("wgan-gp", 7.0)]))
     assert panel.lines[0].points == [(1.0, 7.0), (2.0, 10.5), (3.0, 14.0)]
 
 
@@ -122,7 +122,7 @@ def test_the_slopes_chart_stands_on_a_logarithmic_axis():
         "shares": [0.0, 0.25, 0.75, 0.0, 0.0],
         "near_one": 0.5,
     }
-    (panel,) = showing.slopes(result_of([cell("gan", 1.0, slopes=wide), cell("wgan-gp", 1.0, slopes=wide)]))
+    (panel,) = compare_page.slopes(result_of([cell("gan", 1.0, slopes=wide), cell("wgan-gp", 1.0, slopes=wide)]))
     assert [line.name for line in panel.lines] == ["gan", "wgan-gp"]
     assert [v for _, v in panel.lines[0].points] == [
         0.25,

@@ -11,8 +11,7 @@ import signal
 import pytest
 from helpers.comparisons import request
 
-from wgan.compare import diagnostics, plan
-from wgan.compare import measure as readings
+from wgan.compare import diagnostics, measure, plan
 from wgan.compare import run as compare
 from wgan.distributed import signals
 from wgan.errors import WganError
@@ -27,8 +26,8 @@ def tiny(monkeypatch):
     for architecture in plan.ARCHITECTURES["points"].values():
         for name, value in small.items():
             monkeypatch.setitem(architecture, name, value)
-    monkeypatch.setattr(readings, "SAMPLES", 200)
-    monkeypatch.setattr(readings, "metrics_of", lambda source, long: ["modes"])
+    monkeypatch.setattr(measure, "SAMPLES", 200)
+    monkeypatch.setattr(measure, "metrics_of", lambda source, long: ["modes"])
     figures = {"evaluate/selection": 1.0, "evaluate/wasserstein_train": 0.5}
     monkeypatch.setattr("wgan.training.monitor.Monitor.measure", lambda self, players, step, *more: dict(figures))
     monkeypatch.setattr("wgan.training.monitor.Monitor.alarms", lambda self, step, figures: [])
@@ -126,8 +125,8 @@ def test_a_signal_while_measuring_stops_the_comparison_and_it_goes_on(tmp_path, 
     words = ["compare", "gan", "--data", "ring", "--steps", "20", "--seeds", "2", "--parts", "quality,gradients"]
     words += ["--out", tmp_path / "out"]
     module, name = {
-        "cell": (readings, "critic_weights"),
-        "metric": (readings, "from_model"),
+        "cell": (measure, "critic_weights"),
+        "metric": (measure, "from_model"),
         "gradient": (diagnostics, "generator_gradients"),
     }[part]
     real = getattr(module, name)
@@ -150,7 +149,7 @@ def test_a_signal_while_measuring_stops_the_comparison_and_it_goes_on(tmp_path, 
 
 
 def test_a_signal_between_two_parts_of_a_reading_stops_it(tmp_path, monkeypatch):
-    (one,) = plan.cells(request(objectives=("gan",), parts=("quality",), seeds=1), False, {"gan": 20})
+    (one,) = plan.trials(request(objectives=("gan",), parts=("quality",), seeds=1), False, {"gan": 20})
     calls = []
 
     def struck():
@@ -161,12 +160,12 @@ def test_a_signal_between_two_parts_of_a_reading_stops_it(tmp_path, monkeypatch)
     monkeypatch.setattr(compare, "trained", lambda *about: None)
     monkeypatch.setattr(compare, "reading", lambda cell, run: signals.check())
     with pytest.raises(compare.Interrupted), signals.checking(struck):
-        compare.measure_cell(one, tmp_path, False)
+        compare.measure_trial(one, tmp_path, False)
     assert len(calls) == 2 and not list(tmp_path.iterdir())
 
 
 def test_the_time_of_a_training_that_was_stopped_counts(tmp_path, monkeypatch):
-    (one,) = plan.cells(request(objectives=("gan",), parts=("quality",), seeds=1), False, {"gan": 20})
+    (one,) = plan.trials(request(objectives=("gan",), parts=("quality",), seeds=1), False, {"gan": 20})
     times = iter([1.0, 3.5])
     monkeypatch.setattr(compare.time, "process_time", lambda: next(times))
     monkeypatch.setattr(compare, "train", lambda *about: (_ for _ in ()).throw(compare.Interrupted(130)))

@@ -14,7 +14,7 @@ from wgan.runs.folder import open_run
 
 
 def config(name, data="ring", **changes):
-    (found,) = plan.cells(
+    (found,) = plan.trials(
         request(objectives=(name,), data=data, seeds=1, parts=("quality",)), data == "mnist", {name: 20}
     )
     small = {"generator_layers": "8", "critic_layers": "16", "batch": 32, "latent": 2}

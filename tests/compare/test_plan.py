@@ -20,7 +20,7 @@ def test_every_cell_is_a_valid_config_and_only_the_objectives_own_settings_diffe
     asked = request(objectives=tuple(dict.fromkeys([name, "gan"])), data=data)
     configs = {
         (c.objective, c.architecture, c.rate, c.seed, c.data): c.config(is_image)
-        for c in plan.cells(asked, is_image, steps, SOURCES[data].mode_tests)
+        for c in plan.trials(asked, is_image, steps, SOURCES[data].mode_tests)
     }
     for (objective, *rest), config in configs.items():
         other = configs[("gan", *rest)]
@@ -43,7 +43,7 @@ def test_every_cell_is_a_valid_config_and_only_the_objectives_own_settings_diffe
 
 
 def test_the_three_architectures_of_images_are_an_mlp_and_convolutions_with_and_without_batch_norm():
-    found = {c.architecture: c.config(True) for c in plan.cells(request(data="mnist"), True, dict.fromkeys(FOUR, 100))}
+    found = {c.architecture: c.config(True) for c in plan.trials(request(data="mnist"), True, dict.fromkeys(FOUR, 100))}
     kinds = {name: (c.generator, c.critic, c.generator_norm, c.critic_norm) for name, c in found.items()}
     assert kinds == {
         "mlp": ("mlp", "mlp", "none", "none"),
@@ -55,7 +55,7 @@ def test_the_three_architectures_of_images_are_an_mlp_and_convolutions_with_and_
 @pytest.mark.parametrize(("data", "weight"), [("grid", 1.0), ("mnist", 10.0)])
 def test_a_run_is_of_its_own_seed_data_and_steps_at_a_constant_rate(data, weight):
     steps = {"gan": 150, "wgan-clip": 40, "wgan-gp": 30, "wgan-lp": 20}
-    for c in plan.cells(request(data=data), data == "mnist", steps):
+    for c in plan.trials(request(data=data), data == "mnist", steps):
         config = c.config(data == "mnist")
         assert (config.seed, config.data, config.steps) == (c.seed, c.data, steps[c.objective])
         assert (config.lr_decay, config.penalty_weight, config.precision) == ("none", weight, "fp32")
@@ -70,7 +70,7 @@ def test_a_run_is_of_its_own_seed_data_and_steps_at_a_constant_rate(data, weight
 
 
 def test_the_plan_has_each_run_once_and_all_that_the_questions_need():
-    found = plan.cells(request(), False, dict.fromkeys(FOUR, 100), SOURCES["grid"].mode_tests)
+    found = plan.trials(request(), False, dict.fromkeys(FOUR, 100), SOURCES["grid"].mode_tests)
     assert len({c.name for c in found}) == len(found)
     # 2 seeds and 4 objectives of: grid at three rates, ring, two more architectures
     assert len(found) == 2 * 4 * (3 + 1 + 2)
@@ -85,27 +85,28 @@ def test_the_plan_has_each_run_once_and_all_that_the_questions_need():
     ("part", "count"), [("quality", 4), ("collapse", 8), ("rates", 12), ("architectures", 12), ("gradients", 0)]
 )
 def test_a_part_brings_its_own_runs_alone(part, count):
-    found = plan.cells(request(seeds=1, parts=(part,)), False, dict.fromkeys(FOUR, 100), ("ring", "grid"))
+    found = plan.trials(request(seeds=1, parts=(part,)), False, dict.fromkeys(FOUR, 100), ("ring", "grid"))
     assert len(found) == count and all(c.parts == (part,) for c in found)
-    gradients = compare.gradient_cells(request(parts=(part,)), False, dict.fromkeys(FOUR, 100))
+    gradients = compare.gradient_trials(request(parts=(part,)), False, dict.fromkeys(FOUR, 100))
     assert [(c.objective, c.seed) for c in gradients] == [(o, s) for s in (0, 1) for o in FOUR if part == "gradients"]
 
 
 def test_collapse_is_counted_on_the_data_that_the_source_names():
-    found = plan.cells(request(parts=("collapse",)), False, dict.fromkeys(FOUR, 100), ("ring:gulrajani",))
+    found = plan.trials(request(parts=("collapse",)), False, dict.fromkeys(FOUR, 100), ("ring:gulrajani",))
     assert {c.data for c in found} == {"ring:gulrajani"}
-    assert not plan.cells(request(data="faces/", parts=("collapse",)), True, dict.fromkeys(FOUR, 100), ())
+    assert not plan.trials(request(data="faces/", parts=("collapse",)), True, dict.fromkeys(FOUR, 100), ())
 
 
 def test_the_learning_rate_of_a_cell_is_its_objectives_own_times_the_factor():
     found = {
-        (c.objective, c.rate): c.config(True) for c in plan.cells(request(data="mnist"), True, dict.fromkeys(FOUR, 100))
+        (c.objective, c.rate): c.config(True)
+        for c in plan.trials(request(data="mnist"), True, dict.fromkeys(FOUR, 100))
     }
     assert found["wgan-clip", 3.0].lr == pytest.approx(1.5e-4) and found["gan", 1.0].lr == 2e-4
     assert found["gan", 0.3].lr == pytest.approx(6e-5) and found["wgan-gp", 1.0].lr == 1e-4
     assert found["wgan-clip", 1.0].optimizer == "rmsprop" and found["wgan-gp", 1.0].n_critic == 5
     assert f"{found['gan', 3.0].lr} {found['wgan-gp', 3.0].lr}" == "0.0006 0.0003"  # as a command repeats it
-    points = {(c.objective, c.rate): c.config(False) for c in plan.cells(request(), False, dict.fromkeys(FOUR, 100))}
+    points = {(c.objective, c.rate): c.config(False) for c in plan.trials(request(), False, dict.fromkeys(FOUR, 100))}
     for key, config in points.items():
         assert config.lr == pytest.approx(plan.POINT_RATE * found[key].lr) and config.critic_lr is None
 
@@ -113,6 +114,6 @@ def test_the_learning_rate_of_a_cell_is_its_objectives_own_times_the_factor():
 def test_a_run_is_evaluated_ten_times_and_never_averaged():
     (config,) = {
         c.config(False).replace(seed=0, objective="gan", n_critic=1, lr=1, optimizer="adam", beta1=0, beta2=0)
-        for c in plan.cells(request(parts=("quality",)), False, dict.fromkeys(FOUR, 100))
+        for c in plan.trials(request(parts=("quality",)), False, dict.fromkeys(FOUR, 100))
     }
     assert (config.evaluate_every, config.log_every, config.ema, config.threads) == (10, 1, None, 1)

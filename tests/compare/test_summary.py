@@ -9,28 +9,30 @@ import pytest
 import torch
 from helpers.comparisons import cell, point, result_of
 
-from wgan.compare import summary as tally
+from wgan.compare import summary as compare_summary
 from wgan.losses import OBJECTIVES, critic_term
 
 
 def test_mean_and_spread_are_those_of_the_seeds():
-    assert tally.mean_spread([1.0, 3.0, None]) == {"mean": 2.0, "spread": math.sqrt(2), "n": 2}
-    assert tally.mean_spread([5.0])["spread"] is None and tally.mean_spread([])["mean"] is None
+    assert compare_summary.mean_spread([1.0, 3.0, None]) == {"mean": 2.0, "spread": math.sqrt(2), "n": 2}
+    assert compare_summary.mean_spread([5.0])["spread"] is None and compare_summary.mean_spread([])["mean"] is None
 
 
 def test_an_estimate_of_each_objective_is_what_its_loss_says_of_the_distance():
     record = {"critic/wasserstein": 3.0, "critic/loss": 1.0, "critic/penalty": 0.25}
-    assert tally.estimate("wgan-gp", record) == tally.estimate("wgan-clip", record) == 3.0
-    assert tally.estimate("dragan", record) == math.log(2) - 0.375
-    assert tally.estimate("hinge", record) == -0.75
+    assert compare_summary.estimate("wgan-gp", record) == compare_summary.estimate("wgan-clip", record) == 3.0
+    assert compare_summary.estimate("dragan", record) == math.log(2) - 0.375
+    assert compare_summary.estimate("hinge", record) == -0.75
     # an optimal critic of two distributions that never meet scores +-infinity: its loss is 0, JS is log 2
     far = {"critic/loss": float(critic_term(OBJECTIVES["gan"], torch.tensor([50.0]), torch.tensor([-50.0])))}
-    assert tally.estimate("gan", far) == pytest.approx(math.log(2))
+    assert compare_summary.estimate("gan", far) == pytest.approx(math.log(2))
     # ... and of equal distributions 0: its loss is 2 log 2, JS is 0
     near = {"critic/loss": float(critic_term(OBJECTIVES["gan"], torch.zeros(1), torch.zeros(1)))}
-    assert tally.estimate("gan", near) == pytest.approx(0, abs=1e-6)
-    assert {tally.estimate_name(n).partition(" ")[0] for n in OBJECTIVES} == {"W", "JS", "minus"}
-    assert tally.estimate_name("gan").startswith("JS") and tally.estimate_name("wgan-clip").startswith("W")
+    assert compare_summary.estimate("gan", near) == pytest.approx(0, abs=1e-6)
+    assert {compare_summary.estimate_name(n).partition(" ")[0] for n in OBJECTIVES} == {"W", "JS", "minus"}
+    assert compare_summary.estimate_name("gan").startswith("JS") and compare_summary.estimate_name(
+        "wgan-clip"
+    ).startswith("W")
 
 
 def test_a_curve_holds_the_mean_estimate_since_the_evaluation_before():
@@ -38,7 +40,7 @@ def test_a_curve_holds_the_mean_estimate_since_the_evaluation_before():
     logged[2] |= {"evaluate/selection": 9.0, "evaluate/modes": 4.0}
     logged[5] |= {"evaluate/selection": 8.0}
     logged.insert(3, {"step": 3, "alarm": "vanishing: all"})
-    found = tally.curve_of("wgan-gp", logged)
+    found = compare_summary.curve_of("wgan-gp", logged)
     assert found == [point(3, 2.0, 9.0, 4.0), point(6, 5.0, 8.0)]
 
 
@@ -46,12 +48,12 @@ def test_tracks_is_the_rank_correlation_of_estimate_and_figure():
     def curve(pairs):
         return [point(i, *pair) for i, pair in enumerate(pairs)]
 
-    assert tally.tracks(curve([(1, 10), (2, 20), (3, 1000), (4, 1001)])) == pytest.approx(1.0)
-    assert tally.tracks(curve([(1, 4), (2, 3), (3, 2), (4, 1)])) == pytest.approx(-1.0)
+    assert compare_summary.tracks(curve([(1, 10), (2, 20), (3, 1000), (4, 1001)])) == pytest.approx(1.0)
+    assert compare_summary.tracks(curve([(1, 4), (2, 3), (3, 2), (4, 1)])) == pytest.approx(-1.0)
     # ranks 1 2 3 4 against 1 2 4 3: 1 - 6 * 2 / (4 * 15)
-    assert tally.tracks(curve([(1, 1), (2, 2), (3, 9), (4, 5)])) == pytest.approx(0.8)
-    assert tally.tracks(curve([(1, 1), (2, 2), (3, 3)])) is None
-    assert tally.tracks(curve([(1, 1), (1, 2), (1, 3), (1, 4)])) is None
+    assert compare_summary.tracks(curve([(1, 1), (2, 2), (3, 9), (4, 5)])) == pytest.approx(0.8)
+    assert compare_summary.tracks(curve([(1, 1), (2, 2), (3, 3)])) is None
+    assert compare_summary.tracks(curve([(1, 1), (1, 2), (1, 3), (1, 4)])) is None
 
 
 def test_stability_is_the_share_of_runs_within_twice_the_best():
@@ -77,8 +79,8 @@ def test_stability_is_the_share_of_runs_within_twice_the_best():
 
 def test_the_last_figure_of_a_run_counts_and_not_its_best():
     worse = cell("gan", 1.0, curve=[point(10, 3.0, 1.0), point(20, 2.0, 5.0)])
-    assert tally.final(worse) == 5.0 and tally.final({**worse, "failed": "nan"}) == math.inf
-    assert tally.share([worse], 4.0) == 0.0
+    assert compare_summary.final(worse) == 5.0 and compare_summary.final({**worse, "failed": "nan"}) == math.inf
+    assert compare_summary.share([worse], 4.0) == 0.0
 
 
 def test_runs_of_other_rates_do_not_count_for_quality_tracks_and_clipping():
@@ -109,7 +111,7 @@ def test_the_fall_of_a_gradient_is_counted_in_powers_of_ten_from_its_largest():
     found = result_of([cell("gan", 1.0)], curves)["summary"]["gradients"]
     assert found["gan"]["mean"] == pytest.approx(-3) and found["gan"]["spread"] == pytest.approx(math.sqrt(2))
     assert found["wgan-gp"]["mean"] == 0
-    assert tally.decades(0.0) == -30
+    assert compare_summary.decades(0.0) == -30
 
 
 def test_what_clipping_does_is_summed_up_over_the_seeds():
@@ -118,7 +120,7 @@ def test_what_clipping_does_is_summed_up_over_the_seeds():
         cell("wgan-clip", 1.0, share_clipped=0.5, slopes=slopes),
         cell("wgan-clip", 1.0, seed=1, share_clipped=0.7),
     ]
-    row = tally.clipping(found[:1])
+    row = compare_summary.clipping(found[:1])
     assert row["median_slope"]["real"]["mean"] == 3.0 and row["median_slope"]["fake"]["mean"] == 1.0
     assert row["spread"]["mean"] == pytest.approx(800) and row["near_one"]["mean"] == 0.25
-    assert tally.clipping(found)["share_clipped"]["mean"] == pytest.approx(0.6)
+    assert compare_summary.clipping(found)["share_clipped"]["mean"] == pytest.approx(0.6)

@@ -8,7 +8,7 @@ import pytest
 
 from wgan.config import FIELDS, FORMAT, Config, check_value, differences, from_dict, from_json
 from wgan.config.objectives import FACTS
-from wgan.config.option import Group, options_of
+from wgan.config.option import OptionGroup, options_of
 from wgan.config.rules import cautions
 from wgan.errors import MANY, WganError, nearest
 from wgan.recipes import RECIPES, configure
@@ -39,7 +39,7 @@ def test_each_field_states_its_group_its_help_and_sane_limits():
 
 
 def test_every_group_is_a_part_of_config_with_a_title_of_its_own():
-    groups = [g for g in Config.__mro__[1:] if issubclass(g, Group) and g is not Group]
+    groups = [g for g in Config.__mro__[1:] if issubclass(g, OptionGroup) and g is not OptionGroup]
     assert len({g.title for g in groups}) == len(groups) == 8
     assert [n for g in reversed(groups) for n in options_of(g)] == list(FIELDS)
     assert all(f.group == g.title for g in groups for f in options_of(g).values())

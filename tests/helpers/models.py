@@ -10,7 +10,7 @@ from torch import nn
 from wgan.engine import make_engine
 from wgan.models import build_generator
 from wgan.recipes import configure
-from wgan.runs.facts import Facts
+from wgan.runs.facts import RunFacts
 from wgan.runs.folder import Run
 from wgan.sampling.model import Model
 
@@ -19,7 +19,7 @@ def untrained(shape, classes=0, recipe="mnist", units=None, **options):
     """Return a Model of a recipe with `options`; its norms have statistics and gains that are not those at the start."""
     config = configure(recipe, {"latent": 16, **options})
     names = tuple(map(str, range(classes)))
-    facts = Facts(shape, classes, names, "fp32", 1, units=units)
+    facts = RunFacts(shape, classes, names, "fp32", 1, units=units)
     torch.manual_seed(0)
     network = build_generator(config, shape, classes)
     for module in network.modules():

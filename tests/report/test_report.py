@@ -17,7 +17,7 @@ from PIL import Image
 from wgan.errors import WganError
 from wgan.recipes import configure
 from wgan.report import charts, reader
-from wgan.report import images as exhibits
+from wgan.report import images as report_images
 from wgan.report import page as report
 from wgan.visual.images import save_png, sheet
 
@@ -92,7 +92,7 @@ def test_the_slider_has_every_sheet_and_the_page_shows_the_last_without_it(repor
 
 
 def test_a_sheet_keeps_every_pixel_though_it_is_smaller(reported_run):
-    pictures = exhibits.exhibit(reader.gather(reported_run, "one"), exhibits.BUDGET)
+    pictures = report_images.run_images(reader.gather(reported_run, "one"), report_images.BUDGET)
     import base64
 
     shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(pictures.sheets[1].uri.partition(",")[2]))))
@@ -166,7 +166,7 @@ def test_the_bars_of_the_digits_are_as_high_as_their_share_of_the_largest(run):
 def test_the_step_is_that_of_the_newest_sheet_where_the_log_is_behind(run):
     (run / "log.jsonl").unlink()
     save_png(sheet(digits(1)), run / "samples" / "step-00000150.png")
-    assert report.show(run, "run", exhibits.BUDGET).found.step == 150
+    assert report.show(run, "run", report_images.BUDGET).found.step == 150
 
 
 def test_the_bits_of_a_run_need_only_what_was_left_to_the_machine(tmp_path):
@@ -175,7 +175,7 @@ def test_the_bits_of_a_run_need_only_what_was_left_to_the_machine(tmp_path):
         ("given", {"threads": 2, "precision": "fp32"}, ""),
     ):
         folder = write_run(tmp_path / name, sheets=0, gif=False, **options)
-        assert report.show(folder, name, exhibits.BUDGET).bits == bits
+        assert report.show(folder, name, report_images.BUDGET).bits == bits
 
 
 def test_a_rate_of_the_critics_own_is_told():
@@ -272,10 +272,10 @@ def test_the_best_figure_is_the_smallest_or_the_largest_as_it_says():
 
 def test_runs_share_the_room_for_pictures_and_what_differs_is_marked_in_the_facts(reported_run, tmp_path, monkeypatch):
     rooms = []
-    monkeypatch.setattr(report, "exhibit", lambda found, room: rooms.append(room) or exhibits.Exhibits())
+    monkeypatch.setattr(report, "run_images", lambda found, room: rooms.append(room) or report_images.RunImages())
     other = write_run(tmp_path / "two", seed=4, sheets=0, gif=False)
     page_of(reported_run, other, out=tmp_path / "both.html")
-    assert rooms == [exhibits.BUDGET / 2] * 2
+    assert rooms == [report_images.BUDGET / 2] * 2
     found = [reader.gather(folder, folder.name) for folder in (reported_run, other)]
     rows = {name: (texts, differs) for name, texts, differs in report.facts_table(found)}
     assert rows["seed"] == (["3", "4"], True) and rows["data"] == (

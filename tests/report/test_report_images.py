@@ -10,7 +10,7 @@ import pytest
 from helpers.report_runs import write_run
 from PIL import Image, ImageSequence
 
-from wgan.report import images as exhibits
+from wgan.report import images
 from wgan.report.reader import gather
 
 STRIP = 24  # rows that hold the caption above a sheet
@@ -26,7 +26,7 @@ def decoded(picture):
 
 
 def test_a_sheet_larger_than_the_room_is_shown_at_the_largest_size_that_fits():
-    (found,) = exhibits.fitted_sheets([(7, noise(0, 256))], 6000)
+    (found,) = images.fitted_sheets([(7, noise(0, 256))], 6000)
     data, picture = decoded(found)
     assert found.step == 7 and picture.size == (found.width, found.height) == (64, 64) and len(data) <= 6000
 
@@ -35,39 +35,37 @@ def test_a_sheet_larger_than_the_room_is_shown_at_the_largest_size_that_fits():
     ("count", "room", "milliseconds"), [(60, 100_000, 250), (60, 10_000_000, 250), (60, 100_000, 20)]
 )
 def test_an_animation_holds_as_many_frames_as_there_is_room_for_and_lasts_as_long(count, room, milliseconds):
-    found = exhibits.fitted_gif([noise(i) for i in range(count)], milliseconds, room)
+    found = images.fitted_gif([noise(i) for i in range(count)], milliseconds, room)
     data, picture = decoded(found)
     times = [frame.info["duration"] for frame in ImageSequence.Iterator(picture)]
     assert 0.6 * min(room, count * 5000) < len(data) <= room and picture.info["loop"] == 0
     assert len(times) == count if room > 1e6 else 10 < len(times) < count
     longest = 500 * len(times)
     assert sum(times) == pytest.approx(min(max(count * milliseconds, 40 * len(times)), longest), rel=0.1)
-    first, last = (
-        np.asarray(f.convert("L")) for f in (exhibits.decode(data, "GIF")[0], exhibits.decode(data, "GIF")[-1])
-    )
+    first, last = (np.asarray(f.convert("L")) for f in (images.decode(data, "GIF")[0], images.decode(data, "GIF")[-1]))
     assert (first == np.asarray(noise(0))).all() and (last == np.asarray(noise(count - 1))).all()
 
 
 def test_an_animation_whose_last_frame_is_small_loses_no_more_frames_than_it_must():
     frames = [*(noise(i) for i in range(40)), Image.new("L", (64, 64))]
-    data, picture = decoded(exhibits.fitted_gif(frames, 250, 100_000))
+    data, picture = decoded(images.fitted_gif(frames, 250, 100_000))
     assert 70_000 < len(data) <= 100_000 and picture.n_frames > 10
 
 
 def test_an_animation_that_is_too_large_is_drawn_anew_from_the_sheets_with_their_steps(tmp_path):
     found = gather(write_run(tmp_path / "run", sheets=8), "run")
-    sheets = exhibits.decoded_sheets(found)
+    sheets = images.decoded_sheets(found)
     size = (tmp_path / "run" / "progress.gif").stat().st_size
-    whole = exhibits.moving(found, "progress.gif", size, sheets)
+    whole = images.moving(found, "progress.gif", size, sheets)
     assert decoded(whole)[0] == (tmp_path / "run" / "progress.gif").read_bytes()
-    anew = exhibits.moving(found, "progress.gif", size - 1, sheets)
+    anew = images.moving(found, "progress.gif", size - 1, sheets)
     assert (anew.width, anew.height) == (sheets[0][1].width, sheets[0][1].height + STRIP)
-    frames = exhibits.decode(decoded(anew)[0], "GIF")
+    frames = images.decode(decoded(anew)[0], "GIF")
     captions = [np.asarray(frame)[:STRIP].tobytes() for frame in frames]
     assert len(set(captions)) == len(frames) > 1
 
 
 def test_a_picture_keeps_its_colour_and_one_without_is_grey():
     red = Image.new("RGB", (4, 4), (200, 10, 10))
-    assert exhibits.plain(red).mode == "RGB" and exhibits.plain(red).getpixel((1, 1)) == (200, 10, 10)
-    assert exhibits.plain(noise(0).convert("RGB")).mode == "L"
+    assert images.plain(red).mode == "RGB" and images.plain(red).getpixel((1, 1)) == (200, 10, 10)
+    assert images.plain(noise(0).convert("RGB")).mode == "L"

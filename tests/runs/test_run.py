@@ -15,11 +15,11 @@ from wgan.errors import WganError
 from wgan.models import build, parameter_count
 from wgan.recipes import configure
 from wgan.report.reader import gather
-from wgan.runs.facts import Facts
+from wgan.runs.facts import RunFacts
 from wgan.runs.folder import check_folder, has_run, lock, open_run, start_or_continue
 from wgan.training import loop, recorder, state
 
-FACTS = Facts(shape=(2,), classes=0, class_names=(), device="cpu", precision="fp32", threads=1)
+FACTS = RunFacts(shape=(2,), classes=0, class_names=(), device="cpu", precision="fp32", threads=1)
 
 
 def names(folder):
@@ -40,7 +40,7 @@ def test_a_new_run_is_opened_again_as_it_was_written(tmp_path):
 
 def test_every_fact_is_read_as_it_was_written(tmp_path):
     """None of the fields has its default, so that none can be lost on the way through run.json."""
-    facts = Facts(
+    facts = RunFacts(
         (1, 8, 8), 2, ("a", "b"), "bf16", 3, "cuda", 2, {"critic": 5}, {"torch": "2"}, "hash", {"mean": [1.0]}, (3, 4)
     )
     assert all(f.default != getattr(facts, f.name) for f in dataclasses.fields(facts))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wgan.compare.diagnostics import critic_slopes, critic_weights
-from wgan.compare.plan import Cell
+from wgan.compare.plan import Trial
 from wgan.compare.summary import curve_of, tracks
 from wgan.data import Source
 from wgan.distributed.signals import check
@@ -39,22 +39,22 @@ NOTHING: dict[str, Any] = {
 }
 
 
-def reading(cell: Cell, run: Run) -> dict[str, Any]:
+def reading(trial: Trial, run: Run) -> dict[str, Any]:
     """Return all that a comparison needs of a finished run; the slow parts are done for the questions that need them.
 
     The work may be left between two of them. Raises WganError for a log without an evaluation, of which a finished run has ten.
     """
     records = run.log()
-    curve = curve_of(cell.objective, records)
+    curve = curve_of(trial.objective, records)
     if not curve:
         raise WganError(f"{run.path}/log.jsonl holds no evaluation: restore it, or delete {run.path} to train it again")
-    long = "quality" in cell.parts
+    long = "quality" in trial.parts
     return {
-        "figures": figures_of(cell, run, long) if {"quality", "collapse"} & set(cell.parts) else {},
+        "figures": figures_of(trial, run, long) if {"quality", "collapse"} & set(trial.parts) else {},
         "curve": curve,
         "tracks": tracks(curve),
         "share_clipped": last(records, "critic/share_clipped"),
-        "weights": critic_weights(run) if long and cell.seed == 0 else {},
+        "weights": critic_weights(run) if long and trial.seed == 0 else {},
         "slopes": critic_slopes(run) if long else {},
     }
 
@@ -71,9 +71,9 @@ def reals_of(data: str) -> Reals:
     return dataclasses.replace(reals, n=max(SAMPLES, EACH * reals.test.mode_count))
 
 
-def figures_of(cell: Cell, run: Run, long: bool) -> dict[str, Any]:
+def figures_of(trial: Trial, run: Run, long: bool) -> dict[str, Any]:
     """Return figure -> value, floor and direction of the last generator of a run; what does not apply is left out."""
-    reals = reals_of(cell.data)
+    reals = reals_of(trial.data)
     subject = from_model(load(run, checkpoint="last"), reals.n, SEED, False, None)
     measured = Measured(subject, reals)
     found: list[MetricValue] = []

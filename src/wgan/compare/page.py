@@ -16,7 +16,7 @@ from wgan.compare.summary import decades, estimate_name
 from wgan.files import replace_file
 from wgan.report.charts import AXES, Chart, chart_of, short
 from wgan.report.images import Picture, decoded_sheets, fitted_sheets
-from wgan.report.reader import Curve, Evidence, config_of
+from wgan.report.reader import Curve, RunRecord, config_of
 from wgan.visual.panels import Panel
 
 SHEETS = 4_000_000  # bytes of all sample sheets of the page
@@ -53,25 +53,25 @@ def render(result: Mapping[str, Any], sheets: Sequence[tuple[str, Picture]]) -> 
     )
 
 
-def long_cells(result: Mapping[str, Any], objective: str) -> list[Mapping[str, Any]]:
-    """Return the cells of an objective that was compared at length, one for each seed."""
+def long_trials(result: Mapping[str, Any], objective: str) -> list[Mapping[str, Any]]:
+    """Return the trials of an objective that was compared at length, one for each seed."""
     return [c for c in result["cells"] if "quality" in c["parts"] and c["objective"] == objective]
 
 
-def first_cells(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the cell of seed 0 of each objective that was compared at length."""
-    return [c for name in result["request"]["objectives"] for c in long_cells(result, name) if c["seed"] == 0]
+def first_trials(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the trial of seed 0 of each objective that was compared at length."""
+    return [c for name in result["request"]["objectives"] for c in long_trials(result, name) if c["seed"] == 0]
 
 
 def sheets_of(result: Mapping[str, Any], out: Path) -> list[tuple[str, Picture]]:
     """Return (objective, last sample sheet) of seed 0."""
-    cells = first_cells(result)
+    trials = first_trials(result)
     found = []
-    for cell in cells:
-        folder = out / "runs" / cell["name"]
+    for trial in trials:
+        folder = out / "runs" / trial["name"]
         if (folder / "config.json").is_file():
-            pictures = decoded_sheets(Evidence(folder, cell["name"], config_of(folder)))
-            found += [(cell["objective"], p) for p in fitted_sheets(pictures[-1:], SHEETS / len(cells))]
+            pictures = decoded_sheets(RunRecord(folder, trial["name"], config_of(folder)))
+            found += [(trial["objective"], p) for p in fitted_sheets(pictures[-1:], SHEETS / len(trials))]
     return found
 
 
@@ -99,7 +99,7 @@ def over_time(result: Mapping[str, Any]) -> list[Chart]:
 
 def mean_curve(result: Mapping[str, Any], objective: str, value: str) -> Curve | None:
     """Return one value of an objective's curves over the budget, its mean over the seeds that ended; None without any."""
-    runs = [c["curve"] for c in long_cells(result, objective) if c["curve"] and not c["failed"]]
+    runs = [c["curve"] for c in long_trials(result, objective) if c["curve"] and not c["failed"]]
     runs = [run for run in runs if all(point[value] is not None for point in run)]
     if not runs:
         return None
@@ -134,7 +134,7 @@ def tracks(result: Mapping[str, Any]) -> list[Chart]:
     """Return the scatter of each objective: its loss's estimate across, quality up, a point for each evaluation of each run."""
     charts = []
     for name in result["request"]["objectives"]:
-        points = [p for c in long_cells(result, name) for p in c["curve"]]
+        points = [p for c in long_trials(result, name) for p in c["curve"]]
         if len(points) < 3:
             continue
         curve: Curve = (np.array([p["estimate"] for p in points]), np.array([p["figure"] for p in points]))
@@ -151,15 +151,15 @@ def tracks(result: Mapping[str, Any]) -> list[Chart]:
 def weights(result: Mapping[str, Any]) -> list[Chart]:
     """Return the histogram of each critic's weights."""
     charts = []
-    for cell in first_cells(result):
-        found = cell["weights"]
+    for trial in first_trials(result):
+        found = trial["weights"]
         if not found:
             continue
         middle = (np.array(found["edges"][1:]) + np.array(found["edges"][:-1])) / 2
-        share = cell["share_clipped"]
+        share = trial["share_clipped"]
         bound = "" if share is None else f"; {100 * share:.0f} % of the clipped ones on the bound"
         about = f"share of weights of each size; largest {short(found['largest'])}{bound}"
-        panel = Panel(f"Weights of the critic: {cell['objective']}", {"share": "fraction"}, about, across="weight")
+        panel = Panel(f"Weights of the critic: {trial['objective']}", {"share": "fraction"}, about, across="weight")
         chart = chart_of(panel, {"": {"share": (middle, np.array(found["shares"]))}})
         charts += [histogram(chart)] if chart else []
     return charts
@@ -169,7 +169,7 @@ def slopes(result: Mapping[str, Any]) -> list[Chart]:
     """Return the histogram of the critics' slopes, all seeds together, on a logarithmic axis."""
     curves = {}
     for name in result["request"]["objectives"]:
-        found = [c["slopes"] for c in long_cells(result, name) if c["slopes"]]
+        found = [c["slopes"] for c in long_trials(result, name) if c["slopes"]]
         if found:
             edges = np.array(found[0]["edges"])
             curves[name] = {"share": ((edges[1:] + edges[:-1]) / 2, np.mean([s["shares"] for s in found], 0))}

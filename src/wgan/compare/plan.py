@@ -124,7 +124,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Trial:
     """One run of the comparison and the questions that it helps to answer."""
 
     parts: tuple[str, ...]
@@ -166,7 +166,7 @@ def family(is_image: bool) -> str:
     return "images" if is_image else "points"
 
 
-def cells(request: Request, is_image: bool, steps: Mapping[str, int], mode_tests: Sequence[str] = ()) -> list[Cell]:
+def trials(request: Request, is_image: bool, steps: Mapping[str, int], mode_tests: Sequence[str] = ()) -> list[Trial]:
     """Return the runs to train, the ones that answer most first; a run that serves two questions is there once.
 
     mode_tests: the data beside those of the request on which collapse is counted, see `Source`.
@@ -190,7 +190,7 @@ def cells(request: Request, is_image: bool, steps: Mapping[str, int], mode_tests
     want("rates", request.data, known[:1], RATES)
     want("architectures", request.data, known, [1.0])
     return [
-        Cell(tuple(parts), objective, data, architecture, rate, seed, steps[objective], request.threads)
+        Trial(tuple(parts), objective, data, architecture, rate, seed, steps[objective], request.threads)
         for (objective, data, architecture, rate, seed), parts in wanted.items()
     ]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from wgan.compare.diagnostics import vanishing
 from wgan.compare.measure import NOTHING, kept, reading, remembered, text_of
-from wgan.compare.plan import PARTS, POINT_RATE, Cell, Request, cells, check_steps, forwards
+from wgan.compare.plan import PARTS, POINT_RATE, Request, Trial, check_steps, forwards, trials
 from wgan.compare.summary import summary
 from wgan.config import differences
 from wgan.data import open_source
@@ -94,7 +94,7 @@ def seconds_of(text: str) -> float:
 
 
 def compare(request: Request, out: Path, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
-    """Train and measure every cell of `request` in `out`, or go on where a comparison of the same request stopped.
+    """Train and measure every trial of `request` in `out`, or go on where a comparison of the same request stopped.
 
     Raises WganError when `out` holds another comparison or the budget is too small, Interrupted after a signal
     (`signals.check`, between two parts of what takes long).
@@ -102,15 +102,15 @@ def compare(request: Request, out: Path, say: Callable[[str], None] = lambda tex
     source = open_source(request.data, "train")
     is_image = source.is_image
     plan = planned(request, out, is_image)
-    todo = cells(request, is_image, plan["steps"], source.mode_tests)
+    todo = trials(request, is_image, plan["steps"], source.mode_tests)
     measured = []
-    for number, cell in enumerate(todo, 1):
-        say(f"run {number} of {len(todo)}: {cell.name}")
-        measured.append(measure_cell(cell, out, is_image))
+    for number, trial in enumerate(todo, 1):
+        say(f"run {number} of {len(todo)}: {trial.name}")
+        measured.append(measure_trial(trial, out, is_image))
     gradients: dict[str, Any] = {}
-    for cell in gradient_cells(request, is_image, plan["steps"]):
-        say(f"the generator's gradient below an ever better critic: {cell.objective}, seed {cell.seed}")
-        for name, curve in gradients_of(cell, out / "gradients", is_image).items():
+    for trial in gradient_trials(request, is_image, plan["steps"]):
+        say(f"the generator's gradient below an ever better critic: {trial.objective}, seed {trial.seed}")
+        for name, curve in gradients_of(trial, out / "gradients", is_image).items():
             gradients.setdefault(name, []).append(curve)
     result = {
         "format": FORMAT,
@@ -129,17 +129,17 @@ def compare(request: Request, out: Path, say: Callable[[str], None] = lambda tex
     return result
 
 
-def gradient_cells(request: Request, is_image: bool, steps: Mapping[str, int]) -> list[Cell]:
-    """Return the cells, one for each objective and seed, at whose start the generator's gradient is watched."""
+def gradient_trials(request: Request, is_image: bool, steps: Mapping[str, int]) -> list[Trial]:
+    """Return the trials, one for each objective and seed, at whose start the generator's gradient is watched."""
     if "gradients" not in request.parts:
         return []
-    return cells(request.replace(parts=("quality",)), is_image, steps)
+    return trials(request.replace(parts=("quality",)), is_image, steps)
 
 
-def gradients_of(cell: Cell, folder: Path, is_image: bool) -> dict[str, Any]:
+def gradients_of(trial: Trial, folder: Path, is_image: bool) -> dict[str, Any]:
     """Return the vanishing-gradient experiment of an objective and seed, from its file when it was done before."""
-    path = folder / f"{cell.objective}_s{cell.seed}.json"
-    return dict(remembered(path, lambda: vanishing(cell.config(is_image))))
+    path = folder / f"{trial.objective}_s{trial.seed}.json"
+    return dict(remembered(path, lambda: vanishing(trial.config(is_image))))
 
 
 def planned(request: Request, out: Path, is_image: bool) -> dict[str, Any]:
@@ -173,14 +173,14 @@ def steps_of(request: Request, is_image: bool) -> dict[str, int]:
         return {name: int(request.amount) for name in request.objectives}
     if request.kind == "forwards":
         return {name: int(request.amount / forwards(name)) for name in request.objectives}
-    probe = cells(request.replace(parts=("quality",), seeds=1), is_image, dict.fromkeys(request.objectives, 1000))
-    rounds = [{cell.objective: seconds_per_step(cell, is_image) for cell in probe} for _ in range(3)]  # interleaved
+    probe = trials(request.replace(parts=("quality",), seeds=1), is_image, dict.fromkeys(request.objectives, 1000))
+    rounds = [{trial.objective: seconds_per_step(trial, is_image) for trial in probe} for _ in range(3)]  # interleaved
     return {name: int(request.amount / min(r[name] for r in rounds)) for name in request.objectives}
 
 
-def seconds_per_step(cell: Cell, is_image: bool) -> float:
-    """Return the CPU seconds of a step of a cell, from a few real ones; on another device the seconds of the clock."""
-    config = cell.config(is_image)
+def seconds_per_step(trial: Trial, is_image: bool) -> float:
+    """Return the CPU seconds of a step of a trial, from a few real ones; on another device the seconds of the clock."""
+    config = trial.config(is_image)
     source = open_source(config.data, config.split)
     engine = engine_for(config, source)
     clock = time.process_time if engine.device.type == "cpu" else time.perf_counter
@@ -193,35 +193,35 @@ def seconds_per_step(cell: Cell, is_image: bool) -> float:
     return (clock() - begun) / PROBE
 
 
-def measure_cell(cell: Cell, out: Path, is_image: bool) -> dict[str, Any]:
-    """Train a cell to its end unless it is, read it off, and return what the comparison needs of it.
+def measure_trial(trial: Trial, out: Path, is_image: bool) -> dict[str, Any]:
+    """Train a trial to its end unless it is, read it off, and return what the comparison needs of it.
 
     A run that stopped because a number was not finite counts as failed, once and for all.
     """
-    note = out / "runs" / cell.name / "comparison.json"
+    note = out / "runs" / trial.name / "comparison.json"
     found = kept(note)
     if found is None or not found.keys() >= NOTHING.keys():
         check()
-        found = read_cell(cell, out, is_image)
+        found = read_trial(trial, out, is_image)
         make_folder(note.parent)
         write_atomically(note, text_of(found))
-    return {**asdict(cell), "name": cell.name, **found, "cpu_seconds": spent(out).get(cell.name)}
+    return {**asdict(trial), "name": trial.name, **found, "cpu_seconds": spent(out).get(trial.name)}
 
 
-def read_cell(cell: Cell, out: Path, is_image: bool) -> dict[str, Any]:
-    """Train a cell and return its reading, or why it failed."""
+def read_trial(trial: Trial, out: Path, is_image: bool) -> dict[str, Any]:
+    """Train a trial and return its reading, or why it failed."""
     try:
-        run = trained(cell, out, is_image)
+        run = trained(trial, out, is_image)
     except WganError as error:
         if "not finite" not in str(error):
             raise
         return {**NOTHING, "failed": str(error)}
-    return {"failed": "", **reading(cell, run)}
+    return {"failed": "", **reading(trial, run)}
 
 
-def trained(cell: Cell, out: Path, is_image: bool) -> Run:
-    """Return the finished run of a cell; Interrupted with the exit code when a signal ended its training."""
-    config, folder = cell.config(is_image), out / "runs" / cell.name
+def trained(trial: Trial, out: Path, is_image: bool) -> Run:
+    """Return the finished run of a trial; Interrupted with the exit code when a signal ended its training."""
+    config, folder = trial.config(is_image), out / "runs" / trial.name
     if (folder / "run.json").is_file() and (folder / "config.json").is_file():
         run = open_run(folder)
         if strange := differences(run.config, config):
@@ -235,7 +235,7 @@ def trained(cell: Cell, out: Path, is_image: bool) -> Run:
     try:
         outcome = train(config, folder)
     finally:
-        spend(out, cell.name, time.process_time() - begun)
+        spend(out, trial.name, time.process_time() - begun)
     if outcome.code:
         raise Interrupted(outcome.code)
     return outcome.run

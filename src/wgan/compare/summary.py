@@ -88,14 +88,14 @@ def summary(result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def final(cell: Mapping[str, Any]) -> float:
+def final(trial: Mapping[str, Any]) -> float:
     """Return the last figure of a run by which steps are chosen; infinite for a run that failed."""
-    return float(cell["curve"][-1]["figure"]) if cell["curve"] and not cell["failed"] else float("inf")
+    return float(trial["curve"][-1]["figure"]) if trial["curve"] and not trial["failed"] else float("inf")
 
 
-def same_data(cell: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
-    """Return whether a cell learned from the data that the comparison is about."""
-    return bool(cell["data"] == result["request"]["data"])
+def same_data(trial: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
+    """Return whether a trial learned from the data that the comparison is about."""
+    return bool(trial["data"] == result["request"]["data"])
 
 
 def quality(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -118,12 +118,12 @@ def quality(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def stability(found: Sequence[Mapping[str, Any]], threshold: float) -> dict[str, Any]:
     """Return the share of runs at or below the threshold, in all and by learning rate and architecture, and what failed."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
-    for cell in sorted(found, key=lambda c: float(c["rate"])):
-        if "rates" in cell["parts"]:
-            groups.setdefault(f"rate × {cell['rate']:g}", []).append(cell)
-    for cell in found:
-        if "architectures" in cell["parts"]:
-            groups.setdefault(cell["architecture"], []).append(cell)
+    for trial in sorted(found, key=lambda c: float(c["rate"])):
+        if "rates" in trial["parts"]:
+            groups.setdefault(f"rate × {trial['rate']:g}", []).append(trial)
+    for trial in found:
+        if "architectures" in trial["parts"]:
+            groups.setdefault(trial["architecture"], []).append(trial)
     rows = {
         key: {"reached": share(group, threshold), **mean_spread(final(c) for c in group if math.isfinite(final(c)))}
         for key, group in groups.items()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from wgan.config.objectives import FACTS, facts_about
-from wgan.config.option import Group, OneOf, Range, option, options_of
+from wgan.config.option import OneOf, OptionGroup, Range, option, options_of
 from wgan.errors import WganError
 
 Family = Literal["conv", "resnet", "mlp"]
@@ -18,7 +18,7 @@ Weight = Annotated[float, Range(0, 1e6)]
 Count = Annotated[int, Range(1, 65536)]
 CountOrNone = Annotated[int | None, Range(1, 65536)]
 Every = Annotated[int | None, Range(1)]
-G = TypeVar("G", bound=Group)
+G = TypeVar("G", bound=OptionGroup)
 
 
 def part(group: type[G], options: Any) -> G:
@@ -27,7 +27,7 @@ def part(group: type[G], options: Any) -> G:
 
 
 @dataclass(frozen=True)
-class DataOptions(Group):
+class DataOptions(OptionGroup):
     """What to train on, and in which order."""
 
     title: ClassVar[str] = "data"
@@ -57,7 +57,7 @@ class DataOptions(Group):
 
 
 @dataclass(frozen=True)
-class ReadingOptions(Group):
+class ReadingOptions(OptionGroup):
     """How your own data are read; bundled data take none of these. A size no network can make raises WganError."""
 
     title: ClassVar[str] = "your own data"
@@ -97,7 +97,7 @@ class ReadingOptions(Group):
 
 
 @dataclass(frozen=True)
-class NetworkOptions(Group):
+class NetworkOptions(OptionGroup):
     """The networks of both players."""
 
     title: ClassVar[str] = "networks"
@@ -141,7 +141,7 @@ class NetworkOptions(Group):
 
 
 @dataclass(frozen=True)
-class ObjectiveOptions(Group):
+class ObjectiveOptions(OptionGroup):
     """What both players minimise."""
 
     title: ClassVar[str] = "objective"
@@ -169,7 +169,7 @@ class ObjectiveOptions(Group):
 
 
 @dataclass(frozen=True)
-class OptimizerOptions(Group):
+class OptimizerOptions(OptionGroup):
     """How the loss is followed down: batches, rates, the averaged generator, the length of the run."""
 
     title: ClassVar[str] = "optimisation"
@@ -201,7 +201,7 @@ class OptimizerOptions(Group):
 
 
 @dataclass(frozen=True)
-class RuntimeOptions(Group):
+class RuntimeOptions(OptionGroup):
     """Where and how a run computes."""
 
     title: ClassVar[str] = "computing"
@@ -232,7 +232,7 @@ class RuntimeOptions(Group):
 
 
 @dataclass(frozen=True)
-class OutputOptions(Group):
+class OutputOptions(OptionGroup):
     """What a run writes, and how often."""
 
     title: ClassVar[str] = "output"
@@ -257,7 +257,7 @@ class OutputOptions(Group):
 
 
 @dataclass(frozen=True)
-class LegacyOptions(Group):
+class LegacyOptions(OptionGroup):
     """What only published programs need."""
 
     title: ClassVar[str] = "to reproduce published programs; leave alone otherwise"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 
-class Facts(NamedTuple):
+class ObjectiveFacts(NamedTuple):
     """One row of FACTS; the losses themselves are the row of the same name of `losses.OBJECTIVES`."""
 
     estimates: Literal["Wasserstein", "Jensen-Shannon"] | None  # the distance that an optimal critic's loss gives
@@ -20,21 +20,23 @@ class Facts(NamedTuple):
 
 
 OWN = "own"  # what a config says of a part that Python gave as an object
-OWN_FACTS = Facts(None, "given in Python")  # what is known of an objective from its name; its losses say the rest
+OWN_FACTS = ObjectiveFacts(
+    None, "given in Python"
+)  # what is known of an objective from its name; its losses say the rest
 
-FACTS: dict[str, Facts] = {
-    "gan": Facts("Jensen-Shannon", "Goodfellow 2014", minimax=True),
-    "wgan-clip": Facts("Wasserstein", "Arjovsky 2017", clips=True),
-    "wgan-gp": Facts("Wasserstein", "Gulrajani 2017", penalised=True, unit_norm=True),
-    "wgan-lp": Facts("Wasserstein", "Petzka 2018", penalised=True, unit_norm=True),
-    "dragan": Facts("Jensen-Shannon", "Kodali 2017", penalised=True, whole_batch=True),
-    "wgan-div": Facts("Wasserstein", "Wu 2018", penalised=True, penalty_weight=2.0),
-    "hinge": Facts(None, "Miyato 2018 (with critic_norm spectral)"),
-    "lsgan": Facts(None, "Mao 2017"),
-    "r3gan": Facts(None, "Huang 2024", penalised=True, penalty_weight=1.0, pairs=True),
+FACTS: dict[str, ObjectiveFacts] = {
+    "gan": ObjectiveFacts("Jensen-Shannon", "Goodfellow 2014", minimax=True),
+    "wgan-clip": ObjectiveFacts("Wasserstein", "Arjovsky 2017", clips=True),
+    "wgan-gp": ObjectiveFacts("Wasserstein", "Gulrajani 2017", penalised=True, unit_norm=True),
+    "wgan-lp": ObjectiveFacts("Wasserstein", "Petzka 2018", penalised=True, unit_norm=True),
+    "dragan": ObjectiveFacts("Jensen-Shannon", "Kodali 2017", penalised=True, whole_batch=True),
+    "wgan-div": ObjectiveFacts("Wasserstein", "Wu 2018", penalised=True, penalty_weight=2.0),
+    "hinge": ObjectiveFacts(None, "Miyato 2018 (with critic_norm spectral)"),
+    "lsgan": ObjectiveFacts(None, "Mao 2017"),
+    "r3gan": ObjectiveFacts(None, "Huang 2024", penalised=True, penalty_weight=1.0, pairs=True),
 }
 
 
-def facts_about(objective: str) -> Facts:
+def facts_about(objective: str) -> ObjectiveFacts:
     """Return the facts of an objective by name, or what is true of any that Python gave."""
     return OWN_FACTS if objective == OWN else FACTS[objective]

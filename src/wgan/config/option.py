@@ -123,7 +123,7 @@ class Option:
         return number
 
 
-class Group:
+class OptionGroup:
     """The base of every group of options: a frozen dataclass that checks each of its values."""
 
     title: ClassVar[str]
@@ -133,23 +133,23 @@ class Group:
             object.__setattr__(self, name, known.fitted(getattr(self, name)))
 
 
-_KNOWN: dict[type[Group], dict[str, Option]] = {}
+_KNOWN: dict[type[OptionGroup], dict[str, Option]] = {}
 
 
-def options_of(group: type[Group]) -> dict[str, Option]:
+def options_of(group: type[OptionGroup]) -> dict[str, Option]:
     """Return name -> Option of a group and of the groups it inherits, in their order."""
     if group not in _KNOWN:
         _KNOWN[group] = _declared(group)
     return _KNOWN[group]
 
 
-def _declared(group: type[Group]) -> dict[str, Option]:
+def _declared(group: type[OptionGroup]) -> dict[str, Option]:
     hints = get_type_hints(group, include_extras=True)
     fields: dict[str, Any] = getattr(group, "__dataclass_fields__", {})
     found = {}
     for name, f in fields.items():
         if f.metadata:  # a class variable has none
-            owner = next(c for c in group.__mro__ if issubclass(c, Group) and name in get_annotations(c))
+            owner = next(c for c in group.__mro__ if issubclass(c, OptionGroup) and name in get_annotations(c))
             found[name] = Option(name, owner.title, f.default, **_allowed(hints[name]), **f.metadata)
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wgan.config.objectives import Facts, facts_about
+from wgan.config.objectives import ObjectiveFacts, facts_about
 from wgan.errors import WganError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def cautions(c: Config) -> list[str]:
     return found
 
 
-def check_combinations(c: Config, facts: Facts | None = None) -> None:
+def check_combinations(c: Config, facts: ObjectiveFacts | None = None) -> None:
     """Raise WganError for two options that exclude each other, with the reason and the way out.
 
     facts: of the objective; None = those of its name.
@@ -70,7 +70,7 @@ def check_combinations(c: Config, facts: Facts | None = None) -> None:
         raise WganError("generator_latents last needs generator_batch 0 (the critic's batch)")
 
 
-def check_microbatch(c: Config, facts: Facts) -> None:
+def check_microbatch(c: Config, facts: ObjectiveFacts) -> None:
     """Raise WganError for a microbatch that cannot be one."""
     rows = [c.batch, c.generator_batch or c.batch]
     if c.microbatch and any(n % c.microbatch for n in rows):

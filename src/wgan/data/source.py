@@ -98,7 +98,7 @@ def rows(values: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda indices: values.index_select(0, indices)
 
 
-def stream(seed: int, name: str, split: str) -> np.random.Generator:
+def sample_stream(seed: int, name: str, split: str) -> np.random.Generator:
     """Return the random stream of one split of one data set; different names or splits are independent."""
     key = (*name.encode(), 0, *split.encode())  # bytes, not hash(): that one differs between processes
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
@@ -120,4 +120,4 @@ def report_indices(size: int) -> Tensor:
 
 
 def _shuffled(size: int) -> Tensor:
-    return torch.from_numpy(stream(0, "held-out halves", "test").permutation(size))
+    return torch.from_numpy(sample_stream(0, "held-out halves", "test").permutation(size))

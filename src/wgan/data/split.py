@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wgan.data.source import stream
+from wgan.data.source import sample_stream
 from wgan.errors import WganError
 
 LEAST = 40  # samples: fewer leave nothing to hold out, or nothing to learn from
@@ -30,7 +30,7 @@ def held_out_mask(n: int, given: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
 
 
 def _order(n: int) -> NDArray[np.int64]:
-    return stream(0, "own data", "test").permutation(n)
+    return sample_stream(0, "own data", "test").permutation(n)
 
 
 def contents_of(rows: NDArray[Any]) -> NDArray[np.uint32]:

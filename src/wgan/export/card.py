@@ -12,7 +12,7 @@ from wgan.data.licences import licence_of
 from wgan.data.own.open import public_name
 from wgan.errors import WganError
 from wgan.recipes import RECIPES
-from wgan.report.reader import Evidence, LeftOut, read_metrics
+from wgan.report.reader import LeftOut, RunRecord, read_metrics
 from wgan.runs.folder import Run
 from wgan.sampling.model import Model
 
@@ -118,13 +118,13 @@ def command_of(run: Run) -> str:
     return repeat_command(run.config.replace(data=public_name(run.config.data)), public_name(run.path.resolve().name))
 
 
-def measured(run: Run, step: int) -> Evidence:
+def measured(run: Run, step: int) -> RunRecord:
     """Return what metrics.json says of the checkpoint at `step`; nothing where it was not measured or is damaged."""
-    found = Evidence(run.path, run.path.name, run.config)
+    found = RunRecord(run.path, run.path.name, run.config)
     try:
         read_metrics(found)
     except (LeftOut, OSError):
-        return Evidence(run.path, run.path.name, run.config)
+        return RunRecord(run.path, run.path.name, run.config)
     found.results = [result for result in found.results if result["step"] == step]
     return found
 
@@ -135,7 +135,7 @@ def metric_row(metric: dict[str, Any]) -> dict[str, str]:
     return {**numbers, **{key: metric[key] for key in ("name", "better", "extractor")}}
 
 
-def reference_of(evidence: Evidence) -> str:
+def reference_of(evidence: RunRecord) -> str:
     """Return what the metrics were measured on."""
     about = evidence.about
     parts = [

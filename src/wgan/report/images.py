@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wgan.errors import WganError
-from wgan.report.reader import Evidence, LeftOut, inside, read_bytes
+from wgan.report.reader import LeftOut, RunRecord, inside, read_bytes
 from wgan.visual.images import sample_files, thinned, with_caption
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Exhibits:
+class RunImages:
     """The pictures of one run; None for what the folder does not hold."""
 
     sheets: Sequence[Picture] = ()
@@ -45,11 +45,11 @@ class Exhibits:
     neighbours: Picture | None = None
 
 
-def exhibit(found: Evidence, budget: float) -> Exhibits:
-    """Return the pictures of a run within `budget` bytes; a note in the evidence for each that is left out."""
+def run_images(found: RunRecord, budget: float) -> RunImages:
+    """Return the pictures of a run within `budget` bytes; a note in the record for each that is left out."""
     sheets = decoded_sheets(found)
     room = {name: budget * share for name, share in SHARES.items()}
-    return Exhibits(
+    return RunImages(
         fitted_sheets(sheets, room["sheets"]),
         attempt(found, "progress.gif", lambda: moving(found, "progress.gif", room["progress.gif"], sheets)),
         attempt(found, "walk.gif", lambda: moving(found, "walk.gif", room["walk.gif"])),
@@ -57,7 +57,7 @@ def exhibit(found: Evidence, budget: float) -> Exhibits:
     )
 
 
-def attempt(found: Evidence, name: str, make: Callable[[], Picture]) -> Picture | None:
+def attempt(found: RunRecord, name: str, make: Callable[[], Picture]) -> Picture | None:
     """Return the picture that `make` makes; None and a note when it cannot, None when there is no such file."""
     try:
         return make()
@@ -70,7 +70,7 @@ def attempt(found: Evidence, name: str, make: Callable[[], Picture]) -> Picture 
     return None
 
 
-def decoded_sheets(found: Evidence) -> list[tuple[int, Image]]:
+def decoded_sheets(found: RunRecord) -> list[tuple[int, Image]]:
     """Return (step, picture) of the sample sheets that can be shown, evenly thinned to SHEETS; notes for the others."""
     folder = found.path / "samples"
     try:
@@ -170,14 +170,14 @@ def uri(kind: str, data: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def still(found: Evidence, name: str, room: float) -> Picture:
+def still(found: RunRecord, name: str, room: float) -> Picture:
     """Return a PNG of the run folder."""
     picture = decode(read_bytes(found.path, name, LARGEST), "PNG")[0]
     picture, data = shrunk(picture, png(picture), room)
     return Picture(uri("png", data), picture.width, picture.height)
 
 
-def moving(found: Evidence, name: str, room: float, sheets: Sequence[tuple[int, Image]] = ()) -> Picture:
+def moving(found: RunRecord, name: str, room: float, sheets: Sequence[tuple[int, Image]] = ()) -> Picture:
     """Return a GIF of the run folder as it is; one that is too large with fewer frames, or drawn anew from the sheets."""
     size = inside(found.path, name, 100 * LARGEST).stat().st_size
     if size > room and sheets:

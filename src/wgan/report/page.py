@@ -18,8 +18,8 @@ from wgan.evaluation.metrics_table import PROMINENT, VALUES
 from wgan.files import replace_file
 from wgan.recipes import RECIPES
 from wgan.report.charts import AXES, charts_of, short
-from wgan.report.images import BUDGET, Exhibits, exhibit
-from wgan.report.reader import Evidence, changed, gather, names_of, repeat_command
+from wgan.report.images import BUDGET, RunImages, run_images
+from wgan.report.reader import RunRecord, changed, gather, names_of, repeat_command
 
 if TYPE_CHECKING:  # imported where a page is made: importing this file costs nothing
     from jinja2 import Environment
@@ -33,8 +33,8 @@ SELECTED = {"evaluate/fid_lenet": "fid-lenet", "evaluate/w1": "exact W1", "evalu
 class Shown:
     """One run on the page."""
 
-    found: Evidence
-    pictures: Exhibits
+    found: RunRecord
+    pictures: RunImages
     command: str
     bits: str  # what to add to the command for the same bits elsewhere
 
@@ -71,7 +71,7 @@ def write_report(paths: Sequence[Path], out: Path) -> list[str]:
 def show(path: Path, name: str, budget: float) -> Shown:
     """Read one run folder, its pictures within `budget` bytes."""
     found = gather(path, name)
-    pictures = exhibit(found, budget)
+    pictures = run_images(found, budget)
     if pictures.sheets:
         found.step = max(found.step, pictures.sheets[-1].step)
     facts = found.facts
@@ -136,7 +136,7 @@ def clock(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def tiles(found: Evidence) -> list[dict[str, str]]:
+def tiles(found: RunRecord) -> list[dict[str, str]]:
     """Return up to four figures that say most: those of `wgan evaluate` with their floors, or of the last evaluation."""
     first = found.results[0]["figures"] if found.results else []
     by_name = {f["name"]: f for f in first}
@@ -202,14 +202,14 @@ def best_of(cells: Sequence[Mapping[str, Any] | None]) -> int | None:
     return (min if better == "lower" else max)(known, key=lambda pair: pair[0])[1]
 
 
-def shares(found: Evidence) -> list[tuple[str, float, float]]:
+def shares(found: RunRecord) -> list[tuple[str, float, float]]:
     """Return (digit, its share among the samples, the same of the most frequent) at the last evaluation."""
     found_shares = {d: v for d in "0123456789" if (v := found.last(f"evaluate/share_{d}")) is not None}
     most = max(found_shares.values(), default=0.0)
     return [(digit, share, share / most) for digit, share in found_shares.items()] if most > 0 else []
 
 
-def facts_table(runs: Sequence[Evidence]) -> list[tuple[str, list[str], bool]]:
+def facts_table(runs: Sequence[RunRecord]) -> list[tuple[str, list[str], bool]]:
     """Return (what, its text for each run, whether the runs differ in it) for what was trained."""
     columns = [facts_of(run) for run in runs]
     names = list(dict.fromkeys(name for column in columns for name in column))
@@ -217,7 +217,7 @@ def facts_table(runs: Sequence[Evidence]) -> list[tuple[str, list[str], bool]]:
     return [(name, texts, len(set(texts)) > 1) for name, texts in rows]
 
 
-def facts_of(run: Evidence) -> dict[str, str]:
+def facts_of(run: RunRecord) -> dict[str, str]:
     """Return what was trained, how and with what, in words."""
     c, facts = run.config, run.facts
     known = RECIPES.get(c.recipe)
@@ -283,7 +283,7 @@ def schedule(c: Config) -> str:
     return often if c.critic_schedule == "constant" else f"{often}, schedule {c.critic_schedule}"
 
 
-def options_table(runs: Sequence[Evidence]) -> list[tuple[str, list[tuple[str, bool]], str, bool]]:
+def options_table(runs: Sequence[RunRecord]) -> list[tuple[str, list[tuple[str, bool]], str, bool]]:
     """Return (option, (value, whether it is not the recipe's) for each run, help, whether the runs differ) for all options."""
     moved = [set(changed(run.config)) for run in runs]
     rows = []

@@ -37,7 +37,7 @@ class LeftOut(Exception):
 
 
 @dataclass
-class Evidence:
+class RunRecord:
     """One run folder: its config, the facts of run.json, its curves, alarms and figures, and what was left out."""
 
     path: Path
@@ -65,11 +65,11 @@ class Evidence:
         return float(self.curves[tag][1][-1]) if tag in self.curves else None
 
 
-def gather(path: Path, name: str) -> Evidence:
+def gather(path: Path, name: str) -> RunRecord:
     """Read a run folder; WganError when it is none or its config cannot be read, a note for everything else."""
     if not path.is_dir():
         raise WganError(f"no run folder {path}: give the folder that `wgan train` wrote, for example runs/mnist")
-    found = Evidence(path, name, config_of(path))
+    found = RunRecord(path, name, config_of(path))
     readers = {
         "run.json": read_facts,
         "log.jsonl": read_curves,
@@ -138,7 +138,7 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     return values
 
 
-def read_facts(found: Evidence) -> None:
+def read_facts(found: RunRecord) -> None:
     """Read run.json: what `auto` became, the data's shape, versions."""
     facts = read_json(found.path, "run.json")
     for name in FLAT_FACTS:
@@ -155,7 +155,7 @@ def read_facts(found: Evidence) -> None:
         found.parameters = facts["parameters"]
 
 
-def read_curves(found: Evidence) -> None:
+def read_curves(found: RunRecord) -> None:
     """Read the curves and alarms of log.jsonl in one pass; unreadable lines but a torn last one are counted."""
     steps: dict[str, array[float]] = {}
     values: dict[str, array[float]] = {}
@@ -199,7 +199,7 @@ def in_order(steps: np.ndarray, values: np.ndarray) -> Curve:
     return steps[order], values[order]
 
 
-def read_times(found: Evidence) -> None:
+def read_times(found: RunRecord) -> None:
     """Read how long the run took: the clock starts anew each time it is continued."""
     total = before = 0.0
     with inside(found.path, "times.jsonl", LOG).open("rb") as file:
@@ -211,7 +211,7 @@ def read_times(found: Evidence) -> None:
     found.seconds = total or None
 
 
-def read_metrics(found: Evidence) -> None:
+def read_metrics(found: RunRecord) -> None:
     """Read the figures that `wgan evaluate` wrote, and leave out what is no figure."""
     values = read_json(found.path, "metrics.json")
     results = values.get("results")
@@ -249,7 +249,7 @@ def text_of(value: Any) -> str:
     return str(value)[:TEXT]
 
 
-def read_parameters(found: Evidence) -> None:
+def read_parameters(found: RunRecord) -> None:
     """Count each network's trained numbers for a run that is older than its run.json's `parameters`.
 
     An optimizer keeps at least one tensor of each parameter's shape, whatever it calls it, and the newest checkpoint's

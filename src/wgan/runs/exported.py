@@ -12,7 +12,7 @@ from typing import Any
 
 from wgan.config import Config, from_dict
 from wgan.errors import WganError
-from wgan.runs.facts import Facts, parse
+from wgan.runs.facts import RunFacts, parse
 
 FORMAT = 1  # of the config.json of an exported model
 WEIGHTS = "model.safetensors"
@@ -30,7 +30,7 @@ class Exported:
     sha256: str
 
 
-def to_json(config: Config, facts: Facts, exported: Exported) -> str:
+def to_json(config: Config, facts: RunFacts, exported: Exported) -> str:
     """Return the text of config.json: how to build the network, and what its samples mean.
 
     `range` is that of the numbers of an image; None = vectors, in the units that `facts` holds.
@@ -57,7 +57,7 @@ def is_exported(text: str) -> bool:
     return isinstance(values, dict) and "library_name" in values
 
 
-def read(text: str, path: Path) -> tuple[Config, Facts, Exported]:
+def read(text: str, path: Path) -> tuple[Config, RunFacts, Exported]:
     """Return what the text of the config.json at `path` says; WganError for what no export has written."""
     values = json.loads(text)
     if values["library_name"] != "wgan":

@@ -16,7 +16,7 @@ NEEDED = {"format": int, "shape": list, "classes": int, "class_names": list, "pr
 
 
 @dataclass(frozen=True)
-class Facts:
+class RunFacts:
     """The data's shape and classes, how `auto` was resolved, and what was trained with which versions.
 
     The fields with a default are younger than format 1, or not of every run: run.json leaves them out at their default.
@@ -50,10 +50,10 @@ class Facts:
         return bool(getattr(self, f.name) == made)
 
 
-def from_json(values: dict[str, Any]) -> Facts:
+def from_json(values: dict[str, Any]) -> RunFacts:
     """Return the facts in an object that was read from run.json; keys of other versions are left alone."""
-    known = {f.name: values[f.name] for f in dataclasses.fields(Facts) if f.name in values}
-    return Facts(
+    known = {f.name: values[f.name] for f in dataclasses.fields(RunFacts) if f.name in values}
+    return RunFacts(
         **{
             **known,
             "shape": tuple(values["shape"]),
@@ -63,7 +63,7 @@ def from_json(values: dict[str, Any]) -> Facts:
     )
 
 
-def parse(text: str, path: Path) -> Facts:
+def parse(text: str, path: Path) -> RunFacts:
     """Return the facts in the text of the file `path`; WganError for what no run has written."""
     try:
         values = json.loads(text)
@@ -79,7 +79,7 @@ def parse(text: str, path: Path) -> Facts:
     return facts
 
 
-def _plausible(f: Facts) -> bool:
+def _plausible(f: RunFacts) -> bool:
     """Return whether facts read from a file can be a run's: sizes that exist, a name for each class."""
     return (
         len(f.shape) in (1, 3)

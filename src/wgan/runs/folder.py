@@ -16,7 +16,7 @@ from wgan.config import Config, differences, from_json
 from wgan.errors import WganError
 from wgan.runs import checkpoint, exported
 from wgan.runs.exported import Exported
-from wgan.runs.facts import Facts, parse
+from wgan.runs.facts import RunFacts, parse
 from wgan.runs.shown import run_html
 
 SELECTION = "evaluate/selection"  # the tag by which the best step is chosen: lower is better
@@ -28,7 +28,7 @@ class Run:
 
     path: Path
     config: Config
-    facts: Facts
+    facts: RunFacts
     exported: Exported | None = None  # of an exported model, which has no checkpoints and no log
 
     @property
@@ -89,13 +89,13 @@ def _text(path: Path) -> str:
         raise WganError(f"cannot read {path}: {error}") from None
 
 
-def _facts(path: Path) -> Facts:
+def _facts(path: Path) -> RunFacts:
     if not path.is_file():
         raise WganError(f"{path.parent} is half written: it holds no run.json; start again with another --run")
     return parse(_text(path), path)
 
 
-def start_or_continue(path: Path, config: Config, facts: Facts) -> Run:
+def start_or_continue(path: Path, config: Config, facts: RunFacts) -> Run:
     """Create the run folder, or open the one that is there when its config differs in nothing that changes a weight.
 
     Raises WganError naming the fields that differ, or saying why the folder cannot be used.

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from wgan.config import Config
-from wgan.config.objectives import OWN, Facts, facts_about
+from wgan.config.objectives import OWN, ObjectiveFacts, facts_about
 from wgan.config.rules import check_combinations
 from wgan.errors import WganError
 from wgan.losses import Objective, objective
@@ -113,7 +113,7 @@ def settled(config: Config, given: Given) -> Config:
     return config.replace(**changes)
 
 
-def rules_of(config: Config, given: Given) -> tuple[Objective, Facts]:
+def rules_of(config: Config, given: Given) -> tuple[Objective, ObjectiveFacts]:
     """Return the losses and their facts; WganError where an objective of the caller's excludes another option."""
     if given.objective is None:
         return objective(config.objective), facts_about(config.objective)

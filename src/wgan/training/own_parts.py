@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from wgan.config import Config
-from wgan.config.objectives import Facts
+from wgan.config.objectives import ObjectiveFacts
 from wgan.data import Source
 from wgan.engine import Engine
 from wgan.errors import WganError
@@ -47,7 +47,7 @@ def own_generator(module: nn.Module, config: Config, engine: Engine, source: Sou
 
 
 def own_critic(
-    module: nn.Module, config: Config, engine: Engine, source: Source, facts: Facts
+    module: nn.Module, config: Config, engine: Engine, source: Source, facts: ObjectiveFacts
 ) -> tuple[Config, OwnCritic]:
     """Return a copy of the caller's critic for the run, and the config with what was seen of it."""
     own = adopted("critic", module, engine)

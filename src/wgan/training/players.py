@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan.config import Config
-from wgan.config.objectives import Facts
+from wgan.config.objectives import ObjectiveFacts
 from wgan.data import Source
 from wgan.distributed.sync_layers import share_batch
 from wgan.engine import Engine
@@ -105,7 +105,7 @@ def make_players(config: Config, engine: Engine, source: Source, given: Given = 
 
 
 def networks(
-    config: Config, engine: Engine, source: Source, given: Given, facts: Facts
+    config: Config, engine: Engine, source: Source, given: Given, facts: ObjectiveFacts
 ) -> tuple[Config, AnyGenerator, AnyCritic]:
     """Return generator and critic on the device, wgan's own or those given, and the config with what these turned out to be."""
     generator: AnyGenerator

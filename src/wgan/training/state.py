@@ -24,7 +24,7 @@ from wgan.engine import Engine, make_engine
 from wgan.errors import WganError
 from wgan.models import parameter_count
 from wgan.runs import checkpoint
-from wgan.runs.facts import Facts
+from wgan.runs.facts import RunFacts
 from wgan.runs.folder import Run, has_run, open_run, versions
 from wgan.training.given import recorded
 from wgan.training.optim import require_slots
@@ -227,9 +227,9 @@ def require_divides(config: Config, group: Group) -> None:
         )
 
 
-def facts(p: Players, source: Source) -> Facts:
+def facts(p: Players, source: Source) -> RunFacts:
     """Return what run.json records beside the config: the data's shape, how 'auto' was resolved, what is trained."""
-    return Facts(
+    return RunFacts(
         shape=tuple(source.shape),
         classes=source.classes,
         class_names=tuple(source.class_names),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from wgan.data.idx import inflate, read_idx
-from wgan.data.source import Source, parts, rows, stream
+from wgan.data.source import Source, parts, rows, sample_stream
 from wgan.errors import WganError
 
 
@@ -147,7 +147,7 @@ def _triples(split: str, seed: int) -> Tensor:
     drawn, start = [], 0
     for part in parts(split):
         count = IMAGES[part].shape[0]
-        positions = stream(seed, "stacked-mnist", part).integers(count, size=(STACKED_SIZES[part], 3))
+        positions = sample_stream(seed, "stacked-mnist", part).integers(count, size=(STACKED_SIZES[part], 3))
         drawn.append(torch.from_numpy(positions) + start)
         start += count
     return torch.cat(drawn)

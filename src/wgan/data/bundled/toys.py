@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from wgan.data.source import TOYS, Source, parts, rows, stream
+from wgan.data.source import TOYS, Source, parts, rows, sample_stream
 from wgan.errors import unknown
 
 SIZE = 100_000  # points in each split; 8 and 25 modes divide it
@@ -45,7 +45,7 @@ def open_grid(spec: str, argument: str, split: str, seed: int) -> Source:
 def open_roll(spec: str, argument: str, split: str, seed: int) -> Source:
     """Open the swiss roll seen from the side, float32 [2]; WganError for an unknown scaling."""
     scaling = _scaling("swissroll", argument, ROLL)
-    points = [roll_points(stream(seed, "swissroll", part), scaling) for part in parts(split)]
+    points = [roll_points(sample_stream(seed, "swissroll", part), scaling) for part in parts(split)]
     sigma = scaling.sigma / scaling.divisor
     return _source(spec, split, "gulrajani-swissroll", TOYS, np.concatenate(points), sigma)
 
@@ -62,7 +62,7 @@ def _mixture(spec: str, toy: str, unit: np.ndarray, scaling: Scaling, split: str
     centres = scaling.spread * unit / scaling.divisor
     sigma = scaling.sigma / scaling.divisor
     mode = np.arange(SIZE) % len(centres)
-    noise = [stream(seed, toy, part).standard_normal((SIZE, 2)) for part in parts(split)]
+    noise = [sample_stream(seed, toy, part).standard_normal((SIZE, 2)) for part in parts(split)]
     points = np.concatenate([centres[mode] + sigma * n for n in noise])
     alike = tuple(other + spec.removeprefix(toy) for other in TOYS)  # in the same scaling
     return _source(spec, split, toy, alike, points, sigma, centres, np.tile(mode, len(noise)))

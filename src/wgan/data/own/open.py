@@ -164,7 +164,7 @@ def idx_only(path: Path) -> bool:
 
 def prepare_arrays_once(path: Path, options: ReadingOptions, where: str) -> Prepared:
     """Prepare an array file, a table or a folder of IDX files, unless that was done before."""
-    files = [p for p in sorted(path.iterdir()) if p.is_file()] if path.is_dir() else beside(path)
+    files = [p for p in sorted(path.iterdir()) if p.is_file()] if path.is_dir() else near_labels(path)
     before = [(shown(p.name), *stamp(p)) for p in files]
     key = key_of("arrays", str(path), before, options.key())
     with locked(key) as folder:
@@ -191,7 +191,7 @@ def prepare(path: Path, options: ReadingOptions, folder: Path, where: str) -> Pr
         return prepare_table(read_cells(path), options, folder, where)
 
 
-def beside(path: Path) -> list[Path]:
+def near_labels(path: Path) -> list[Path]:
     """Return the file and those in its folder that may hold its labels."""
     near = {p for p in path.parent.iterdir() if "label" in p.name.lower() and p.is_file() and p != path}
     labels = labels_of_npy(path) if path.suffix.lower() == ".npy" else None
