@@ -23,7 +23,7 @@ from wgan.recipes import RECIPES, configure
 from wgan.runs.folder import Run, open_run
 
 ROOT = Path(__file__).parent.parent
-# the one figure of a recipe in the table of all: the first that its data have
+# the one metric of a recipe in the table of all: the first that its data have
 HEADLINES = ("relative-fid", "stacked-kl", "modes-high-quality", "random-relative-fid", "exact-w1")
 PUBLISHED = {"S0": "conv-clip-five", "S1": "mlp-clip", "S2": "ac-clip", "S3": "deep-conv-clip", "S4": "small-mlp-clip"}
 BLOCK = re.compile(r"<!-- results.*?<!-- end of results -->", re.DOTALL)
@@ -50,7 +50,7 @@ def figures(metrics: dict[str, Any]) -> list[str]:
     """Return the table of figures: a row each, a column for last, best and floor."""
     results = {r.get("checkpoint", "last"): r for r in metrics["results"]}
     heads = [f"{name} (step {r['step']})" for name, r in results.items()]
-    lines = [f"| figure | {' | '.join(heads)} | real against real |", "|---|" + "---|" * (len(heads) + 1)]
+    lines = [f"| metric | {' | '.join(heads)} | real against real |", "|---|" + "---|" * (len(heads) + 1)]
     by_name = [{f["name"]: f for f in r["figures"]} for r in results.values()]
     for name, f in by_name[0].items():
         values = [f"{b[name]['value']:.4g}" + spread(b[name]) for b in by_name]
@@ -98,7 +98,7 @@ def page(run: Run, minutes: str) -> str:
             "<!-- results: written by tools/recipe_page.py -->",
             f"![samples after {run.step} steps](../pictures/{run.config.recipe}.png)",
             "",
-            f"`{command(run)}`, then `wgan evaluate`: {where}. One seed ({run.config.seed}).{took}",
+            f"`{command(run)}`, then `wgan evaluate`: {where}. One seed ({run.config.seed}): ± is over resampled fakes.{took}",
             "",
             *figures(metrics),
             "",
@@ -113,19 +113,19 @@ def page(run: Run, minutes: str) -> str:
 
 
 def index() -> str:
-    """Return docs/recipes/README.md: every recipe with its headline figure, from the committed results."""
+    """Return docs/recipes/README.md: every recipe with what to expect of it, from RECIPES and the committed results."""
     lines = [
         "# Recipes",
         "",
         "A recipe is only its differences from the defaults (`src/wgan/recipes/recipes.py`). Each page has the command, the",
         "networks, every difference from the source, and the results measured here. `relative-fid`: 0 = equal to real",
-        "data, 1 = about one constant image, see [figures](../reference/evaluation.md). Written by `tools/recipe_page.py`.",
+        "data, 1 = about one constant image, see [metrics](../reference/evaluation.md). Written by `tools/recipe_page.py`.",
         "",
         "The five published systems, samples of each at the last step measured here:",
         "",
         "![the five published systems](../pictures/published.png)",
         "",
-        "| recipe | source | trains | steps | figure | real against real | sheet |",
+        "| recipe | source | trains | steps | expected: mean ± deviation over seeds, or one run | real against real | samples |",
         "|---|---|---|---|---|---|---|",
     ]
     return "\n".join([*lines, *(row(name) for name in RECIPES)]) + "\n"
@@ -146,7 +146,7 @@ def draw_published() -> None:
 
 
 def row(name: str) -> str:
-    """Return the line of one recipe; its figure is empty before it was measured."""
+    """Return the line of one recipe; what was measured is empty before it was."""
     r, kept = RECIPES[name], ROOT / f"benchmarks/results/recipes/{name}.json"
     family = name if (ROOT / f"docs/recipes/{name}.md").exists() else "gulrajani-ring"
     cells = [f"[{name}]({family}.md)", r.source, r.trains]
@@ -155,8 +155,9 @@ def row(name: str) -> str:
     result = json.loads(kept.read_text())["metrics"]["results"][0]
     by_name = {f["name"]: f for f in result["figures"]}
     f = next(by_name[name] for name in HEADLINES if name in by_name)
-    sheet = f"[picture](../pictures/{name}.png)"
-    return f"| {' | '.join(cells)} | {result['step']} | {f['name']} {f['value']:.3g} | {f['floor']:.3g} | {sheet} |"
+    picture = f"[picture](../pictures/{name}.png)"
+    real = f"{f['name']} {f['floor']:.3g}"
+    return f"| {' | '.join(cells)} | {result['step']} | {r.expected} | {real} | {picture} |"
 
 
 def main() -> None:

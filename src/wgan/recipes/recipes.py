@@ -30,7 +30,7 @@ class Recipe:
     source: str  # paper or description
     trains: str  # what, in a few words
     minutes: str  # on 2 CPU cores, for the whole recipe; "≤" = measured on one of them
-    expected: str  # metric with tolerance, and how it was measured
+    expected: str  # metric, its mean ± standard deviation over how many seeds, or one run; never the best
     changes: Mapping[str, Any]
 
 
@@ -92,31 +92,35 @@ RECIPES: dict[str, Recipe] = {
         "wgan's own default",
         "conditional digits, gradient penalty, averaged generator",
         "10",
-        "relative-fid 0.0031 ± 0.0003 at 5,000 steps",
+        "relative-fid 0.0034 ± 0.0002 (6 seeds)",
         {},
     ),
     "fashion": Recipe(
         "wgan's own default",
         "clothes by class (Fashion-MNIST)",
         "≤ 11",
-        "CAS 86.0 % (real 88.7), 5,000 steps (3 seeds)",
+        "CAS 86.0 ± 0.3 % (3 seeds; real 88.7)",
         {"data": "fashion"},
     ),
     "stacked-mnist": Recipe(
-        "wgan's own", "three digits in one picture: 1,000 modes", "≤ 39", "1,000 modes, KL 0.072 (real 0.025)", _STACKED
+        "wgan's own",
+        "three digits in one picture: 1,000 modes",
+        "≤ 39",
+        "1,000 modes, KL 0.072 (one run; real 0.025)",
+        _STACKED,
     ),
     "ring": Recipe(
         "wgan's own",
         "8 Gaussians on a ring (PacGAN's)",
         "1.3",
-        "8 of 8 modes, 97 % within 3 sigma (3 seeds)",
+        "8 of 8 modes, 97.1 ± 0.8 % within 3 sigma (3 seeds)",
         {**_POINTS, "data": "ring"},
     ),
     "grid": Recipe(
         "wgan's own",
         "25 Gaussians on a grid (PacGAN's)",
         "1.9",
-        "25 of 25 modes, 97 % within 3 sigma (3 seeds)",
+        "25 of 25 modes, 96.7 ± 0.4 % within 3 sigma (3 seeds)",
         {**_POINTS, "data": "grid", "lr": 3e-3, "steps": 7000},
     ),
     "images": Recipe(
@@ -132,74 +136,76 @@ RECIPES: dict[str, Recipe] = {
         "WGANs Convergence and Optimization (GeeksforGeeks 2024)",
         "fives, clipping",
         "6",
-        "relative-fid 1.43 ± 0.02 (fives only)",
+        "relative-fid 1.43, fives only (one run)",
         S0,
     ),
     "mlp-clip": Recipe(
-        "Deep Learning with PyTorch, GAN, WGAN", "digits, MLPs, clipping", "≤ 11", "relative-fid 0.36 ± 0.003", S1
+        "Deep Learning with PyTorch, GAN, WGAN", "digits, MLPs, clipping", "≤ 11", "relative-fid 0.36 (one run)", S1
     ),
     "ac-clip": Recipe(
         "Wasserstein GAN in Keras (2017)",
         "digits by class, auxiliary classifier, clipping",
         "500",
-        "no digits in 400 steps (published: at 8,000)",
+        "no digits in 400 steps (one run; published: at 8,000)",
         S2,
     ),
     "deep-conv-clip": Recipe(
         "Wasserstein GAN with MNIST, Part 6 (2020)",
         "digits, deep critic, clipping",
         "520",
-        "no digits in 1,874 steps (published: at 10,307)",
+        "no digits in 1,874 steps (one run; published: at 10,307)",
         S3,
     ),
-    "small-mlp-clip": Recipe("WGAN in PyTorch", "digits, small MLPs, clipping", "≤ 4", "relative-fid 0.31 ± 0.003", S4),
+    "small-mlp-clip": Recipe(
+        "WGAN in PyTorch", "digits, small MLPs, clipping", "≤ 4", "relative-fid 0.31 (one run)", S4
+    ),
     "small-mlp-gp": Recipe(
         "WGAN in PyTorch, its extension",
         "the same, gradient penalty",
         "7",
-        "relative-fid 0.27 ± 0.004",
+        "relative-fid 0.27 (one run)",
         {**S4, "objective": "wgan-gp"},
     ),
     "small-mlp-gan": Recipe(
         "WGAN in PyTorch, its comparison",
         "the same, standard GAN",
         "5",
-        "relative-fid 1.75 ± 0.01",
+        "relative-fid 1.75 (one run)",
         {**S4, "objective": "gan"},
     ),
     "arjovsky-mnist": Recipe(
         "Arjovsky 2017 and its code",
         "digits, DCGAN, clipping",
         "≤ 30",
-        "relative-fid 0.27 ± 0.003",
+        "relative-fid 0.27 (one run)",
         ARJOVSKY,
     ),
     "gulrajani-mnist": Recipe(
         "Gulrajani 2017 and its code",
         "digits, gradient penalty",
         "23",
-        "relative-fid 0.26, at 772 steps",
+        "relative-fid 0.26 at 772 steps (one run)",
         GULRAJANI_MNIST,
     ),
     "gulrajani-ring": Recipe(
         "Gulrajani 2017",
         "8 Gaussians on a ring",
         "25",
-        "8 of 8 modes, 35 % within 3 sigma, at 2,000 steps",
+        "6 of 8 modes, 31 % within 3 sigma at 3,000 steps (one run)",
         {**TOY, "data": "ring:gulrajani"},
     ),
     "gulrajani-grid": Recipe(
         "Gulrajani 2017",
         "25 Gaussians on a grid",
         "≤ 25",
-        "25 of 25 modes, 51 % within 3 sigma, at 4,365 steps",
+        "25 of 25 modes, 51 % within 3 sigma at 4,365 steps (one run)",
         {**TOY, "data": "grid:gulrajani"},
     ),
     "gulrajani-swissroll": Recipe(
         "Gulrajani 2017",
         "a swiss roll",
         "≤ 12",
-        "exact W1 0.15 (real 0.07), at 3,000 steps",
+        "exact W1 0.15 at 3,000 steps (one run; real 0.07)",
         {**TOY, "data": "swissroll:gulrajani"},
     ),
 }

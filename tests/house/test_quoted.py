@@ -1,0 +1,88 @@
+"""Test that quality is quoted as a mean over seeds with its spread, or as one run: in `wgan recipes`, README and the pages."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from pathlib import Path
+
+import pytest
+
+from wgan.recipes import RECIPES
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+SEEDS = {
+    "mnist": ["recipes/mnist", "mnist-seed-1", "mnist-seed-2"],
+    "fashion": ["recipes/fashion", "fashion-seed-1", "fashion-seed-2"],
+}
+
+
+def kept(name):
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def over_seeds(recipe, metric):
+    """Return the metric's value at the last step for each seed."""
+    results = [kept(name)["metrics"]["results"][0]["figures"] for name in SEEDS[recipe]]
+    return [next(f["value"] for f in figures if f["name"] == metric) for figures in results]
+
+
+def six(metric):
+    return [seed[metric] for seed in kept("mnist-six-seeds")["seeds"].values()]
+
+
+def points(recipe):
+    first = kept(f"recipes/{recipe}")["metrics"]["results"][0]["figures"]
+    own = next(f["value"] for f in first if f["name"] == "modes-high-quality")
+    return [
+        own,
+        *(kept("points-seeds")["seeds"][f"{recipe} {k}"]["last"]["modes-high-quality"]["value"] for k in (1, 2)),
+    ]
+
+
+def quoted(values, digits=4, unit=1):
+    return f"{unit * statistics.mean(values):.{digits}f} ± {unit * statistics.stdev(values):.{digits}f}"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_expected_number_names_its_seeds_or_is_one_run(name):
+    text = RECIPES[name].expected
+    seeds = re.search(r"\((?:(\d+) seeds|one run)[;)]", text)
+    assert bool(seeds) == bool(re.search(r"\d", text)), text
+    assert ("±" in text) == bool(seeds and seeds[1]), text  # a spread is one over seeds
+
+
+def test_expected_means_are_those_of_the_committed_runs():
+    assert quoted(six("relative-fid")) in RECIPES["mnist"].expected and len(six("relative-fid")) == 6
+    assert quoted(over_seeds("fashion", "cas"), 1, 100) in RECIPES["fashion"].expected
+    for name in ("ring", "grid"):
+        assert quoted(points(name), 1, 100) in RECIPES[name].expected
+
+
+def table_of(page):
+    lines = [line for line in (ROOT / page).read_text().splitlines() if line.startswith("| ")]
+    return {
+        cells[0].strip(): [c.strip() for c in cells[1:]] for cells in (line.strip("| ").split("|") for line in lines)
+    }
+
+
+def test_the_readme_and_the_page_quote_means_over_seeds():
+    distance, right = quoted(six("relative-fid")), quoted(six("label-accuracy"), 1, 100) + " %"
+    said = [
+        cells[0] for name, cells in table_of("README.md").items() if "relative-fid" in name or "as requested" in name
+    ]
+    assert said == [distance, right]
+    page = table_of("docs/recipes/mnist.md")
+    three = [quoted(over_seeds("mnist", name), 3) for name in ("precision", "recall", "coverage")]
+    assert page["precision, recall, coverage"][:2] == [", ".join(three), "3"]
+    assert page["certified-w1, by the normal interval of then"][0] == quoted(over_seeds("mnist", "certified-w1"), 2)
+    text = (ROOT / "docs/recipes/mnist.md").read_text()
+    for row in ("relative-fid | " + distance + " | 6", "label-accuracy | " + right + " | 6"):
+        assert row in text
+    assert f"| cas | {quoted(over_seeds('mnist', 'cas'), 1, 100)} % | 3 |" in text
+
+
+def test_the_table_of_recipes_says_what_the_command_says(script):
+    assert (ROOT / "docs/recipes/README.md").read_text() == script("tools", "recipe_page").index()
