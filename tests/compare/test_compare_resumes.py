@@ -142,7 +142,7 @@ def test_a_signal_while_measuring_stops_the_comparison_and_it_goes_on(tmp_path, 
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(module, name, struck)
     result = command(*words)
-    assert result.code == 143 and "the same command goes on" in result.out and "Traceback" not in result.err
+    assert result.code == 143 and "the same command resumes it" in result.out and "Traceback" not in result.err
     assert len(calls) == 1 and signal.getsignal(signal.SIGTERM) == before
     monkeypatch.setattr(module, name, real)
     assert command(*words).code == 0 and (tmp_path / "out" / "index.html").is_file()
@@ -180,7 +180,7 @@ def test_a_signal_while_training_is_passed_on(tmp_path, monkeypatch, tiny, comma
 
     monkeypatch.setattr(compare, "train", lambda config, path: Ended())
     result = command("compare", "gan", "--data", "ring", "--steps", "20", "--seeds", "1", "--out", tmp_path / "out")
-    assert result.code == 130 and "the same command goes on" in result.out
+    assert result.code == 130 and "the same command resumes it" in result.out
 
 
 def test_a_run_that_diverged_counts_as_failed_and_is_not_trained_again(tmp_path, monkeypatch, tiny):

@@ -45,7 +45,7 @@ def test_a_signal_saves_and_leaves_and_the_same_command_finishes_with_the_same_b
     assert checkpoint.load(run / "checkpoints", step).step == step
     assert (run / "losses.png").is_file() and (run / "progress.gif").is_file()
     said = child.text()
-    assert f"stopped at step {step}" in said and "the same command goes on" in said and "Traceback" not in said
+    assert f"stopped at step {step}" in said and "the same command resumes it" in said and "Traceback" not in said
     finish(run, tmp_path, uninterrupted)
     assert f"continuing: {run} at step {step}" in (tmp_path / "out").read_text()
     assert checkpoint.steps(run / "checkpoints") == [12, 15, 20, 24]  # where it was stopped is not to be seen

@@ -182,7 +182,7 @@ def test_what_cannot_be_animated_is_one_sentence_and_keeps_the_old_file(tmp_path
     whole = files[1][1].read_bytes()
     for bad in (whole[:60], b"nonsense", b""):
         files[1][1].write_bytes(bad)
-        with pytest.raises(WganError, match=r"cannot read the picture .*step-2\.png"):
+        with pytest.raises(WganError, match=r"cannot read the image .*step-2\.png"):
             animation(files, tmp_path / "progress.gif")
     assert (tmp_path / "progress.gif").read_bytes() == b"old" and not list(tmp_path.glob(".*"))
 

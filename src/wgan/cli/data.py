@@ -169,7 +169,7 @@ def duplicates(data: Prepared) -> int:
 
 
 def contact_sheet(source: Source):  # type: ignore[no-untyped-def]
-    """Return a picture of up to 100 training samples: images class by class, vectors as points of their first two columns."""
+    """Return an image of up to 100 training samples: images class by class, vectors as points of their first two columns."""
     index = torch.linspace(0, len(source) - 1, min(ON_SHEET if source.is_image else 2000, len(source))).long()
     if source.labels is not None and source.is_image:
         index = torch.argsort(source.labels, stable=True)[index]

@@ -62,7 +62,7 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
         print(f"stopped at step {outcome.run.step}, saved in {folder}; the same command resumes it, or {again}")
         return outcome.code
     print(
-        f"finished step {outcome.run.step} of {outcome.run.config.steps}: pictures in {folder}/samples, {folder}/progress.gif, "
+        f"finished step {outcome.run.step} of {outcome.run.config.steps}: images in {folder}/samples, {folder}/progress.gif, "
         f"{folder}/losses.png"
     )
     if (tracks := loss_tracks_quality(outcome.run.log())) is not None:

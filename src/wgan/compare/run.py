@@ -94,7 +94,7 @@ def seconds_of(text: str) -> float:
 
 
 def compare(request: Request, out: Path, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
-    """Train and measure every trial of `request` in `out`, or go on where a comparison of the same request stopped.
+    """Train and measure every trial of `request` in `out`, or resume where a comparison of the same request stopped.
 
     Raises WganError when `out` holds another comparison or the budget is too small, Interrupted after a signal
     (`signals.check`, between two parts of what takes long).

@@ -19,7 +19,7 @@ from wgan.errors import WganError
 # repeat. So the first process that ends for good writes its code into the file that OUTCOME names, and ends with 0; so do
 # the others. The agent sees a success and restarts nothing, and `launch` returns the code in the file. Without a file
 # the code is the agent's: a process died more often than `--restarts` allows.
-OUTCOME = "WGAN_OUTCOME"  # file in which a worker leaves an exit code that no new start would change or better
+OUTCOME = "WGAN_OUTCOME"  # file in which a worker leaves an exit code for which a restart is pointless
 MOST = 1024
 
 
@@ -93,7 +93,7 @@ def is_over() -> bool:
 
 
 def settled(code: int) -> int:
-    """Leave for `launch` an exit code that no new start would change or better; return what to exit with.
+    """Leave for `launch` an exit code for which a restart is pointless; return what to exit with.
 
     A mistake, a signal, or that rank 0, the one that writes, has done its work.
     """

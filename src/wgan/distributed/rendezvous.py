@@ -1,4 +1,4 @@
-"""How the processes of one training find each other: as torchrun, Slurm and Kubernetes say it, in the environment.
+"""Rendezvous of the processes of one run, from the environment variables of torchrun, Slurm and Kubernetes.
 
 RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT; without WORLD_SIZE a process is alone,
 without LOCAL_RANK it is the only one on its machine.

@@ -146,7 +146,7 @@ class Log:
         self.timed, self.timed_step = now, step
 
     def image(self, step: int, tag: str, image: np.ndarray) -> None:
-        """Show a picture, uint8 [H, W, 3], in TensorBoard; its file among the samples is the caller's."""
+        """Show an image, uint8 [H, W, 3], in TensorBoard; its file among the samples is the caller's."""
         self.events.image(step, tag, image)
 
     def event(self, step: int, text: str) -> None:

@@ -39,7 +39,7 @@ LIMIT = 2**27  # numbers in one tensor of samples (512 MiB): 171,196 images of M
 
 
 class Samples(torch.Tensor):
-    """A tensor of samples [N, *shape] (images in [-1, 1]) that can turn itself into pictures.
+    """A tensor of samples [N, *shape] (images in [-1, 1]) that can turn itself into images of bytes.
 
     labels: the user's own [N], int64 where the data's classes are whole numbers, else text; None = unconditional.
     columns: of rows, the names of the user's columns. outside: of rows, the fraction of each column that lay outside the

@@ -31,14 +31,14 @@ def samples_png(samples: Samples) -> bytes | None:
 
 
 def png(samples: Tensor) -> bytes:
-    """Return the picture of samples as the bytes of a PNG."""
+    """Return the image of samples as the bytes of a PNG."""
     file = io.BytesIO()
     portray(samples, None).save(file, "PNG")
     return file.getvalue()
 
 
 def samples_html(samples: Samples) -> str | None:
-    """Return rows [N, D] as a table; None for what is a picture, or neither."""
+    """Return rows [N, D] as a table; None for what is an image, or neither."""
     plain = samples.detach().as_subclass(torch.Tensor)
     if plain.dim() != 2 or not plain.is_floating_point() or (plain.shape[1] == 2 and samples.columns is None):
         return None

@@ -1,4 +1,4 @@
-"""One optimizer step down the mean loss of the world's batch, whatever part of it one process or one pass can hold."""
+"""One optimizer step on the global batch: accumulation over microbatches, all-reduce over processes, then the step."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def require_held_out(monitor: Monitor) -> None:
 
 
 def follow(p: Players, monitor: Monitor, step: int, stats: Stats) -> Stats:
-    """Return the statistics of `step` with the share of augmented images, after moving it where `augment_target` is on.
+    """Return the statistics of `step` with the probability of augmentation, after moving it where `augment_target` is on.
 
     The share is all the state there is, and a checkpoint keeps it. Statistics that hold it already are those of a step
     whose evaluation a signal cut: they are not counted twice.

@@ -1,6 +1,6 @@
 """Differentiable augmentation for small data: colour, translation and cutout, the same for real and fake (Zhao et al. 2020).
 
-Each change reaches a share of the images only, so that a generator cannot profit from making changed ones (Karras 2020).
+Each change reaches a fraction of the images only, so that a generator cannot profit from making changed ones (Karras 2020).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Draws(Protocol):
 
 
 def augment(x: Tensor, share: float, draws: Draws) -> Tensor:
-    """Return images x [B, C, H, W] in [-1, 1] with each of the three changes made to `share` of them, differentiably."""
+    """Return images x [B, C, H, W] with each of the three changes made to a fraction `share` of them, differentiably."""
     u = draws.uniform(10).to(x.dtype)  # [B, 10]
     chosen = u[:, 7:] < share  # [B, 3]
     x = pick(chosen[:, 0], colour(x, u[:, 0], u[:, 1], u[:, 2]), x)

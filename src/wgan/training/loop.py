@@ -139,7 +139,7 @@ def train_on(
             if evaluating:
                 figures = recorder.measure(done)
                 if figures is None:
-                    progress.message(f"{stop.reason}: saving step {done}, to be evaluated when the run goes on")
+                    progress.message(f"{stop.reason}: saving step {done}, to be evaluated when the run is resumed")
                     recorder.save(done, Begun(stats=numbers(stats)))
                     break
                 stats |= figures

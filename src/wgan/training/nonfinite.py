@@ -22,7 +22,7 @@ from wgan.training.state import save
 
 
 class WentBack(Exception):
-    """The newest checkpoint now says to go on with the next noise stream: open the run again."""
+    """The newest checkpoint now says to continue with the next noise stream: open the run again."""
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def on_not_finite(p: Players, source: Source, run: Run) -> Iterator[None]:
         if p.config.on_nan == "rollback" and p.engine.stream < p.config.nan_retries:
             on_main(lambda: go_back(p, source, run, failure))
             raise WentBack from None
-        sentence = f"{error}{culprits(p)}: {advice(p)}; the last checkpoint is kept, figures in {name}"
+        sentence = f"{error}{culprits(p)}: {advice(p)}; the last checkpoint is kept, numbers in {name}"
         raise (WganError if p.engine.group.is_main else SaidElsewhere)(sentence) from None
 
 

@@ -80,7 +80,7 @@ def make_players(config: Config, engine: Engine, source: Source, given: Given = 
     if engine.group.world > 1 or config.microbatch:
         for network in (generator, critic):
             share_batch(network, engine.group, engine.shard)
-    if config.compile:  # of the two players the one that is never differentiated twice
+    if config.compile:  # the generator alone: a penalised critic is differentiated twice
         engine.require_compiler(config.fast)
         generator.compile(dynamic=False)
     moved = moved_by_generator(critic, config.generator_moves)

@@ -36,7 +36,7 @@ class Recorder:
     monitor: Monitor = field(init=False)
 
     def open(self, stack: ExitStack, restored: Restored) -> None:
-        """Open the log where the run goes on, say what there is to say, draw the first sheet of a new run."""
+        """Open the log at the resume step, print pending notes, draw the first sample grid of a new run."""
 
         self.monitor = Monitor(self.players.config, self.source)
 
@@ -69,7 +69,7 @@ class Recorder:
         return f"patience: nothing better in {self.waited} evaluations since step {self.best}, so the run ends here"
 
     def follow(self, done: int, stats: Stats) -> Stats:
-        """Return the statistics of step `done` after the share of augmented images followed them, where it adapts."""
+        """Return the statistics of step `done` after the probability of augmentation followed them, where it adapts."""
         p = self.players
         if not p.config.augment_target:
             return stats

@@ -108,7 +108,7 @@ def tidy(run: Run, best: int | None) -> None:
 
 @dataclass(frozen=True)
 class Restored:
-    """Where a run goes on: the first step to take, what there is to say, and an event that its log must tell."""
+    """The resume point: the next step, notes to print, and an event for the log."""
 
     start: int = 0
     fresh: bool = True  # nothing was done before

@@ -213,7 +213,7 @@ def gradient_norm(network: nn.Module) -> float:
 
 
 def watch(p: Players) -> Stats:
-    """Return what is worth a look but costs a pass over the weights: gradient norms, the share of clipped weights."""
+    """Return what is worth a look but costs a pass over the weights: gradient norms, the fraction of clipped weights."""
     stats: Stats = {
         "critic/gradient_norm": gradient_norm(p.critic),
         "generator/gradient_norm": gradient_norm(p.generator),

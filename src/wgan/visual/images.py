@@ -40,7 +40,7 @@ def to_uint8(x: Any) -> np.ndarray:
 
 
 def visible(images: np.ndarray) -> np.ndarray:
-    """Return what a picture can show of uint8 images [N, H, W, C]: the first three channels, of two the first."""
+    """Return what a viewer can show of uint8 images [N, H, W, C]: the first three channels, of two the first."""
     if images.ndim != 4 or images.shape[3] == 3:
         return images
     return images[..., :3] if images.shape[3] > 3 else images[..., 0]
@@ -110,7 +110,7 @@ def animation(
     left before each is drawn (`signals.check`), and `path` then stays as it was.
     """
     if not frames:
-        raise WganError("an animation needs at least one sample picture")
+        raise WganError("an animation needs at least one sample grid")
     frames = thinned(sorted(frames), max_frames)
     durations = [round(1000 / fps)] * (len(frames) - 1) + [2000]
     drawn = drawn_frames(frames)
@@ -140,7 +140,7 @@ def drawn_frames(frames: Sequence[tuple[int, Path]]) -> Iterator[Image]:
 
 
 def drawn_frame(step: int, file: Path, blank: Image) -> Image:
-    """Return a sample picture on a copy of `blank` with its step, no larger than about MAX_FRAME."""
+    """Return a sample grid on a copy of `blank` with its step, no larger than about MAX_FRAME."""
     frame = blank.copy()
     with read_png(file) as picture:
         frame.paste(picture.convert(blank.mode))
@@ -149,7 +149,7 @@ def drawn_frame(step: int, file: Path, blank: Image) -> Image:
 
 
 def read_png(file: Path) -> Image:
-    """Open and decode a picture; WganError for bytes that are none."""
+    """Open and decode an image; WganError for bytes that are none."""
     from PIL import Image
 
     try:
@@ -157,7 +157,7 @@ def read_png(file: Path) -> Image:
         picture.load()
         return picture
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise WganError(f"cannot read the picture {file}: {error}") from None
+        raise WganError(f"cannot read the image {file}: {error}") from None
 
 
 def shared_palette(frames: Sequence[Image]) -> Image:

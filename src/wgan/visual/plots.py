@@ -1,4 +1,4 @@
-"""Plots of a run, as images: a scatter of 2-D samples, the loss curves. Files are written by pictures.save_png."""
+"""Plots of a run, as images: a scatter of 2-D samples, the loss curves. Files are written by images.save_png."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def scatter(
     limits: tuple[float, float] | None = None,
     caption: str = "",
 ) -> Image:
-    """Return a 512 x 512 picture of 2-D samples [N, 2] over real points [M, 2]; says how many lie outside."""
+    """Return a 512 x 512 image of 2-D samples [N, 2] over real points [M, 2]; says how many lie outside."""
     low, high = limits or limits_of(samples if real is None else real)
     figure, (axes,) = figure_of(1, 5.12, 5.12)
     axes.set_position((0.09, 0.07, 0.88, 0.87))  # the same frame whatever is written around it
