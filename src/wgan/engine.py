@@ -16,8 +16,12 @@ from wgan.distributed.cores import cores
 from wgan.distributed.group import Group
 from wgan.distributed.shard import Shard
 from wgan.errors import WganError, unknown
-from wgan.processor import bf16_pays, cpuinfo
+from wgan.models.fast.trial import library_gain, mkl_gain, threads_gain
+from wgan.processor import bf16_pays, cpuinfo, remembered
 from wgan.rng import Draws, stream
+from wgan.ways import OLD, Ways
+
+CLEARLY = 1.1  # times as fast
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Engine:
     stream: int = 0  # which noise: a run that goes back because a number was not finite takes the next
     group: Group = field(default_factory=Group)
     shard: Shard = field(default_factory=Shard)
+    ways: Ways = OLD
 
     @property
     def dtype(self) -> torch.dtype:
@@ -91,11 +96,13 @@ def make_engine(
     threads: int | None = None,
     convolutional: bool = False,
     group: Group | None = None,
+    choose: bool = False,
 ) -> Engine:
     """Resolve 'auto' and return the Engine of this process; WganError for a device that is not there.
 
     precision auto: bf16 for convolutional networks where the hardware multiplies it natively, else fp32.
-    threads None: the cores of this machine, shared by its processes.
+    threads None: the cores of this machine, shared by its processes; for networks that are not convolutional fewer where
+    more do not pay. choose: the ways of computing that are the fastest on this processor; False = those of OLD.
     """
     group = group or Group()
     where = _device(device)
@@ -106,12 +113,53 @@ def make_engine(
                 f"{group.beside} processes on a machine with {there} GPUs: start {there}, or use device cpu"
             )
         where = torch.device("cuda", group.local)
+    choose = choose and where.type == "cpu"
     count = threads or max(1, cores() // group.beside)
+    if choose and threads is None and not convolutional:
+        count = threads_that_pay(count)
     if precision == "auto":
         precision = "bf16" if convolutional and has_bf16(where) else "fp32"
     if precision == "fp64" and where.type == "mps":
         raise WganError("precision fp64 is not available on mps: use cpu")
-    return Engine(where, precision, count, group=group, shard=Shard(group.rank, group.world))
+    return Engine(
+        where,
+        precision,
+        count,
+        group=group,
+        shard=Shard(group.rank, group.world),
+        ways=fastest_ways(convolutional, precision) if choose else OLD,
+    )
+
+
+def fastest_ways(convolutional: bool, precision: str) -> Ways:
+    """Return the ways of computing that are the fastest on this CPU: measured once, then remembered.
+
+    The usual way stays unless the other is CLEARLY faster: a close call would differ from day to day.
+    """
+    linear = remembered("MKL over oneDNN", mkl_gain) >= CLEARLY
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    library = convolutional and remembered(f"library convolutions {precision}", lambda: library_gain(dtype)) >= CLEARLY
+    return Ways("mkl" if linear else "onednn", "library" if library else "own")
+
+
+def busy(most: int) -> bool:
+    """Return whether other programs use the cores at the moment; False where the system does not tell."""
+    try:
+        return os.getloadavg()[0] > most / 2
+    except (AttributeError, OSError):
+        return False
+
+
+def threads_that_pay(most: int) -> int:
+    """Return the number of threads, 1, 2, 4 ... or `most`, beyond which linear maps of small MLPs get no faster.
+
+    On a machine that others use at the moment nothing is measured or remembered: it is `most`.
+    """
+    if busy(most):
+        return most
+    counts: list[int] = sorted({most, *(1 << i for i in range(most.bit_length()) if 1 << i < most)})
+    gains = {1: 1.0} | {n: remembered(f"{n} threads", partial(threads_gain, n)) for n in counts[1:]}
+    return max(n for n, gain in gains.items() if gain * CLEARLY >= max(gains.values()))
 
 
 def _device(name: str) -> torch.device:

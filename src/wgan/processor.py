@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from wgan.files import cache_home, write_atomically
 
 WORTH = 1.2  # how many times faster bf16 must be: it rounds to 8 bits, and a close call would differ from day to day
 ROUNDS = 5
+LIMITS = ("ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "ATEN_CPU_CAPABILITY")
 
 
 def bf16_pays() -> bool:
@@ -23,16 +25,23 @@ def bf16_pays() -> bool:
     A processor may have the instructions and be slower with them: one with AVX512-BF16 but without AMX took 1.6 times as
     long for a matrix product. What was measured is kept in the cache folder; one that cannot be written is measured again.
     """
-    known = _known()
-    key = _key()
+    return remembered("", bf16_gain) >= WORTH
+
+
+def remembered(what: str, measure: Callable[[], float]) -> float:
+    """Return what was measured on this processor, or measure it and keep it in the cache folder.
+
+    what: a name for it after the processor's and the libraries'; "" = how many times as fast bf16 is.
+    """
+    known, key = _known(), _key(what)
     if key not in known:
-        known[key] = round(bf16_gain(), 3)
+        known[key] = round(measure(), 3)
         try:
             _file().parent.mkdir(parents=True, exist_ok=True)
             write_atomically(_file(), (json.dumps(known, indent=1, sort_keys=True) + "\n").encode())
         except (OSError, WganError):
             pass  # a disk without room is no reason not to train
-    return known[key] >= WORTH
+    return known[key]
 
 
 def bf16_gain_known() -> float | None:
@@ -40,8 +49,9 @@ def bf16_gain_known() -> float | None:
     return _known().get(_key())
 
 
-def _key() -> str:
-    return f"{processor_name()}, torch {torch.__version__}"
+def _key(what: str = "") -> str:
+    limits = [os.environ[name] for name in LIMITS if name in os.environ]  # a library told to leave instructions alone
+    return ", ".join([processor_name(), f"torch {torch.__version__}", *limits, *([what] if what else [])])
 
 
 def bf16_gain() -> float:

@@ -31,6 +31,7 @@ from wgan.training.loop import numbers
 from wgan.training.players import make_players
 from wgan.training.state import engine_for
 from wgan.training.step import take_step
+from wgan.ways import Ways
 
 DEFAULT = ("mnist", "conv-clip-five", "mlp-clip", "deep-conv-clip", "small-mlp-clip", "small-mlp-gp")
 SIDES = (512, 1024, 2048)  # of the square matrices whose product stands for the machine's peak
@@ -48,6 +49,7 @@ class Row:
     seconds: float  # of the median step
     flops: int  # of the products of one step, counted where they are computed, derivatives and penalty included
     peak: float  # flops/s of square matrix products in this precision, the best found
+    ways: str = ""  # of linear maps and convolutions
 
     @property
     def fraction(self) -> float:
@@ -82,7 +84,21 @@ def benchmark(
             step(steps + 1 + i)
             seconds.append(time.perf_counter() - begun)
         peak = (peaks or Peaks()).of(engine)
-    return Row(name, engine.precision, engine.threads, steps, statistics.median(seconds), counter.total, peak)
+    return Row(
+        name,
+        engine.precision,
+        engine.threads,
+        steps,
+        statistics.median(seconds),
+        counter.total,
+        peak,
+        said(config.fast, engine.ways),
+    )
+
+
+def said(fast: bool, ways: Ways) -> str:
+    """Return the ways of computing as the table shows them."""
+    return f"{ways.linear}, {ways.convolution}" if fast else "plain"
 
 
 class Flops(TorchDispatchMode):
@@ -173,15 +189,15 @@ def command(found: argparse.Namespace) -> int:
 
 def table(rows: Sequence[Row]) -> Table:
     """Return the printed table."""
-    t = Table(
-        "recipe", "precision", "threads", "ms a step", "steps/s", "GFLOP a step", "GFLOP/s", "peak", "of it", box=None
-    )
+    columns = "recipe, precision, threads, ways, ms a step, steps/s, GFLOP a step, GFLOP/s, peak, of it"
+    t = Table(*columns.split(", "), box=None)
     for r in rows:
         reached = r.flops / r.seconds
         t.add_row(
             r.recipe,
             r.precision,
             str(r.threads),
+            r.ways,
             f"{1e3 * r.seconds:.1f}",
             f"{1 / r.seconds:.1f}",
             f"{r.flops / 1e9:.3g}",

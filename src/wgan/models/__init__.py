@@ -10,12 +10,13 @@ from wgan.config.objectives import OWN
 from wgan.config.rules import CONVOLUTIONAL
 from wgan.errors import WganError, unknown
 from wgan.models import auto, conv, mlp, resnet
-from wgan.models.fast import FAST
+from wgan.models.fast import fast_kernels
 from wgan.models.kernels import PLAIN, Kernels
 from wgan.models.layers import Style, initialise, spectral
 from wgan.models.networks import Critic, Generator
 from wgan.models.own import OwnCritic, OwnGenerator
 from wgan.models.table_head import Columns, TableHead
+from wgan.ways import OLD, Ways
 
 __all__ = [
     "MODELS",
@@ -52,7 +53,9 @@ def build(
     return generator, build_critic(config, shape, classes)
 
 
-def build_generator(config: Config, shape: tuple[int, ...], classes: int, columns: Columns | None = None) -> Generator:
+def build_generator(
+    config: Config, shape: tuple[int, ...], classes: int, columns: Columns | None = None, ways: Ways = OLD
+) -> Generator:
     """Return the generator alone, as build() does: what samples are made with."""
     conditioning = config.conditioning if classes else "none"
     if conditioning == "norm" and config.generator_norm == "none":
@@ -62,13 +65,18 @@ def build_generator(config: Config, shape: tuple[int, ...], classes: int, column
     if columns is not None and classes:  # the class is what is asked for
         columns = columns._replace(choices=())
     head = None if columns is None else TableHead(columns)
-    return _generator(config, shape, classes, conditioning, FAST if config.fast else PLAIN, head)
+    return _generator(config, shape, classes, conditioning, kernels_of(config, ways), head)
 
 
-def build_critic(config: Config, shape: tuple[int, ...], classes: int) -> Critic:
+def build_critic(config: Config, shape: tuple[int, ...], classes: int, ways: Ways = OLD) -> Critic:
     """Return the critic alone, as build() does."""
     head = classes if config.class_critic or config.class_generator else 0  # outputs of the auxiliary classifier
-    return _critic(config, shape, classes, head, FAST if config.fast else PLAIN)
+    return _critic(config, shape, classes, head, kernels_of(config, ways))
+
+
+def kernels_of(config: Config, ways: Ways) -> Kernels:
+    """Return how the layers of a run compute."""
+    return fast_kernels(ways) if config.fast else PLAIN
 
 
 def _generator(

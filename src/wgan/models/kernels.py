@@ -44,6 +44,7 @@ class Kernels:
     repeated: Callable[
         [Tensor, Tensor, Tensor | None, Tensor], Tensor
     ]  # each pixel twice, then 'same': -> [B, C', 2H, 2W]
+    times: Callable[[Tensor, Tensor], Tensor]  # g [B, m], weight [m, n] -> g weight [B, n]
     drop: Callable[[Tensor, float], Tensor]  # a fraction p of x is 0, the rest divided by 1 - p
     tanh: Callable[[Tensor], Tensor]
 
@@ -73,4 +74,4 @@ def drop(x: Tensor, p: float) -> Tensor:
     return x * torch.empty_like(x).bernoulli_(1 - p, generator=DROPOUT.get()).div_(1 - p)
 
 
-PLAIN = Kernels(F.linear, convolve, transposed, repeated, drop, torch.tanh)
+PLAIN = Kernels(F.linear, convolve, transposed, repeated, torch.matmul, drop, torch.tanh)

@@ -11,6 +11,7 @@ from typing import Any
 
 from wgan.config import FORMAT
 from wgan.errors import WganError
+from wgan.ways import OLD, Ways, ways_of
 
 NEEDED = {"format": int, "shape": list, "classes": int, "class_names": list, "precision": str, "threads": int}
 
@@ -28,6 +29,8 @@ class RunFacts:
     precision: str  # fp32 | bf16 | fp64
     threads: int
     device: str = ""
+    ways: Ways = OLD  # of computing: chosen where it began
+    processor: str = ""  # on which it began, where it was a CPU
     processes: int = 1
     parameters: dict[str, int] = field(default_factory=dict)  # trained numbers of the generator and of the critic
     versions: dict[str, str] = field(default_factory=dict)
@@ -59,6 +62,7 @@ def from_json(values: dict[str, Any]) -> RunFacts:
             "shape": tuple(values["shape"]),
             "class_names": tuple(values["class_names"]),
             "class_counts": tuple(values.get("class_counts", ())),
+            "ways": ways_of(values.get("ways", {})),
         }
     )
 
@@ -91,6 +95,8 @@ def _plausible(f: RunFacts) -> bool:
         and f.precision in ("fp32", "bf16", "fp64")
         and 1 <= f.threads <= 1024
         and isinstance(f.device, str)
+        and isinstance(f.processor, str)
+        and f.ways.known()
         and type(f.processes) is int
         and isinstance(f.data, str)
         and are_counts(f.parameters)

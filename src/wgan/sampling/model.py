@@ -298,7 +298,7 @@ def network_of(run: Run, own: nn.Module | None) -> AnyGenerator:
     if known is None:
         if own is not None:
             raise WganError(f"{run.path} was trained with wgan's own generator: leave generator out")
-        return build_generator(config, facts.shape, facts.classes, columns_of(run))
+        return build_generator(config, facts.shape, facts.classes, columns_of(run), facts.ways)
     if own is None:
         raise WganError(
             f"{run.path} was trained with a generator given in Python, {known['name']}: give it again, "

@@ -35,7 +35,17 @@ from wgan.training.players import Players, make_players
 from wgan.training.recorder import Recorder
 from wgan.training.rehearsal import rehearse
 from wgan.training.schedule import due
-from wgan.training.state import NOTHING, Begun, decay_kept, decay_of, facts, require_divides, restore, resume_engine
+from wgan.training.state import (
+    NOTHING,
+    Begun,
+    decay_kept,
+    decay_of,
+    facts,
+    moved,
+    require_divides,
+    restore,
+    resume_engine,
+)
 from wgan.training.step import StepCut, take_step
 from wgan.visual.plots import fonts_are_listed
 
@@ -102,6 +112,7 @@ def train_on(
     begun_with, config = config, config.replace(decay_steps=group.on_main(lambda: decay_of(config, path)))
     with ExitStack() as stack:
         engine = resume_engine(config, path, source, group)
+        elsewhere = group.on_main(lambda: moved(path))
         stack.enter_context(thread_count(engine.threads))
         # before the folder: what cannot be built leaves no trace
         players = group.on_all(lambda: make_players(config, engine, source, given))
@@ -115,8 +126,7 @@ def train_on(
         restored = restored if not origin else replace(restored, notes=(said_of(origin, players),))
         if config.decay_steps != begun_with.decay_steps:
             restored = replace(restored, notes=(*restored.notes, decay_kept(config)))
-        if plan:
-            restored = replace(restored, notes=(*restored.notes, plan))
+        restored = replace(restored, notes=(*restored.notes, *filter(None, (plan, elsewhere))))
         progress = stack.enter_context(Progress(config.steps, restored.start, tty, silent=not group.is_main))
         stop = group.stop = stack.enter_context(stop_on_signal())
         stack.enter_context(on_not_finite(players, source, run))

@@ -115,9 +115,9 @@ def networks(
     with seeded(config.seed, 0, "initial weights"):
         if given.generator is None:
             columns = None if source.table is None else Columns(*source.table.layout)
-            generator = build_generator(config, source.shape, source.classes, columns)
+            generator = build_generator(config, source.shape, source.classes, columns, engine.ways)
         if given.critic is None:
-            critic = build_critic(config, source.shape, source.classes)
+            critic = build_critic(config, source.shape, source.classes, engine.ways)
     if given.generator is not None:
         config, generator = own_generator(given.generator, config, engine, source)
     if given.critic is not None:

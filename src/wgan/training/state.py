@@ -23,6 +23,7 @@ from wgan.distributed.group import Group
 from wgan.engine import Engine, make_engine
 from wgan.errors import WganError
 from wgan.models import parameter_count
+from wgan.processor import processor_name
 from wgan.runs import checkpoint
 from wgan.runs.facts import RunFacts
 from wgan.runs.folder import Run, has_run, open_run, versions
@@ -31,6 +32,7 @@ from wgan.training.optim import require_slots
 from wgan.training.own_optimizer import is_own, packed, unpack
 from wgan.training.players import Players
 from wgan.training.schedule import due
+from wgan.ways import Ways
 
 
 def state(p: Players) -> dict[str, dict[str, Any]]:
@@ -167,26 +169,36 @@ def newest(run: Run, group: Group) -> tuple[checkpoint.Checkpoint | None, list[s
 def engine_for(config: Config, source: Source, group: Group | None = None) -> Engine:
     """Return the engine of a new run: precision auto is bf16 for convolutions of images where the hardware has it, else fp32."""
     convolutional = source.is_image and not {config.generator, config.critic}.isdisjoint(CONVOLUTIONAL)
-    return make_engine(config.device, config.precision, config.threads, convolutional, group)
+    return make_engine(config.device, config.precision, config.threads, convolutional, group, config.fast)
 
 
 def resume_engine(config: Config, path: Path, source: Source, group: Group | None = None) -> Engine:
-    """Return the engine; a run that is continued keeps the precision and threads it was begun with, for equal bits.
+    """Return the engine; a run that is continued keeps the precision, threads and ways it was begun with, for equal bits.
 
-    Threads are chosen anew when the number of processes is another: then so are the bits.
+    Nothing is measured then. Threads are chosen anew when the number of processes is another: then so are the bits. Without
+    a run the process that leads says what was measured, so that all take the same.
     """
     group = group or Group()
-    engine = group.on_all(lambda: engine_for(config, source, group))
 
-    def known() -> tuple[str, int]:
+    def known() -> tuple[str, int | None, dict[str, str]]:
         if not has_run(path):
-            return engine.precision, engine.threads
+            chosen = engine_for(config, source, group)
+            return chosen.precision, chosen.threads, chosen.ways.to_json()
         facts = open_run(path).facts
         same = facts.processes == group.world
-        return facts.precision, facts.threads if same else engine.threads
+        return facts.precision, facts.threads if same else config.threads, facts.ways.to_json()
 
-    precision, threads = group.on_main(known)
-    return replace(engine, precision=precision, threads=threads)
+    precision, threads, ways = group.on_main(known)
+    engine = group.on_all(lambda: make_engine(config.device, precision, threads, group=group))
+    return replace(engine, ways=Ways(**ways))
+
+
+def moved(path: Path) -> str:
+    """Return the note on a run that was begun on another processor; "" where there is none to give."""
+    began = open_run(path).facts.processor if has_run(path) else ""
+    if not began or began == processor_name():
+        return ""
+    return "the run was begun on another processor and keeps the precision, threads and ways of computing chosen there"
 
 
 def decay_of(config: Config, path: Path) -> int | None:
@@ -236,6 +248,8 @@ def facts(p: Players, source: Source) -> RunFacts:
         precision=p.engine.precision,
         threads=p.engine.threads,
         device=p.engine.device.type,
+        ways=p.engine.ways,
+        processor=processor_name() if p.engine.device.type == "cpu" else "",
         processes=p.engine.group.world,
         parameters={"generator": parameter_count(p.generator), "critic": parameter_count(p.critic)},
         versions=versions(),

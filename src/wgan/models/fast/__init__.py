@@ -1,20 +1,38 @@
-"""Faster ways of computing the same layers on a CPU, equal up to rounding: FAST, behind the names of models/kernels.py."""
+"""Faster ways of computing the same layers on a CPU, equal up to rounding, behind the names of models/kernels.py."""
 
 from __future__ import annotations
+
+import functools
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from wgan.models.fast import convolution, dropout
-from wgan.models.fast.linear import can_multiply, linear
+from wgan.models.fast.linear import can_multiply, linear, times
 from wgan.models.kernels import PLAIN, Kernels, Plan
+from wgan.ways import OLD, Ways
 
-__all__ = ["FAST"]
+__all__ = ["FAST", "fast_kernels"]
 
 
-def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return linear(x, weight, bias) if can_multiply(x) else F.linear(x, weight, bias)
+@functools.cache
+def fast_kernels(ways: Ways) -> Kernels:
+    """Return the fast kernels that compute as `ways` says."""
+    own = ways.convolution == "own"
+    return Kernels(
+        functools.partial(_linear, library=ways.linear),
+        _convolve if own else PLAIN.convolve,
+        _transposed if own else PLAIN.transposed,
+        convolution.repeated if own else convolution.repeated_by_library,
+        functools.partial(times, library=ways.linear),
+        _drop,
+        _tanh,
+    )
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor, library: str) -> Tensor:
+    return linear(x, weight, bias, library) if can_multiply(x) else F.linear(x, weight, bias)
 
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan) -> Tensor:
@@ -34,4 +52,4 @@ def _tanh(x: Tensor) -> Tensor:
     return 2 * torch.sigmoid(2 * x) - 1 if x.device.type == "cpu" else torch.tanh(x)
 
 
-FAST = Kernels(_linear, _convolve, _transposed, convolution.repeated, _drop, _tanh)
+FAST = fast_kernels(OLD)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from wgan.models.fast.linear import times
 from wgan.models.kernels import PLAIN
 from wgan.models.layers import Chain, Dense
 
@@ -29,7 +28,7 @@ def input_gradient(trunk: nn.Module, score: nn.Module, x: Tensor, added: Tensor 
             h = a * factors[-1]
     g = (score.weight.expand(len(x), -1) if added is None else score.weight + added).to(h.dtype)  # [B, width]
     for (dense, _), factor in zip(reversed(layers), reversed(factors), strict=True):
-        g = times(g * factor, dense.weight)
+        g = dense.kernels.times(g * factor, dense.weight)
     return g
 
 
