@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # what an editor knows; a program loads each on first use, se
     from wgan.config import Config
     from wgan.data import Source, open_source
     from wgan.errors import WganError
+    from wgan.estimator import Generator
     from wgan.evaluation.evaluate import Report, evaluate
     from wgan.losses import Objective
     from wgan.recipes import RECIPES
@@ -22,6 +23,7 @@ __version__ = "0.2.0.dev0"
 # public name -> module that holds it; imported on first use, so that `wgan --help` need not load torch
 _PUBLIC = {
     "Config": "wgan.config",
+    "Generator": "wgan.estimator",
     "Model": "wgan.sampling.model",
     "Objective": "wgan.losses",
     "RECIPES": "wgan.recipes",
@@ -41,6 +43,7 @@ __all__ = [
     "RECIPES",
     "STOP",
     "Config",
+    "Generator",
     "Model",
     "Objective",
     "Report",
