@@ -1,15 +1,18 @@
 """Whatever the program around a training has set in torch changes nothing, or is refused in one sentence."""
 
 import contextlib
+import random
 import threading
+import warnings
 
 import numpy as np
 import pytest
 import torch
 
 import wgan
+from wgan.engine import thread_count
 from wgan.errors import WganError
-from wgan.host import drawing
+from wgan.host import drawing, flushes, require_usual, undisturbed
 from wgan.models import build
 from wgan.recipes import RECIPES, configure
 from wgan.rng import derived_seed, seeded
@@ -52,6 +55,38 @@ def threads():
     torch.set_num_threads(before)
 
 
+@contextlib.contextmanager
+def exact():
+    torch.use_deterministic_algorithms(True)
+    yield
+    assert torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)
+
+
+@contextlib.contextmanager
+def flushing():
+    torch.set_flush_denormal(True)
+    yield
+    assert flushes()
+    torch.set_flush_denormal(False)
+
+
+@contextlib.contextmanager
+def strict_warnings():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+@contextlib.contextmanager
+def seeds():
+    with torch.random.fork_rng():
+        torch.manual_seed(9)
+        np.random.seed(9)
+        random.seed(9)
+        yield
+
+
 STATES = {
     "no grad": torch.no_grad,
     "inference mode": torch.inference_mode,
@@ -61,6 +96,11 @@ STATES = {
     "default device": default_device,
     "thread count": threads,
     "numpy errors": lambda: np.errstate(all="raise"),
+    "deterministic algorithms": exact,
+    "denormals flushed": flushing,
+    "warnings are errors": strict_warnings,
+    "seeds": seeds,
+    "anomaly detection": torch.autograd.detect_anomaly,
 }
 
 
@@ -88,13 +128,43 @@ def test_two_trainings_in_two_threads_are_each_as_alone(alone, here, rows):
     assert [weights(here / f"run{seed}") for seed in (1, 2)] == alone
 
 
-def test_a_training_leaves_the_stream_of_the_process_alone(here, cheap, cache, rows):
-    torch.manual_seed(5)
-    expected = torch.rand(3)
-    torch.manual_seed(5)
-    wgan.train(data=rows, run="run", **WORDS)
-    load("run").sample(4)
-    assert torch.equal(torch.rand(3), expected)
+def test_the_number_of_threads_of_two_trainings_is_each_its_own():
+    """A sum over two parts is another than over one: what one thread of a program sets must not reach the other."""
+    found, together = {}, threading.Barrier(2)
+
+    def count(n):
+        with thread_count(n):
+            together.wait()
+            found[n] = torch.get_num_threads()
+            together.wait()
+
+    started = [threading.Thread(target=count, args=(n,)) for n in (1, 2)]
+    for thread in started:
+        thread.start()
+    for thread in started:
+        thread.join()
+    assert found == {1: 1, 2: 2}
+
+
+def drawn():
+    return torch.rand(3).tolist(), np.random.rand(3).tolist(), [random.random() for _ in range(3)]
+
+
+def test_the_smallest_numbers_are_flushed_for_the_host_alone():
+    with flushing():
+        with undisturbed():
+            assert not flushes()
+        assert flushes()
+
+
+def test_a_training_leaves_the_streams_of_the_process_alone(here, cheap, cache, rows):
+    with seeds():
+        expected = drawn()
+    with seeds():
+        wgan.train(data=rows, run="run", **WORDS)
+        load("run").sample(4)
+        wgan.evaluate("run", n=100, metrics=["sliced-w1"])
+        assert drawn() == expected
 
 
 def test_layers_drawn_from_a_generator_have_the_bits_of_a_seeded_process():
@@ -106,15 +176,32 @@ def test_layers_drawn_from_a_generator_have_the_bits_of_a_seeded_process():
     assert all(torch.equal(a, b) for a, b in zip(expected.parameters(), found.parameters(), strict=True))
 
 
+def oneDNN(value):
+    torch.backends.mkldnn.enabled = value
+
+
+def precision_of(place):
+    def change(value):
+        place.fp32_precision = value
+
+    return change
+
+
 @pytest.mark.parametrize(
-    "setting, value, said",
+    "setting, value, usual, said",
     [
-        (torch.set_default_dtype, torch.float64, "default dtype is float64"),
-        (torch.set_float32_matmul_precision, "medium", "matmul precision is 'medium'"),
+        (torch.set_default_dtype, torch.float64, torch.float32, "default dtype is float64"),
+        (torch.set_default_dtype, torch.bfloat16, torch.float32, "default dtype is bfloat16"),
+        (torch.set_default_tensor_type, torch.DoubleTensor, torch.FloatTensor, "default dtype is float64"),
+        (torch.set_float32_matmul_precision, "medium", "highest", "matmul precision is 'medium'"),
+        (torch.set_float32_matmul_precision, "high", "highest", "matmul precision is 'high'"),
+        (oneDNN, False, True, "oneDNN is switched off"),
+        (precision_of(torch.backends.mkldnn.matmul), "bf16", "none", r"mkldnn\.matmul\.fp32_precision is 'bf16'"),
+        (precision_of(torch.backends.mkldnn.conv), "bf16", "none", r"mkldnn\.conv\.fp32_precision is 'bf16'"),
+        (precision_of(torch.backends), "tf32", "none", r"fp32_precision is 'tf32'"),
     ],
 )
-def test_what_belongs_to_the_whole_process_is_refused(setting, value, said, here, rows, cache):
-    usual = {torch.float64: torch.float32, "medium": "highest"}[value]
+def test_what_belongs_to_the_whole_process_is_refused(setting, value, usual, said, here, rows, cache):
     setting(value)
     try:
         with pytest.raises(WganError, match=said):
@@ -122,6 +209,7 @@ def test_what_belongs_to_the_whole_process_is_refused(setting, value, said, here
     finally:
         setting(usual)
     assert not (here / "run").exists()
+    require_usual()
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -69,20 +69,10 @@ def repeated() -> Iterator[None]:
 def undisturbed() -> Iterator[None]:
     """Within the block autocast, grad mode, inference mode, default device and NumPy's errors are as torch begins with.
 
-    They belong to one thread. What belongs to the whole process is not changed behind the back of its other threads:
-    WganError for another default dtype or a reduced matmul precision.
+    They belong to one thread, as does the rounding of the smallest numbers to 0. What belongs to the whole process is not changed
+    behind the back of its other threads: WganError for what `require_usual` refuses.
     """
-    if torch.get_default_dtype() != torch.float32:
-        name = str(torch.get_default_dtype()).removeprefix("torch.")
-        raise WganError(
-            f"torch's default dtype is {name} in this program: call torch.set_default_dtype(torch.float32) first (double "
-            "precision is the option precision fp64)"
-        )
-    if torch.get_float32_matmul_precision() != "highest":
-        raise WganError(
-            f"torch's float32 matmul precision is '{torch.get_float32_matmul_precision()}' in this program, which changes every "
-            "number: call torch.set_float32_matmul_precision('highest') first"
-        )
+    require_usual()
     with ExitStack() as stack:
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):
@@ -92,13 +82,66 @@ def undisturbed() -> Iterator[None]:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         stack.enter_context(np.errstate(all="warn", under="ignore"))
+        if flushes():
+            stack.callback(torch.set_flush_denormal, True)
+            torch.set_flush_denormal(False)
         yield
+
+
+def flushes() -> bool:
+    """Return whether this thread rounds numbers below the smallest normal one to 0."""
+    return bool(torch.tensor(1e-40, dtype=torch.float32, device="cpu") * 1 == 0)
+
+
+def require_usual() -> None:
+    """Raise WganError for another default dtype, a reduced precision or oneDNN switched off: each changes every number."""
+    if torch.get_default_dtype() != torch.float32:
+        name = str(torch.get_default_dtype()).removeprefix("torch.")
+        raise WganError(
+            f"torch's default dtype is {name} in this program: call torch.set_default_dtype(torch.float32) first (double "
+            "precision is the option precision fp64)"
+        )
+    if not torch.backends.mkldnn.enabled:
+        raise WganError(
+            "oneDNN is switched off in this program, which changes every number: set torch.backends.mkldnn.enabled = True first"
+        )
+    if (precision := matmul_precision()) != "highest":
+        raise WganError(
+            f"torch's float32 matmul precision is '{precision}' in this program, which changes every number: call "
+            "torch.set_float32_matmul_precision('highest') first"
+        )
+    for name, value in precisions().items():
+        if value not in ("none", "ieee"):
+            raise WganError(
+                f"torch.backends.{name} is '{value}' in this program, which changes every number: set it to 'ieee' first"
+            )
+
+
+def matmul_precision() -> str:
+    """Return how exactly torch multiplies; 'highest' where only the newer settings can tell, see `precisions`."""
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return "highest"
+
+
+def precisions() -> dict[str, str]:
+    """Return how exactly torch multiplies float32 numbers, by the names of its newer settings; torch before 2.9 has none."""
+    names = ("fp32_precision", "mkldnn.fp32_precision", "mkldnn.matmul.fp32_precision", "mkldnn.conv.fp32_precision")
+    found = {}
+    for name in names:
+        place: Any = torch.backends
+        for step in name.split("."):
+            place = getattr(place, step, None)
+        if isinstance(place, str):
+            found[name] = place
+    return found
 
 
 @contextmanager
 def contained() -> Iterator[None]:
     """After the block threads, grad mode, dtypes, NumPy's errors and the working folder are as before: for a caller's code."""
-    threads, dtype, precision = torch.get_num_threads(), torch.get_default_dtype(), torch.get_float32_matmul_precision()
+    threads, dtype, precision = torch.get_num_threads(), torch.get_default_dtype(), matmul_precision()
     exact, device, learning = (
         torch.are_deterministic_algorithms_enabled(),
         torch.get_default_device(),
