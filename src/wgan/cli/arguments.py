@@ -286,6 +286,21 @@ def add_env(commands: Any) -> None:
     p.set_defaults(function="env")
 
 
+def add_completion(commands: Any) -> None:
+    """Declare `wgan completion`."""
+    p = commands.add_parser(
+        "completion",
+        help="print the script by which bash or zsh completes wgan",
+        epilog="""\
+examples:
+  eval "$(wgan completion bash)"                   in ~/.bashrc
+  wgan completion zsh > "${fpath[1]}/_wgan"        once
+""",
+    )
+    p.add_argument("shell", metavar="SHELL", help="bash or zsh")
+    p.set_defaults(function="completion")
+
+
 def add_help(commands: Any) -> None:
     """Declare `wgan help`."""
     p = commands.add_parser("help", help="show what a command does, and its flags")
@@ -311,6 +326,7 @@ ADDED = (
     add_recipes,
     add_runs,
     add_env,
+    add_completion,
     add_help,
     add_version,
 )  # in the order of `wgan --help`

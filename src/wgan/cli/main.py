@@ -64,6 +64,8 @@ def function(name: str) -> Callable[[argparse.Namespace], int]:
             from wgan.cli.runs import command
         case "env":
             from wgan.cli.environment import command
+        case "completion":
+            from wgan.cli.completion import command
         case "help":
             from wgan.cli.about import show_help as command
         case "version":
