@@ -56,6 +56,9 @@ TRAIN = [
     ("--verbose", "nothing to turn on or off"),
     ("-v", "nothing to turn on or off"),
     ("--weight-decay 0.1", "there is no weight decay"),
+    ("--early-stopping 3", "--patience K"),
+    ("--max-time 60", "--minutes M"),
+    ("--pretrained runs/mnist", "--from RUN"),
     ("--force", "a run is never overwritten"),
 ]
 OTHERS = [

@@ -38,10 +38,10 @@ def in_steps(words: Sequence[str], flag: str, parse: Callable[[Sequence[str]], A
 def counted(epochs: float, found: Any) -> str:
     """Return the sentence with the number of steps for the data and options of a parsed command."""
     from wgan.api import plan
-    from wgan.cli.train import options_given
+    from wgan.cli.train import options_given, origin_of
     from wgan.data import open_source
 
-    config = plan(found.name, options_given(found), found.run, found.config)[0]
+    config = plan(found.name, options_given(found), found.run, found.config, origin_of(found)).config
     samples = len(open_source(config.data, config.split, options=config))
     steps = steps_in(epochs, samples, config)
     per_step = batches_in_a_step(config)

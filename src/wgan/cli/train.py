@@ -22,7 +22,7 @@ from wgan.distributed.group import Group
 from wgan.errors import WganError
 from wgan.evaluation.tracking import TRACKS, loss_tracks_quality
 from wgan.recipes import RECIPES
-from wgan.runs.folder import open_run
+from wgan.runs.folder import Run, open_run
 from wgan.visual.images import save_png
 
 AMID = 0.1  # fraction of samples, near to the training samples though no copies, that is worth a word
@@ -37,7 +37,7 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
     """Train as one of the processes of `group`."""
     from wgan.training.budget import checked_minutes
 
-    origin = group.on_all(lambda: None if found.from_run is None else open_run(named_run(found.from_run)))
+    origin = group.on_all(lambda: origin_of(found))
     given = group.on_all(lambda: options_given(found))
     minutes = group.on_all(lambda: checked_minutes(found.minutes, given))
     config, folder, chosen = group.on_all(
@@ -79,6 +79,11 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
     )
     print(f"or train longer: {again} {more}")
     return 0
+
+
+def origin_of(found: argparse.Namespace) -> Run | None:
+    """Return the run that --from names."""
+    return None if found.from_run is None else open_run(named_run(found.from_run))
 
 
 def options_given(found: argparse.Namespace) -> dict[str, Any]:

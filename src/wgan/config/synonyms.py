@@ -248,6 +248,11 @@ FLAGS = (
         "--minutes",
     ),
     Meaning(
+        "pretrained weights init init-from initialize-from finetune transfer warm-start start-from",
+        "--from RUN starts a new run from another run's weights",
+        "--from",
+    ),
+    Meaning(
         "save-best best keep-best",
         "nothing to turn on: the best checkpoint is kept, and wgan sample --checkpoint best takes it",
         "--checkpoint-every",
