@@ -94,11 +94,11 @@ def test_each_optimizer_step_follows_one_backward_of_one_scalar(name: str, monke
 def test_what_processes_tell_each_other_arrives(tmp_path: Path) -> None:
     results = Together(tmp_path, 3, exchanges.talk).results()
     for rank, said in enumerate(results):
-        assert said["tell"] == "from 0" and said["empty"] == ""
-        assert said["collect"] == ["0", "11", "222"]
-        assert said["lead"] == [0, "x"] and said["agree"] == rank
+        assert said["broadcast"] == "from 0" and said["empty"] == ""
+        assert said["all_gather"] == ["0", "11", "222"]
+        assert said["on_main"] == [0, "x"] and said["on_all"] == rank
         assert said["mean"] == [1, 1, 1, 1, 0, 1, 2, 1, 4]
-        assert said["spread"] and said["batch norm"] < EXACTLY
+        assert said["map"] and said["batch norm"] < EXACTLY
         kind = "WganError" if rank == 0 else "SaidElsewhere"
         led, number, agreed = said["errors"]
         assert led == f"{kind}: broken"
