@@ -37,28 +37,32 @@ def train(
     from_run: str | Path | Run | None = None,
     **options: Unpack[Options],
 ) -> Run:
-    """Train `recipe`, or `config`, with `options` (any field of Config) into the folder `run`; return its Run.
+    """Train a recipe, or resume a run exactly where it stopped; return its Run.
 
-    data: a name or path as on the command line, or an array, tensor, (samples, labels), Dataset or iterable of arrays; or a
-    Source of your own, or two, (training, held-out).
-    recipe: a name of RECIPES; None = what fits the data, mnist without any; in the folder of a run it means that run, with its
-    own options where none are given, so that train(run=R) continues R and train(run=R, steps=N) makes it longer. Also a path or
-    name of data, as if given as `data`, or a run folder, as if given as `run`.
-    config: a whole Config instead of a recipe, or the path of a JSON or TOML file with options.
-    run: None = runs/NAME, after the recipe or the data.
-    from_run: a run, or an exported model, whose weights a new run starts from; without a recipe or config its options too, but
-    for those given. What fits is taken; what does not is said, and stands in run.json.
-    on_step: f(step, numbers), called with what each line of the log gets, every `log_every` steps. When it returns wgan.STOP
-    the run is saved and ends, as it does when f raises, which is then raised here; the same call again continues the run.
-    It can change nothing: numbers are a copy, and what it sets in torch is set back.
-    minutes: as many steps as fit into that time on this machine, which are measured first; the run is then an ordinary one of
-    so many steps, and continued as such.
-    generator, critic, objective, optimizer: a name, as any other option, or an object of your own: modules G(z, y) -> x and
-    D(x, y) -> (score, class_logits or None), an Objective, a function of weights that returns a torch optimizer; see
-    docs/reference/python.md. Give the same again to continue the run.
-    A run continues exactly where it stopped. Raises WganError for an unknown
-    recipe or option, a value out of range, or a folder that holds something else. Ctrl-C saves, then raises
-    KeyboardInterrupt as usual, so that a script that trains several runs stops too; SIGTERM likewise SystemExit.
+    Ctrl-C saves, then raises KeyboardInterrupt as usual, so that a script that trains several runs stops too; SIGTERM
+    likewise SystemExit.
+
+    Args:
+        recipe: a name of RECIPES. None = what fits the data, mnist without any; in the folder of a run it means that run, with
+            its own options where none are given: train(run=R) continues R and train(run=R, steps=N) makes it longer. Also a
+            path or name of data, as if given as `data`, or a run folder, as if given as `run`.
+        config: a whole Config instead of a recipe, or the path of a JSON or TOML file with options.
+        data: a name or path as on the command line; an array, tensor, (samples, labels), Dataset or iterable of arrays; or a
+            Source of your own, or two, (training, held-out).
+        run: the run folder; None = runs/NAME, after the recipe or the data.
+        on_step: f(step, numbers), called with what each line of the log gets, every `log_every` steps. When it returns
+            wgan.STOP the run is saved and ends, as it does when f raises, which is then raised here; the same call again
+            continues the run. It can change nothing: numbers are a copy, and what it sets in torch is set back.
+        minutes: train for as many steps as fit into that time on this machine, which are measured first; the run is then an
+            ordinary one of so many steps.
+        from_run: a run, or an exported model, whose weights a new run starts from; without a recipe or config its options
+            too, but for those given. What fits is taken; what does not is said, and stands in run.json.
+        **options: any field of Config. generator, critic, objective and optimizer may also be objects of your own: modules
+            G(z, y) -> x and D(x, y) -> (score, class_logits or None), an Objective, a function of weights that returns a torch
+            optimizer (docs/reference/python.md); give the same again to continue the run.
+
+    Raises:
+        WganError: an unknown recipe or option, a value out of range, or a folder that holds something else.
     """
     from wgan.distributed.rendezvous import formed
     from wgan.training.budget import checked_minutes

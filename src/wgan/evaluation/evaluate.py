@@ -95,15 +95,22 @@ def evaluate(
 ) -> Report:
     """Measure a run folder, or samples in a file, a folder or an archive of images, against held-out reals.
 
-    `watch` is told each metric as it begins.
+    Args:
+        target: a run folder, an exported model, or samples.
+        data: a data spec; a run's own by default, needed for samples.
+        n: fakes to make or read.
+        metrics: names of metrics; None = all that apply.
+        checkpoint: 'last', 'best' or a step; None = last, and best too when it is another.
+        raw: measure the raw generator instead of the averaged one.
+        inception_weights: a .safetensors file of Inception-v3, for the metric fid-inception.
+        options: how own data are read that samples are compared with; those of a run are read as it read them.
+        seed: of the latents.
+        watch: f(name, done, total), told each metric as it begins.
+        group: processes that share the work, each of which calls this alike and gets the same values.
+        threads: of the CPU; None = as many as the run was trained with, or torch's own choice for samples.
 
-    data: a data spec; a run's own by default, needed for a file. n: fakes to make or read. checkpoint: last, best or a
-    step; None = last, and best too when it is another. raw: the raw generator instead of the averaged one.
-    inception_weights: a .safetensors file of Inception-v3, for the metric fid-inception. options: how own data are read
-    that a file is held against; those of a run are read as it read them.
-    group: processes that share the work, each of which calls this alike and gets the same values.
-    threads: of the CPU; None = as many as the run was trained with, or torch's own choice for a file.
-    Raises WganError for anything missing, unknown or not fitting, before anything is computed.
+    Raises:
+        WganError: anything missing, unknown or not fitting, before anything is computed.
     """
     path = local(target)
     if threads is not None and not 1 <= threads <= 1024:

@@ -261,12 +261,19 @@ def load(
     threads: int | None = None,
     generator: nn.Module | None = None,
 ) -> Model:
-    """Load the generator of a run at a checkpoint, 'last', 'best' or a step; the averaged weights unless `raw`.
+    """Load the generator of a run or of an exported model.
 
-    generator: of a run that was trained with the caller's own network: that network; a copy of it gets the run's weights.
-    group: the processes that share the making of samples; each must ask for the same ones. threads: of the CPU; None = as
-    many as the run was trained with.
-    Raises WganError when the folder is no run, has no such checkpoint, or its files are damaged.
+    Args:
+        run: a run folder, a Run, or an exported model.
+        checkpoint: 'last', 'best' or a step.
+        raw: the raw generator instead of the averaged one.
+        device: where it computes.
+        group: processes that share the making of samples; each must ask for the same ones.
+        threads: of the CPU; None = as many as the run was trained with.
+        generator: the network itself, of a run that was trained with the caller's own; a copy of it gets the run's weights.
+
+    Raises:
+        WganError: the folder is no run, has no such checkpoint, or its files are damaged.
     """
     opened = run if isinstance(run, Run) else open_run(run)
     alone = opened.exported is not None  # the generator and nothing else
