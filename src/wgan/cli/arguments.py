@@ -213,6 +213,19 @@ def add_export(commands: Any) -> None:
     p.set_defaults(function="export")
 
 
+def add_serve(commands: Any) -> None:
+    """Declare `wgan serve`."""
+    p = commands.add_parser("serve", help="answer requests for samples over HTTP, and show the generator's page")
+    add_run(p)
+    p.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
+    p.add_argument("--port", type=whole, default=8000, metavar="N", help="0 = any that is free (default: 8000)")
+    p.add_argument("--name", metavar="A,B", help="names under which it is asked, such as models.example.org")
+    p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
+    p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
+    add_threads(p)
+    p.set_defaults(function="serve")
+
+
 def add_report(commands: Any) -> None:
     """Declare `wgan report`."""
     p = commands.add_parser("report", help="show runs as one HTML page that needs nothing else")
@@ -320,6 +333,7 @@ ADDED = (
     add_interpolate,
     add_evaluate,
     add_export,
+    add_serve,
     add_report,
     add_compare,
     add_benchmark,

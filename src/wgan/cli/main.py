@@ -82,6 +82,8 @@ def function(name: str) -> Callable[[argparse.Namespace], int]:
             from wgan.cli.benchmark import command
         case "export":
             from wgan.cli.export import command
+        case "serve":
+            from wgan.cli.serve import command
     return command
 
 

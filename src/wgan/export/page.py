@@ -41,7 +41,6 @@ def render(model: Model, card: Card) -> str:
         card=card,
         model=described,
         model_json=script_json(described),
-        connect="",
         engine=engine,
         script=script,
         style=style,

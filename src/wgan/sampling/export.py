@@ -31,23 +31,30 @@ def write_sheet(samples: Samples, out: Path, model: Model) -> None:
 
 
 def write_npz(samples: Samples, out: Path, model: Model) -> None:
-    """Write `images` uint8 (or `samples` for vectors, and their `columns`), and `labels` (class names) where conditional."""
+    """Write the arrays of npz_bytes."""
+    write_atomically(out, npz_bytes(samples, model))
+
+
+def npz_bytes(samples: Samples, model: Model) -> bytes:
+    """Return an .npz of `images`, or `samples` and `columns` of vectors, and `labels` (class names) where conditional.
+
+    A table with columns of other kinds than numbers gives one array for each column.
+    """
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **arrays_of(samples, model))  # type: ignore[arg-type]
+    return packed.getvalue()
+
+
+def arrays_of(samples: Samples, model: Model) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an .npz by name."""
     if model.table is not None:
-        write_arrays(out, {name: np.array(cells) for name, cells in cells_of(samples, model.table).items()})
-        return
+        return {name: np.array(cells) for name, cells in cells_of(samples, model.table).items()}
     arrays = {"images": samples.to_images()} if samples.dim() == 4 else {"samples": rows_of(samples, model)}
     if model.units is not None and model.units.names:
         arrays["columns"] = np.array(model.units.names)
     if samples.labels is not None:
         arrays["labels"] = samples.labels
-    write_arrays(out, arrays)
-
-
-def write_arrays(out: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    """Write arrays as one .npz, whole or not at all."""
-    packed = io.BytesIO()
-    np.savez_compressed(packed, **arrays)  # type: ignore[arg-type]
-    write_atomically(out, packed.getvalue())
+    return arrays
 
 
 def cells_of(samples: Samples, table: Table) -> dict[str, list[str]]:
@@ -88,25 +95,29 @@ def columns_of(samples: Samples, model: Model) -> dict[str, Any]:
 
 
 def write_csv(samples: Samples, out: Path, model: Model) -> None:
-    """Write a CSV file (tabs in a .tsv) with the user's column names; whole numbers as such, others with their digits."""
+    """Write a CSV file, with tabs in a .tsv."""
+    write_atomically(out, csv_text(samples, model, "\t" if out.suffix.lower() == ".tsv" else ",").encode())
+
+
+def csv_text(samples: Samples, model: Model, delimiter: str = ",") -> str:
+    """Return a table with the user's column names; whole numbers as such, others with their digits."""
     if model.table is not None:
-        write_cells(cells_of(samples, model.table), out)
-        return
+        return cells_text(cells_of(samples, model.table), delimiter)
     columns = columns_of(samples, model)
     digits = (
         dict(zip(model.units.names, model.units.decimals, strict=True)) if model.units and model.units.names else {}
     )
     cells = [as_text(values, digits.get(name, -1)) for name, values in columns.items()]
-    write_cells(dict(zip(columns, cells, strict=True)), out)
+    return cells_text(dict(zip(columns, cells, strict=True)), delimiter)
 
 
-def write_cells(columns: dict[str, list[str]], out: Path) -> None:
-    """Write columns of cells as one CSV file with a line of names."""
+def cells_text(columns: dict[str, list[str]], delimiter: str) -> str:
+    """Return columns of cells as CSV with a line of names."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n", delimiter="\t" if out.suffix.lower() == ".tsv" else ",")
+    writer = csv.writer(text, lineterminator="\n", delimiter=delimiter)
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
-    write_atomically(out, text.getvalue().encode())
+    return text.getvalue()
 
 
 def as_text(values: NDArray[Any], digits: int) -> list[str]:

@@ -1,0 +1,214 @@
+"""The application of `wgan serve`: samples of one model over HTTP, the same for a seed as the command line's."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from wgan import __version__
+from wgan.errors import WganError
+from wgan.export.card import card_of, kind_of, licence_text, limits_of, templates
+from wgan.export.guard import Application, Guard, Refused
+from wgan.export.page import render
+from wgan.sampling.export import columns_of, csv_text, npz_bytes
+from wgan.sampling.model import Model, Samples
+from wgan.sampling.sheets import portray
+
+MOST = 1000  # samples of one request
+WAITING = 16  # requests that may wait for the one being computed; more are told to come again
+SECONDS = 60.0  # that one request may wait and be computed
+TYPES = {
+    "png": "image/png",
+    "npz": "application/octet-stream",
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+}
+Name = Annotated[str, Field(max_length=200)] | int
+
+
+class Asked(BaseModel):
+    """The body of POST /sample."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    n: int = Field(1, ge=1, le=MOST, description="how many samples")
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of the latents: the same samples as wgan sample --seed")
+    label: Name | Annotated[list[Name], Field(min_length=1, max_length=100)] | None = Field(
+        None, description="one class, or several that take turns; null: as wgan sample does without --label"
+    )
+    format: Literal["png", "npz", "json", "csv"] = Field("png", description="csv: of rows and points only")
+
+
+class Answer(BaseModel):
+    """An answer that refuses a request."""
+
+    error: str
+
+
+class Worker:
+    """Computes one request after the other in one thread: the model's own threads are all the machine has to give."""
+
+    def __init__(self, waiting: int = WAITING, seconds: float = SECONDS) -> None:
+        self.most, self.seconds, self.count = waiting + 1, seconds, 0
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="wgan-serve")
+
+    async def do(self, work: Callable[[], bytes]) -> bytes:
+        """Return what `work` returns; Refused while too much waits, or where it takes too long."""
+        if self.count >= self.most:
+            raise Refused(503, "too many requests are waiting: try again in a second")
+        loop = asyncio.get_running_loop()
+        self.count += 1
+        future: Future[bytes] = self.pool.submit(work)
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self.done))
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), self.seconds)
+        except TimeoutError:
+            raise Refused(503, f"the request took longer than {self.seconds:g} s: ask for fewer samples") from None
+
+    def done(self) -> None:
+        """Count one request less."""
+        self.count -= 1
+
+
+def application(model: Model, hosts: frozenset[str] = frozenset(), worker: Worker | None = None) -> Application:
+    """Return the ASGI application that serves `model` to those who ask under one of `hosts`, an address or localhost."""
+    app = FastAPI(title="wgan serve", version=__version__, docs_url=None, redoc_url=None)
+    add_refusals(app)
+    add_pages(app, model)
+    add_sampling(app, model, worker or Worker())
+    return Guard(app, hosts)
+
+
+def add_refusals(app: FastAPI) -> None:
+    """Let every mistake be answered with a status and `{"error": one sentence}`."""
+
+    @app.exception_handler(WganError)
+    async def mistake(_: Request, error: WganError) -> Response:
+        return JSONResponse({"error": str(error)}, 400)
+
+    @app.exception_handler(Refused)
+    async def refused(_: Request, refusal: Refused) -> Response:
+        later = {"Retry-After": "1"} if refusal.status == 503 else None
+        return JSONResponse({"error": refusal.sentence}, refusal.status, later)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        return JSONResponse({"error": first_fault(error)}, 422)
+
+    @app.exception_handler(HTTPException)
+    async def other(_: Request, error: HTTPException) -> Response:
+        return JSONResponse({"error": f"{error.detail}: see /docs for what there is"}, error.status_code, error.headers)
+
+
+def first_fault(error: RequestValidationError) -> str:
+    """Return what is wrong with a body, in one sentence."""
+    fault = error.errors()[0]
+    where = next((str(part) for part in fault["loc"][1:] if part in Asked.model_fields), "the body")
+    return str(WganError(f"{where}: {fault['msg'].lower()}"))
+
+
+def add_pages(app: FastAPI, model: Model) -> None:
+    """Add the page of the generator, what the model is, and how the server is asked."""
+    card = card_of(model, model.run.path.resolve().name)
+    try:
+        page = render(model, card)
+    except WganError as error:
+        page = templates().get_template("nopage.html").render(card=card, reason=str(error))
+    about, help_page = (
+        info(model),
+        templates().get_template("asking.html").render(card=card, most=MOST, label=first_label(model)),
+    )
+
+    @app.get("/", response_class=HTMLResponse)
+    async def index() -> HTMLResponse:
+        """The page that runs the generator in the browser."""
+        return HTMLResponse(page)
+
+    @app.get("/docs", response_class=HTMLResponse)
+    async def docs() -> HTMLResponse:
+        """How the server is asked, with examples."""
+        return HTMLResponse(help_page)
+
+    @app.get("/info")
+    async def what() -> dict[str, Any]:
+        """What the model is: shape, classes, columns, step, licence of its data, limits."""
+        return about
+
+    @app.get("/healthz")
+    async def health() -> dict[str, str]:
+        """Whether the server answers."""
+        return {"status": "ok"}
+
+
+def first_label(model: Model) -> str:
+    """Return a label to show in an example, '' for an unconditional model."""
+    return model.class_names[0] if model.class_names else ""
+
+
+def info(model: Model) -> dict[str, Any]:
+    """Return what the model is."""
+    facts, data = model.run.facts, model.run.config.data
+    return {
+        "name": model.run.path.resolve().name,
+        "kind": kind_of(model),
+        "shape": list(facts.shape),
+        "classes": model.class_names,
+        "columns": list(model.units.names) if model.units else [],
+        "step": model.step,
+        "latent": model.network.latent,
+        "licence": licence_text(data, None)[1],
+        "limits": limits_of(model, True),
+        "most": MOST,
+        "versions": facts.versions,
+    }
+
+
+def add_sampling(app: FastAPI, model: Model, worker: Worker) -> None:
+    """Add POST /sample."""
+    content: dict[str, Any] = {kind.partition(";")[0]: {} for kind in TYPES.values()}
+    refusals: dict[int | str, dict[str, Any]] = {
+        code: {"model": Answer} for code in (400, 403, 408, 413, 421, 422, 503)
+    }
+
+    @app.post("/sample", response_class=Response, responses={200: {"content": content}, **refusals})
+    async def sample(asked: Asked) -> Response:
+        """Samples of the model, as wgan sample makes them with the same seed."""
+        data = await worker.do(lambda: encoded(model, asked))
+        name = {
+            "Content-Disposition": f'attachment; filename="samples.{asked.format}"',
+            "X-Content-Type-Options": "nosniff",
+        }
+        return Response(data, media_type=TYPES[asked.format], headers=name)
+
+
+def encoded(model: Model, asked: Asked) -> bytes:
+    """Return the samples that are asked for in their format: bytes for bytes what `wgan sample` writes."""
+    samples = model.sample(asked.n, asked.label, asked.seed)
+    match asked.format:
+        case "npz":
+            return npz_bytes(samples, model)
+        case "csv":
+            return csv_text(samples, model).encode()
+        case "json":
+            return json_text(samples, model).encode()
+        case _:
+            picture = io.BytesIO()
+            portray(samples, None).save(picture, format="PNG")
+            return picture.getvalue()
+
+
+def json_text(samples: Samples, model: Model) -> str:
+    """Return images as uint8 [N, H, W] or [N, H, W, C], or the columns of rows by name; labels beside images."""
+    if samples.dim() == 2:
+        return json.dumps({"columns": {name: values.tolist() for name, values in columns_of(samples, model).items()}})
+    labels = None if samples.labels is None else samples.labels.tolist()
+    return json.dumps({"images": samples.to_images().tolist(), "labels": labels})
