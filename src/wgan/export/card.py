@@ -69,16 +69,24 @@ def kind_of(model: Model) -> str:
     """Return what the samples are: images, rows of a table, or points."""
     if len(model.run.facts.shape) == 3:
         return "images"
-    return "points" if model.units is None else "rows"
+    return "points" if model.units is None and model.table is None else "rows"
+
+
+def column_names(model: Model) -> list[str]:
+    """Return the names of the columns of a table; empty where they have none, and for other data."""
+    if model.table is not None:
+        return model.table.names
+    return list(model.units.names) if model.units else []
 
 
 def sentence(model: Model) -> str:
     """Return what the model makes, in one sentence."""
     facts, names = model.run.facts, model.class_names
     colours = {1: "grey ", 3: "colour "}
+    count = len(column_names(model)) or len(model.units.mean if model.units else ())
     sizes = {
         "images": f"{colours.get(facts.shape[0], '')}images of {' × '.join(map(str, facts.shape[1:]))} pixels",
-        "rows": f"rows of a table with {len(model.units.mean) if model.units else 0} columns",
+        "rows": f"rows of a table with {count} columns",
         "points": f"vectors of {facts.shape[0]} numbers",
     }
     by = f", by class ({len(names)} classes)" if names else ""
@@ -97,7 +105,7 @@ def facts_of(model: Model) -> list[tuple[str, str]]:
         ("latent", f"{c.latent} numbers from N(0, 1)"),
         ("step", f"{model.step} of {c.steps}, seed {c.seed}, {kind} weights"),
         ("classes", ", ".join(model.class_names[:50]) + " ..." * (len(model.class_names) > 50)),
-        ("columns", ", ".join(model.units.names) if model.units else ""),
+        ("columns", ", ".join(column_names(model))),
         ("precision", facts.precision),
         ("versions", ", ".join(f"{k} {v}" for k, v in facts.versions.items())),
     ]

@@ -37,6 +37,8 @@ def fold(network: AnyGenerator) -> list[Op]:
     """Return the operations that lead from a latent [Z] and a label to a sample; WganError for a layer none stands for."""
     if isinstance(network, OwnGenerator):
         raise WganError("a page cannot compute a generator given in Python: export to hub or onnx")
+    if network.head is not None:
+        raise WganError("a page cannot compute the columns of this table: export to hub, or use wgan serve")
     ops: list[Op] = []
     if network.embedding is not None:
         ops.append({"op": "product", "table": array(network.embedding.weight)})

@@ -20,6 +20,7 @@ from torch.nn.utils import parametrize
 from wgan.data.units import Units
 from wgan.engine import thread_count
 from wgan.errors import WganError
+from wgan.export.card import column_names
 from wgan.files import replace_file
 from wgan.models import AnyGenerator, build_critic, build_generator
 from wgan.models.own import OwnGenerator
@@ -164,6 +165,8 @@ def generator_plan(model: Model, rgb: bool) -> Plan:
     """Return the generator with what turns its numbers into images, or into rows in the units of the data."""
     shape, network = model.run.facts.shape, plain_generator(model)
     images = len(shape) == 3
+    if model.table is not None:
+        raise WganError("ONNX cannot hold the columns of this table: export to hub, or use wgan serve")
     if rgb and (not images or shape[0] not in (1, 3)):
         raise WganError("--rgb is for grey images, which it gives three equal channels: leave it out")
     module = Images(network, rgb) if images else Rows(network, model.units)
@@ -258,11 +261,10 @@ def reason(error: BaseException) -> str:
 def described(model: Model) -> dict[str, str]:
     """Return what the file says of itself: where its numbers come from and what they mean."""
     facts = model.run.facts
-    units = model.units
     return {
         "wgan": json.dumps({"step": model.step, "shape": list(facts.shape), "versions": facts.versions}),
         "class_names": json.dumps(list(facts.class_names)),
-        "columns": json.dumps(list(units.names) if units else []),
+        "columns": json.dumps(column_names(model)),
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -17,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from wgan import __version__
 from wgan.errors import WganError
-from wgan.export.card import card_of, kind_of, licence_text, limits_of, templates
+from wgan.export.card import card_of, column_names, kind_of, licence_text, limits_of, templates
 from wgan.export.guard import Application, Guard, Refused
 from wgan.export.page import render
 from wgan.sampling.export import columns_of, csv_text, npz_bytes
@@ -162,7 +163,7 @@ def info(model: Model) -> dict[str, Any]:
         "kind": kind_of(model),
         "shape": list(facts.shape),
         "classes": model.class_names,
-        "columns": list(model.units.names) if model.units else [],
+        "columns": column_names(model),
         "step": model.step,
         "latent": model.network.latent,
         "licence": licence_text(data, None)[1],
@@ -209,6 +210,7 @@ def encoded(model: Model, asked: Asked) -> bytes:
 def json_text(samples: Samples, model: Model) -> str:
     """Return images as uint8 [N, H, W] or [N, H, W, C], or the columns of rows by name; labels beside images."""
     if samples.dim() == 2:
-        return json.dumps({"columns": {name: values.tolist() for name, values in columns_of(samples, model).items()}})
+        columns = {name: np.asarray(values, object).tolist() for name, values in columns_of(samples, model).items()}
+        return json.dumps({"columns": columns}, default=lambda value: value.isoformat())  # dates
     labels = None if samples.labels is None else samples.labels.tolist()
     return json.dumps({"images": samples.to_images().tolist(), "labels": labels})
