@@ -26,7 +26,11 @@ CLEARLY = 1.1  # times as fast
 
 @dataclass(frozen=True)
 class Engine:
-    """Where and how one process computes: resolved, so that a run can be continued with the same bits."""
+    """Where and how one process computes: resolved, so that a run can be continued with the same bits.
+
+    It is frozen, and its `shard` is not: a microbatch, or work of rank 0 alone, narrows or widens it within a `with` block
+    (`Shard.within`, `Shard.alone`), for all that computes below.
+    """
 
     device: torch.device
     precision: str  # fp32 | bf16 | fp64

@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wgan.api import plan
 from wgan.cli import data as inspection
@@ -24,6 +24,9 @@ from wgan.evaluation.tracking import TRACKS, loss_tracks_quality
 from wgan.recipes import RECIPES
 from wgan.runs.folder import Run, open_run
 from wgan.visual.images import save_png
+
+if TYPE_CHECKING:
+    from wgan.training.loop import Outcome
 
 AMID = 0.1  # fraction of samples, near to the training samples though no copies, that is worth a word
 
@@ -51,16 +54,20 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
         return group.on_main(lambda: dry_run(config, found.processes or group.world, minutes))
     from wgan.training.loop import train as loop
 
-    if group.is_main and (again := os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) != "0":
-        print(f"a process was lost: all were started again ({again} of at most {found.restarts} times)", flush=True)
+    if group.is_main and (times := os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) != "0":
+        print(f"a process was lost: all were started again ({times} of at most {found.restarts} times)", flush=True)
     outcome = loop(config, folder, group=group, minutes=minutes, from_run=origin)
-    if not group.is_main:
-        return outcome.code
-    again = f"wgan train --run {shlex.quote(str(folder))}"
-    again += f" --processes {found.processes}" if found.processes else ""
+    if group.is_main:
+        tell_end(outcome, config, folder, f" --processes {found.processes}" if found.processes else "")
+    return outcome.code
+
+
+def tell_end(outcome: Outcome, config: Config, folder: Path, processes: str) -> None:
+    """Print how the training ended, and what to type next."""
+    again = f"wgan train --run {shlex.quote(str(folder))}{processes}"
     if outcome.code:
         print(f"stopped at step {outcome.run.step}, saved in {folder}; the same command resumes it, or {again}")
-        return outcome.code
+        return
     print(
         f"finished step {outcome.run.step} of {outcome.run.config.steps}: images in {folder}/samples, {folder}/progress.gif, "
         f"{folder}/losses.png"
@@ -78,7 +85,6 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
         else f"--steps {2 * outcome.run.step}"
     )
     print(f"or train longer: {again} {more}")
-    return 0
 
 
 def origin_of(found: argparse.Namespace) -> Run | None:

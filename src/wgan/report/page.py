@@ -204,7 +204,9 @@ def best_of(cells: Sequence[Mapping[str, Any] | None]) -> int | None:
 
 def shares(found: RunRecord) -> list[tuple[str, float, float]]:
     """Return (digit, its share among the samples, the same of the most frequent) at the last evaluation."""
-    found_shares = {d: v for d in "0123456789" if (v := found.last(f"evaluate/share_{d}")) is not None}
+    prefix = "evaluate/share_"
+    tags = sorted(tag for tag in found.curves if tag.startswith(prefix))
+    found_shares = {tag.removeprefix(prefix): v for tag in tags if (v := found.last(tag)) is not None}
     most = max(found_shares.values(), default=0.0)
     return [(digit, share, share / most) for digit, share in found_shares.items()] if most > 0 else []
 

@@ -25,7 +25,8 @@ def read_csv(path: Path, label: str, needed: bool = True) -> Arrays:
 
     label: auto, none, or the name of the column that holds the class (of any type); needed: it must be there. A column
     without a name that numbers or names the rows is left out, with a note. Raises WganError naming the first column that
-    is not numeric, or the line that has another number of cells.
+    is not numeric, or the line that has another number of cells. Each cell is read in Python, because a message names its
+    line: of millions of rows, Parquet is read much faster.
     """
     names, lines, notes = read_sheet(path)
     numbers = [line.number for line in lines]
