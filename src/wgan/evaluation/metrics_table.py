@@ -101,6 +101,29 @@ METRICS: dict[str, Metric] = {
         function="sample_metrics.outside_values", needs="rows", source="counts",
         values=(Value("outside-range", "fraction of rows with a number outside the training range, before clipping", "lower"),),
     ),
+    "columns": Metric(
+        function="table_metrics.column_values", needs="table", source="Kolmogorov-Smirnov; total variation",
+        values=(Value("column-shapes", "how alike single columns are, on average", "higher"),
+                Value("worst-column", "how alike the least alike column is", "higher"),
+                Value("missing-gap", "largest difference in the fraction of missing cells of a column", "lower")),
+    ),
+    "pairs": Metric(
+        function="table_metrics.pair_values", needs="table", source="Pearson; total variation",
+        values=(Value("pair-trends", "how alike the relations of two columns are, on average", "higher"),),
+    ),
+    "trained-on-fakes": Metric(
+        function="table_metrics.trained_values", needs="target", source="Esteban 2017, section 4 (TSTR)",
+        values=(Value("trained-on-fakes", "what a linear model learns about real rows from generated ones", "higher"),),
+    ),
+    "detection": Metric(
+        function="table_metrics.detection_values", needs="table", source="Lopez-Paz & Oquab 2017, section 2",
+        values=(Value("detection", "how well a linear model tells generated rows from real ones (0.5 = not at all)", "lower"),),
+    ),
+    "row-copies": Metric(
+        function="table_metrics.copy_values", needs="table", source="counts",
+        values=(Value("nearer-to-training", "fraction of rows nearer to training than to held-out rows (0.5 = none)", "lower"),
+                Value("exact-copies", "fraction of rows that equal a training row", "lower")),
+    ),
     "memorisation": Metric(
         function="sample_metrics.memorisation_values", needs="always",
         source="Lopez-Paz & Oquab 2017; Carlini 2023",
@@ -148,6 +171,10 @@ PROMINENT = (
     "modes-high-quality",
     "stacked-modes",
     "label-accuracy",
+    "column-shapes",
+    "pair-trends",
+    "trained-on-fakes",
+    "detection",
     "coverage",
     "copies",
     "precision",

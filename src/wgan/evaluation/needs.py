@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from wgan.evaluation.context import Measured
+from wgan.evaluation.table_metrics import columns_of
 
 
 def rows(m: Measured) -> str:
     """Rows of a table, whose numbers have a training range."""
     return "" if m.subject.outside is not None else "it is for tables"
+
+
+def table(m: Measured) -> str:
+    """Rows of a table."""
+    return "" if m.subject.rows is not None else "it is for tables"
+
+
+def target(m: Measured) -> str:
+    """Rows of a table with a column to be told by the others."""
+    return table(m) or ("" if len(columns_of(m.reals.test)) > 1 or m.reals.test.classes else "it needs two columns")
 
 
 def digits(m: Measured) -> str:

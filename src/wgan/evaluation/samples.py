@@ -18,6 +18,9 @@ from wgan.data.own.arrays import load_npy, read_npz
 from wgan.data.own.open import is_archive
 from wgan.data.own.tables import TABLES
 from wgan.data.source import report_indices
+from wgan.data.tabular.cells import read_cells
+from wgan.data.tabular.read import codes_like
+from wgan.data.tabular.table import Table
 from wgan.errors import WganError
 from wgan.rng import stream
 from wgan.sampling.export import folder_name
@@ -59,6 +62,7 @@ class Subject:
     labels: Tensor | None
     about: About
     outside: NDArray[np.bool_] | None = None  # of a table: which numbers [N, C] lie outside the training range
+    rows: NDArray[np.float64] | None = None  # of a table: its rows [N, C], see table_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +123,11 @@ class Reals:
         return self._train(self.half, self.half)
 
     def _train(self, start: int, count: int) -> tuple[Tensor, Tensor | None]:
-        order = torch.randperm(len(self.train), generator=stream(self.seed, 0, "evaluation"))
-        return self.train.batch(order[start : start + count])
+        return self.train.batch(self.order(start, count))
+
+    def order(self, start: int, count: int) -> Tensor:
+        """Return the numbers of training samples at the places start .. start + count - 1 of a fixed random order."""
+        return torch.randperm(len(self.train), generator=stream(self.seed, 0, "evaluation"))[start : start + count]
 
 
 def open_reals(spec: str, n: int, seed: int = 0, options: ReadingOptions | None = None) -> Reals:
@@ -142,10 +149,19 @@ def from_model(model: Model, n: int, seed: int, raw: bool, labels: Tensor | None
     kind = "raw" if raw or not model.run.config.ema else "average"
     about = About(run=str(model.run.path), step=model.step, generator=kind, seed=seed, n_fake=n)
     fakes, units = torch.cat(parts), model.units
+    if model.table is not None:
+        rows = model.table.decode(fakes.numpy())
+        return Subject(encoded(model.table, rows), asked, about, rows=rows)
     if units is None:
         return Subject(fakes, asked, about)
-    seen = torch.from_numpy(units.standardise(units.restore(fakes.numpy())))  # what `wgan sample` would write
-    return Subject(seen, asked, about, outside=units.outside(fakes.numpy()))
+    rows = units.restore(fakes.numpy())
+    seen = torch.from_numpy(units.standardise(rows))  # what `wgan sample` would write
+    return Subject(seen, asked, about, outside=units.outside(fakes.numpy()), rows=rows)
+
+
+def encoded(table: Table, rows: NDArray[np.float64]) -> Tensor:
+    """Return rows [N, C] of a table as networks see them, float32 [N, D]."""
+    return torch.from_numpy(table.encode(rows, np.arange(len(rows)))).float()
 
 
 def to_bytes(x: Tensor) -> Tensor:
@@ -161,6 +177,8 @@ def from_file(path: Path, n: int, like: Source) -> Subject:
     npy: one such array. csv, tsv, parquet: the columns of the data, in any order, the class among them where it is known.
     Never unpickles.
     """
+    if like.table is not None:
+        return from_table(path, n, like, like.table)
     arrays = read_arrays(path) if path.suffix.lower() not in TABLES else read_table(path, like)
     name = next((k for k in ("images", "samples", "arr_0") if k in arrays), None)
     if name is None:
@@ -178,8 +196,33 @@ def from_file(path: Path, n: int, like: Source) -> Subject:
     order = torch.randperm(len(fakes), generator=stream(0, 0, ORDER))[:n]
     about = About(file=str(path), n_fake=len(order))
     numbers = label_numbers(labels, like, str(path))[order] if labels is not None and like.classes else None
-    outside = None if like.units is None else like.units.outside(fakes[order].numpy())
-    return Subject(fakes[order], numbers, about, outside=outside)
+    if like.units is None:
+        return Subject(fakes[order], numbers, about)
+    seen = fakes[order].numpy()
+    own = like.units.restore(seen, beyond_range=True)
+    return Subject(fakes[order], numbers, about, outside=like.units.outside(seen), rows=own)
+
+
+def from_table(path: Path, n: int, like: Source, table: Table) -> Subject:
+    """Read up to n rows of a file with the columns of the data `like`, in any order; WganError for one that has others."""
+    if path.suffix.lower() not in TABLES:
+        raise WganError(f"{path} is no table, and {like.name} is one: give a .csv, .tsv or .parquet")
+    cells = read_cells(path)
+    rows = codes_like(table, dict(zip(cells.names, cells.columns, strict=True)), str(path))
+    order = torch.randperm(len(rows), generator=stream(0, 0, ORDER))[:n]
+    numbers = None
+    if table.label in cells.names and like.classes:
+        numbers = label_numbers(np.array([c.strip() for c in cells.column(table.label)]), like, str(path))[order]
+    rows = rows[order.numpy()]
+    return Subject(encoded(table, rows), numbers, About(file=str(path), n_fake=len(order)), rows=rows)
+
+
+def table_rows(source: Source, indices: Tensor) -> NDArray[np.float64]:
+    """Return the rows [B, C] of a table: codes, or numbers in the user's units."""
+    if source.codes is not None:
+        return source.codes(indices).numpy()
+    x = source.batch(indices)[0].numpy()
+    return x.astype(np.float64) if source.units is None else source.units.restore(x, beyond_range=True)
 
 
 def is_pictures(path: Path) -> bool:
