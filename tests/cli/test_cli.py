@@ -238,5 +238,25 @@ def test_a_dry_run_prints_config_sizes_and_time_and_writes_nothing(here, command
     assert re.search(r"^estimated time +\d+:\d\d for 2 steps", found.out, re.M)
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("train mnist --dry-run --data nowhere", "unknown data 'nowhere'"),
+        ("train mnist --dry-run --data BAD.zip", "BAD.zip is of no kind"),
+        ("train mnist --dry-run --data ring", "generator conv needs images"),
+        ("train mnist --dry-run --generator-layers 3k3", "generator_layers '3k3'"),
+        ("train fashion --dry-run", "Fashion-MNIST is not on this machine"),
+        ("benchmark small-mlp-clip fashion", "Fashion-MNIST is not on this machine"),
+    ],
+)
+def test_a_mistake_about_data_comes_before_anything_long(here, command, monkeypatch, line, words):
+    """What is known by then is one line, which recipe is taken; nothing is timed."""
+    monkeypatch.setenv("WGAN_DATA", str(here))
+    monkeypatch.setattr("wgan.cli.benchmark.benchmark", lambda *_: pytest.fail("timed"))
+    (here / "BAD.zip").write_text("x")
+    found = command(*line.split())
+    assert words in found.sentence() and found.out.count("\n") <= 1
+
+
 def test_a_dry_run_refuses_what_training_would(command):
     assert "did you mean" in command("train", "--dry-run", "--data", "mnits").sentence()

@@ -165,7 +165,8 @@ def command(found: argparse.Namespace) -> int:
     overrides |= {} if found.batch is None else {"batch": found.batch, "generator_batch": None}
     names = found.names or DEFAULT
     for name in names:
-        configure(name, overrides)  # a mistake ends before anything is timed
+        config = configure(name, overrides)
+        open_source(config.data, config.split, options=config)  # a mistake ends before anything is timed
     out = Path(found.out) if found.out else None
     if out and not out.parent.is_dir():
         raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")

@@ -23,13 +23,16 @@ PROBE = 3  # timed steps, after one that warms up
 
 
 def estimate(config: Config) -> Iterator[str]:
-    """Yield the lines of a dry run; everything is built and a few steps are taken in memory, nothing is written."""
-    for name, value in asdict(config).items():
-        yield f"{name:20} {value}"
+    """Yield the lines of a dry run; everything is built and a few steps are taken in memory, nothing is written.
+
+    Data that cannot be read and networks that cannot be built raise WganError before the first line.
+    """
     source = open_source(config.data, config.split, options=config)
     engine = engine_for(config, source)
     with thread_count(engine.threads):
         players = make_players(config, engine, source)
+        for name, value in asdict(config).items():
+            yield f"{name:20} {value}"
         yield ""
         yield f"{'computes on':20} {engine.device.type}, {engine.precision}, {engine.threads} threads"
         yield f"{'real samples':20} {len(source)} of shape {tuple(source.shape)}, {source.classes or 'no'} classes"
