@@ -64,7 +64,7 @@ def test_a_help_is_no_wider_than_the_terminal(command, monkeypatch, name, column
 def test_the_help_of_train_shows_the_options_that_people_use(command, wide):
     out = command("train", "--help").out
     shown = [line.split()[0].rstrip(",") for line in out.splitlines() if line.startswith("  --")]
-    assert len(shown) == 16 and {"--config", "--data", "--steps", "--lr", "--run", "--dry-run"} < set(shown)
+    assert len(shown) == 17 and {"--config", "--data", "--steps", "--lr", "--run", "--dry-run"} < set(shown)
     hidden = len(re.findall("^  --", command("train", "--help-all").out, re.M)) - len(shown)
     assert out.endswith(f"\n{hidden} more options, in groups: wgan train --help-all\n") and hidden > 50
     for example in re.findall(r"^  wgan (.*?)(?:  .*)?$", out, re.M):
