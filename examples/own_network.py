@@ -24,9 +24,14 @@ class Painter(nn.Module):
         self.label = nn.Embedding(10, LATENT)
         self.start = nn.Linear(LATENT, 64 * 7 * 7)
         self.body = nn.Sequential(
-            nn.BatchNorm2d(64), nn.ReLU(), nn.ConvTranspose2d(64, 32, 4, 2, 1),
-            nn.BatchNorm2d(32), nn.ReLU(), nn.ConvTranspose2d(32, 1, 4, 2, 1), nn.Tanh(),
-        )  # fmt: skip
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
+            nn.ConvTranspose2d(64, 32, 4, 2, 1),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            nn.ConvTranspose2d(32, 1, 4, 2, 1),
+            nn.Tanh(),
+        )
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         x: Tensor = self.body(self.start(z + self.label(y)).unflatten(1, (64, 7, 7)))

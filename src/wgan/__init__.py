@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # what an editor knows; a program loads each on first use, se
     from wgan.errors import WganError
     from wgan.estimator import Generator
     from wgan.evaluation.evaluate import Report, evaluate
+    from wgan.evaluation.own_metrics import OwnMetric
     from wgan.losses import Objective
     from wgan.recipes import RECIPES
     from wgan.runs.folder import Run, open_run
@@ -26,6 +27,7 @@ _PUBLIC = {
     "Generator": "wgan.estimator",
     "Model": "wgan.sampling.model",
     "Objective": "wgan.losses",
+    "OwnMetric": "wgan.evaluation.own_metrics",
     "RECIPES": "wgan.recipes",
     "Report": "wgan.evaluation.evaluate",
     "Run": "wgan.runs.folder",
@@ -46,6 +48,7 @@ __all__ = [
     "Generator",
     "Model",
     "Objective",
+    "OwnMetric",
     "Report",
     "Run",
     "Samples",

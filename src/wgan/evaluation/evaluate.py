@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wgan.config import ReadingOptions
 from wgan.data import is_own
+from wgan.data.own.in_memory import spec_of
 from wgan.distributed.group import Group
 from wgan.engine import thread_count
 from wgan.errors import WganError, unknown
 from wgan.evaluation.context import Measured, MetricValue
-from wgan.evaluation.metrics_table import HOME, METRICS
+from wgan.evaluation.metrics_table import HOME, METRICS, Metric
+from wgan.evaluation.own_metrics import OwnMetric, Two, own_metrics
 from wgan.evaluation.samples import About, Reals, Subject, from_file, from_model, from_pictures, is_pictures, open_reals
 from wgan.evaluation.shown import report_html
 from wgan.evaluation.tracking import loss_tracks_quality
@@ -79,11 +81,11 @@ class Report:
 
 @undisturbed()
 def evaluate(
-    target: str | Path,
+    target: str | Path | Run,
     *,
-    data: str | None = None,
+    data: Any = None,
     n: int = 10_000,
-    metrics: Sequence[str] | None = None,
+    metrics: Sequence[str | Two | OwnMetric] | None = None,
     checkpoint: str | int | None = None,
     raw: bool = False,
     inception_weights: str | Path | None = None,
@@ -92,14 +94,16 @@ def evaluate(
     watch: Watch = lambda name, done, total: None,
     group: Group | None = None,
     threads: int | None = None,
+    generator: nn.Module | None = None,
 ) -> Report:
     """Measure a run folder, or samples in a file, a folder or an archive of images, against held-out reals.
 
     Args:
         target: a run folder, an exported model, or samples.
-        data: a data spec; a run's own by default, needed for samples.
+        data: a data spec, or what wgan.train takes as data; a run's own by default, needed for samples.
         n: fakes to make or read.
-        metrics: names of metrics; None = all that apply.
+        metrics: names of metrics, functions f(fake, real) -> number of your own, or OwnMetric with a name and a direction; None =
+            all of wgan's that apply.
         checkpoint: 'last', 'best' or a step; None = last, and best too when it is another.
         raw: measure the raw generator instead of the averaged one.
         inception_weights: a .safetensors file of Inception-v3, for the metric fid-inception.
@@ -108,24 +112,29 @@ def evaluate(
         watch: f(name, done, total), told each metric as it begins.
         group: processes that share the work, each of which calls this alike and gets the same values.
         threads: of the CPU; None = as many as the run was trained with, or torch's own choice for samples.
+        generator: of a run that was trained with your own network: that network.
 
     Raises:
         WganError: anything missing, unknown or not fitting, before anything is computed.
     """
-    path = local(target)
+    path = local(target.path if isinstance(target, Run) else target)
+    if data is not None:
+        data = str(data) if isinstance(data, (str, Path)) else spec_of(data)
     if threads is not None and not 1 <= threads <= 1024:
         raise WganError(f"threads must be between 1 and 1024, not {threads}")
     if threads is None and (path / "config.json").is_file() and (group is None or group.world == 1):
         threads = open_run(path).facts.threads
     with nullcontext() if threads is None else thread_count(threads):
-        return _evaluate(path, data, n, metrics, checkpoint, raw, inception_weights, options, seed, watch, group)
+        return _evaluate(
+            path, data, n, metrics, checkpoint, raw, inception_weights, options, seed, watch, group, generator
+        )
 
 
 def _evaluate(
     path: Path,
     data: str | None,
     n: int,
-    metrics: Sequence[str] | None,
+    metrics: Sequence[str | Two | OwnMetric] | None,
     checkpoint: str | int | None,
     raw: bool,
     inception_weights: str | Path | None,
@@ -133,6 +142,7 @@ def _evaluate(
     seed: int,
     watch: Watch,
     group: Group | None,
+    generator: nn.Module | None,
 ) -> Report:
     if n < LEAST:
         raise WganError(f"n must be at least {LEAST} for metrics that mean something, not {n}")
@@ -140,7 +150,7 @@ def _evaluate(
     if inception_weights is not None and names and "fid-inception" not in names:
         raise WganError("Inception weights are read for the metric fid-inception, which is not among those asked for")
     inception = None if inception_weights is None else load_inception(inception_weights)
-    work = Work(names, inception, watch, group or Group())
+    work = Work(names, inception, watch, group or Group(), own_metrics(metrics), generator)
     known = (path / "config.json").is_file()
     is_run = known or (path.is_dir() and data is None) or not (path.exists() or path.suffix)
     if is_run and options is not None:
@@ -176,6 +186,8 @@ class Work:
     inception: Extractor | None
     watch: Watch
     group: Group
+    own: Mapping[str, OwnMetric] = field(default_factory=dict)  # metrics of the caller's
+    generator: nn.Module | None = None  # of the caller's, of which a run holds the weights
     subjects: int = 1  # checkpoints still to measure
     done: int = 0  # metrics
     total: int = 0
@@ -203,28 +215,34 @@ class Work:
     def values(self, measured: Measured, name: str) -> list[MetricValue]:
         """Return the values of one metric, each with its space and the sha256 of its extractor."""
         self.say(name)
-        found = METRICS[name].measure(measured)
+        found = self.metric(name).measure(measured)
         self.done += 1
         hashes = measured.hashes
         return [replace(f, extractor=f.extractor or measured.space, sha256=hashes.get(f.extractor)) for f in found]
 
+    def metric(self, name: str) -> Metric | OwnMetric:
+        """Return a metric by name, of the caller's own or of the table."""
+        return self.own[name] if name in self.own else METRICS[name]
+
     def applicable(self, measured: Measured) -> list[str]:
         """Return the wanted metrics, or all that apply; WganError with the reason when a wanted one does not."""
-        reasons = {name: METRICS[name].missing(measured) for name in self.names or METRICS}
+        reasons = {name: self.metric(name).missing(measured) for name in self.names or METRICS}
         for name, reason in reasons.items():
             if reason and self.names:
                 raise WganError(f"metric {name} does not apply: {reason}")
         return [name for name, reason in reasons.items() if not reason]
 
 
-def chosen(metrics: Sequence[str] | None) -> list[str] | None:
+def chosen(metrics: Sequence[str | Two | OwnMetric] | None) -> list[str] | None:
     """Return the wanted names; WganError for an unknown one. None = all that apply."""
-    for name in metrics or []:
+    own = own_metrics(metrics)
+    named = [metric for metric in metrics or [] if isinstance(metric, str)]
+    for name in named:
         if name not in METRICS:
             if name in HOME:
                 raise WganError(f"{name} is a value of the metric {HOME[name]}: ask for {HOME[name]}")
             raise unknown("metric", name, METRICS)
-    return list(metrics) if metrics else None
+    return [*named, *own] or None
 
 
 def _evaluate_run(
@@ -249,7 +267,7 @@ def _evaluate_run(
     work.subjects = len(moments)
     for which in moments:
         work.say(f"making {n} samples")
-        model = generate.load(run, checkpoint=which, raw=raw, group=work.group)
+        model = generate.load(run, checkpoint=which, raw=raw, group=work.group, generator=work.generator)
         model.require_room(n)
         asked, labels = label_plan(reals, model.class_names, n)
         subject = from_model(model, n, seed, raw, asked)
