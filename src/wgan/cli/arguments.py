@@ -217,11 +217,15 @@ def add_serve(commands: Any) -> None:
     """Declare `wgan serve`."""
     p = commands.add_parser("serve", help="answer requests for samples over HTTP, and show the generator's page")
     add_run(p)
-    p.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
-    p.add_argument("--port", type=whole, default=8000, metavar="N", help="0 = any that is free (default: 8000)")
-    p.add_argument("--name", metavar="A,B", help="names under which it is asked, such as models.example.org")
+    p.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default: 127.0.0.1, this machine only)"
+    )
+    p.add_argument(
+        "--port", type=whole, default=8000, metavar="N", help="port to listen on; 0 = any that is free (default: 8000)"
+    )
+    p.add_argument("--name", metavar="A,B", help="host names to answer to, such as models.example.org")
     p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
-    p.add_argument("--raw", action="store_true", help="the raw generator instead of the averaged one")
+    p.add_argument("--raw", action="store_true", help="use the raw generator, not the averaged one")
     add_threads(p)
     p.set_defaults(function="serve")
 
