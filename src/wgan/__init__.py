@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # what an editor knows; a program loads each on first use, se
     from wgan.losses import Objective
     from wgan.recipes import RECIPES
     from wgan.runs.folder import Run, open_run
+    from wgan.sampling.dataset import SampleSet
     from wgan.sampling.model import Model, Samples, load
     from wgan.training.observer import STOP
 
@@ -32,6 +33,7 @@ _PUBLIC = {
     "Report": "wgan.evaluation.evaluate",
     "Run": "wgan.runs.folder",
     "STOP": "wgan.training.observer",
+    "SampleSet": "wgan.sampling.dataset",
     "Samples": "wgan.sampling.model",
     "Source": "wgan.data",
     "WganError": "wgan.errors",
@@ -51,6 +53,7 @@ __all__ = [
     "OwnMetric",
     "Report",
     "Run",
+    "SampleSet",
     "Samples",
     "Source",
     "WganError",
