@@ -1,4 +1,4 @@
-"""docs/guide/export.md: every command and every program on it runs, and what it says of numbers is so."""
+"""docs/reference/export.md: every command and every program on it runs, and what it says of numbers is so."""
 
 import json
 import re
@@ -12,7 +12,7 @@ import wgan
 from wgan.cli import main as cli
 from wgan.export import guard, onnx, page, serve
 
-TEXT = (Path(__file__).parents[2] / "docs" / "guide" / "export.md").read_text()
+TEXT = (Path(__file__).parents[2] / "docs" / "reference" / "export.md").read_text()
 SHORT = {"evaluate": ["-n", "100", "--metrics", "fid-lenet"]}
 
 
