@@ -29,7 +29,7 @@ from wgan.config import Config
 from wgan.data import open_source
 from wgan.recipes import configure
 from wgan.report.page import write_report
-from wgan.visual.images import animation, sample_files, save_png, sheet
+from wgan.visual.images import animation, image_grid, sample_files, save_png
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -90,11 +90,11 @@ def write_run(folder: Path, config: Config) -> None:
     source = open_source("mnist", "train")
     digits = [source.batch(torch.arange(100) + 100 * i)[0][:, 0].numpy() for i in range(60)]
     for number, step in enumerate(range(0, config.steps + 1, config.sample_every)):
-        save_png(sheet(digits[number % 60]), folder / "samples" / f"step-{step:08d}.png")
+        save_png(image_grid(digits[number % 60]), folder / "samples" / f"step-{step:08d}.png")
     animation(sample_files(folder / "samples"), folder / "progress.gif")
-    frames = [sheet(d[:20]) for d in digits]
+    frames = [image_grid(d[:20]) for d in digits]
     frames[0].save(folder / "walk.gif", save_all=True, append_images=frames[1:], duration=50, loop=0)
-    save_png(sheet(digits[0][:32], 8), folder / "neighbours.png")
+    save_png(image_grid(digits[0][:32], 8), folder / "neighbours.png")
     figures = [
         {"name": n, "value": 0.5, "spread": 0.1, "floor": 0.4, "extractor": "pixels", "better": "lower", "note": ""}
         for n in ("fid-lenet", "certified-w1", "precision", "recall", "coverage", "copies")

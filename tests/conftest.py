@@ -34,7 +34,7 @@ from wgan.recipes import configure
 from wgan.runs import checkpoint
 from wgan.sampling.model import load
 from wgan.training import loop, recorder
-from wgan.visual.images import sheet
+from wgan.visual.images import image_grid
 
 TINY = ("--steps", "2", "--batch", "8", "--threads", "1")
 CONDITIONAL = shlex.split("mnist --generator mlp --generator-layers 16 --critic mlp --critic-layers 16 --latent 8")
@@ -141,7 +141,7 @@ def reported_run(tmp_path_factory):
     folder = write_run(tmp_path_factory.mktemp("report") / "one", seed=3, lr=0.001)
     write_metrics(folder, figure("fid-lenet", 12.3456), figure("coverage", 0.5, better="higher", spread=None))
     for name in ("walk.gif", "neighbours.png"):
-        (sheet(digits(9, 1))).save(folder / name)
+        (image_grid(digits(9, 1))).save(folder / name)
     return folder
 
 

@@ -56,23 +56,23 @@ def test_the_tables_of_the_page_tell_each_objective_its_own_figures(tmp_path):
     page = (tmp_path / "index.html").read_text("utf-8")
     rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S) for row in page.split("<tr>")]
     plain = {row[0]: [" ".join(re.sub("<[^>]*>", " ", text).split()) for text in row[1:]] for row in rows if row}
-    assert plain["modes-reached"] == ["23.5 ± 0.71 floor 25", "21 floor 25", "higher"]
+    assert plain["modes-reached"] == ["23.5 ± 0.71 real 25", "21 real 25", "higher"]
     assert plain["rate × 1"] == ["100 % 1.5 ± 0.71", "0 % 4"]
     assert plain["weights on the bound"] == ["–", "0.75"] and plain["slopes within 0.5 to 2"] == ["0.5 ± 0", "0.5"]
     assert plain["grid: modes-reached"] == ["23.5 ± 0.71", "21", "25"]
     assert compare_page.weights(result)[0].about.endswith("largest 1.25")
 
 
-def test_the_page_shows_the_last_sheet_of_the_first_seed_of_each_objective(tmp_path):
+def test_the_page_shows_the_last_grid_of_the_first_seed_of_each_objective(tmp_path):
     for name in ("gan-0", "gan-1", "wgan-gp-0"):
-        write_run(tmp_path / "runs" / name, sheets=3, gif=False)
+        write_run(tmp_path / "runs" / name, grids=3, gif=False)
     result = result_of([cell("gan", 1.0), cell("gan", 2.0, seed=1), cell("wgan-gp", 4.0), cell("wgan-lp", 4.0)])
-    shown = compare_page.sheets_of(result, tmp_path)
+    shown = compare_page.grids_of(result, tmp_path)
     assert [(name, picture.step) for name, picture in shown] == [("gan", 200), ("wgan-gp", 200)]
 
 
 @pytest.mark.parametrize(("side", "classes"), [(301, []), (512, ["smooth"])])
-def test_a_sheet_that_is_larger_than_it_is_shown_keeps_its_text_readable(side, classes):
+def test_a_grid_that_is_larger_than_it_is_shown_keeps_its_text_readable(side, classes):
     page = compare_page.render(result_of([cell("gan", 1.0)]), [("gan", Picture("data:image/png;base64,", side, side))])
     assert [a["class"] for tag, a in Elements(page).found if tag == "img" and "class" in a] == classes
 

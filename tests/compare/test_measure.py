@@ -45,7 +45,7 @@ def test_a_figure_is_read_off_enough_samples_with_its_own_floor(monkeypatch, dat
 
     monkeypatch.setitem(METRICS, "modes", SimpleNamespace(missing=lambda m: "", measure=seen))
     about = plan.Trial(("collapse",), "gan", data, "mlp", 1.0, 0, 2, 1)
-    assert measure.figures_of(about, None, False) == {"seen": {"value": count, "floor": 7.0, "better": "higher"}}
+    assert measure.values_of(about, None, False) == {"seen": {"value": count, "floor": 7.0, "better": "higher"}}
 
 
 def test_the_last_value_of_a_tag_and_the_whole_curve_are_read(monkeypatch):

@@ -80,7 +80,7 @@ def test_stability_is_the_share_of_runs_within_twice_the_best():
 def test_the_last_figure_of_a_run_counts_and_not_its_best():
     worse = cell("gan", 1.0, curve=[point(10, 3.0, 1.0), point(20, 2.0, 5.0)])
     assert compare_summary.final(worse) == 5.0 and compare_summary.final({**worse, "failed": "nan"}) == math.inf
-    assert compare_summary.share([worse], 4.0) == 0.0
+    assert compare_summary.fraction([worse], 4.0) == 0.0
 
 
 def test_runs_of_other_rates_do_not_count_for_quality_tracks_and_clipping():

@@ -9,7 +9,7 @@ import numpy as np
 
 from wgan.recipes import configure
 from wgan.report import page as report
-from wgan.visual.images import animation, sample_files, save_png, sheet
+from wgan.visual.images import animation, image_grid, sample_files, save_png
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> http://evil.example/x.js"
 FACTS = {
@@ -28,7 +28,7 @@ def digits(seed, rows=10):
     return np.random.default_rng(seed).integers(0, 256, (rows * 10, 28, 28)).astype(np.uint8)
 
 
-def write_run(folder, *, steps=200, sheets=3, facts=FACTS, recipe="mnist", gif=True, **options):
+def write_run(folder, *, steps=200, grids=3, facts=FACTS, recipe="mnist", gif=True, **options):
     """Write what a finished run leaves behind, without training."""
     (folder / "samples").mkdir(parents=True)
     config = configure(recipe, {"steps": steps, **options})
@@ -47,9 +47,9 @@ def write_run(folder, *, steps=200, sheets=3, facts=FACTS, recipe="mnist", gif=T
             log.write(json.dumps({"step": step, **values}) + "\n")
             times.write(json.dumps({"step": step, "seconds": i * 1.5}) + "\n")
         log.write(json.dumps({"step": steps, "alarm": "vanishing: class 7"}) + "\n")
-    for i in range(sheets):
-        save_png(sheet(digits(i)), folder / "samples" / f"step-{steps * i // max(sheets - 1, 1):08d}.png")
-    if gif and sheets:
+    for i in range(grids):
+        save_png(image_grid(digits(i)), folder / "samples" / f"step-{steps * i // max(grids - 1, 1):08d}.png")
+    if gif and grids:
         animation(sample_files(folder / "samples"), folder / "progress.gif")
     return folder
 

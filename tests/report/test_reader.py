@@ -37,7 +37,7 @@ NO_FIGURES = [5, {"name": "x"}, {"name": 3, "value": 1}, {"name": "y", "value": 
 
 @pytest.fixture
 def run(tmp_path):
-    return write_run(tmp_path / "run", sheets=1, gif=False)
+    return write_run(tmp_path / "run", grids=1, gif=False)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -116,7 +116,7 @@ def test_a_missing_piece_is_left_out(reported_run, tmp_path, missing):
     (shutil.rmtree if missing == "samples" else os.unlink)(folder / missing)
     page, notes = page_of(folder)
     assert notes == [] and page.rstrip().endswith("</html>")
-    assert ("has no figures yet" in page) == (missing == "metrics.json")
+    assert ("has no metrics yet" in page) == (missing == "metrics.json")
     assert ("Nothing has been logged" in page) == (missing == "log.jsonl")
 
 
@@ -161,7 +161,7 @@ def test_text_from_a_run_folder_is_escaped(tmp_path):
         "shape": [EVIL],
         "versions": {EVIL: EVIL},
     }
-    run = write_run(tmp_path / "<b>bad'\" &", facts=facts, sheets=1, data=EVIL, gif=False)
+    run = write_run(tmp_path / "<b>bad'\" &", facts=facts, grids=1, data=EVIL, gif=False)
     config = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(
         json.dumps({**config, "recipe": EVIL, "generator_layers": EVIL, "precision": "auto"})
@@ -169,7 +169,7 @@ def test_text_from_a_run_folder_is_escaped(tmp_path):
     write_metrics(run, figure(EVIL, 1.0, note=EVIL, extractor=EVIL, better=EVIL))
     with open(run / "log.jsonl", "a") as log:
         log.write(json.dumps({"step": 200, "alarm": EVIL}) + "\n" + json.dumps({"step": 200, EVIL: 1.0}) + "\n")
-    for page in (page_of(run)[0], page_of(run, write_run(tmp_path / "other", sheets=1, gif=False))[0]):
+    for page in (page_of(run)[0], page_of(run, write_run(tmp_path / "other", grids=1, gif=False))[0]):
         seen = Elements(page)
         assert sum(tag == "script" for tag, _ in seen.found) == 2 and page.count("</script>") == 2
         assert sum(tag == "b" for tag, _ in seen.found) <= 1  # the bar of a digit, of the page's own

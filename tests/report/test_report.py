@@ -19,12 +19,12 @@ from wgan.recipes import configure
 from wgan.report import charts, reader
 from wgan.report import images as report_images
 from wgan.report import page as report
-from wgan.visual.images import save_png, sheet
+from wgan.visual.images import image_grid, save_png
 
 
 @pytest.fixture
 def run(tmp_path):
-    return write_run(tmp_path / "run", sheets=1, gif=False)
+    return write_run(tmp_path / "run", grids=1, gif=False)
 
 
 # --- one run ----------------------------------------------------------------------------------------------------------
@@ -39,7 +39,7 @@ def test_a_page_shows_what_was_trained_measured_and_drawn(reported_run):
         "penalty weight 10",
         "vanishing: class 7",
         "12.35 ± 0.5",
-        "floor 1",
+        "real 1",
         "torch 2.13.0",
         "coverage",
         "Closest training images",
@@ -83,25 +83,25 @@ def test_the_same_folder_gives_the_same_bytes(reported_run, tmp_path):
     assert pages[0] == pages[1]
 
 
-def test_the_slider_has_every_sheet_and_the_page_shows_the_last_without_it(reported_run):
+def test_the_slider_has_every_grid_and_the_page_shows_the_last_without_it(reported_run):
     page, _ = page_of(reported_run)
-    (sheets,) = json.loads(re.search(r'<script type="application/json" id="sheets">(.*?)</script>', page, re.S)[1])
-    assert [s["step"] for s in sheets] == [0, 100, 200]
-    assert f'<img src="{sheets[-1]["uri"]}"' in page
+    (grids,) = json.loads(re.search(r'<script type="application/json" id="grids">(.*?)</script>', page, re.S)[1])
+    assert [s["step"] for s in grids] == [0, 100, 200]
+    assert f'<img src="{grids[-1]["uri"]}"' in page
     assert 'max="2" value="2"' in page
 
 
-def test_a_sheet_keeps_every_pixel_though_it_is_smaller(reported_run):
+def test_a_grid_keeps_every_pixel_though_it_is_smaller(reported_run):
     pictures = report_images.run_images(reader.gather(reported_run, "one"), report_images.BUDGET)
     import base64
 
-    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(pictures.sheets[1].uri.partition(",")[2]))))
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(pictures.grids[1].uri.partition(",")[2]))))
     stored = np.asarray(Image.open(reported_run / "samples" / "step-00000100.png"))
     assert (shown.shape == (301, 301) and stored.shape == (602, 602)) or shown.shape == (291, 291)
     assert (shown.repeat(2, 0).repeat(2, 1) == stored).all()
 
 
-def test_a_sheet_that_is_a_plot_keeps_its_text_readable(run):
+def test_a_grid_that_is_a_plot_keeps_its_text_readable(run):
     assert "class=smooth" not in page_of(run)[0]
     Image.effect_noise((512, 512), 50).save(run / "samples" / "step-00000200.png")
     assert page_of(run)[0].count("<img class=smooth") == 1
@@ -124,7 +124,7 @@ def test_a_chart_is_drawn_with_its_ticks_and_what_is_beyond_them(run):
 
 def test_no_auxiliary_classifier_is_told_of_where_there_are_no_labels(reported_run, tmp_path):
     facts = {k: v for k, v in FACTS.items() if not k.startswith("class")}
-    plain = write_run(tmp_path / "plain", facts=facts, sheets=1, gif=False)
+    plain = write_run(tmp_path / "plain", facts=facts, grids=1, gif=False)
     assert "auxiliary classifier 1 / 0.2" in Elements(page_of(reported_run)[0]).text
     assert "auxiliary classifier 1" not in Elements(page_of(plain)[0]).text
 
@@ -132,7 +132,7 @@ def test_no_auxiliary_classifier_is_told_of_where_there_are_no_labels(reported_r
 def test_class_labels_stand_over_the_columns_of_a_conditional_run_only(reported_run, tmp_path):
     label = re.compile(r'<div class="labels".*?</div>', re.S)
     assert re.findall(r"<span>(\w+)</span>", label.search(page_of(reported_run)[0])[0]) == list("0123456789")
-    plain = write_run(tmp_path / "plain", conditioning="none", critic_conditioning="none", sheets=1, gif=False)
+    plain = write_run(tmp_path / "plain", conditioning="none", critic_conditioning="none", grids=1, gif=False)
     assert not label.search(page_of(plain)[0])
 
 
@@ -160,12 +160,12 @@ def test_the_number_of_an_objective_is_the_one_that_matters_to_it():
 def test_the_bars_of_the_digits_are_as_high_as_their_share_of_the_largest(run):
     with open(run / "log.jsonl", "a") as log:
         log.write(json.dumps({"step": 200, "evaluate/share_3": 0.5, "evaluate/share_8": 0.125}) + "\n")
-    assert report.shares(reader.gather(run, "run")) == [("3", 0.5, 1.0), ("8", 0.125, 0.25)]
+    assert report.classes(reader.gather(run, "run")) == [("3", 0.5, 1.0), ("8", 0.125, 0.25)]
 
 
-def test_the_step_is_that_of_the_newest_sheet_where_the_log_is_behind(run):
+def test_the_step_is_that_of_the_newest_grid_where_the_log_is_behind(run):
     (run / "log.jsonl").unlink()
-    save_png(sheet(digits(1)), run / "samples" / "step-00000150.png")
+    save_png(image_grid(digits(1)), run / "samples" / "step-00000150.png")
     assert report.show(run, "run", report_images.BUDGET).found.step == 150
 
 
@@ -174,7 +174,7 @@ def test_the_bits_of_a_run_need_only_what_was_left_to_the_machine(tmp_path):
         ("auto", {}, "--threads 2 --precision fp32"),
         ("given", {"threads": 2, "precision": "fp32"}, ""),
     ):
-        folder = write_run(tmp_path / name, sheets=0, gif=False, **options)
+        folder = write_run(tmp_path / name, grids=0, gif=False, **options)
         assert report.show(folder, name, report_images.BUDGET).bits == bits
 
 
@@ -192,7 +192,7 @@ def test_how_often_the_critic_is_updated_is_told():
 
 
 def test_several_runs_stand_side_by_side_and_their_differences_are_marked(reported_run, tmp_path):
-    other = write_run(tmp_path / "two", seed=4, objective="wgan-lp", sheets=2)
+    other = write_run(tmp_path / "two", seed=4, objective="wgan-lp", grids=2)
     write_metrics(other, figure("fid-lenet", 7.0))
     (other / "walk.gif").write_bytes(b"none")
     page, notes = page_of(reported_run, other, out=tmp_path / "both.html")
@@ -220,7 +220,7 @@ def test_more_runs_than_anybody_sees_are_refused(command, run):
 
 
 def test_each_of_several_runs_has_its_own_command(reported_run, tmp_path):
-    other = write_run(tmp_path / "two", objective="wgan-lp", sheets=0, gif=False)
+    other = write_run(tmp_path / "two", objective="wgan-lp", grids=0, gif=False)
     page, _ = page_of(reported_run, other, out=tmp_path / "both.html")
     assert re.findall("<pre>(.*?)</pre>", page) == [
         "wgan train mnist --steps 200 --seed 3 --run runs/one",
@@ -229,7 +229,7 @@ def test_each_of_several_runs_has_its_own_command(reported_run, tmp_path):
 
 
 def test_the_score_gap_of_a_gan_is_not_called_an_estimate(reported_run, tmp_path):
-    gan = write_run(tmp_path / "gan", objective="gan", sheets=1, gif=False)
+    gan = write_run(tmp_path / "gan", objective="gan", grids=1, gif=False)
     alone = Elements(page_of(gan)[0]).text
     assert "Score gap of the critic" in alone and "no estimate of a distance" in alone and "W estimate" not in alone
     both = Elements(page_of(reported_run, gan, out=tmp_path / "both.html")[0]).text
@@ -239,19 +239,19 @@ def test_the_score_gap_of_a_gan_is_not_called_an_estimate(reported_run, tmp_path
 
 @pytest.mark.parametrize("other_data", [{"data": "mnist:5"}, {"split": "train"}])
 def test_no_figure_of_one_data_set_is_better_than_one_of_another(reported_run, tmp_path, other_data):
-    other = write_run(tmp_path / "two", sheets=1, gif=False)
+    other = write_run(tmp_path / "two", grids=1, gif=False)
     write_metrics(other, figure("fid-lenet", 7.0))
     found = json.loads((other / "metrics.json").read_text())
     (other / "metrics.json").write_text(json.dumps({**found, **other_data}))
     page, _ = page_of(reported_run, other, out=tmp_path / "both.html")
-    assert "class=best" not in page and "no figure is better than another" in page
+    assert "class=best" not in page and "no value is better than another" in page
     (other / "metrics.json").write_text(json.dumps(found))
     page, _ = page_of(reported_run, other, out=tmp_path / "both.html")
-    assert "class=best" in page and "no figure is better than another" not in page
+    assert "class=best" in page and "no value is better than another" not in page
 
 
 def test_folders_of_one_name_are_told_apart(tmp_path):
-    folders = [write_run(tmp_path / parent / "run", sheets=0, gif=False) for parent in ("a", "b")]
+    folders = [write_run(tmp_path / parent / "run", grids=0, gif=False) for parent in ("a", "b")]
     page, _ = page_of(*folders, out=tmp_path / "page.html")
     assert "a/run" in page and "b/run" in page
     with pytest.raises(WganError, match="twice"):
@@ -273,7 +273,7 @@ def test_the_best_figure_is_the_smallest_or_the_largest_as_it_says():
 def test_runs_share_the_room_for_pictures_and_what_differs_is_marked_in_the_facts(reported_run, tmp_path, monkeypatch):
     rooms = []
     monkeypatch.setattr(report, "run_images", lambda found, room: rooms.append(room) or report_images.RunImages())
-    other = write_run(tmp_path / "two", seed=4, sheets=0, gif=False)
+    other = write_run(tmp_path / "two", seed=4, grids=0, gif=False)
     page_of(reported_run, other, out=tmp_path / "both.html")
     assert rooms == [report_images.BUDGET / 2] * 2
     found = [reader.gather(folder, folder.name) for folder in (reported_run, other)]
@@ -299,12 +299,12 @@ def test_a_large_figure_has_that_of_real_data_under_it(reported_run):
 
 
 def test_a_long_run_stays_below_ten_megabytes(tmp_path):
-    folder = write_run(tmp_path / "long", steps=10_000, sheets=51)
-    frames = [sheet(digits(i, 2)) for i in range(30)]
+    folder = write_run(tmp_path / "long", steps=10_000, grids=51)
+    frames = [image_grid(digits(i, 2)) for i in range(30)]
     frames[0].save(folder / "walk.gif", save_all=True, append_images=frames[1:])
     (folder / "neighbours.png").write_bytes((folder / "samples" / "step-00000000.png").read_bytes())
     page, notes = page_of(folder)
     assert len(page) < 10_000_000 and notes == []
-    (sheets,) = json.loads(re.search(r'id="sheets">(.*?)</script>', page, re.S)[1])
-    assert len(sheets) >= 25 and sheets[0]["step"] == 0 and sheets[-1]["step"] == 10_000
+    (grids,) = json.loads(re.search(r'id="grids">(.*?)</script>', page, re.S)[1])
+    assert len(grids) >= 25 and grids[0]["step"] == 0 and grids[-1]["step"] == 10_000
     assert page.count("data:image/gif") == 2 and len(page) > 1_000_000

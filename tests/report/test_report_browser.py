@@ -22,7 +22,7 @@ pytestmark = [
 def pages(tmp_path_factory):
     """Return the page of one run and the page of two."""
     folder = tmp_path_factory.mktemp("pages")
-    runs = [write_run(folder / "one", sheets=5), write_run(folder / "two", sheets=3, seed=1, objective="wgan-lp")]
+    runs = [write_run(folder / "one", grids=5), write_run(folder / "two", grids=3, seed=1, objective="wgan-lp")]
     write_metrics(
         runs[0], *(figure(name, 0.5, note="a long note " * 9) for name in ("fid-lenet", "coverage", "copies"))
     )
@@ -50,7 +50,7 @@ def test_a_page_fits_and_nothing_complains(browser, pages, tmp_path, number, wid
     assert (paper < 60) == dark and (paper > 200) == (not dark)
 
 
-def test_the_slider_moves_the_sheet_and_the_other_runs_follow(browser, pages):
+def test_the_slider_moves_the_grid_and_the_other_runs_follow(browser, pages):
     browser.open(pages[1])
     state = (
         "[...document.querySelectorAll('[data-viewer]')]"
@@ -70,7 +70,7 @@ def test_the_slider_moves_the_sheet_and_the_other_runs_follow(browser, pages):
     browser.call(
         "Input.dispatchKeyEvent", type="keyDown", key="ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39
     )
-    # 5 sheets here, 3 there: the other shows its newest sheet up to step 50
+    # 5 grids here, 3 there: the other shows its newest grid up to step 50
     assert [step for step, _ in browser.run(state)] == ["step 50", "step 0"]
     spoken = "[...document.querySelectorAll('input')].map(range => range.getAttribute('aria-valuetext'))"
     assert browser.run(spoken) == ["step 50", "step 0"]
@@ -80,7 +80,7 @@ def test_the_slider_moves_the_sheet_and_the_other_runs_follow(browser, pages):
     assert browser.complaints() == []
 
 
-def test_play_runs_through_the_sheets_and_stops_at_the_last(browser, pages):
+def test_play_runs_through_the_grids_and_stops_at_the_last(browser, pages):
     browser.open(pages[0])
     browser.run("document.querySelector('button').click()")
     wait = (
@@ -105,7 +105,7 @@ def test_a_chart_tells_the_values_under_the_mouse(browser, pages):
     assert browser.run("document.querySelector('.tip').hidden") is True
 
 
-def test_without_scripts_the_last_sheet_the_animation_and_the_curves_are_there(browser, pages, tmp_path):
+def test_without_scripts_the_last_grid_the_animation_and_the_curves_are_there(browser, pages, tmp_path):
     browser.open(pages[0], scripts=False)
     browser.screenshot(tmp_path / "plain.png")
     browser.open(pages[0], scripts=True)

@@ -13,7 +13,7 @@ from PIL import Image, ImageSequence
 from wgan.report import images
 from wgan.report.reader import gather
 
-STRIP = 24  # rows that hold the caption above a sheet
+STRIP = 24  # rows that hold the caption above a grid
 
 
 def noise(seed, side=64):
@@ -25,8 +25,8 @@ def decoded(picture):
     return data, Image.open(io.BytesIO(data))
 
 
-def test_a_sheet_larger_than_the_room_is_shown_at_the_largest_size_that_fits():
-    (found,) = images.fitted_sheets([(7, noise(0, 256))], 6000)
+def test_a_grid_larger_than_the_room_is_shown_at_the_largest_size_that_fits():
+    (found,) = images.fitted_grids([(7, noise(0, 256))], 6000)
     data, picture = decoded(found)
     assert found.step == 7 and picture.size == (found.width, found.height) == (64, 64) and len(data) <= 6000
 
@@ -52,14 +52,14 @@ def test_an_animation_whose_last_frame_is_small_loses_no_more_frames_than_it_mus
     assert 70_000 < len(data) <= 100_000 and picture.n_frames > 10
 
 
-def test_an_animation_that_is_too_large_is_drawn_anew_from_the_sheets_with_their_steps(tmp_path):
-    found = gather(write_run(tmp_path / "run", sheets=8), "run")
-    sheets = images.decoded_sheets(found)
+def test_an_animation_that_is_too_large_is_drawn_anew_from_the_grids_with_their_steps(tmp_path):
+    found = gather(write_run(tmp_path / "run", grids=8), "run")
+    grids = images.decoded_grids(found)
     size = (tmp_path / "run" / "progress.gif").stat().st_size
-    whole = images.moving(found, "progress.gif", size, sheets)
+    whole = images.moving(found, "progress.gif", size, grids)
     assert decoded(whole)[0] == (tmp_path / "run" / "progress.gif").read_bytes()
-    anew = images.moving(found, "progress.gif", size - 1, sheets)
-    assert (anew.width, anew.height) == (sheets[0][1].width, sheets[0][1].height + STRIP)
+    anew = images.moving(found, "progress.gif", size - 1, grids)
+    assert (anew.width, anew.height) == (grids[0][1].width, grids[0][1].height + STRIP)
     frames = images.decode(decoded(anew)[0], "GIF")
     captions = [np.asarray(frame)[:STRIP].tobytes() for frame in frames]
     assert len(set(captions)) == len(frames) > 1

@@ -11,7 +11,18 @@ import torch
 from PIL import Image, ImageSequence
 
 from wgan.errors import WganError
-from wgan.visual.images import GAP, GREY, STRIP, animation, sample_files, save_png, sheet, step_of, thinned, to_uint8
+from wgan.visual.images import (
+    GAP,
+    GREY,
+    STRIP,
+    animation,
+    image_grid,
+    sample_files,
+    save_png,
+    step_of,
+    thinned,
+    to_uint8,
+)
 
 BYTES = np.arange(256, dtype=np.uint8)
 
@@ -57,9 +68,9 @@ def test_what_is_no_image_is_refused(x):
 
 
 @pytest.mark.parametrize("colours", [(), (3,)])
-def test_a_sheet_holds_exactly_the_pixels_row_by_row(colours):
+def test_a_grid_holds_exactly_the_pixels_row_by_row(colours):
     images = grey(0, (7, 5, 4, *colours))
-    pixels = np.asarray(sheet(images, columns=3, scale=2))
+    pixels = np.asarray(image_grid(images, columns=3, scale=2))
     assert pixels.shape == (3 * (10 + GAP) + GAP, 3 * (8 + GAP) + GAP, *colours)
     for i, image in enumerate(images):
         top, left = GAP + i // 3 * (10 + GAP), GAP + i % 3 * (8 + GAP)
@@ -73,20 +84,20 @@ def test_a_sheet_holds_exactly_the_pixels_row_by_row(colours):
 @pytest.mark.parametrize(
     ("count", "columns", "side"), [(100, 10, 28), (64, 8, 28), (1, 10, 28), (100, 10, 32), (3, 10, 64)]
 )
-def test_a_sheet_is_readable_whatever_its_images(count, columns, side):
-    assert 400 <= sheet(np.zeros((count, side, side), np.uint8), columns).width <= 700
+def test_a_grid_is_readable_whatever_its_images(count, columns, side):
+    assert 400 <= image_grid(np.zeros((count, side, side), np.uint8), columns).width <= 700
 
 
 def test_a_caption_is_above_and_changes_no_pixel():
     images = grey(0)
-    plain, titled = np.asarray(sheet(images)), np.asarray(sheet(images, caption="step 300"))
+    plain, titled = np.asarray(image_grid(images)), np.asarray(image_grid(images, caption="step 300"))
     assert (titled[STRIP:] == plain).all() and titled[:STRIP].max() > 200 and titled[0, 0] == 0
 
 
 @pytest.mark.parametrize("images", [np.zeros((0, 4, 4), np.uint8), np.zeros((2, 4, 4)), np.zeros((4, 4), np.uint8)])
-def test_a_sheet_of_something_else_is_refused(images):
+def test_a_grid_of_something_else_is_refused(images):
     with pytest.raises(WganError, match="a sample grid needs uint8"):
-        sheet(images)
+        image_grid(images)
 
 
 def test_steps_are_numbers_not_text(tmp_path):
@@ -119,15 +130,15 @@ def frames_of(path):
         return [(np.asarray(frame.convert("RGB")), frame.info["duration"]) for frame in ImageSequence.Iterator(gif)]
 
 
-def test_the_animation_shows_the_sheets_exactly_in_the_order_of_steps(tmp_path):
-    sheets = {step: sheet(grey(step, (4, 16, 16)), 2) for step in (1000, 90, 200)}
-    sheets[1100] = sheets[1000]  # a picture that does not change is still a frame
-    files = saved(tmp_path, sheets)
+def test_the_animation_shows_the_grids_exactly_in_the_order_of_steps(tmp_path):
+    grids = {step: image_grid(grey(step, (4, 16, 16)), 2) for step in (1000, 90, 200)}
+    grids[1100] = grids[1000]  # a picture that does not change is still a frame
+    files = saved(tmp_path, grids)
     animation(files[::-1], tmp_path / "progress.gif")
     frames = frames_of(tmp_path / "progress.gif")
     assert [duration for _, duration in frames] == [250, 250, 250, 2000]
     for (pixels, _), step in zip(frames, (90, 200, 1000, 1100), strict=True):
-        assert (pixels[STRIP:] == np.asarray(sheets[step].convert("RGB"))).all()
+        assert (pixels[STRIP:] == np.asarray(grids[step].convert("RGB"))).all()
         assert pixels[:STRIP].max() > 200  # the step is written above
     assert len({pixels[:STRIP].tobytes() for pixels, _ in frames}) == 4
     assert Image.open(tmp_path / "progress.gif").info["loop"] == 0
@@ -135,7 +146,7 @@ def test_the_animation_shows_the_sheets_exactly_in_the_order_of_steps(tmp_path):
 
 def test_colours_of_the_animation_are_near(tmp_path):
     images = {
-        step: sheet(np.random.default_rng(step).choice([0, 128, 255], (4, 8, 8, 3)).astype(np.uint8))
+        step: image_grid(np.random.default_rng(step).choice([0, 128, 255], (4, 8, 8, 3)).astype(np.uint8))
         for step in (1, 2, 3)
     }
     animation(saved(tmp_path, images), tmp_path / "progress.gif")
@@ -157,7 +168,7 @@ def test_colours_that_stay_do_not_flicker(tmp_path):
 
 @pytest.mark.parametrize("steps", [[5], [5, 6]])
 def test_few_frames_are_an_animation_too(tmp_path, steps):
-    animation(saved(tmp_path, {step: sheet(grey(step)) for step in steps}), tmp_path / "progress.gif")
+    animation(saved(tmp_path, {step: image_grid(grey(step)) for step in steps}), tmp_path / "progress.gif")
     assert [duration for _, duration in frames_of(tmp_path / "progress.gif")] == [250, 2000][-len(steps) :]
 
 
@@ -169,7 +180,7 @@ def test_many_frames_are_thinned_evenly_with_both_ends():
     assert thinned(frames, 1) == frames[-1:] and thinned(frames[:3], 120) == frames[:3]
 
 
-def test_a_large_sheet_makes_small_frames(tmp_path):
+def test_a_large_grid_makes_small_frames(tmp_path):
     animation(saved(tmp_path, {1: Image.new("L", (3000, 1500))}), tmp_path / "progress.gif")
     assert max(Image.open(tmp_path / "progress.gif").size) <= 800
 
@@ -178,7 +189,7 @@ def test_what_cannot_be_animated_is_one_sentence_and_keeps_the_old_file(tmp_path
     (tmp_path / "progress.gif").write_bytes(b"old")
     with pytest.raises(WganError, match="at least one"):
         animation([], tmp_path / "progress.gif")
-    files = saved(tmp_path, {1: sheet(grey(1)), 2: sheet(grey(2)), 3: sheet(grey(3))})
+    files = saved(tmp_path, {1: image_grid(grey(1)), 2: image_grid(grey(2)), 3: image_grid(grey(3))})
     whole = files[1][1].read_bytes()
     for bad in (whole[:60], b"nonsense", b""):
         files[1][1].write_bytes(bad)
@@ -189,14 +200,14 @@ def test_what_cannot_be_animated_is_one_sentence_and_keeps_the_old_file(tmp_path
 
 def test_the_same_pixels_are_the_same_bytes(tmp_path):
     for name in ("a", "b"):
-        save_png(sheet(grey(0), caption="step 1"), tmp_path / f"{name}.png")
+        save_png(image_grid(grey(0), caption="step 1"), tmp_path / f"{name}.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert Image.open(tmp_path / "a.png").info == {}  # no date, no program
 
 
 def test_a_picture_is_written_whole_or_not_at_all(tmp_path):
     target = tmp_path / "a.png"
-    save_png(sheet(grey(0)), target)
+    save_png(image_grid(grey(0)), target)
     before = hashlib.sha256(target.read_bytes()).digest()
 
     class Full:
@@ -209,14 +220,14 @@ def test_a_picture_is_written_whole_or_not_at_all(tmp_path):
     assert hashlib.sha256(target.read_bytes()).digest() == before
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
     with pytest.raises(WganError, match="no such file"):
-        save_png(sheet(grey(0)), tmp_path / "absent" / "a.png")
+        save_png(image_grid(grey(0)), tmp_path / "absent" / "a.png")
 
 
 def test_a_link_is_replaced_not_followed(tmp_path):
     (tmp_path / "victim").write_bytes(b"mine")
     for name in ("a.png", ".a.png.part"):
         (tmp_path / name).symlink_to(tmp_path / "victim")
-    save_png(sheet(grey(0)), tmp_path / "a.png")
+    save_png(image_grid(grey(0)), tmp_path / "a.png")
     assert (tmp_path / "victim").read_bytes() == b"mine" and not (tmp_path / "a.png").is_symlink()
 
 

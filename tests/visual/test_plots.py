@@ -9,7 +9,7 @@ import torch
 
 import wgan.visual.plots
 from wgan.data import open_source
-from wgan.sampling import sheets
+from wgan.sampling import grids
 from wgan.visual.plots import (
     FAKE,
     POINTS,
@@ -170,8 +170,8 @@ def test_no_pyplot():
 @pytest.mark.parametrize("spec", ["ring", "grid"])
 def test_the_real_points_of_a_picture_are_of_every_mode(monkeypatch, spec):
     source, seen = open_source(spec, "train"), []
-    monkeypatch.setattr(sheets, "scatter", lambda samples, real, limits: seen.append(real))
-    sheets.portray(torch.zeros(5, 2), source)
+    monkeypatch.setattr(grids, "scatter", lambda samples, real, limits: seen.append(real))
+    grids.portray(torch.zeros(5, 2), source)
     mode = torch.cdist(torch.from_numpy(seen[0]), source.modes).argmin(1)
     assert len(seen[0]) == 2000 and mode.bincount(minlength=len(source.modes)).min() > 2000 / len(source.modes) / 2
 

@@ -26,7 +26,7 @@ from wgan.recipes import configure
 from wgan.training.estimate import measure
 from wgan.training.players import make_players
 from wgan.training.state import engine_for
-from wgan.visual.images import bytes_last, save_png, sheet
+from wgan.visual.images import bytes_last, image_grid, save_png
 from wgan.visual.plots import scatter
 
 FEW, VERY_FEW = 5000, 500  # images
@@ -175,7 +175,7 @@ def contact_sheet(source: Source):  # type: ignore[no-untyped-def]
         index = torch.argsort(source.labels, stable=True)[index]
     x = source.batch(index)[0]
     if source.is_image:
-        return sheet(bytes_last(x))
+        return image_grid(bytes_last(x))
     points = x[:, :2].numpy()
     return scatter(points if points.shape[1] == 2 else np.concatenate([points, 0 * points], 1))
 

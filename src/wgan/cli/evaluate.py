@@ -23,7 +23,7 @@ from wgan.evaluation.tracking import TRACKS
 from wgan.files import write_atomically
 from wgan.progress import naming
 from wgan.runs.exported import local
-from wgan.visual.images import bytes_last, save_png, sheet
+from wgan.visual.images import bytes_last, image_grid, save_png
 
 
 def evaluate(found: argparse.Namespace) -> int:
@@ -82,7 +82,7 @@ def closest_pairs(measured: Measured) -> Image.Image:
     fakes = measured.fakes[pairs[:, 0]]
     train = measured.reals.train.batch(torch.from_numpy(pairs[:, 1]))[0]
     both = torch.stack([fakes, train], 1).flatten(0, 1)  # [2P, C, H, W]
-    return sheet(bytes_last(both), 8)
+    return image_grid(bytes_last(both), 8)
 
 
 def default_report(target: Path) -> Path:

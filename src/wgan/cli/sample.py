@@ -10,9 +10,9 @@ from wgan.cli.processes import shared
 from wgan.distributed.group import Group
 from wgan.errors import WganError
 from wgan.sampling.export import SHEET, WRITERS, write_folder
+from wgan.sampling.grids import save_gif
 from wgan.sampling.model import Model, Samples
-from wgan.sampling.sheets import save_gif
-from wgan.visual.images import save_png, sheet
+from wgan.visual.images import image_grid, save_png
 
 
 def sample(found: argparse.Namespace) -> int:
@@ -103,9 +103,9 @@ def interpolate(found: argparse.Namespace) -> int:
     samples = walk(model, found.stops, found.frames, found.seed, found.rows, found.label)
     images = samples.to_images().reshape(-1, found.rows, *samples.to_images().shape[1:])  # [T, rows, H, W(, 3)]
     if moving:
-        save_gif([sheet(frame, found.rows) for frame in images], out)
+        save_gif([image_grid(frame, found.rows) for frame in images], out)
     else:
         stills = images[:: max(1, found.frames // 2)].swapaxes(0, 1)  # [rows, T', H, W(, 3)]
-        save_png(sheet(stills.reshape(-1, *stills.shape[2:]), stills.shape[1]), out)
+        save_png(image_grid(stills.reshape(-1, *stills.shape[2:]), stills.shape[1]), out)
     print(f"a walk through {found.stops} latents in {out}")
     return 0

@@ -28,8 +28,8 @@ from wgan.training.updates import critic_update, gradient_norm, judge, make_fake
 
 UPDATES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 300, 400, 500)  # of the critic, after which the gradient is measured
 BINS = 40  # of the weights
-POINTS = 512  # at which slopes are taken, of each kind
-DECADES = (-6.0, 3.0)  # log10 of the slopes in the histogram; what lies beyond counts in the outermost bin
+POINTS = 512  # at which gradient norms are taken, of each kind
+DECADES = (-6.0, 3.0)  # log10 of the gradient norms in the histogram; what lies beyond counts in the outermost bin
 SLOPE_BINS = 45  # five to a decade
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -90,7 +90,7 @@ def generator_gradients(p: Players, source: Source, k: int) -> dict[str, float]:
 
 
 def critic_weights(run: Run) -> dict[str, Any]:
-    """Return the histogram of the last critic's weights: edges [BINS + 1], share in each bin [BINS], largest, typical size."""
+    """Return the histogram of the last critic's weights: edges [BINS + 1], fraction in each bin [BINS], largest, typical size."""
     found, _ = checkpoint.load_newest(run.checkpoints)
     if found is None:
         return {}
@@ -98,10 +98,10 @@ def critic_weights(run: Run) -> dict[str, Any]:
     values = torch.cat(weights).numpy()  # fsum below: numpy's sum depends on where in memory they happen to lie
     edge = float(np.quantile(np.abs(values), 0.999)) or 1.0
     counts, edges = np.histogram(values, BINS, (-edge * 1.02, edge * 1.02))
-    shares = counts / len(values)
+    fractions = counts / len(values)
     return {
         "edges": edges.tolist(),
-        "shares": shares.tolist(),
+        "shares": fractions.tolist(),
         "largest": float(np.abs(values).max()),
         "rms": math.sqrt(math.fsum(values**2) / len(values)),
     }
@@ -110,8 +110,8 @@ def critic_weights(run: Run) -> dict[str, Any]:
 def critic_slopes(run: Run) -> dict[str, Any]:
     """Return how ||grad_x D(x)|| of the last critic is distributed at held-out reals, at fakes and between them.
 
-    quantiles: place -> the slopes at QUANTILES; edges [SLOPE_BINS + 1] in log10 and the share [SLOPE_BINS] of all three
-    places together; near_one: the share of slopes from 0.5 to 2, where the gradient penalty wants them.
+    quantiles: place -> the gradient norms at QUANTILES; edges [SLOPE_BINS + 1] in log10 and the fraction [SLOPE_BINS] of all
+    three places together; near_one: the fraction of them from 0.5 to 2, where the gradient penalty wants them.
     """
     config = run.config
     source, held_out = (open_source(config.data, split) for split in (config.split, "test"))

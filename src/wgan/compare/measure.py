@@ -1,4 +1,4 @@
-"""What a comparison reads off each finished run: its figures, its curve, and its critic's weights and slopes."""
+"""What a comparison reads off each finished run: its metrics, its curve, and its critic's weights and gradient norms."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def reading(trial: Trial, run: Run) -> dict[str, Any]:
         raise WganError(f"{run.path}/log.jsonl holds no evaluation: restore it, or delete {run.path} to train it again")
     long = "quality" in trial.parts
     return {
-        "figures": figures_of(trial, run, long) if {"quality", "collapse"} & set(trial.parts) else {},
+        "figures": values_of(trial, run, long) if {"quality", "collapse"} & set(trial.parts) else {},
         "curve": curve,
         "tracks": tracks(curve),
         "share_clipped": last(records, "critic/share_clipped"),
@@ -71,8 +71,8 @@ def reals_of(data: str) -> Reals:
     return dataclasses.replace(reals, n=max(SAMPLES, EACH * reals.test.mode_count))
 
 
-def figures_of(trial: Trial, run: Run, long: bool) -> dict[str, Any]:
-    """Return figure -> value, floor and direction of the last generator of a run; what does not apply is left out."""
+def values_of(trial: Trial, run: Run, long: bool) -> dict[str, Any]:
+    """Return metric -> value, reference and direction of the last generator of a run; what does not apply is left out."""
     reals = reals_of(trial.data)
     subject = from_model(load(run, checkpoint="last"), reals.n, SEED, False, None)
     measured = Measured(subject, reals)

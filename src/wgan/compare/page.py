@@ -1,4 +1,4 @@
-"""The page of a comparison: its tables, charts and sheets as one HTML file that needs nothing else."""
+"""The page of a comparison: its tables, charts and grids as one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ import numpy as np
 from wgan.compare.summary import decades, estimate_name
 from wgan.files import replace_file
 from wgan.report.charts import AXES, Chart, chart_of, short
-from wgan.report.images import Picture, decoded_sheets, fitted_sheets
+from wgan.report.images import Picture, decoded_grids, fitted_grids
 from wgan.report.reader import Curve, RunRecord, config_of
 from wgan.visual.panels import Panel
 
-SHEETS = 4_000_000  # bytes of all sample sheets of the page
+GRIDS = 4_000_000  # bytes of all sample grids of the page
 UNITS = {"steps": "step", "seconds": "CPU second", "forwards": "critic pass"}  # of the budget
 
 
 def write_page(result: Mapping[str, Any], out: Path) -> None:
     """Write index.html of a comparison into `out`."""
-    page = render(result, sheets_of(result, out))
+    page = render(result, grids_of(result, out))
     replace_file(out / "index.html", lambda file: file.write(page.encode()))
 
 
-def render(result: Mapping[str, Any], sheets: Sequence[tuple[str, Picture]]) -> str:
+def render(result: Mapping[str, Any], grids: Sequence[tuple[str, Picture]]) -> str:
     """Return the page; every text is escaped by the template."""
     from wgan.report.page import environment_of
 
@@ -40,7 +40,7 @@ def render(result: Mapping[str, Any], sheets: Sequence[tuple[str, Picture]]) -> 
         summary=result["summary"],
         names=result["request"]["objectives"],
         axes=AXES,
-        sheets=sheets,
+        grids=grids,
         over_time=over_time(result),
         gradients=gradients(result["gradients"]),
         tracks=tracks(result),
@@ -63,20 +63,20 @@ def first_trials(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [c for name in result["request"]["objectives"] for c in long_trials(result, name) if c["seed"] == 0]
 
 
-def sheets_of(result: Mapping[str, Any], out: Path) -> list[tuple[str, Picture]]:
-    """Return (objective, last sample sheet) of seed 0."""
+def grids_of(result: Mapping[str, Any], out: Path) -> list[tuple[str, Picture]]:
+    """Return (objective, last sample grid) of seed 0."""
     trials = first_trials(result)
     found = []
     for trial in trials:
         folder = out / "runs" / trial["name"]
         if (folder / "config.json").is_file():
-            pictures = decoded_sheets(RunRecord(folder, trial["name"], config_of(folder)))
-            found += [(trial["objective"], p) for p in fitted_sheets(pictures[-1:], SHEETS / len(trials))]
+            pictures = decoded_grids(RunRecord(folder, trial["name"], config_of(folder)))
+            found += [(trial["objective"], p) for p in fitted_grids(pictures[-1:], GRIDS / len(trials))]
     return found
 
 
 def over_time(result: Mapping[str, Any]) -> list[Chart]:
-    """Return the selection figure, and of toys the modes, over the budget: means over the seeds."""
+    """Return the selection metric, and of toys the modes, over the budget: means over the seeds."""
     across = UNITS[result["request"]["kind"]]
     panels = {
         "figure": Panel(
@@ -87,7 +87,7 @@ def over_time(result: Mapping[str, Any]) -> list[Chart]:
         ),
         "modes": Panel("Modes reached", {"": ""}, "by 2,000 samples, mean over seeds", across=across),
         "high_quality": Panel(
-            "Samples near a mode", {"": ""}, "share within 3 sigma of a mode, mean over seeds", across=across
+            "Samples near a mode", {"": ""}, "fraction within 3 sigma of a mode, mean over seeds", across=across
         ),
     }
     drawn = [
@@ -139,7 +139,7 @@ def tracks(result: Mapping[str, Any]) -> list[Chart]:
             continue
         curve: Curve = (np.array([p["estimate"] for p in points]), np.array([p["figure"] for p in points]))
         rank = result["summary"]["tracks"][name]
-        about = f"across: the {estimate_name(name)}; up: the selection figure"
+        about = f"across: the {estimate_name(name)}; up: the selection metric"
         if rank["mean"] is not None:
             about += f"; Spearman {hundredths(rank)}"
         panel = Panel(name, {"point": "evaluations"}, about, across=estimate_name(name))
@@ -156,9 +156,9 @@ def weights(result: Mapping[str, Any]) -> list[Chart]:
         if not found:
             continue
         middle = (np.array(found["edges"][1:]) + np.array(found["edges"][:-1])) / 2
-        share = trial["share_clipped"]
-        bound = "" if share is None else f"; {100 * share:.0f} % of the clipped ones on the bound"
-        about = f"share of weights of each size; largest {short(found['largest'])}{bound}"
+        clipped = trial["share_clipped"]
+        bound = "" if clipped is None else f"; {100 * clipped:.0f} % of the clipped ones on the bound"
+        about = f"fraction of weights of each size; largest {short(found['largest'])}{bound}"
         panel = Panel(f"Weights of the critic: {trial['objective']}", {"share": "fraction"}, about, across="weight")
         chart = chart_of(panel, {"": {"share": (middle, np.array(found["shares"]))}})
         charts += [histogram(chart)] if chart else []
@@ -166,7 +166,7 @@ def weights(result: Mapping[str, Any]) -> list[Chart]:
 
 
 def slopes(result: Mapping[str, Any]) -> list[Chart]:
-    """Return the histogram of the critics' slopes, all seeds together, on a logarithmic axis."""
+    """Return the histogram of the critics' gradient norms, all seeds together, on a logarithmic axis."""
     curves = {}
     for name in result["request"]["objectives"]:
         found = [c["slopes"] for c in long_trials(result, name) if c["slopes"]]
@@ -181,7 +181,7 @@ def slopes(result: Mapping[str, Any]) -> list[Chart]:
         name: {"share": tuple(v[(c["share"][0] > low) & (c["share"][0] < high)] for v in c["share"])}
         for name, c in curves.items()
     }
-    about = "share of held-out reals, fakes and points between them; 0 = slope 1, where the penalty wants it"
+    about = "fraction of held-out reals, fakes and points between them; 0 = norm 1, where the penalty wants it"
     panel = Panel("Gradient norm of the critic, log10", {"share": ""}, about, across="log10 gradient norm")
     chart = chart_of(panel, shown)
     return [histogram(chart)] if chart else []

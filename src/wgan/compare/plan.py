@@ -91,7 +91,7 @@ class Request:
     kind: str  # steps, seconds or forwards: what is equal among the objectives
     amount: float
     parts: tuple[str, ...] = PARTS
-    threads: int = 1  # of each run: a figure must not depend on how many cores are there
+    threads: int = 1  # of each run: a metric must not depend on how many cores are there
 
     def check(self) -> None:
         """Raise WganError for what cannot be compared."""

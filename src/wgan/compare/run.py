@@ -21,7 +21,7 @@ from wgan.distributed.signals import Interrupted, check, checking, stop_on_signa
 from wgan.engine import thread_count
 from wgan.errors import WganError
 from wgan.files import write_atomically
-from wgan.report.page import figure_text
+from wgan.report.page import value_text
 from wgan.runs.folder import Run, make_folder, open_run, versions
 from wgan.training.loop import numbers, train
 from wgan.training.players import make_players
@@ -48,14 +48,14 @@ def command(found: argparse.Namespace) -> int:
             return int(inside.args[0]) if inside.args else stop.code
     for objective in request.objectives:
         print(f"{objective:10} " + "  ".join(answers(result["summary"], objective)))
-    print(f"comparison in {out}/index.html, figures in {out}/compare.json")
+    print(f"comparison in {out}/index.html, metrics in {out}/compare.json")
     return 0
 
 
 def answers(summary: Mapping[str, Any], objective: str) -> list[str]:
-    """Return what was found of an objective in a few words: its first figures, its stability, its gradient."""
+    """Return what was found of an objective in a few words: its first metrics, its stability, its gradient."""
     known = [(k, v) for k, v in summary["quality"][objective].items() if v["mean"] is not None][:4]
-    words = [f"{name} {figure_text(v['mean'], v['spread'])}" for name, v in known]
+    words = [f"{name} {value_text(v['mean'], v['spread'])}" for name, v in known]
     stable = summary["stability"][objective]
     if stable["groups"]:
         words.append(f"stable {100 * stable['reached']:.0f} % of {stable['runs']}")

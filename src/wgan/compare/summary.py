@@ -1,4 +1,4 @@
-"""Many runs as few figures: mean and spread over seeds, shares that reach a threshold, and whether a loss tracks quality."""
+"""Many runs as few numbers: mean and spread over seeds, fractions that reach a threshold, and whether a loss tracks quality."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from wgan.config.objectives import FACTS
 from wgan.evaluation.tracking import spearman
 
 CPU = "CPU seconds"  # of training, with its evaluations
-REACHED = 2.0  # times the best final figure of all runs on the same data: what counts as having learned
+REACHED = 2.0  # times the best final metric of all runs on the same data: what counts as having learned
 SELECTION = "evaluate/selection"
-COUNTED = ("modes-reached", "modes-high-quality", "stacked-modes", "rarest-class")  # figures that show a collapse
+COUNTED = ("modes-reached", "modes-high-quality", "stacked-modes", "rarest-class")  # metrics that show a collapse
 # distance -> what the critic's loss gives of it; other objectives' loss estimates no distance
 ESTIMATES = {"Wasserstein": "W estimate", "Jensen-Shannon": "JS estimate, nats"}
 
@@ -40,7 +40,7 @@ def estimate(objective: str, record: Mapping[str, Any]) -> float:
 def curve_of(objective: str, records: Iterable[Mapping[str, Any]]) -> list[dict[str, float | None]]:
     """Return for each evaluation of a run: step, the estimate's mean over what was logged since the one before, figure.
 
-    figure: the one by which steps are chosen, lower is better; modes, high_quality: of toys, else None.
+    figure: the metric by which steps are chosen, lower is better; modes, high_quality: of toys, else None.
     """
     found, since = [], []
     for r in records:
@@ -54,7 +54,7 @@ def curve_of(objective: str, records: Iterable[Mapping[str, Any]]) -> list[dict[
 
 
 def tracks(curve: Sequence[Mapping[str, Any]]) -> float | None:
-    """Return Spearman's correlation of estimate and figure over a run's evaluations; None below 4, or for a constant.
+    """Return Spearman's correlation of estimate and metric over a run's evaluations; None below 4, or for a constant.
 
     Near 1: the loss falls when the samples get better, the claim of Arjovsky 2017, figure 3.
     """
@@ -89,7 +89,7 @@ def summary(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def final(trial: Mapping[str, Any]) -> float:
-    """Return the last figure of a run by which steps are chosen; infinite for a run that failed."""
+    """Return the last metric of a run by which steps are chosen; infinite for a run that failed."""
     return float(trial["curve"][-1]["figure"]) if trial["curve"] and not trial["failed"] else float("inf")
 
 
@@ -99,15 +99,15 @@ def same_data(trial: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
 
 
 def quality(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return figure -> mean, spread, floor over the seeds; the CPU time of training is one of them."""
+    """Return metric -> mean, spread, reference over the seeds; the CPU time of training is one of them."""
     names = list(dict.fromkeys(name for c in found for name in c["figures"]))
     rows = {}
     for name in names:
-        figures = [c["figures"][name] for c in found if name in c["figures"]]
+        values = [c["figures"][name] for c in found if name in c["figures"]]
         rows[name] = {
-            **mean_spread(f["value"] for f in figures),
-            "floor": figures[0]["floor"],
-            "better": figures[0]["better"],
+            **mean_spread(f["value"] for f in values),
+            "floor": values[0]["floor"],
+            "better": values[0]["better"],
         }
     if found:
         spent = mean_spread(c["cpu_seconds"] for c in found)
@@ -116,7 +116,7 @@ def quality(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def stability(found: Sequence[Mapping[str, Any]], threshold: float) -> dict[str, Any]:
-    """Return the share of runs at or below the threshold, in all and by learning rate and architecture, and what failed."""
+    """Return the fraction of runs at or below the threshold, in all and by learning rate and architecture, and what failed."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for trial in sorted(found, key=lambda c: float(c["rate"])):
         if "rates" in trial["parts"]:
@@ -125,15 +125,15 @@ def stability(found: Sequence[Mapping[str, Any]], threshold: float) -> dict[str,
         if "architectures" in trial["parts"]:
             groups.setdefault(trial["architecture"], []).append(trial)
     rows = {
-        key: {"reached": share(group, threshold), **mean_spread(final(c) for c in group if math.isfinite(final(c)))}
+        key: {"reached": fraction(group, threshold), **mean_spread(final(c) for c in group if math.isfinite(final(c)))}
         for key, group in groups.items()
     }
     failed = sum(bool(c["failed"]) for c in found)
-    return {"reached": share(found, threshold), "runs": len(found), "failed": failed, "groups": rows}
+    return {"reached": fraction(found, threshold), "runs": len(found), "failed": failed, "groups": rows}
 
 
-def share(found: Sequence[Mapping[str, Any]], threshold: float) -> float | None:
-    """Return the share of runs whose last figure is at or below the threshold; one that failed never is."""
+def fraction(found: Sequence[Mapping[str, Any]], threshold: float) -> float | None:
+    """Return the fraction of runs whose last metric is at or below the threshold; one that failed never is."""
     return sum(final(c) <= threshold and not c["failed"] for c in found) / len(found) if found else None
 
 
@@ -148,7 +148,7 @@ def decades(value: float) -> float:
 
 
 def clipping(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what the constraint did to the critics: share on the bound, typical and extreme slopes, over the seeds."""
+    """Return what the constraint did to the critics: fraction on the bound, typical and extreme gradient norms, over seeds."""
     slopes = [c["slopes"] for c in found if c["slopes"]]
     middle = {
         place: mean_spread(s["quantiles"][place][2] for s in slopes)
@@ -172,9 +172,9 @@ def collapse(of: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
     for name, runs in of.items():
         for data in dict.fromkeys(c["data"] for c in runs):
             mine = [c for c in runs if c["data"] == data and {"collapse", "quality"} & set(c["parts"])]
-            for figure in COUNTED:
-                values = [c["figures"][figure] for c in mine if figure in c["figures"]]
+            for metric in COUNTED:
+                values = [c["figures"][metric] for c in mine if metric in c["figures"]]
                 if values:
                     row = {**mean_spread(v["value"] for v in values), "floor": values[0]["floor"]}
-                    found.setdefault(f"{data}: {figure}", {})[name] = row
+                    found.setdefault(f"{data}: {metric}", {})[name] = row
     return found

@@ -18,9 +18,9 @@ from wgan.errors import WganError
 from wgan.export.card import card_of, card_text, generator_kind
 from wgan.files import sync_folder, write_atomically
 from wgan.runs.exported import FILES, WEIGHTS, Exported, hub_name, is_exported, to_json
+from wgan.sampling.grids import portray
 from wgan.sampling.latents import fixed_latents
 from wgan.sampling.model import Model
-from wgan.sampling.sheets import portray
 from wgan.visual.images import save_png
 
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 BUDGET = 6_000_000  # bytes of all pictures of a page, before base64 makes them 4/3 as large
-SHARES = {"sheets": 0.5, "progress.gif": 0.25, "walk.gif": 0.16, "neighbours.png": 0.09}
+PARTS = {"grids": 0.5, "progress.gif": 0.25, "walk.gif": 0.16, "neighbours.png": 0.09}
 LARGEST = 40 << 20  # bytes of a picture file that is opened
-PIXELS = 4_000_000  # of a picture; a sheet of wgan has about 340,000
-SHEETS = 200  # sheets that are decoded, evenly over the run
+PIXELS = 4_000_000  # of a picture; a grid of wgan has about 340,000
+GRIDS = 200  # grids that are decoded, evenly over the run
 FRAMES = 400  # frames of an animation that are decoded
 
 
@@ -39,7 +39,7 @@ class Picture:
 class RunImages:
     """The pictures of one run; None for what the folder does not hold."""
 
-    sheets: Sequence[Picture] = ()
+    grids: Sequence[Picture] = ()
     animation: Picture | None = None
     walk: Picture | None = None
     neighbours: Picture | None = None
@@ -47,11 +47,11 @@ class RunImages:
 
 def run_images(found: RunRecord, budget: float) -> RunImages:
     """Return the pictures of a run within `budget` bytes; a note in the record for each that is left out."""
-    sheets = decoded_sheets(found)
-    room = {name: budget * share for name, share in SHARES.items()}
+    grids = decoded_grids(found)
+    room = {name: budget * part for name, part in PARTS.items()}
     return RunImages(
-        fitted_sheets(sheets, room["sheets"]),
-        attempt(found, "progress.gif", lambda: moving(found, "progress.gif", room["progress.gif"], sheets)),
+        fitted_grids(grids, room["grids"]),
+        attempt(found, "progress.gif", lambda: moving(found, "progress.gif", room["progress.gif"], grids)),
         attempt(found, "walk.gif", lambda: moving(found, "walk.gif", room["walk.gif"])),
         attempt(found, "neighbours.png", lambda: still(found, "neighbours.png", room["neighbours.png"])),
     )
@@ -70,8 +70,8 @@ def attempt(found: RunRecord, name: str, make: Callable[[], Picture]) -> Picture
     return None
 
 
-def decoded_sheets(found: RunRecord) -> list[tuple[int, Image]]:
-    """Return (step, picture) of the sample sheets that can be shown, evenly thinned to SHEETS; notes for the others."""
+def decoded_grids(found: RunRecord) -> list[tuple[int, Image]]:
+    """Return (step, picture) of the sample grids that can be shown, evenly thinned to GRIDS; notes for the others."""
     folder = found.path / "samples"
     try:
         if not folder.resolve().is_relative_to(found.path.resolve()):
@@ -82,16 +82,16 @@ def decoded_sheets(found: RunRecord) -> list[tuple[int, Image]]:
         return []
     except (OSError, WganError):
         return []
-    sheets, bad = [], []
-    for step, file in thinned(files, SHEETS) if files else []:
+    grids, bad = [], []
+    for step, file in thinned(files, GRIDS) if files else []:
         try:
-            sheets.append((step, decode(read_bytes(found.path, f"samples/{file.name}", LARGEST), "PNG")[0]))
+            grids.append((step, decode(read_bytes(found.path, f"samples/{file.name}", LARGEST), "PNG")[0]))
         except (LeftOut, OSError) as reason:
             bad.append(f"samples/{file.name} {reason}")
     if bad:
         more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
         found.notes.append(bad[0] + more)
-    return sheets
+    return grids
 
 
 def decode(data: bytes, kind: str) -> list[Image]:
@@ -138,9 +138,9 @@ def smallest(picture: Image) -> Image:
     return picture
 
 
-def fitted_sheets(sheets: Sequence[tuple[int, Image]], room: float) -> list[Picture]:
-    """Return as many sheets as `room` bytes hold, evenly over the run, the first and last among them."""
-    packed = [(step, picture, png(picture)) for step, picture in sheets]
+def fitted_grids(grids: Sequence[tuple[int, Image]], room: float) -> list[Picture]:
+    """Return as many grids as `room` bytes hold, evenly over the run, the first and last among them."""
+    packed = [(step, picture, png(picture)) for step, picture in grids]
     while len(packed) > 1 and (total := sum(len(data) for _, _, data in packed)) > room:
         keep = max(1, min(len(packed) - 1, int(len(packed) * room / total)))
         packed = [packed[i] for i in np.linspace(len(packed) - 1, 0, keep).round().astype(int)[::-1]]
@@ -177,11 +177,11 @@ def still(found: RunRecord, name: str, room: float) -> Picture:
     return Picture(uri("png", data), picture.width, picture.height)
 
 
-def moving(found: RunRecord, name: str, room: float, sheets: Sequence[tuple[int, Image]] = ()) -> Picture:
-    """Return a GIF of the run folder as it is; one that is too large with fewer frames, or drawn anew from the sheets."""
+def moving(found: RunRecord, name: str, room: float, grids: Sequence[tuple[int, Image]] = ()) -> Picture:
+    """Return a GIF of the run folder as it is; one that is too large with fewer frames, or drawn anew from the grids."""
     size = inside(found.path, name, 100 * LARGEST).stat().st_size
-    if size > room and sheets:
-        frames = [with_caption(picture, f"step {step}") for step, picture in sheets]
+    if size > room and grids:
+        frames = [with_caption(picture, f"step {step}") for step, picture in grids]
         return fitted_gif(frames, 250, room)
     data = read_bytes(found.path, name, LARGEST)
     frames = decode(data, "GIF")

@@ -25,8 +25,12 @@ if TYPE_CHECKING:  # imported where a page is made: importing this file costs no
     from jinja2 import Environment
 
 MANY = 24  # runs on one page; more would be seen by nobody
-SELECTED = {"evaluate/fid_lenet": "fid-lenet", "evaluate/w1": "exact W1", "evaluate/random_fid": "random-relative-fid",
-            "evaluate/sliced_w1": "sliced W1"}  # fmt: skip
+SELECTED = {
+    "evaluate/fid_lenet": "fid-lenet",
+    "evaluate/w1": "exact W1",
+    "evaluate/random_fid": "random-relative-fid",
+    "evaluate/sliced_w1": "sliced W1",
+}
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,8 @@ def show(path: Path, name: str, budget: float) -> Shown:
     """Read one run folder, its pictures within `budget` bytes."""
     found = gather(path, name)
     pictures = run_images(found, budget)
-    if pictures.sheets:
-        found.step = max(found.step, pictures.sheets[-1].step)
+    if pictures.grids:
+        found.step = max(found.step, pictures.grids[-1].step)
     facts = found.facts
     resolved = [
         f"--{k} {shlex.quote(str(facts[k]))}"
@@ -91,7 +95,7 @@ def environment_of() -> tuple[Environment, str, str]:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(short=short, figure=figure_text, clock=clock)
+    environment.filters.update(short=short, value=value_text, clock=clock)
     script, style = (loader.get_source(environment, f"report.{kind}")[0] for kind in ("js", "css"))
     return environment, script, style
 
@@ -109,20 +113,20 @@ def render(runs: Sequence[Shown]) -> str:
         facts=facts_table([run.found for run in runs]),
         options=options_table([run.found for run in runs]),
         results=[(run.found, result) for run in runs for result in run.found.results],
-        figures=figure_rows([result for run in runs for result in run.found.results], one_data(runs)),
+        metrics=metric_rows([result for run in runs for result in run.found.results], one_data(runs)),
         one_data=one_data(runs),
         tiles=tiles(runs[0].found) if len(runs) == 1 else [],
         machine=machine(runs[0].found.facts),
-        explained={name: VALUES[name].title for name in PROMINENT},
+        explained={name: value.title for name, value in VALUES.items()},
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         style=style,
-        sheets=[[{"step": p.step, "uri": p.uri} for p in run.pictures.sheets] for run in runs],
-        shares=[shares(run.found) for run in runs],
+        grids=[[{"step": p.step, "uri": p.uri} for p in run.pictures.grids] for run in runs],
+        classes=[classes(run.found) for run in runs],
     )
 
 
-def figure_text(value: float | None, spread: float | None = None) -> str:
+def value_text(value: float | None, spread: float | None = None) -> str:
     """Return 12.3 ± 0.4, without the second part when it is not known."""
     if value is None:
         return ""
@@ -137,14 +141,14 @@ def clock(seconds: float) -> str:
 
 
 def tiles(found: RunRecord) -> list[dict[str, str]]:
-    """Return up to four figures that say most: those of `wgan evaluate` with their floors, or of the last evaluation."""
+    """Return up to four metrics that say most: those of `wgan evaluate` with their references, or of the last evaluation."""
     first = found.results[0]["figures"] if found.results else []
     by_name = {f["name"]: f for f in first}
     chosen = [
         {
             "name": name,
-            "value": figure_text(by_name[name]["value"]),
-            "under": "" if by_name[name]["floor"] is None else f"real data: {figure_text(by_name[name]['floor'])}",
+            "value": value_text(by_name[name]["value"]),
+            "under": "" if by_name[name]["floor"] is None else f"real data: {value_text(by_name[name]['floor'])}",
             "about": VALUES[name].title,
         }
         for name in PROMINENT
@@ -157,14 +161,14 @@ def tiles(found: RunRecord) -> list[dict[str, str]]:
                 "name": name,
                 "value": short(last),
                 "under": "at the last evaluation, lower is better",
-                "about": "on a small sample: the figure by which the best step is chosen",
+                "about": "on a small sample: the metric by which the best step is chosen",
             }
         ]
     return chosen[:4]
 
 
 def one_data(runs: Sequence[Shown]) -> bool:
-    """Return whether all runs were measured on the same data, without which no figure is better than another."""
+    """Return whether all runs were measured on the same data, without which no value is better than another."""
     return (
         len(
             {
@@ -177,10 +181,10 @@ def one_data(runs: Sequence[Shown]) -> bool:
     )
 
 
-def figure_rows(
+def metric_rows(
     results: Sequence[Mapping[str, Any]], comparable: bool = True
 ) -> list[tuple[str, list[dict[str, Any] | None], int | None]]:
-    """Return (name, its figure in each result or None, number of the best result) for each figure of any result.
+    """Return (name, its value in each result or None, number of the best result) for each metric of any result.
 
     comparable: whether a best one is named.
     """
@@ -194,7 +198,7 @@ def figure_rows(
 
 
 def best_of(cells: Sequence[Mapping[str, Any] | None]) -> int | None:
-    """Return the number of the best figure among several of one name; None without a best one."""
+    """Return the number of the best value among several of one name; None without a best one."""
     known = [(cell["value"], i) for i, cell in enumerate(cells) if cell]
     better = next((cell["better"] for cell in cells if cell), "")
     if len(known) < 2 or better not in ("lower", "higher"):
@@ -202,13 +206,13 @@ def best_of(cells: Sequence[Mapping[str, Any] | None]) -> int | None:
     return (min if better == "lower" else max)(known, key=lambda pair: pair[0])[1]
 
 
-def shares(found: RunRecord) -> list[tuple[str, float, float]]:
-    """Return (digit, its share among the samples, the same of the most frequent) at the last evaluation."""
+def classes(found: RunRecord) -> list[tuple[str, float, float]]:
+    """Return (class, its fraction of the samples, the same over that of the most frequent) at the last evaluation."""
     prefix = "evaluate/share_"
     tags = sorted(tag for tag in found.curves if tag.startswith(prefix))
-    found_shares = {tag.removeprefix(prefix): v for tag in tags if (v := found.last(tag)) is not None}
-    most = max(found_shares.values(), default=0.0)
-    return [(digit, share, share / most) for digit, share in found_shares.items()] if most > 0 else []
+    fractions = {tag.removeprefix(prefix): v for tag in tags if (v := found.last(tag)) is not None}
+    most = max(fractions.values(), default=0.0)
+    return [(name, part, part / most) for name, part in fractions.items()] if most > 0 else []
 
 
 def facts_table(runs: Sequence[RunRecord]) -> list[tuple[str, list[str], bool]]:

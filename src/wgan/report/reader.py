@@ -38,7 +38,7 @@ class LeftOut(Exception):
 
 @dataclass
 class RunRecord:
-    """One run folder: its config, the facts of run.json, its curves, alarms and figures, and what was left out."""
+    """One run folder: its config, the facts of run.json, its curves, alarms and metrics, and what was left out."""
 
     path: Path
     name: str
@@ -48,14 +48,14 @@ class RunRecord:
     alarms: list[tuple[int, str]] = field(default_factory=list)
     seconds: float | None = None
     results: list[dict[str, Any]] = field(default_factory=list)  # of metrics.json, checked
-    about: dict[str, str] = field(default_factory=dict)  # the rest of metrics.json: split, floor
+    about: dict[str, str] = field(default_factory=dict)  # the rest of metrics.json: split, reference
     parameters: dict[str, int] = field(default_factory=dict)  # network -> trained numbers
     step: int = 0
     notes: list[str] = field(default_factory=list)
 
     @property
     def class_names(self) -> list[str]:
-        """The label of each column of a conditional run's sheets; empty for an unconditional one."""
+        """The label of each column of a conditional run's grids; empty for an unconditional one."""
         names = self.facts.get("class_names")
         conditional = self.config.conditioning != "none" and self.facts.get("classes")
         return [str(n)[:20] for n in names[:1000]] if conditional and isinstance(names, list) else []
@@ -212,7 +212,7 @@ def read_times(found: RunRecord) -> None:
 
 
 def read_metrics(found: RunRecord) -> None:
-    """Read the figures that `wgan evaluate` wrote, and leave out what is no figure."""
+    """Read the metrics that `wgan evaluate` wrote, and leave out what is none."""
     values = read_json(found.path, "metrics.json")
     results = values.get("results")
     if not isinstance(results, list):
@@ -220,15 +220,15 @@ def read_metrics(found: RunRecord) -> None:
     for result in results[:8]:
         if not isinstance(result, dict) or not isinstance(result.get("figures"), list):
             continue
-        figures = [figure for f in result["figures"][:100] if (figure := figure_of(f))]
+        known = [value for f in result["figures"][:100] if (value := value_of(f))]
         label = text_of(result.get("checkpoint", ""))
-        if figures:
-            found.results.append({"label": label, "step": number(result.get("step")), "figures": figures})
+        if known:
+            found.results.append({"label": label, "step": number(result.get("step")), "figures": known})
     found.about = {k: text_of(values[k]) for k in ("data", "split", "floor", "n_real", "trained_on") if k in values}
 
 
-def figure_of(values: Any) -> dict[str, Any] | None:
-    """Return one figure with its texts cut and its numbers checked, None for anything else."""
+def value_of(values: Any) -> dict[str, Any] | None:
+    """Return one value with its texts cut and its numbers checked, None for anything else."""
     if not isinstance(values, dict) or not isinstance(values.get("name"), str) or number(values.get("value")) is None:
         return None
     numbers = {k: number(values.get(k)) for k in ("value", "spread", "floor", "floor_spread", "n_fake", "n_real")}

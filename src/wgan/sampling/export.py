@@ -17,9 +17,9 @@ from wgan.data.tabular.table import Table
 from wgan.errors import WganError
 from wgan.files import replace_file, write_atomically
 from wgan.runs.folder import make_folder
+from wgan.sampling.grids import portray
 from wgan.sampling.model import Model, Samples
 from wgan.sampling.rows import values_of, with_label
-from wgan.sampling.sheets import portray
 from wgan.visual.images import save_png, visible
 
 SHEET = 10_000  # samples in one grid; more would be an image that nothing opens

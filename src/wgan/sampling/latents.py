@@ -10,7 +10,7 @@ from torch import Tensor
 from wgan.errors import WganError
 from wgan.rng import stream
 from wgan.sampling.generate import BLOCK
-from wgan.sampling.sheets import COLUMNS
+from wgan.sampling.grids import COLUMNS
 
 
 def fixed_latents(seed: int, latent: int, classes: int) -> tuple[Tensor, Tensor | None]:

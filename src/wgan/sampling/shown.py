@@ -10,7 +10,7 @@ from torch import Tensor
 
 from wgan.data.tabular.table import Table
 from wgan.runs.shown import picture, table, titled
-from wgan.sampling.sheets import portray
+from wgan.sampling.grids import portray
 
 if TYPE_CHECKING:
     from wgan.sampling.model import Model, Samples

@@ -12,8 +12,8 @@ from wgan.rng import stream
 from wgan.runs.folder import Run
 from wgan.runs.log import Log
 from wgan.sampling.generate import BLOCK, generate
+from wgan.sampling.grids import portray
 from wgan.sampling.latents import fixed_latents
-from wgan.sampling.sheets import portray
 from wgan.training.players import Players
 from wgan.visual.images import animation, sample_files, save_png
 from wgan.visual.plots import losses_plot

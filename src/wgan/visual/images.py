@@ -46,7 +46,7 @@ def visible(images: np.ndarray) -> np.ndarray:
     return images[..., :3] if images.shape[3] > 3 else images[..., 0]
 
 
-def sheet(images: np.ndarray, columns: int = 10, scale: int | None = None, caption: str = "") -> Image:
+def image_grid(images: np.ndarray, columns: int = 10, scale: int | None = None, caption: str = "") -> Image:
     """Return uint8 images [N, H, W] or [N, H, W, C] row by row in one grid; of other than three channels what is visible.
 
     Each pixel becomes scale x scale equal ones (None: about WIDTH in all), so that what is seen is what was made.

@@ -1,8 +1,8 @@
 "use strict";
 document.documentElement.classList.add("js");
-const sheets = JSON.parse(document.getElementById("sheets").textContent);
+const grids = JSON.parse(document.getElementById("grids").textContent);
 const viewers = [...document.querySelectorAll("[data-viewer]")].map((box) => {
-  const frames = sheets[Number(box.dataset.viewer)], range = box.querySelector("input");
+  const frames = grids[Number(box.dataset.viewer)], range = box.querySelector("input");
   const image = box.querySelector("img"), caption = box.querySelector("[data-step]");
   const show = (i) => { range.value = i; image.src = frames[i].uri; caption.textContent = `step ${frames[i].step}`; range.setAttribute("aria-valuetext", caption.textContent); };
   const nearest = (step) => { let i = 0; while (i + 1 < frames.length && frames[i + 1].step <= step) i++; return i; };

@@ -14,7 +14,7 @@ from torch import Tensor
 from wgan.data import Source
 from wgan.files import replace_file
 from wgan.rng import order
-from wgan.visual.images import sheet, to_uint8
+from wgan.visual.images import image_grid, to_uint8
 from wgan.visual.plots import limits_of, scatter
 
 COLUMNS = 10
@@ -23,7 +23,7 @@ COLUMNS = 10
 def portray(samples: Tensor, source: Source | None) -> Image.Image:
     """Return images as a grid, points of the plane as a scatter plot over the real ones."""
     if samples.dim() == 4:
-        return sheet(to_uint8(samples), COLUMNS * math.ceil(math.sqrt(len(samples)) / COLUMNS))  # about square
+        return image_grid(to_uint8(samples), COLUMNS * math.ceil(math.sqrt(len(samples)) / COLUMNS))  # about square
     if samples.shape[1] == 1:
         samples = torch.cat([samples, torch.zeros_like(samples)], 1)
     if source is None:
