@@ -283,7 +283,7 @@ class DataFrame:
         ([], "no samples"),
         ([np.zeros(2), np.zeros(3), np.zeros(2)], "2 shapes"),
         ([[[1], [2, 3], [4]]] * 3, "lists of different lengths"),
-        (DataFrame(), r"a DataFrame: write it as \.csv or \.parquet"),
+        (DataFrame(), r"such a DataFrame: give one of pandas or polars alone"),
     ],
 )
 def test_other_things_are_refused(data, said):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from wgan.data.own.archives import shown
 from wgan.data.own.cache import disk_errors
+from wgan.data.own.frames import is_frame, keep_frame
 from wgan.data.own.given_source import is_given, spec_of_source
 from wgan.errors import WganError
 from wgan.files import cache_home, write_whole
@@ -30,12 +31,16 @@ class Convertible(Protocol):
 
 
 def spec_of(data: Any) -> str:
-    """Return the data spec, given:HASH, of an array, tensor, (samples, labels), Dataset or iterable; WganError for others.
+    """Return the data spec, given:HASH, of an array, tensor, DataFrame, (samples, labels), Dataset or iterable; else WganError.
 
     A Source, or a pair of them, stays as it is, known while this program runs.
     """
     if is_given(data):
         return spec_of_source(data)
+    if is_frame(data):
+        return GIVEN + keep_frame(data)
+    if isinstance(data, (tuple, list)) and data and is_frame(data[0]):
+        raise WganError("data holds a DataFrame among others: give it alone, with labels='COLUMN' for its class")
     return keep(*arrays_of(data))
 
 
@@ -109,8 +114,8 @@ def items_of(data: Any) -> list[Any]:
     """Return the items of a Dataset (by number) or of an iterable; WganError for what is neither."""
     if type(data).__name__ == "DataFrame":  # of pandas or polars, neither of which is needed here
         raise WganError(
-            "data cannot be a DataFrame: write it as .csv or .parquet and give that path, which keeps the columns' names, or "
-            "give its numbers, data.to_numpy()"
+            "data cannot be such a DataFrame: give one of pandas or polars alone, with labels='COLUMN' for its class, or "
+            "the path of a .csv or .parquet file"
         )
     if isinstance(data, torch.utils.data.Dataset) and hasattr(data, "__len__"):
         return [data[i] for i in range(len(data))]
@@ -161,6 +166,8 @@ def given_path(spec: str) -> Path:
     """Return the file that holds an array given in Python; WganError when the cache was emptied."""
     name = spec.removeprefix(GIVEN)
     path = cache_home() / "given" / f"{name}.npz"
+    table = path.with_suffix(".csv")
+    path = table if table.is_file() else path
     if not name.isalnum() or not path.is_file():
         raise WganError(
             f"data {spec} came from an array in Python and is no longer in {shown(path.parent)}: give it again"
