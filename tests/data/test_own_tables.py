@@ -113,7 +113,7 @@ def test_a_table_of_samples_is_held_against_data_read_as_asked(tmp_path, command
     data = table(tmp_path / "x.csv", rows())
     made = table(tmp_path / "made.csv", [*rows(), *rows()])
     words = ("evaluate", made, "--data", data, "-n", 120, "--metrics", "sliced-w1")
-    assert "column colour" in command(*words).sentence()
+    assert command(*words).code == 0  # a column of words is one like others
     assert command(*words, "--labels", "colour").code == 0
     source = open_source(str(data), options=ReadingOptions(labels="colour"))
     found = from_file(made, 120, source)

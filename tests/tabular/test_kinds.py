@@ -145,3 +145,60 @@ def test_what_is_done_with_each_column_is_shown(tmp_path, command):
     assert "rows of 3 columns, which become" in said and "wgan train table" in said
     assert "b whole number" not in said and "b category, 3 levels: one of 3 levels" in said
     assert "c number, 3 digits after the point: quantiles to a normal law" in said
+
+
+@pytest.mark.parametrize(
+    "column, said",
+    [
+        ([f"{i}%" for i in range(N)], "'0%' in line 2; save the table with plain numbers"),
+        ([f"${i}.50" for i in range(N)], "'$0.50' in line 2; save the table with plain numbers"),
+        (
+            ["?" if i % 2 else str(i * i) for i in range(N)],
+            "'?' in line 3; fix it, name it as missing with --missing '?'",
+        ),
+    ],
+)
+def test_numbers_with_something_beside_them_are_told_from_words(tmp_path, column, said):
+    assert said in refusal(write(tmp_path / "t.csv", column))
+    assert column_of(tmp_path / "t.csv", columns="c=category")[0].kind == "category"
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_named_column_that_counts_the_rows_is_left_out(tmp_path, start):
+    found, notes = column_of(write(tmp_path / "t.csv", [str(i + start) for i in range(N)]))
+    assert found is None and f"column c, {start} to {N - 1 + start}, numbers the rows: left out" in notes
+
+
+def test_cells_keep_what_they_hold(tmp_path):
+    """Formulas, line ends, and the marks at which Python splits lines come back as they are; a note tells of formulas."""
+    column = ["=SUM(A1)", "two\nlines", "a\u2028b"] * 20
+    found, notes = column_of(write(tmp_path / "t.csv", column))
+    assert set(found.levels) == set(column) and "'=SUM(A1)', which a spreadsheet computes" in notes
+
+
+def test_a_class_of_one_value_is_a_column_like_others(tmp_path):
+    found, notes = column_of(write(tmp_path / "t.csv", ["yes"] * N), labels="c")
+    assert found.levels == ("yes",) and "the class c has one value only" in notes
+
+
+def test_a_first_line_that_holds_numbers_is_said_to_be_names(tmp_path):
+    (tmp_path / "t.csv").write_text("".join(f"w{i % 3},{i}\n" for i in range(N)))
+    assert "the first line, w0, 0, is read as the names" in " ".join(open_source(str(tmp_path / "t.csv")).notes)
+
+
+@pytest.mark.parametrize("count", [1, 39])
+def test_too_few_rows_are_refused(tmp_path, count):
+    assert f"has {count} sample" in refusal(write(tmp_path / "t.csv", ["x"] * count))
+
+
+def test_forty_rows_and_a_level_seen_once_are_enough(tmp_path):
+    found, _ = column_of(write(tmp_path / "t.csv", ["x"] * 39 + ["rare"]))
+    assert found.levels == ("rare", "x")
+
+
+def test_many_levels_share_what_the_rare_ones_need(tmp_path):
+    path = tmp_path / "t.csv"
+    levels = [f"level {int(2000 * g**4)}" for g in G.random(6000)]
+    path.write_text("a,c\n" + "".join(f"{i % 7},{level}\n" for i, level in enumerate(levels)))
+    source = open_source(str(path))
+    assert len(source.table.columns[1].levels) > 900 and source.table.columns[1].coding.width == 65

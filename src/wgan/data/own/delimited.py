@@ -41,7 +41,7 @@ def read_sheet(path: Path) -> Sheet:
     text = read_text(path)
     first = text.partition("\n")[0].strip().strip('"')
     delimiter = first[4:] if re.fullmatch("sep=.", first) else ""  # Excel's first line
-    rows = text.splitlines()
+    rows = [f"{line}\n" for line in re.split("\r\n|\r|\n", text)]  # not splitlines: a cell may hold what that splits at
     skipped = 1 if delimiter else 0
     while skipped < len(rows) and rows[skipped].startswith("#"):
         skipped += 1

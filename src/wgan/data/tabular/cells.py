@@ -9,7 +9,7 @@ from typing import Any
 
 from wgan.data.own.archives import shown
 from wgan.data.own.arrays import plain
-from wgan.data.own.delimited import numbers_or_names_rows, read_sheet
+from wgan.data.own.delimited import is_number, numbers_or_names_rows, read_sheet
 from wgan.errors import WganError
 
 
@@ -36,6 +36,8 @@ def read_cells(path: Path) -> Cells:
     if again:
         raise WganError(f"{shown(path)} repeats its names of columns in line {again}: remove that line")
     columns = [list(column) for column in zip(*(line.cells for line in lines), strict=True)]
+    if any(map(is_number, names)) and not notes:
+        notes = [f"the first line, {', '.join(names[:4])}, is read as the names of the columns"]
     found = named(names, columns, [line.number for line in lines], shown(path))
     return Cells(found.names, found.columns, found.lines, [*notes, *found.notes])
 

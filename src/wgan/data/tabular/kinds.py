@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,8 @@ from wgan.data.own.delimited import COMMA, MISSING, WHOLE, is_number
 from wgan.data.tabular.dates import formats_of, read_dates
 from wgan.errors import WganError, nearest
 
+DRESSED = re.compile(rf"[$€£¥]? ?[+-]?\d[\d, ']*(\.\d+)? ?[%$€£¥]?|{COMMA.pattern}")  # a number with a sign beside it
+FORMULA = re.compile(r"[=+@-].*\D.*")  # a cell that a spreadsheet would compute
 KINDS = ("number", "category", "date", "identifier", "skip")
 MOSTLY = 0.9  # of the cells: a column of numbers with a word in it, or of names for the rows
 LONG = 50  # characters of a cell on average: free text
@@ -74,12 +77,29 @@ def kind_of(
         dates = date_of(name, bare, wish, plain | MISSING, where)
         if dates is not None:
             return written(dates, cells, bare)
-    numbers = [cell for cell in present if cell not in MISSING and (is_number(cell) or COMMA.fullmatch(cell))]
-    of = sum(cell not in MISSING for cell in present)
-    if wish.kind == "number" or (numbers and len(numbers) >= MOSTLY * of and not any(map(is_code, numbers))):
+    if counts_rows(present):
+        return Found(name, "skip", note=f"column {name}, {present[0]} to {present[-1]}, numbers the rows: left out")
+    numbers = [cell for cell in present if cell not in MISSING and (is_number(cell) or DRESSED.fullmatch(cell))]
+    if wish.kind == "number" or are_numbers(numbers, [cell for cell in present if cell not in MISSING]):
         require_numbers(name, bare, plain | MISSING, lines, where)
         return written(digits_of(Found(name, "number", plain | MISSING), numbers), cells, bare)
     return written(text_of_kind(name, cells, present, plain, where), cells, bare)
+
+
+def counts_rows(present: Sequence[str]) -> bool:
+    """Return whether cells are 0, 1, 2, ... or 1, 2, 3, ..."""
+    if len(present) < 2 or present[0] not in ("0", "1"):
+        return False
+    first = int(present[0])
+    return all(cell == str(first + i) for i, cell in enumerate(present))
+
+
+def are_numbers(numbers: Sequence[str], cells: Sequence[str]) -> bool:
+    """Return whether a column is meant to hold numbers: most cells are some, or many are and one or two words stand between."""
+    if not numbers or any(map(is_code, numbers)):
+        return False
+    few_words = len(set(cells) - set(numbers)) <= 2 and len(set(numbers)) > 20
+    return len(numbers) >= MOSTLY * len(cells) or few_words
 
 
 def is_code(cell: str) -> bool:
@@ -114,6 +134,8 @@ def require_numbers(name: str, bare: Sequence[str], missing: frozenset[str], lin
             way = f"fix it, name it as missing with --missing '{cell[:40]}', or say --columns {name}=category"
             if COMMA.fullmatch(cell):
                 way = f"save the table with decimal points and without thousands separators, or say --columns {name}=category"
+            elif DRESSED.fullmatch(cell):
+                way = f"save the table with plain numbers, or say --columns {name}=category"
             raise WganError(f"column {name} of {where} is not numeric: it holds '{cell[:40]}' in line {line}; {way}")
         if not math.isfinite(float(cell)):
             raise WganError(
@@ -157,6 +179,10 @@ def written(found: Found, cells: Sequence[str], bare: Sequence[str]) -> Found:
     """Return the column with the mark that its missing cells most often are, as it stands in the file."""
     if found.kind == "skip":
         return found
+    formula = next((cell for cell in bare if FORMULA.fullmatch(cell) and not is_number(cell)), "")
+    if formula and found.kind == "category":
+        note = f"column {found.name} holds '{formula[:30]}', which a spreadsheet computes: it comes back as it is"
+        found = replace(found, note=note)
     marks = Counter(cell for cell, b in zip(cells, bare, strict=True) if b in found.missing)
     mark = marks.most_common(1)[0][0] if marks else ""
     return replace(found, mark=mark)

@@ -37,11 +37,16 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
     _, names, numbers = numbered(
         Arrays(np.zeros((len(cells.lines), 1)), label, label=cells.names[at] if at >= 0 else ""), options, where
     )
+    alone = at >= 0 and numbers is None
+    if alone:  # one class only: a column like others
+        at = -1
     kinds, notes = kinds_of(cells, options, at, where)
     read = [codes_of(k, cells.column(k.name), where) for k in kinds]
     rows = np.stack([codes for codes, _ in read], 1)
     held_out = undivided(contents_of(rows))
     train = ~held_out_mask(len(rows), held_out)
+    if alone:
+        notes.append(f"the class {options.labels} has one value only: the data are read without classes")
     columns = [fitted(k, levels, codes[train]) for k, (codes, levels) in zip(kinds, read, strict=True)]
     table = Table(tuple(columns), cells.names[at] if at >= 0 else "", at)
     if not table.width:
