@@ -39,13 +39,14 @@ def descend(
     config: Config,
     optimizer: torch.optim.Optimizer,
     rows: int,
-    loss_of: Callable[[Cut], tuple[Tensor, Stats]],
+    loss_of: Callable[[Cut], tuple[Tensor | None, Stats]],
     moving: Sequence[Tensor] = (),
 ) -> Stats:
     """Take one optimizer step down the mean of `loss_of` over the world's batch, of which `rows` samples are here.
 
     `loss_of` returns the whole loss as one scalar, and statistics, of what its argument cuts out of the rows here: all
-    of them, or one microbatch after the other. Gradients and statistics are averaged over microbatches and processes.
+    of them, or one microbatch after the other; None for a loss whose gradients it set itself. Gradients and statistics are
+    averaged over microbatches and processes.
     `moving`: buffers that every pass moves (singular vectors of spectral norm): each microbatch finds them where the first
     did, so that a step is the same for every microbatch.
     The average comes after every backward and right before the step: whatever put a gradient there, it is averaged.
@@ -58,7 +59,8 @@ def descend(
             x.copy_(start)
         with at_hand(engine, cut, config.dropout > 0):
             loss, stats = loss_of(cut)
-            (loss if cut.many == 1 else loss / cut.many).backward()
+            if loss is not None:
+                (loss if cut.many == 1 else loss / cut.many).backward()
         found.append(stats)
     stats = found[0] if len(found) == 1 else {name: mean([s[name] for s in found]) for name in found[0]}
     if engine.group.world > 1:

@@ -24,6 +24,7 @@ from wgan.training.legacy import moved_by_generator
 from wgan.training.optim import build_optimizers
 from wgan.training.own_optimizer import rate_of
 from wgan.training.own_parts import all_but_norms, apart, own_critic, own_generator
+from wgan.training.written import Written, written
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Players:
     share: float = 0.0  # of augmented images; it moves where `augment_target` is on
     given: Given = NOTHING  # which of all this the caller made
     frozen: list[nn.Parameter] = field(default_factory=list)  # of a caller's critic: weights that never learn
+    written: Written | None = None  # both updates without autograd, where both networks are plain MLPs
 
     @property
     def best_generator(self) -> AnyGenerator:
@@ -101,6 +103,7 @@ def make_players(config: Config, engine: Engine, source: Source, given: Given = 
         share=config.augment,
         given=given,
         frozen=frozen,
+        written=written(config, engine, rules, generator, critic, moved),
     )
 
 

@@ -56,7 +56,9 @@ def understudies(p: Players) -> Players:
     small = {"batch": ROWS * p.config.pack, "generator_batch": None, "microbatch": None}
     generator, critic = copy.deepcopy(p.generator), copy.deepcopy(p.critic)
     engine = dataclasses.replace(p.engine, group=Group(), shard=Shard())
-    q = dataclasses.replace(p, config=p.config.replace(**small), engine=engine, generator=generator, critic=critic)
+    q = dataclasses.replace(
+        p, config=p.config.replace(**small), engine=engine, generator=generator, critic=critic, written=None
+    )
     q.average, q.moved = None, []
     q.frozen = [w for w in critic.parameters() if not w.requires_grad]
     q.clipped = clipped_weights(critic, q.config) if p.clipped else []

@@ -81,7 +81,10 @@ def critic_update(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draw
 
 
 def _critic_step(p: Players, sides: Mapping[str, Tensor], y: Tensor | None, draws: Draws) -> Stats:
-    def loss_of(cut: Cut) -> tuple[Tensor, Stats]:
+    def loss_of(cut: Cut) -> tuple[Tensor | None, Stats]:
+        if p.written is not None:
+            points = penalty_points(p, sides["real"], sides["fake"], draws.restart()) if penalised(p, sides) else None
+            return None, p.written.critic_loss(sides, points, p.config.penalty)
         return critic_loss(p, {side: cut(x) for side, x in sides.items()}, cut(y), draws.restart())
 
     packs = len(next(iter(sides.values())))
@@ -111,7 +114,7 @@ def critic_loss(p: Players, sides: Mapping[str, Tensor], y: Tensor | None, draws
     scores = {side: found[0] for side, found in judged.items()}
     loss = critic_term(p.objective, scores.get("real"), scores.get("fake"))
     stats: Stats = {f"critic/{side}": s.mean().detach() for side, s in scores.items()}
-    if len(sides) == 2 and p.objective.penalty is not None and p.config.penalty:
+    if penalised(p, sides):
         penalty, norms = penalty_term(p, sides["real"], sides["fake"], y, draws)
         stats |= {"critic/penalty": penalty.detach(), "critic/slope": norms.mean().detach()}
         loss = loss + penalty
@@ -123,11 +126,21 @@ def critic_loss(p: Players, sides: Mapping[str, Tensor], y: Tensor | None, draws
     return loss, {name: loss.detach(), **stats}
 
 
+def penalised(p: Players, sides: Mapping[str, Tensor]) -> bool:
+    """Return whether the loss of these sides has a gradient penalty."""
+    return len(sides) == 2 and p.objective.penalty is not None and p.config.penalty > 0
+
+
+def penalty_points(p: Players, real: Tensor, fake: Tensor, draws: Draws) -> Tensor:
+    """Return the points at which the critic is penalised [P, *shape]."""
+    place = p.objective.points
+    return (POINTS[place] if isinstance(place, str) else place)(real, fake, draws)
+
+
 def penalty_term(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draws: Draws) -> tuple[Tensor, Tensor]:
     """Return the mean penalty and the gradient norms at the objective's points."""
     assert p.objective.penalty is not None
-    place = p.objective.points
-    points = (POINTS[place] if isinstance(place, str) else place)(real, fake, draws)
+    points = penalty_points(p, real, fake, draws)
     labels = y if y is None or len(points) == len(y) else torch.cat([y, y])
     with p.engine.autocast():
         by_hand = p.critic.slope(points.detach(), labels) if isinstance(p.critic, Critic) else None
@@ -169,7 +182,9 @@ def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Labelled | N
         weight.requires_grad_(True)
     p.generator.train()
 
-    def loss_of(cut: Cut) -> tuple[Tensor, Stats]:
+    def loss_of(cut: Cut) -> tuple[Tensor | None, Stats]:
+        if p.written is not None and real is None and not p.share and p.config.pack == 1:
+            return None, p.written.generator_loss(z)
         part = None if real is None else (cut(real[0]), cut(real[1]))
         return generator_loss(p, cut(z), cut(y), part, step)
 
