@@ -26,7 +26,7 @@ def test_a_mistake_is_said_in_ascii():
     words = [sys.executable, "-m", "wgan", "train", "--data", "./\u00fc\u2264.npz"]
     done = subprocess.run(words, env=environment, capture_output=True)
     assert done.returncode == 2 and b"Traceback" not in done.stderr
-    assert b"no file or folder" in done.stderr and b"??.npz" in done.stderr
+    assert b"no file or folder" in done.stderr and b"?<=.npz" in done.stderr
 
 
 @pytest.mark.parametrize("tty", [False, True])

@@ -6,19 +6,18 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from wgan.cli.output import print_json
+from wgan.cli.output import print_json, show
 from wgan.data import open_source
 from wgan.distributed.signals import Stop
 from wgan.engine import Engine, thread_count
@@ -35,6 +34,7 @@ from wgan.ways import Ways
 
 DEFAULT = ("mnist", "conv-clip-five", "mlp-clip", "deep-conv-clip", "small-mlp-clip", "small-mlp-gp")
 SIDES = (512, 1024, 2048)  # of the square matrices whose product stands for the machine's peak
+COLUMNS = ["recipe", "precision", "threads", "ways", "ms a step", "steps/s", "GFLOP a step", "GFLOP/s", "peak", "of it"]
 LOG_EVERY = 10  # as a run logs by default
 
 
@@ -181,29 +181,24 @@ def command(found: argparse.Namespace) -> int:
     if found.json:
         print_json(report)
         return 0
-    Console(width=max(console.width, 110)).print(table(rows))
+    show(COLUMNS, [cells(row) for row in rows], 110)
     console.print(f"peak memory of this process {peak_memory() / 2**20:,.0f} MiB", highlight=False)
     if out:
         print(f"timings in {out}")
     return 0
 
 
-def table(rows: Sequence[Row]) -> Table:
-    """Return the printed table."""
-    columns = "recipe, precision, threads, ways, ms a step, steps/s, GFLOP a step, GFLOP/s, peak, of it"
-    t = Table(*columns.split(", "), box=None)
-    for r in rows:
-        reached = r.flops / r.seconds
-        t.add_row(
-            r.recipe,
-            r.precision,
-            str(r.threads),
-            r.ways,
-            f"{1e3 * r.seconds:.1f}",
-            f"{1 / r.seconds:.1f}",
-            f"{r.flops / 1e9:.3g}",
-            f"{reached / 1e9:.0f}",
-            f"{r.peak / 1e9:.0f}",
-            f"{r.fraction:.0%}",
-        )
-    return t
+def cells(r: Row) -> tuple[str, ...]:
+    """Return one row of the printed table."""
+    return (
+        r.recipe,
+        r.precision,
+        str(r.threads),
+        r.ways,
+        f"{1e3 * r.seconds:.1f}",
+        f"{1 / r.seconds:.1f}",
+        f"{r.flops / 1e9:.3g}",
+        f"{r.flops / r.seconds / 1e9:.0f}",
+        f"{r.peak / 1e9:.0f}",
+        f"{r.fraction:.0%}",
+    )

@@ -8,16 +8,14 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
 
-from wgan.cli.output import print_json
+from wgan.cli.output import print_json, say, show
 from wgan.cli.parser import reading
 from wgan.cli.processes import shared
 from wgan.config import ReadingOptions
 from wgan.distributed.group import Group
 from wgan.errors import WganError
-from wgan.evaluation.context import Measured
+from wgan.evaluation.context import Measured, MetricValue
 from wgan.evaluation.evaluate import Report
 from wgan.evaluation.tracking import TRACKS
 from wgan.files import write_atomically
@@ -40,7 +38,6 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
     if not out.parent.is_dir():
         raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")
     names = found.metrics.split(",") if found.metrics else None
-    console = Console(quiet=not group.is_main)
     with naming(silent=found.json or not group.is_main) as watch:
         report = measure(
             target,
@@ -61,7 +58,7 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
         if found.json:
             print_json(json.loads(report.to_json()))
         else:
-            print_report(report, console)
+            print_report(report)
             print(f"metrics in {out}")
         measured = report.results[0].measured
         if measured.is_image and any(f.name == "nearest-train" for f in report.results[0].values):
@@ -92,26 +89,24 @@ def default_report(target: Path) -> Path:
     return target / "metrics.json" if target.is_dir() else target.with_suffix(".metrics.json")
 
 
-def print_report(report: Report, console: Console) -> None:
+def print_report(report: Report) -> None:
     """Print one table for each checkpoint: metric, value, spread, reference, sample sizes, extractor."""
-    wide = Console(width=max(console.width, 80 if console.is_terminal else 170))
-    wide.print(f"{report.data}, {report.notes['split']}; reference: {report.notes['floor']}, same n", highlight=False)
+    say(f"{report.data}, {report.notes['split']}; reference: {report.notes['floor']}, same n")
+    columns = ("metric", "value", "spread", "reference", "n fake", "n real", "extractor", "note")
     for result in report.results:
         about = ", ".join(f"{k} {v}" for k, v in result.about.to_json().items())
-        table = Table(
-            "metric", "value", "spread", "reference", "n fake", "n real", "extractor", "note", box=None, title=about
-        )
-        for f in result.values:
-            spread = "" if f.spread is None else f"{f.spread:.3g}"
-            reference = "" if f.reference is None else f"{f.reference:.4g}"
-            if f.reference is not None and f.reference_spread is not None:
-                reference += f" ± {f.reference_spread:.2g}"
-            table.add_row(
-                f.name, f"{f.value:.4g}", spread, reference, str(f.n_fake), str(f.n_real), f.extractor, f.note
-            )
-        wide.print(table)
+        show(columns, [cells(f) for f in result.values], 110, about)
     signal, tracks = (report.notes.get(k) for k in ("training_signal_not_a_distance", "loss_tracks_quality_spearman"))
     if signal is not None:
-        wide.print(f"critic's last W estimate {signal:.4g}: a training signal, not a distance", highlight=False)
+        say(f"critic's last W estimate {signal:.4g}: a training signal, not a distance")
     if tracks is not None:
-        wide.print(TRACKS.format(tracks), highlight=False)
+        say(TRACKS.format(tracks))
+
+
+def cells(f: MetricValue) -> tuple[str, ...]:
+    """Return one row of the printed table."""
+    spread = "" if f.spread is None else f"{f.spread:.3g}"
+    reference = "" if f.reference is None else f"{f.reference:.4g}"
+    if f.reference is not None and f.reference_spread is not None:
+        reference += f" ± {f.reference_spread:.2g}"
+    return f.name, f"{f.value:.4g}", spread, reference, str(f.n_fake), str(f.n_real), f.extractor, f.note

@@ -5,10 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from rich.console import Console
-from rich.table import Table
-
-from wgan.cli.output import print_json
+from wgan.cli.output import print_json, show
 from wgan.recipes import RECIPES
 
 
@@ -17,9 +14,6 @@ def recipes(found: argparse.Namespace) -> int:
     if found.json:
         print_json([{"name": name, **asdict(r)} for name, r in RECIPES.items()])
         return 0
-    table = Table("recipe", "source", "trains", "minutes on 2 cores", "expected", box=None, pad_edge=False)
-    for name, r in RECIPES.items():
-        table.add_row(name, r.source, r.trains, r.minutes, r.expected)
-    console = Console()
-    Console(width=max(console.width, 100 if console.is_terminal else 200)).print(table)
+    rows = [(name, r.source, r.trains, r.minutes, r.expected) for name, r in RECIPES.items()]
+    show(("recipe", "source", "trains", "minutes on 2 cores", "expected"), rows, 100)
     return 0

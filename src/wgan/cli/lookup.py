@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from wgan.cli.output import complain
 from wgan.distributed.launch import rank
 from wgan.errors import WganError, nearest
 from wgan.recipes import RECIPES
@@ -80,7 +80,7 @@ def newest(found: argparse.Namespace) -> str:
     """Return the newest run and say which it is; processes that the command starts get it by name."""
     run = str(newest_run())
     if rank() == 0:
-        print(f"wgan: no run is named, taking the newest: {run}", file=sys.stderr)
+        complain(f"no run is named, taking the newest: {run}")
     found.words = with_name(found.words, run)
     return run
 

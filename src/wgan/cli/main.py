@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +12,7 @@ from wgan import __version__
 from wgan.cli import epochs
 from wgan.cli.arguments import ADDED
 from wgan.cli.lookup import find_runs
+from wgan.cli.output import complain, replace_unprintable
 from wgan.cli.parser import Parser, dashed, switched
 from wgan.cli.synonyms import COMMANDS
 from wgan.config.synonyms import explained, meaning, plain
@@ -115,13 +115,6 @@ def right_flag(flag: str, words: Sequence[str], flags: Sequence[str]) -> str:
     return explained(flag, flags)
 
 
-def replace_unprintable() -> None:
-    """Let both outputs replace what their encoding cannot hold: a "≤" on a Windows terminal is no reason to fail."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
-
-
 def require_whole_names(words: Sequence[str]) -> None:
     """Raise WganError where neighbouring words are one name that is there: blanks need quotes."""
     for at in range(1, len(words)):
@@ -153,7 +146,7 @@ def main(words: Sequence[str] | None = None) -> int:
         find_runs(found)
     except WganError as error:
         if rank() == 0:  # every process of a group makes the same mistake here
-            print(f"wgan: {error}", file=sys.stderr)
+            complain(str(error))
         return 2
     try:
         return function(found.function)(found)
@@ -161,22 +154,22 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2
     except LostContact as error:
         if error.speaks:
-            print(f"wgan: {error}", file=sys.stderr)
+            complain(str(error))
         return 3
     except WganError as error:
-        print(f"wgan: {f'process {rank()}: ' if rank() else ''}{error}", file=sys.stderr)
+        complain(f"{f'process {rank()}: ' if rank() else ''}{error}")
         return 2
     except KeyboardInterrupt:
-        print("wgan: interrupted", file=sys.stderr)
+        complain("interrupted")
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # the reader went away (wgan recipes | head): nothing to say, no one to say it to
         return 1
     except OSError as error:
-        print(f"wgan: the system refused {error.filename or 'to read or write'}: {error.strerror}", file=sys.stderr)
+        complain(f"the system refused {error.filename or 'to read or write'}: {error.strerror}")
         return 2
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not re.search("out of memory|can't allocate memory", str(error)):
             raise
-        print("wgan: not enough memory: use a smaller batch or narrower layers, see --dry-run", file=sys.stderr)
+        complain("not enough memory: use a smaller batch or narrower layers, see --dry-run")
         return 2

@@ -1,10 +1,97 @@
-"""What a command prints for a program that reads it: one JSON value on standard output, and nothing else there."""
+"""What a command prints: tables that fit the terminal, sentences broken between words, JSON for programs."""
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import math
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+INSTEAD = {
+    "\u2264": "<=",
+    "\u2265": ">=",
+    "\u00b1": "+-",
+    "\u00d7": "x",
+    "\u2212": "-",
+    "\u2013": "-",
+    "\u2014": "-",
+    "\u2026": "...",
+}
+
+
+def in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for characters that an encoding cannot hold: <= for one sign, a question mark for most."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lost = error.object[error.start : error.end]
+    return "".join(INSTEAD.get(c, "?") for c in lost), error.end
+
+
+def replace_unprintable() -> None:
+    """Let both outputs replace what their encoding cannot hold: a sign on a Windows terminal is no reason to fail."""
+    codecs.register_error("wgan.ascii", in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="wgan.ascii")
+
+
+def complain(sentence: str) -> None:
+    """Print a sentence on standard error; a terminal gets it broken between words."""
+    line = f"wgan: {sentence}"
+    if sys.stderr.isatty():
+        line = wrapped(line, shutil.get_terminal_size().columns)
+    print(line, file=sys.stderr)
+
+
+def say(sentence: str) -> None:
+    """Print a sentence on standard output; a terminal gets it broken between words."""
+    print(wrapped(sentence, shutil.get_terminal_size().columns) if sys.stdout.isatty() else sentence)
+
+
+def wrapped(text: str, width: int, first: str = "", then: str = "") -> str:
+    """Return `text` in lines of at most `width`, unless a word is longer; paths and flags stay whole."""
+    return textwrap.fill(
+        text, width, initial_indent=first, subsequent_indent=then, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def show(columns: Sequence[str], rows: Sequence[Sequence[str]], least: int, title: str = "") -> None:
+    """Print a table; where the terminal is narrower than `least` and than the table, a paragraph for each row.
+
+    A file or a pipe gets each row on one line.
+    """
+    from rich.console import Console
+    from rich.measure import Measurement
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    table = Table(*columns, box=None, pad_edge=False, title=Text(title) if title else None)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    natural = Measurement.get(console, console.options.update(max_width=10_000), table).maximum
+    if not console.is_terminal:
+        Console(width=max(natural, console.width), highlight=False).print(table)
+    elif console.width >= min(natural, least):
+        console.print(table)
+    else:
+        print("\n".join(paragraphs(columns, rows, console.width, title)))
+
+
+def paragraphs(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, title: str = "") -> Iterator[str]:
+    """Yield the rows of a table as text: the first cell, then each other that is not empty after its heading."""
+    if title:
+        yield wrapped(title, width)
+    for first, *others in rows:
+        yield first
+        for heading, cell in zip(columns[1:], others, strict=True):
+            if cell:
+                yield wrapped(f"{heading}: {cell}", width, "  ", "    ")
 
 
 def print_json(value: Any) -> None:

@@ -11,11 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from wgan.cli.lookup import last_change, runs_under
-from wgan.cli.output import bytes_text, print_json
+from wgan.cli.output import bytes_text, print_json, show
 from wgan.config import from_json
 from wgan.errors import WganError
 from wgan.runs.log import read_log
@@ -63,8 +60,7 @@ def command(found: argparse.Namespace) -> int:
     elif not rows:
         print(f"no runs in {folder}: wgan train begins one")
     else:
-        console = Console()
-        Console(width=max(console.width, 40 if console.is_terminal else 160)).print(table(rows))
+        show(("run", "recipe", "step", "best", "size", "last change"), [cells(r) for r in rows], 70)
     return 0
 
 
@@ -103,14 +99,10 @@ def best(log: Sequence[dict[str, Any]]) -> Best | None:
     return Best(metric, float(record[SELECTION]), int(record["step"]))
 
 
-def table(rows: Sequence[Row]) -> Table:
-    """Return the printed table."""
-    t = Table("run", "recipe", "step", "best", "size", "last change", box=None, pad_edge=False)
-    for r in rows:
-        when = r.changed[:16].replace("T", " ")
-        if r.problem:
-            t.add_row(r.name, r.recipe, "", r.problem, bytes_text(r.bytes), when)
-            continue
-        at = f"{r.best.metric} {r.best.value:.3g} at step {r.best.step}" if r.best else ""
-        t.add_row(r.name, r.recipe, f"{r.step}/{r.steps}", at, bytes_text(r.bytes), when)
-    return t
+def cells(r: Row) -> tuple[str, ...]:
+    """Return one row of the printed table."""
+    when = r.changed[:16].replace("T", " ")
+    if r.problem:
+        return r.name, r.recipe, "", r.problem, bytes_text(r.bytes), when
+    at = f"{r.best.metric} {r.best.value:.3g} at step {r.best.step}" if r.best else ""
+    return r.name, r.recipe, f"{r.step}/{r.steps}", at, bytes_text(r.bytes), when

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from wgan.cli.output import complain
 from wgan.cli.processes import shared
 from wgan.distributed.group import Group
 from wgan.errors import WganError
@@ -86,7 +86,7 @@ def output_path(text: str, force: bool) -> Path:
 def say(notes: list[str]) -> None:
     """Print what the user should know besides the result, on standard error."""
     for note in notes:
-        print(f"wgan: {note}", file=sys.stderr)
+        complain(note)
 
 
 def interpolate(found: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from wgan.api import plan
 from wgan.cli import data as inspection
 from wgan.cli.evaluate import closest_pairs
 from wgan.cli.lookup import named_run
+from wgan.cli.output import complain
 from wgan.cli.processes import shared
 from wgan.cli.synonyms import OTHERS
 from wgan.config import FIELDS, Config
@@ -47,7 +47,7 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
         lambda: plan(found.name, given, found.run, found.config, origin), patient=True
     )
     if group.is_main and found.name in RECIPES and Path(found.name).exists() and Path(found.name) != folder:
-        print(f"wgan: {found.name} means the recipe; what is in this folder is ./{found.name}", file=sys.stderr)
+        complain(f"{found.name} means the recipe; what is in this folder is ./{found.name}")
     if group.is_main:
         print(chosen, flush=True)
     if found.dry_run:
