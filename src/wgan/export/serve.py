@@ -22,8 +22,8 @@ from wgan.export.card import card_of, column_names, kind_of, licence_text, limit
 from wgan.export.guard import Application, Guard, Refused
 from wgan.export.page import render
 from wgan.sampling.export import columns_of, csv_text, npz_bytes
+from wgan.sampling.grids import portray
 from wgan.sampling.model import Model, Samples
-from wgan.sampling.sheets import portray
 
 MOST = 1000  # samples of one request
 WAITING = 16  # requests that may wait for the one being computed; more are told to come again
