@@ -15,7 +15,6 @@ from helpers.problems import (
     images,
     images_config,
     normal,
-    options_of,
     points,
     points_config,
     train_on,
@@ -248,7 +247,7 @@ def test_a_new_objective_is_two_entries(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
     train_on(monkeypatch, points())
 
-    run = wgan.train(run=tmp_path / "run", **options_of(points_config(objective="least-squares", steps=2)))
+    run = wgan.train(run=tmp_path / "run", config=points_config(objective="least-squares", steps=2))
     assert run.step == 2 and run.config.objective == "least-squares"
     costs = [line["critic/penalty"] for line in run.log() if "critic/penalty" in line]
     assert len(costs) == 2 and all(math.isfinite(cost) for cost in costs)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wgan.config import FIELDS, Config
+from wgan.config import Config
 from wgan.config.objectives import FACTS
 from wgan.data import Source
 from wgan.engine import Engine
@@ -186,11 +186,6 @@ def train_on(monkeypatch: pytest.MonkeyPatch, source: Source) -> None:
     """Make every run train on, and be evaluated with, `source`, whatever its config names."""
     for module in (loop, monitor):
         monkeypatch.setattr(module, "open_source", lambda spec, split="train", seed=0, options=None: source)
-
-
-def options_of(config: Config) -> dict[str, Any]:
-    """The options of a config as train() takes them."""
-    return {name: getattr(config, name) for name in FIELDS if name != "recipe"}
 
 
 def exact_players(config: Config, source: Source) -> Players:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.problems import options_of, points, points_config, train_on
+from helpers.problems import points, points_config, train_on
 from torch import Tensor
 
 import wgan
@@ -40,7 +40,7 @@ def test_a_run_that_breaks_stops_at_that_step_and_keeps_its_last_checkpoint(
     monkeypatch.setattr(phases, "critic_update", poisoned)
     config = points_config(n_critic=1, checkpoint_every=2, evaluate_every=0)
     with pytest.raises(WganError, match="critic/loss is not finite at step 5"):
-        wgan.train(run=tmp_path / "run", **options_of(config))
+        wgan.train(run=tmp_path / "run", config=config)
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [2, 4]
     assert checkpoint.load(tmp_path / "run" / "checkpoints", 4).step == 4
 

@@ -14,7 +14,6 @@ from helpers.problems import (
     images,
     images_config,
     normal,
-    options_of,
     points,
     points_config,
     same,
@@ -169,5 +168,5 @@ def test_a_run_trains_at_the_decayed_rates(monkeypatch: pytest.MonkeyPatch, tmp_
 
     monkeypatch.setattr(FastAdam, "step", noted)
     config = points_config(lr=0.01, lr_decay="linear", steps=4, n_critic=1)
-    wgan.train(run=tmp_path / "run", **options_of(config))
+    wgan.train(run=tmp_path / "run", config=config)
     assert rates == pytest.approx([0.01, 0.01, 0.0075, 0.0075, 0.005, 0.005, 0.0025, 0.0025])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.problems import SINGLE, images, images_config, normal, options_of, train_on
+from helpers.problems import SINGLE, images, images_config, normal, train_on
 from helpers.systems import FAST, SYSTEMS
 
 import wgan
@@ -119,7 +119,7 @@ def test_a_stop_is_told_by_its_exit_code(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert signal.getsignal(signal.SIGINT) is before  # and handed back
     assert wgan.open_run(tmp_path / "run").step == 2
     with pytest.raises(KeyboardInterrupt):  # a script that trains several runs stops too
-        wgan.train(run=tmp_path / "other", **options_of(config))
+        wgan.train(run=tmp_path / "other", config=config)
     assert wgan.open_run(tmp_path / "other").step == 2
 
 
