@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -50,13 +51,40 @@ def test_a_list_of_labels_goes_before_running_folders(tmp_path: Path) -> None:
     assert source.labels is not None and np.bincount(source.labels.numpy()).tolist() == [20, 20, 20]
 
 
-def test_backslashes_separate_folders_of_an_archive(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
-        for i in range(60):
-            entry = zipfile.ZipInfo("x")
-            entry.filename = f"pets\\{'cats' if i % 2 else 'dogs'}\\{i}.png"
-            archive.writestr(entry, png())
-    assert open_source(str(tmp_path / "x.zip")).class_names == ("cats", "dogs")
+def backslashed() -> dict[str, bytes]:
+    return {f"pets\\{'cats' if i % 2 else 'dogs'}\\{i}.png": png() for i in range(60)}
+
+
+@pytest.mark.parametrize("beside", ["", "about/readme.txt"])
+@pytest.mark.parametrize("kind", ["zip", "tar", "folder"])
+def test_backslashes_separate_folders(tmp_path: Path, kind: str, beside: str) -> None:
+    """Old programs of Windows write them into archives, and others unpack those to names with backslashes."""
+    files = backslashed() | ({beside: b"pets"} if beside else {})
+    path = tmp_path / f"x.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as packed:
+            for name, data in files.items():
+                entry = zipfile.ZipInfo("x")
+                entry.filename = name
+                packed.writestr(entry, data)
+    if kind == "tar":
+        with tarfile.open(path, "w") as archive:
+            for name, data in files.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+    if kind == "folder":
+        for name, data in files.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_bytes(data)
+    assert open_source(str(path)).class_names == ("cats", "dogs")
+
+
+def test_a_backslash_in_a_name_below_a_folder_is_a_letter(tmp_path: Path) -> None:
+    for i in range(60):
+        (tmp_path / "x" / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "x" / "ab"[i % 2] / f"c\\{i}.png").write_bytes(png())
+    assert open_source(str(tmp_path / "x")).class_names == ("a", "b")
 
 
 def test_class_folders_that_are_links_are_entered_once(tmp_path: Path) -> None:

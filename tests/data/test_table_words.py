@@ -29,6 +29,8 @@ def opened(path, **options):
         (",a,b", "{i},{a:.2f},{b}", 0),
         ('"",a,b', '"{i}",{a:.2f},{b}', 1),
         ("Unnamed: 0,a,b", "{i},{a:.2f},{b}", 0),
+        ("Unnamed: 0.1,a,b", "{i},{a:.2f},{b}", 0),  # of a table that was written twice
+        (",a,b", "{i}.0,{a:.2f},{b}", 0),
         ("a,b", "{i},{a:.2f},{b}", 1),
         ("a,b", "row {i},{a:.2f},{b}", 1),
         (",a,b", "name {i},{a:.2f},{b}", 1),
@@ -58,6 +60,8 @@ def test_the_class_keeps_its_place_where_row_numbers_go(tmp_path, cache):
         ("100,200", "{a:.2f},{a:.1f}", 60),
         ("1990,2000,2010", "{i},{b},1", 60),
         ("0,1,2,3,4", "{i},{b},1,{b},2", 60),
+        ("0,1", "{a:.2f},{a:.1f}", 60),
+        ("0", "{a:.3f}", 60),
     ],
 )
 def test_a_first_line_of_even_numbers_is_names(tmp_path, cache, head, row, count):

@@ -165,16 +165,29 @@ def folder_members(path: Path) -> Members:
 
     found = walk(path)
     plain = [(name, stat) for name, stat in found.files if S_ISREG(stat.st_mode)]
-    files = [Member(n, s.st_size, s.st_mtime_ns) for n, s in plain if is_picture(n, partial(first, n))]
-    others = {name for name, _ in found.files} - {f.name for f in files}
-    lists = {name: (path / name).read_bytes for name in others if is_list(name)}
-    return Members(files, lambda i: open(path / files[i].name, "rb"), True, left_out(others), lists, link_notes(found))
+    pictures = [(name, stat) for name, stat in plain if is_picture(name, partial(first, name))]
+    others = {name for name, _ in found.files} - {name for name, _ in pictures}
+    called = separated([name for name, _ in pictures])
+    files = [Member(called(name), s.st_size, s.st_mtime_ns) for name, s in pictures]
+    lists = {called(name): (path / name).read_bytes for name in others if is_list(called(name))}
+    notes = link_notes(found)
+    return Members(files, lambda i: open(path / pictures[i][0], "rb"), True, left_out(others), lists, notes)
+
+
+def separated(pictures: Iterable[str]) -> Callable[[str], str]:
+    """Return what makes slashes of the backslashes in names, where no picture's name has a slash; else leaves them.
+
+    Old programs of Windows write them between folders into archives, and others unpack those to names with backslashes.
+    """
+    if any("/" in name for name in pictures):
+        return str
+    return lambda name: name.replace("\\", "/")
 
 
 def link_notes(found: Walk) -> tuple[str, ...]:
     """Return what is said of links that were not followed."""
-    notes = {"lead nowhere": found.nowhere, "lead to folders that are read already, or around the data": found.back}
-    return tuple(f"{n} link{'s' * (n != 1)} {what}: left out" for what, n in notes.items() if n)
+    notes = {"nowhere": found.nowhere, "to folders that are read already, or around the data": found.back}
+    return tuple(f"{n} link{'s' * (n != 1)} lead{'s' * (n == 1)} {what}: left out" for what, n in notes.items() if n)
 
 
 def is_list(name: str) -> bool:
@@ -199,10 +212,7 @@ def opened(path: Path) -> Iterator[Members]:
 
 
 def zip_members(packed: zipfile.ZipFile) -> Members:
-    """List the pictures of a zip; a stamp is the checksum it stores.
-
-    Old programs of Windows write backslashes between folders: where no name has a slash, these are the separators.
-    """
+    """List the pictures of a zip; a stamp is the checksum it stores."""
 
     def first(entry: zipfile.ZipInfo) -> bytes:
         try:
@@ -211,11 +221,11 @@ def zip_members(packed: zipfile.ZipFile) -> Members:
         except DAMAGED:
             return b""
 
-    names = {entry: entry.filename for entry in packed.infolist()}
-    if not any("/" in name for name in names.values()):
-        names = {entry: name.replace("\\", "/") for entry, name in names.items()}
-    every = {entry: name for entry, name in names.items() if not name.endswith("/")}
-    chosen = sorted((e for e, n in every.items() if is_picture(n, partial(first, e))), key=lambda e: every[e])
+    entries = [entry for entry in packed.infolist() if not entry.filename.endswith(("/", "\\"))]
+    pictures = [entry for entry in entries if is_picture(entry.filename, partial(first, entry))]
+    called = separated(entry.filename for entry in pictures)
+    every = {entry: called(entry.filename) for entry in entries}
+    chosen = sorted(pictures, key=lambda entry: every[entry])
     files = [Member(every[e], e.file_size, e.CRC) for e in chosen]
     left = left_out(every[e] for e in set(every) - set(chosen))
     lists = {n: partial(packed.read, e) for e, n in every.items() if is_list(n) and e.file_size < LARGEST}
@@ -240,9 +250,11 @@ def tar_members(packed: tarfile.TarFile) -> Members:
         every.append(entry)
         if is_picture(entry.name, partial(read_member, packed, entry, HEAD)):
             chosen.append(entry)
-    files = [Member(e.name.removeprefix("./"), sizes[os.path.normpath(e.name)], int(e.mtime)) for e in chosen]
+    called = separated(e.name.removeprefix("./") for e in chosen)
+    files = [Member(called(e.name.removeprefix("./")), sizes[os.path.normpath(e.name)], int(e.mtime)) for e in chosen]
     left = left_out(e.name for e in every if e not in chosen)
-    lists = {e.name.removeprefix("./"): partial(read_member, packed, e, LARGEST) for e in every if is_list(e.name)}
+    names = {called(e.name.removeprefix("./")): e for e in every}
+    lists = {name: partial(read_member, packed, e, LARGEST) for name, e in names.items() if is_list(name)}
     notes = (f"{nowhere} links of the archive cannot be followed: left out",) if nowhere else ()
     return Members(files, lambda i: packed.extractfile(chosen[i]), False, left, lists, notes)  # type: ignore[arg-type, return-value]
 

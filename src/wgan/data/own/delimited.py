@@ -15,7 +15,7 @@ from wgan.errors import WganError
 
 WHOLE = re.compile(r"[+-]?\d{1,18}")
 COMMA = re.compile(r"[+-]?[\d.']*\d,\d+")  # a number as half of Europe writes it
-UNNAMED = re.compile(r"(Unnamed: \d+|__index_level_\d+__)?")  # what pandas calls a column without a name
+UNNAMED = re.compile(r"(Unnamed: \d+(\.\d+)*|__index_level_\d+__)?")  # what pandas calls a column without a name
 MISSING = frozenset(
     ["", "#N/A", "#N/A N/A", "#NA", "-NaN", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
 )  # as pandas reads them
@@ -118,9 +118,14 @@ def are_names(cells: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """Return whether a first line of numbers holds names, as pandas numbers columns: 0, 1, 2, 3 or 1990, 2000, 2010.
 
     They are whole, rise by equal steps, and are unlike what stands below: more than four of them, three with fractions
-    below, or all outside their column. Two alone may well be a first sample, such as 0, 1.
+    below, or all outside their column. Two alone may well be a first sample, such as 0, 1, unless every number below is
+    written with a point, as programs write fractions; a 0 above one such column is its name, too.
     """
-    if len(cells) < 2 or not below or not all(WHOLE.fullmatch(cell.strip()) for cell in cells):
+    if not below or not all(WHOLE.fullmatch(cell.strip()) for cell in cells):
+        return False
+    if all("." in cell and is_number(cell) for line in below for cell in line):
+        return cells == ["0"] or (len(cells) > 1 and evenly(cells))
+    if len(cells) < 2:
         return False
     first, second = (evenly(line) for line in (cells, below[0]))
     if not first or second or any(len(line) != len(cells) for line in below):
@@ -159,7 +164,7 @@ def numbers_or_names_rows(name: str, cells: Sequence[str]) -> str:
         return f"{what} is empty: left out"
     if len(set(cells)) < len(cells):
         return ""
-    if all(WHOLE.fullmatch(cell.strip()) for cell in cells):
+    if all(is_number(cell) and float(cell).is_integer() for cell in cells):
         return f"{what}, {cells[0].strip()} to {cells[-1].strip()}, numbers the rows: left out"
     return "" if all(map(is_number, cells)) else f"{what}, {cells[0].strip()[:20]} and so on, names the rows: left out"
 
