@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.child_processes import make_cheap
 from helpers.models import KINDS, untrained
 from helpers.report_runs import EVIL
 
 import wgan
+from wgan.cli import main as cli
+from wgan.data.tabular.dates import FORMATS, text_of
 from wgan.data.units import fit
 from wgan.errors import WganError
 from wgan.export.card import card_of
@@ -88,6 +91,70 @@ def test_a_table_comes_back_in_its_own_units(tmp_path):
     assert (np.abs(made - rows) <= np.array([1, 0.01, 0, 30]) + 1e-9).all()  # one step where rounding decides
     assert (made[:, 0] == rows[:, 0]).mean() > 0.99 and (made[:, 2] == 3.5).all()
     assert len(set(made[:, 0])) > 5
+
+
+@pytest.fixture(scope="module", params=[(), ("--labels", "shop")], ids=["plain", "by-class"])
+def shop(request, tmp_path_factory):
+    """A run of one step on a table with columns of every kind."""
+    draw, folder = np.random.default_rng(0), tmp_path_factory.mktemp("shop")
+    lines = ["amount,price,weight,colour,when,shop,same,rare"]
+    for i in range(400):
+        price = "" if i % 9 == 0 else f"{draw.normal(5, 2):.2f}"
+        day, clock = f"2024-{1 + i % 12:02}-{1 + i % 28:02}", f"{i % 24:02}:{i % 60:02}"
+        weight = repr(float(draw.lognormal(0, 12)))
+        colour = ["red", "blue, dark", 'a "b"'][draw.integers(3)]
+        lines.append(
+            f'{draw.integers(50)},{price},{weight},"{colour.replace(chr(34), chr(34) * 2)}",{day} {clock},'
+            f"{'NSW'[i % 3]},7,v{min(i, 70 + i % 30)}"
+        )
+    (folder / "shop.csv").write_text("\n".join(lines) + "\n")
+    words = [
+        "--data",
+        folder / "shop.csv",
+        "--steps",
+        1,
+        "--batch",
+        16,
+        "--threads",
+        1,
+        "--run",
+        folder / "run",
+        *request.param,
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        make_cheap(patch.setattr)
+        assert cli.main(["train", *map(str, words)]) == 0
+    return wgan.load(folder / "run")
+
+
+@needs_node
+def test_a_table_of_any_kind_comes_back_as_the_command_writes_it(shop, tmp_path):
+    made, wanted, answer = compared(shop, tmp_path, 300)
+    hard = np.isin(wanted, (0, 1))  # one-hots
+    assert (made[hard] == wanted[hard]).mean() > 0.999 and np.abs(made - wanted).max() < 1.001
+    cells = shop.table.cells(shop.table.decode(wanted))
+    assert {c.kind for c in shop.table.columns} == {"number", "category", "date"}
+    agree = {
+        name: np.mean([a == b for a, b in zip(column, texts, strict=True)])
+        for (name, column), texts in zip(cells.items(), zip(*answer["cells"], strict=True), strict=True)
+    }
+    assert min(value for name, value in agree.items() if name != "weight") > 0.98, agree
+    pairs = [(float(a), float(b)) for a, (_, _, b, *_) in zip(cells["weight"], answer["cells"], strict=True)]
+    assert np.allclose(*zip(*pairs, strict=True), rtol=0.05)  # linear between quantiles that lie far apart
+    assert len(set(cells["colour"])) == 3 and "" in cells["price"]
+
+
+@needs_node
+def test_numbers_and_dates_are_written_as_python_writes_them(tmp_path):
+    values = [0.1, 1.0, -2.5, 123456789.125, 1e-4, 9.9e-5, 1e16, 9007199254740993.0, 1.5e300, -1e-7, 5e-324]
+    moments = [0.0, 1718000000.123456, -6e10, 43200.0, 1e9 + 0.5, -36833702400.0]
+    templates = Path(wgan.__file__).parent / "export" / "templates"
+    code = "".join((templates / name).read_text() for name in ("engine.js", "rows.js"))
+    call = f"[{values}.map(shortest), {json.dumps(FORMATS)}.map(f => {moments}.map(m => dateText(m, f)))]"
+    (tmp_path / "t.js").write_text(f"{code}\nconsole.log(JSON.stringify({call}))")
+    found = json.loads(subprocess.run([NODE, tmp_path / "t.js"], capture_output=True, text=True).stdout)
+    assert found[0] == [repr(v) for v in values]
+    assert found[1] == [[text_of(m, f) for m in moments] for f in FORMATS]
 
 
 @needs_node

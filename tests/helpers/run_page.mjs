@@ -10,6 +10,8 @@ const answer = vm.runInContext(`{
   const generate = makeGenerator(given.model, given.weights), x = generate(new Float32Array(given.z), given.y);
   const n = given.z.length / given.model.latent, size = x.length / n;
   const rows = given.model.units && Array.from({ length: n }, (_, i) => inUnits(given.model.units, x.subarray(i * size, (i + 1) * size)));
-  JSON.stringify({ x: [...x], rows, first: [...latent(3, 0, 2000)], again: [...latent(3, 0, 7)], other: [...latent(3, 1, 7)] });
+  const parts = Array.from({ length: n }, (_, i) => x.subarray(i * size, (i + 1) * size)), any = given.model.table;
+  const cells = any && parts.map((x) => codesOf(any.columns, x).map((code, i) => textOf(any.columns[i], code)));
+  JSON.stringify({ x: [...x], rows, cells, first: [...latent(3, 0, 2000)], again: [...latent(3, 0, 7)], other: [...latent(3, 1, 7)] });
 }`, space);
 process.stdout.write(answer);

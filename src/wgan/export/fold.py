@@ -25,8 +25,10 @@ from wgan.models.layers import (
     SameConv,
     UpConv,
 )
+from wgan.models.networks import Generator
 from wgan.models.own import OwnGenerator
 from wgan.models.resnet import Block
+from wgan.models.table_head import TableHead
 
 Op: TypeAlias = dict[str, Any]
 Array: TypeAlias = NDArray[np.float64]
@@ -38,7 +40,19 @@ def fold(network: AnyGenerator) -> list[Op]:
     if isinstance(network, OwnGenerator):
         raise WganError("a page cannot compute a generator given in Python: export to hub or onnx")
     if network.head is not None:
-        raise WganError("a page cannot compute the columns of this table: export to hub, or use wgan serve")
+        return [row(network, network.head)]
+    return output(network)
+
+
+def row(network: Generator, head: TableHead) -> Op:
+    """Return what makes a row of a table: the operations of the body, and of each one-hot its place, width, and if scored."""
+    widths = [slots + scored for slots, scored in head.columns.heads]
+    hots = [[sum(widths[:i]), slots, scored] for i, (slots, scored) in enumerate(head.columns.heads) if slots]
+    return {"op": "row", "latent": network.own_latent, "asked": head.asked, "parts": [output(network)], "hots": hots}
+
+
+def output(network: Generator) -> list[Op]:
+    """Return the operations of Generator.output: the label, the body, the activation."""
     ops: list[Op] = []
     if network.embedding is not None:
         ops.append({"op": "product", "table": array(network.embedding.weight)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wgan.data.tabular.table import Table
 from wgan.export.card import Card, card_of, templates
 from wgan.export.fold import fold
 from wgan.export.weights import Numbers, packed
@@ -36,7 +38,9 @@ def render(model: Model, card: Card) -> str:
     numbers = Numbers()
     described = describe(model, numbers)
     environment = templates()
-    engine, script, style = (environment.get_template(name).render() for name in ("engine.js", "page.js", "page.css"))
+    names = ("engine.js", "rows.js", "page.js", "page.css")
+    forward, rows, script, style = (environment.get_template(name).render() for name in names)
+    engine = forward + rows
     return environment.get_template("page.html").render(
         card=card,
         model=described,
@@ -64,8 +68,17 @@ def describe(model: Model, numbers: Numbers) -> dict[str, Any]:
         "units": None
         if units is None
         else {**units.to_json(), "whole": [np.dtype(k).kind in "iu" for k in units.kinds]},
+        "table": None if model.table is None else table_json(model.table),
         "floats": numbers.float_count,
     }
+
+
+def table_json(table: Table) -> dict[str, Any]:
+    """Return the columns of a table as rows.js decodes and writes them; see wgan.data.tabular."""
+    columns = [
+        {**asdict(c), "slots": c.coding.slots, "scored": c.coding.scored, "lowest": c.lowest} for c in table.columns
+    ]
+    return {"columns": columns, "label": table.label, "label_at": table.label_at}
 
 
 def directions(model: Model) -> Tensor:

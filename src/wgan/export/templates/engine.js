@@ -119,6 +119,13 @@ const OPS = {
     }
     return batch(x.n, x.shape, data);
   },
+  row: (op, x, y) => {
+    const own = op.latent + op.asked, z = new Float32Array(x.n * own);
+    for (let i = 0; i < x.n; i++) z.set(x.data.subarray(i * x.size, i * x.size + op.latent), i * own);
+    const made = run(op.parts[0], batch(x.n, [own], z), y);
+    for (let i = 0; i < x.n; i++) choose(op.hots, made.data.subarray(i * made.size, (i + 1) * made.size), x.data.subarray(i * x.size + op.latent, (i + 1) * x.size));
+    return made;
+  },
   relu: (op, x) => each(x, (v) => { const u = v > 0 ? v : op.slope * v; return op.cap !== null && u > op.cap ? op.cap : u; }),
   tanh: (op, x) => each(x, Math.tanh),
 };
@@ -197,20 +204,4 @@ function slerp(a, b, t) {
   const cosine = Math.min(1, Math.max(-1, a.reduce((sum, x, i) => sum + x * b[i], 0) / (la * lb))), omega = Math.acos(cosine), s = Math.sin(omega);
   const [u, v] = s < 1e-4 ? [1 - t, t] : [Math.sin((1 - t) * omega) / s, Math.sin(t * omega) / s], size = la + (lb - la) * t;
   return a.map((x, i) => s < 1e-4 ? u * x + v * b[i] : size * (u * x / la + v * b[i] / lb));
-}
-
-// Half to even, as NumPy's rint: 0.5 -> 0, 1.5 -> 2.
-function rint(v) { const low = Math.floor(v), rest = v - low; return rest < 0.5 || (rest === 0.5 && low % 2 === 0) ? low : low + 1; }
-
-// A standardised sample as one row in the units of the table, within the range and the step of its training rows.
-function inUnits(units, x) {
-  let at = 0;
-  return units.mean.map((mean, i) => {
-    let v = units.scale[i] > 0 ? mean + x[at++] * units.scale[i] : mean;
-    if (units.low.length) {
-      if (units.step[i] > 0) v = units.low[i] + rint((v - units.low[i]) / units.step[i]) * units.step[i];
-      v = Math.min(Math.max(v, units.low[i]), units.high[i]);
-    }
-    return units.whole[i] ? rint(v) : v;
-  });
 }

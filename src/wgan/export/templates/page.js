@@ -47,20 +47,22 @@ const place = (canvas, i, columns, x) => paint(canvas, x, (i % columns) * (W + 1
 
 // --- rows of a table, and points ---
 
-const units = model.units, width = images ? 0 : units ? units.mean.length : model.shape[0];
-const names = Array.from({ length: width }, (_, i) => units && units.names.length ? units.names[i] : `x${i}`);
-const labelAt = classes.length ? (units && units.label ? units.label_at : width) : -1;
-const header = labelAt < 0 ? names : [...names.slice(0, labelAt), units && units.label ? units.label : "label", ...names.slice(labelAt)];
-const digits = (v, i) => units && !units.whole[i] && units.decimals[i] >= 0 ? v.toFixed(units.decimals[i]) : String(v);
-const brief = (v, i) => units && (units.whole[i] || units.decimals[i] >= 0) ? digits(v, i) : String(Number(v.toPrecision(5)));
+const units = model.units, any = model.table, named = any || units, columns = any ? any.columns : [];
+const width = images ? 0 : any ? columns.length : units ? units.mean.length : model.shape[0];
+const names = Array.from({ length: width }, (_, i) => any ? columns[i].name : units && units.names.length ? units.names[i] : `x${i}`);
+const labelName = named && named.label ? named.label : "label", labelAt = classes.length ? (named && named.label ? named.label_at : width) : -1;
+const header = labelAt < 0 ? names : [...names.slice(0, labelAt), labelName, ...names.slice(labelAt)];
+const isNumber = (i) => !any || columns[i].kind === "number";
+const digits = (v, i) => any ? textOf(columns[i], v) : units && !units.whole[i] && units.decimals[i] >= 0 ? v.toFixed(units.decimals[i]) : String(v);
+const brief = (v, i) => any ? (columns[i].style === "fixed" || !isNumber(i) || Number.isNaN(v) ? digits(v, i) : String(Number(v.toPrecision(6)))) : units && (units.whole[i] || units.decimals[i] >= 0) ? digits(v, i) : String(Number(v.toPrecision(5)));
 function cells(x, y, text) {
-  const row = (units ? inUnits(units, x) : [...x]).map(text);
+  const row = (any ? codesOf(columns, x) : units ? inUnits(units, x) : [...x]).map(text);
   return labelAt < 0 ? row : [...row.slice(0, labelAt), classes[y], ...row.slice(labelAt)];
 }
 function table(points, xs, pick) {
   const head = make("tr", ...header.map((name) => make("th", name))), body = make("tbody");
   points.forEach((p, i) => {
-    const row = make("tr", ...cells(xs[i], p.y, brief).map((text, at) => { const cell = make("td", text); cell.className = at === labelAt ? "" : "n"; return cell; }));
+    const row = make("tr", ...cells(xs[i], p.y, brief).map((text, at) => { const cell = make("td", text); cell.className = at === labelAt || !isNumber(labelAt >= 0 && at > labelAt ? at - 1 : at) ? "" : "n"; return cell; }));
     if (pick) { row.className = "pick"; row.addEventListener("click", () => pick(p)); }
     body.append(row);
   });
@@ -115,7 +117,7 @@ async function draw() {
     await new Promise((done) => setTimeout(done));
     if (mine !== turn) return;
   }
-  if (!images) $("samples").replaceChildren(...(width < 3 ? [plane(xs)] : []), table(points.slice(0, 20), xs, choose));
+  if (!images) $("samples").replaceChildren(...(width < 3 && !any ? [plane(xs)] : []), table(points.slice(0, 20), xs, choose));
   $("said").textContent = `${count} samples of seed ${seed} in ${((performance.now() - begun) / 1000).toFixed(1)} s${!images && count > 20 ? "; the first 20 as rows" : ""}.`;
   before = points[1 % count]; choose(points[0]);
 }
@@ -168,7 +170,7 @@ if ($("save")) $("save").addEventListener("click", () => {
 });
 
 options($("count"), (images ? [16, 64, 100, 400] : [20, 100, 1000]).map((n) => [n, n]));
-$("count").value = images ? (classes.length === 10 ? 100 : 64) : width < 3 ? 1000 : 20;
+$("count").value = images ? (classes.length === 10 ? 100 : 64) : width < 3 && !any ? 1000 : 20;
 const each1 = classes.map((name, i) => [i, name]);
 options($("label"), [...(model.frequencies.length ? [["data", "as in the data"]] : []), ["turn", "all in turn"], ...each1]);
 options($("own"), each1);
