@@ -130,7 +130,7 @@ def frames_of(path):
         return [(np.asarray(frame.convert("RGB")), frame.info["duration"]) for frame in ImageSequence.Iterator(gif)]
 
 
-def test_the_animation_shows_the_grids_exactly_in_the_order_of_steps(tmp_path):
+def test_the_animation_shows_the_grids_in_the_order_of_steps(tmp_path):
     grids = {step: image_grid(grey(step, (4, 16, 16)), 2) for step in (1000, 90, 200)}
     grids[1100] = grids[1000]  # a picture that does not change is still a frame
     files = saved(tmp_path, grids)
@@ -138,7 +138,10 @@ def test_the_animation_shows_the_grids_exactly_in_the_order_of_steps(tmp_path):
     frames = frames_of(tmp_path / "progress.gif")
     assert [duration for _, duration in frames] == [250, 250, 250, 2000]
     for (pixels, _), step in zip(frames, (90, 200, 1000, 1100), strict=True):
-        assert (pixels[STRIP:] == np.asarray(grids[step].convert("RGB"))).all()
+        drawn = np.asarray(grids[step].convert("RGB")).astype(int)
+        off = np.abs(pixels[STRIP:].astype(int) - drawn)
+        assert off.max() == 2  # half of a level of 64, 255 / 63 / 2
+        assert not off[(drawn == 0) | (drawn == 255)].any()
         assert pixels[:STRIP].max() > 200  # the step is written above
     assert len({pixels[:STRIP].tobytes() for pixels, _ in frames}) == 4
     assert Image.open(tmp_path / "progress.gif").info["loop"] == 0

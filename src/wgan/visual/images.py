@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # Pillow is imported where it is used: importing this file co
     from PIL.Image import Image
 
 WIDTH = 560  # pixels a grid is scaled up to, about
+GREYS = 64  # levels of a grey animation: no eye tells them from 256 where they move
 MAX_FRAME = 800  # pixels; larger animation frames are reduced, or 120 of them would fill the memory
 GAP = 2  # pixels between the images of a grid
 GREY, STRIP = 70, 24  # brightness of the gaps (neither black nor white), height of a caption
@@ -126,7 +127,7 @@ def thinned(frames: Sequence[tuple[int, Path]], most: int) -> list[tuple[int, Pa
 
 
 def drawn_frames(frames: Sequence[tuple[int, Path]]) -> Iterator[Image]:
-    """Yield each frame with its step, read one by one: grey ones keep every grey, coloured ones share one palette."""
+    """Yield each frame with its step, read one by one: grey ones in GREYS levels, coloured ones share one palette."""
     from PIL import Image
 
     with read_png(frames[-1][1]) as last:
@@ -136,7 +137,12 @@ def drawn_frames(frames: Sequence[tuple[int, Path]]) -> Iterator[Image]:
     for step, file in frames:
         check()
         frame = drawn_frame(step, file, blank)
-        yield frame.quantize(palette=palette, dither=Image.Dither.NONE) if palette else frame
+        yield frame.quantize(palette=palette, dither=Image.Dither.NONE) if palette else frame.point(fewer_greys())
+
+
+def fewer_greys() -> list[int]:
+    """Return for each byte the nearest of GREYS levels, black and white among them: a GIF is two thirds as large."""
+    return [round(round(v * (GREYS - 1) / 255) * 255 / (GREYS - 1)) for v in range(256)]
 
 
 def drawn_frame(step: int, file: Path, blank: Image) -> Image:
