@@ -10,6 +10,7 @@ import torch
 import wgan.visual.plots
 from wgan.data import open_source
 from wgan.sampling import grids
+from wgan.visual.panels import PANELS
 from wgan.visual.plots import (
     FAKE,
     POINTS,
@@ -117,7 +118,7 @@ def test_only_finite_numbers_become_curves():
 @pytest.mark.parametrize(
     ("tags", "panels"),
     [
-        (TAGS[:2], ["W estimate of the critic (a training signal, not a distance)", "Generator loss"]),
+        (TAGS[:2], ["W estimate of the critic", "Generator loss"]),
         ((*TAGS[1:3], "critic/gradient_norm"), ["Generator loss", "Gradient norm of the critic"]),
         (("critic/gradient_norm",), ["Weight gradient norms"]),
         (TAGS[3:], ["Class accuracy"]),
@@ -187,3 +188,18 @@ def test_only_the_score_gap_of_a_wasserstein_objective_is_called_an_estimate(mon
     titles.clear()
     losses_plot(log(9), wasserstein=False)
     assert not any("W estimate" in t for t in titles) and any(t.startswith("Score gap") for t in titles)
+
+
+@pytest.mark.parametrize("wasserstein", [True, False])
+def test_no_title_runs_into_its_legend(monkeypatch, wasserstein):
+    pairs = []
+    real = wgan.visual.plots.image_of
+
+    def measured(figure):
+        figure.draw_without_rendering()
+        pairs.extend((a._left_title.get_window_extent(), a.get_legend().get_window_extent()) for a in figure.axes)
+        return real(figure)
+
+    monkeypatch.setattr(wgan.visual.plots, "image_of", measured)
+    losses_plot(log(20, [tag for panel in PANELS for tag in panel.tags]), wasserstein=wasserstein)
+    assert pairs and not any(title.overlaps(legend) for title, legend in pairs)

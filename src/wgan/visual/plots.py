@@ -116,14 +116,16 @@ def losses_plot(records: Sequence[Mapping[str, Any]], wasserstein: bool = True) 
     found = [(panel, curves) for panel in chosen if (curves := curves_of(records, panel.tags))]
     figure, parts = figure_of(max(1, len(found)), 9, 2.4 * max(1, len(found)) + 0.3)
     for axes, (panel, curves) in zip(parts, found, strict=False):
-        axes.set_title(f"{panel.title} ({panel.about})" if GAP in panel.tags else panel.title, loc="left", fontsize=10)
+        axes.set_title(panel.title, loc="left", fontsize=10)
+        if GAP in panel.tags:  # what it is not must stand in the picture; beside the title the legend needs the room
+            axes.text(0.01, 0.97, panel.about, transform=axes.transAxes, va="top", fontsize=8, color="#666666")
         for (label, curve), colour in zip(curves.items(), COLOURS, strict=False):
             draw_curve(axes, label, *curve, colour)
         focus(axes, np.concatenate([values for _, values in curves.values()]))
         legend_above(axes)
     if not found:
         parts[0].set_title("nothing logged yet", loc="left", fontsize=10)
-    parts[-1].set_xlabel("step (generator updates)", fontsize=9)
+    parts[-1].set_xlabel("step (generator updates); thin: as logged, thick: smoothed", fontsize=9)
     return image_of(figure)
 
 
@@ -144,8 +146,8 @@ def draw_curve(axes: Axes, label: str, steps: np.ndarray, values: np.ndarray, co
     if len(values) < 3:
         axes.plot(steps, values, "o", color=colour, markersize=5, label=label)
         return
-    axes.plot(*extremes(steps, values), color=colour, alpha=0.35, linewidth=0.7, label=f"{label}, as logged")
-    axes.plot(*smooth(steps, values), color=colour, linewidth=1.9, label=f"{label}, smoothed")
+    axes.plot(*extremes(steps, values), color=colour, alpha=0.35, linewidth=0.7)
+    axes.plot(*smooth(steps, values), color=colour, linewidth=1.9, label=label)
 
 
 def stretches_of(count: int, most: int = POINTS) -> list[np.ndarray]:
