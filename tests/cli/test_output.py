@@ -13,13 +13,11 @@ from wgan.cli.output import paragraphs, replace_unprintable, wrapped
 from wgan.recipes import RECIPES
 
 
-def on_terminal(words, columns, **environment):
+def on_terminal(words, columns, program=("-m", "wgan"), **environment):
     """Return what a terminal of so many columns is sent by a command, and its exit code."""
     ours, theirs = pty.openpty()
     env = {**os.environ, "COLUMNS": str(columns), "LINES": "40", "TERM": "xterm-256color", **environment}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "wgan", *words], stdout=theirs, stderr=theirs, stdin=theirs, env=env
-    )
+    process = subprocess.Popen([sys.executable, *program, *words], stdout=theirs, stderr=theirs, stdin=theirs, env=env)
     os.close(theirs)
     sent = b""
     while True:
@@ -42,6 +40,22 @@ def test_a_table_fits_the_terminal_or_becomes_paragraphs(columns):
     assert (shown.startswith("mnist\n  source: wgan's own default\n")) == (columns < 100)
     words = " ".join(shown.split())
     assert columns == 120 or all(f"{name} source: " in words for name in RECIPES)
+
+
+SCRIPT = """
+from wgan.cli.output import show
+show(("metric", "value", "note"), [("fid", "1.5", "n" * 60), ("kid", "2", "")], 100, "a run", spare=1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [(40, "   a run    |metric  value|fid     1.5|kid     2"), (12, "a run|fid|  value: 1.5|kid|  value: 2")],
+)
+def test_a_narrow_terminal_first_loses_what_it_can_spare(columns, shown):
+    text, code = on_terminal([], columns, program=["-c", SCRIPT])
+    plain = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", text)
+    assert code == 0 and [line.strip() for line in plain.splitlines()] == [line.strip() for line in shown.split("|")]
 
 
 def test_no_colour_is_sent_where_none_is_wanted():

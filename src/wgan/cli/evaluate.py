@@ -95,7 +95,7 @@ def print_report(report: Report) -> None:
     columns = ("metric", "value", "spread", "reference", "n fake", "n real", "extractor", "note")
     for result in report.results:
         about = ", ".join(f"{k} {v}" for k, v in result.about.to_json().items())
-        show(columns, [cells(f) for f in result.values], 110, about)
+        show(columns, [cells(f) for f in result.values], 110, about, spare=2)  # extractor and note
     signal, tracks = (report.notes.get(k) for k in ("training_signal_not_a_distance", "loss_tracks_quality_spearman"))
     if signal is not None:
         say(f"critic's last W estimate {signal:.4g}: a training signal, not a distance")

@@ -60,10 +60,10 @@ def wrapped(text: str, width: int, first: str = "", then: str = "") -> str:
     )
 
 
-def show(columns: Sequence[str], rows: Sequence[Sequence[str]], least: int, title: str = "") -> None:
+def show(columns: Sequence[str], rows: Sequence[Sequence[str]], least: int, title: str = "", spare: int = 0) -> None:
     """Print a table; where the terminal is narrower than `least` and than the table, a paragraph for each row.
 
-    A file or a pipe gets each row on one line.
+    A terminal that is too narrow first loses the last `spare` columns. A file or a pipe gets each row on one line.
     """
     from rich.console import Console
     from rich.measure import Measurement
@@ -79,6 +79,8 @@ def show(columns: Sequence[str], rows: Sequence[Sequence[str]], least: int, titl
         Console(width=max(natural, console.width), highlight=False).print(table)
     elif console.width >= min(natural, least):
         console.print(table)
+    elif spare:
+        show(columns[:-spare], [row[:-spare] for row in rows], least, title)
     else:
         print("\n".join(paragraphs(columns, rows, console.width, title)))
 
