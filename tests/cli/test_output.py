@@ -50,7 +50,7 @@ show(("metric", "value", "note"), [("fid", "1.5", "n" * 60), ("kid", "2", "")], 
 
 @pytest.mark.parametrize(
     ("columns", "shown"),
-    [(40, "   a run    |metric  value|fid     1.5|kid     2"), (12, "a run|fid|  value: 1.5|kid|  value: 2")],
+    [(40, "a run|metric  value|fid     1.5|kid     2"), (12, "a run|fid|  value: 1.5|kid|  value: 2")],
 )
 def test_a_narrow_terminal_first_loses_what_it_can_spare(columns, shown):
     text, code = on_terminal([], columns, program=["-c", SCRIPT])

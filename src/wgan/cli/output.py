@@ -71,7 +71,7 @@ def show(columns: Sequence[str], rows: Sequence[Sequence[str]], least: int, titl
     from rich.text import Text
 
     console = Console(highlight=False)
-    table = Table(*columns, box=None, pad_edge=False, title=Text(title) if title else None)
+    table = Table(*columns, box=None, pad_edge=False, title=Text(title) if title else None, title_justify="left")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     natural = Measurement.get(console, console.options.update(max_width=10_000), table).maximum

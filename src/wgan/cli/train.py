@@ -13,7 +13,7 @@ from wgan.api import plan
 from wgan.cli import data as inspection
 from wgan.cli.evaluate import closest_pairs
 from wgan.cli.lookup import named_run
-from wgan.cli.output import complain
+from wgan.cli.output import complain, say
 from wgan.cli.processes import shared
 from wgan.cli.synonyms import OTHERS
 from wgan.config import FIELDS, Config
@@ -68,14 +68,14 @@ def tell_end(outcome: Outcome, config: Config, folder: Path, processes: str) -> 
     if outcome.code:
         print(f"stopped at step {outcome.run.step}, saved in {folder}; the same command resumes it, or {again}")
         return
-    print(
+    say(
         f"finished step {outcome.run.step} of {outcome.run.config.steps}: images in {folder}/samples, {folder}/progress.gif, "
         f"{folder}/losses.png"
     )
     if (tracks := loss_tracks_quality(outcome.run.log())) is not None:
-        print(TRACKS.format(tracks))
+        say(TRACKS.format(tracks))
     for line in copying(config, folder):
-        print(line)
+        say(line)
     facts = outcome.run.facts
     made = "rows.csv" if facts.units or facts.table else "samples.png"  # what a user of a table wants to see
     print(f"next: wgan sample {shlex.quote(str(folder))} -n 100 --out {made}")
