@@ -35,6 +35,7 @@ def train(
     on_step: OnStep | None = None,
     minutes: float | None = None,
     from_run: str | Path | Run | None = None,
+    log_to: str | None = None,
     **options: Unpack[Options],
 ) -> Run:
     """Train a recipe, or resume a run exactly where it stopped; return its Run.
@@ -57,6 +58,7 @@ def train(
             ordinary one of so many steps.
         from_run: a run, or an exported model, whose weights a new run starts from; without a recipe or config its options
             too, but for those given. What fits is taken; what does not is said, and stands in run.json.
+        log_to: mlflow, trackio or wandb: each line of the log is sent there too; log.jsonl stays the record.
         **options: any field of Config. generator, critic, objective and optimizer may also be objects of your own: modules
             G(z, y) -> x and D(x, y) -> (score, class_logits or None), an Objective, a function of weights that returns a torch
             optimizer (docs/reference/python.md); give the same again to continue the run.
@@ -68,6 +70,7 @@ def train(
     from wgan.training.budget import checked_minutes
     from wgan.training.given import divided
     from wgan.training.loop import train as loop
+    from wgan.training.observer import mirroring
 
     asked: dict[str, Any] = dict(options)
     time = checked_minutes(minutes, asked)
@@ -79,15 +82,16 @@ def train(
         planned = group.on_all(lambda: plan(recipe, changes, run, config, origin), patient=True)
         if group.is_main:
             print(planned.chosen, flush=True)
-        outcome = loop(
-            planned.config,
-            planned.folder,
-            group=group,
-            on_step=on_step,
-            given=parts,
-            minutes=time,
-            from_run=origin,
-        )
+        with mirroring(on_step, log_to, planned.folder, planned.config) as seeing:
+            outcome = loop(
+                planned.config,
+                planned.folder,
+                group=group,
+                on_step=seeing,
+                given=parts,
+                minutes=time,
+                from_run=origin,
+            )
     if outcome.code:
         raise KeyboardInterrupt if outcome.code == 130 else SystemExit(outcome.code)
     return outcome.run

@@ -49,6 +49,7 @@ def add_train(commands: Any) -> None:
     p.add_argument(
         "--config", metavar="FILE", help="options from a JSON or TOML file, or from another run; flags win over them"
     )
+    p.add_argument("--log-to", metavar="NAME", help="send each line of the log to mlflow, trackio or wandb, too")
     p.add_argument(
         "--from", dest="from_run", metavar="RUN", help="a run whose weights a new run starts from, as far as they fit"
     )
@@ -240,6 +241,14 @@ def add_report(commands: Any) -> None:
     p.set_defaults(function="report")
 
 
+def add_log(commands: Any) -> None:
+    """Declare `wgan log`."""
+    p = commands.add_parser("log", help="send the log of a run to mlflow, trackio or wandb")
+    add_run(p)
+    p.add_argument("--to", required=True, metavar="NAME", help="mlflow, trackio or wandb, which must be installed")
+    p.set_defaults(function="log")
+
+
 def add_compare(commands: Any) -> None:
     """Declare `wgan compare`."""
     p = commands.add_parser("compare", help="compare objectives at an equal budget")
@@ -339,6 +348,7 @@ ADDED = (
     add_export,
     add_serve,
     add_report,
+    add_log,
     add_compare,
     add_benchmark,
     add_recipes,

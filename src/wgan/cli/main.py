@@ -62,6 +62,8 @@ def function(name: str) -> Callable[[argparse.Namespace], int]:
             from wgan.cli.evaluate import evaluate as command
         case "runs":
             from wgan.cli.runs import command
+        case "log":
+            from wgan.cli.log import command
         case "env":
             from wgan.cli.environment import command
         case "completion":

@@ -53,10 +53,12 @@ def train_with(found: argparse.Namespace, group: Group) -> int:
     if found.dry_run:
         return group.on_main(lambda: dry_run(config, found.processes or group.world, minutes))
     from wgan.training.loop import train as loop
+    from wgan.training.observer import mirroring
 
     if group.is_main and (times := os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) != "0":
         print(f"a process was lost: all were started again ({times} of at most {found.restarts} times)", flush=True)
-    outcome = loop(config, folder, group=group, minutes=minutes, from_run=origin)
+    with mirroring(None, found.log_to, folder, config) as seeing:
+        outcome = loop(config, folder, group=group, on_step=seeing, minutes=minutes, from_run=origin)
     if group.is_main:
         tell_end(outcome, config, folder, f" --processes {found.processes}" if found.processes else "")
     return outcome.code

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import enum
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from wgan.config import Config
 from wgan.distributed.group import Group
 from wgan.errors import SaidElsewhere, WganError
 from wgan.host import contained
+from wgan.runs.mirror import Mirror
 
 
 class Wish(enum.Enum):
@@ -40,6 +44,26 @@ def require_callable(on_step: object) -> None:
         raise WganError(f"{wanted}, and this one cannot be called so: {error}") from None
     except ValueError:  # a builtin that tells nothing of its arguments
         return
+
+
+@contextmanager
+def mirroring(on_step: OnStep | None, to: str | None, folder: Path, config: Config) -> Iterator[OnStep | None]:
+    """Yield a function that sends what it sees to the tracker `to` before `on_step` sees it; None = on_step itself."""
+    if to is None:
+        yield on_step
+        return
+    if on_step is not None:
+        require_callable(on_step)
+    mirror = Mirror(to, folder.name, config)
+
+    def both(step: int, numbers: dict[str, float]) -> object:
+        mirror(step, numbers)
+        return None if on_step is None else on_step(step, numbers)
+
+    try:
+        yield both
+    finally:
+        mirror.close()
 
 
 @dataclass
