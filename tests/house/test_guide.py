@@ -16,11 +16,15 @@ from wgan.cli import main as cli
 GUIDE = sorted((Path(__file__).parents[2] / "docs" / "guide").glob("*.md"))
 PAGES = [page for page in GUIDE if page.name != "README.md"]
 WORDS = 800  # of a page
+COLUMNS = "-n 100 --metrics columns,row-copies"  # of tables
+INCOME = ["<=50K", ">50K"]
 PIXELS = "-n 100 --metrics sliced-w1"  # what applies to images of any kind
 
 
 def short(words):
     """Return the words of a command, made short."""
+    if words[0] == "evaluate" and words[1] in ("people", "rows.csv"):
+        return [*words, *shlex.split(COLUMNS)]
     return [*words, *shlex.split(PIXELS)] if words[:2] == ["evaluate", "photos"] else shortened(words)
 
 
@@ -34,12 +38,23 @@ def reader(tmp_path_factory):
         for number in range(210):  # 20 held out to choose by, as augment_target needs
             pixels = draw.integers(0, 255, (16, 16, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(path / "photos" / kind / f"{number}.png")
+    people(path / "people.csv")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(path)
         make_cheap(patch.setattr)
         for line in ("train", "train photos", "sample mnist -n 200 --out digits.npz"):
             assert cli.main(short(line.split())) == 0
     return path
+
+
+def people(path):
+    """Write a table of numbers, words, dates and missing cells."""
+    draw = np.random.default_rng(0)
+    rows = [
+        f"{draw.integers(18, 90)},{draw.choice(['Bonn', 'Ulm', '?'])},2024-0{draw.integers(1, 9)}-11,{draw.choice(INCOME)}"
+        for _ in range(300)
+    ]
+    path.write_text("\n".join(["age,town,joined,income", *rows]) + "\n")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
