@@ -169,6 +169,7 @@ def test_batch_norm_without_a_penalty_is_allowed(objective):
         ({"objective": "wgan-clip", "critic_norm": "spectral"}, "spectral"),
         ({"critic_update": "separate"}, "critic_update separate"),
         ({"critic_update": "separate", "objective": "r3gan"}, "critic_update separate"),
+        ({"objective": "r3gan", "generator_batch": 7}, "leave generator_batch out"),
         ({"pack": 3, **NO_CLASSIFIER}, "pack 3 must divide batch 64"),
         ({"pack": 2, **NO_CLASSIFIER, "generator_batch": 7}, "generator_batch 7"),
         ({"pack": 2, **NO_CLASSIFIER, "critic_conditioning": "projection"}, "unconditional critic"),

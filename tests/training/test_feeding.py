@@ -14,6 +14,7 @@ from torch import Tensor
 from wgan.config import Config
 from wgan.rng import Draws, order
 from wgan.training import step as phases
+from wgan.training import updates
 from wgan.training.players import Players, make_players
 from wgan.training.schedule import CRITIC_SCHEDULES, updates_before
 
@@ -32,12 +33,18 @@ class Spy:
         self.points: list[Tensor] = []
         monkeypatch.setattr(phases, "critic_update", self.critic_update)
         monkeypatch.setattr(phases, "make_fakes", self.make_fakes)
-        monkeypatch.setattr(phases, "generator_update", lambda p, z, y, *rest: self.generator.append((z, y)) or {})
+        self.paired: list[tuple[Tensor, Tensor | None] | None] = []
+        monkeypatch.setattr(phases, "generator_update", self.generator_update)
 
     def make_fakes(self, p: Players, z: Tensor, y: Tensor | None) -> Tensor:
         self.latents += z.split(p.config.batch)  # of all critic updates of a step at once, or of each
         self.fake_labels.append(y)
         return z
+
+    def generator_update(self, p: Players, z: Tensor, y: Tensor | None, real: Any, step: int) -> dict[str, Any]:
+        self.generator.append((z, y))
+        self.paired.append(real)
+        return {}
 
     def critic_update(self, p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draw: Draws) -> dict[str, Any]:
         self.reals.append(real)
@@ -212,3 +219,23 @@ def test_the_order_does_not_depend_on_how_it_is_cut_into_batches(sampling: str) 
 
 def test_another_seed_is_another_order() -> None:
     assert not torch.equal(order(0, "epoch", 100, 0, 100), order(1, "epoch", 100, 0, 100))
+
+
+def test_reals_that_fakes_are_compared_with_keep_their_own_labels(spy: Spy) -> None:
+    """Sample i of these images has the label i mod 3 and the brightness i in its first pixel."""
+    spy.run(images_config(objective="r3gan"), images(), range(4))
+    for found, (_, asked) in zip(spy.paired, spy.generator, strict=True):
+        assert found is not None and asked is not None
+        real, labels = found
+        numbers = ((real[:, 0, 0, 0] + 1) * 127.5).round().long()
+        assert torch.equal(numbers % 3, labels)
+    assert any(not torch.equal(found[1], asked) for found, (_, asked) in zip(spy.paired, spy.generator, strict=True))
+
+
+def test_the_critic_judges_reals_and_fakes_under_their_own_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    p, seen = make_players(images_config(objective="r3gan"), SINGLE, images()), []
+    judge = updates.judge
+    monkeypatch.setattr(updates, "judge", lambda p, x, y, *rest: seen.append(y) or judge(p, x, y, *rest))
+    x, asked, own = torch.zeros(6, 1, 8, 8), torch.zeros(6, dtype=torch.int64), torch.arange(6) % 3
+    updates.generator_loss(p, torch.zeros(6, 5), asked, (x, own), 0)
+    assert [y.tolist() for y in seen] == [asked.tolist(), own.tolist()]
