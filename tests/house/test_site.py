@@ -1,6 +1,7 @@
 """The site of the docs: its navigation lists every page once, and it builds strictly where mkdocs is installed."""
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -59,3 +60,11 @@ def test_the_site_builds_strictly(tmp_path):
     done = subprocess.run([program, "build", "--strict", "-q", "-d", tmp_path / "site"], cwd=ROOT, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     assert (tmp_path / "site" / "guide" / "start" / "index.html").exists()
+
+
+def test_the_page_to_play_with_is_small_and_asks_no_server():
+    page = DOCS / "play.html"
+    text = page.read_text("utf-8")
+    assert page.stat().st_size < 8e6
+    assert "CC BY-SA 3.0" in text  # of the data that it learned from
+    assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", text)
