@@ -274,6 +274,15 @@ def test_no_text_of_a_run_is_markup_in_the_page(conditional_run):
     assert json.loads(read.scripts["model"])["classes"] == model.class_names
 
 
+def test_the_scripts_of_the_page_share_no_name():
+    """They are one program: the second of two functions with the same name would replace the first in both."""
+    folder = Path(wgan.__file__).parent / "export" / "templates"
+    texts = [(folder / name).read_text() for name in ("engine.js", "rows.js", "page.js")]
+    names = [re.findall(r"^(?:async )?(?:function|const|let) (\w+)", text, re.M) for text in texts]
+    every = [name for found in names for name in found]
+    assert all(len(found) > 8 for found in names) and len(every) == len(set(every))
+
+
 def test_json_in_a_script_cannot_end_it():
     assert "<" not in script_json({"a": "</script><!--"}) and json.loads(script_json("</x>")) == "</x>"
 

@@ -123,7 +123,7 @@ const OPS = {
     const own = op.latent + op.asked, z = new Float32Array(x.n * own);
     for (let i = 0; i < x.n; i++) z.set(x.data.subarray(i * x.size, i * x.size + op.latent), i * own);
     const made = run(op.parts[0], batch(x.n, [own], z), y);
-    for (let i = 0; i < x.n; i++) choose(op.hots, made.data.subarray(i * made.size, (i + 1) * made.size), x.data.subarray(i * x.size + op.latent, (i + 1) * x.size));
+    for (let i = 0; i < x.n; i++) harden(op.hots, made.data.subarray(i * made.size, (i + 1) * made.size), x.data.subarray(i * x.size + op.latent, (i + 1) * x.size));
     return made;
   },
   relu: (op, x) => each(x, (v) => { const u = v > 0 ? v : op.slope * v; return op.cap !== null && u > op.cap ? op.cap : u; }),

@@ -26,7 +26,7 @@ function ndtr(z) {
 }
 
 // Each one-hot of a row becomes that of its greatest logit with Gumbel noise; a score is 0 outside of slot 0.
-function choose(hots, x, noise) {
+function harden(hots, x, noise) {
   let k = 0;
   for (const [start, slots, scored] of hots) {
     let best = 0, most = -Infinity;
