@@ -93,6 +93,8 @@ def _critic_step(p: Players, sides: Mapping[str, Tensor], y: Tensor | None, draw
 
 def thaw(p: Players) -> None:
     """Let the critic learn again after a generator's update; to ask first is cheaper than to walk over every module."""
+    if p.written is not None and p.critic.training and p.written.critic.layers[0].weight.requires_grad:
+        return
     if not p.critic.training or not all(w.requires_grad for w in p.critic.parameters()):
         p.critic.requires_grad_(True).train()
         for weight in p.frozen:
@@ -177,14 +179,17 @@ def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Labelled | N
 
     real: reals with their own labels, which a relativistic objective compares the fakes with.
     """
-    p.critic.requires_grad_(False)  # spares the critic's weight gradients
-    for weight in p.moved:
-        weight.requires_grad_(True)
-    p.generator.train()
+    by_hand = p.written if real is None and not p.share and p.config.pack == 1 else None
+    if by_hand is None:
+        p.critic.requires_grad_(False)  # spares the critic's weight gradients
+        for weight in p.moved:
+            weight.requires_grad_(True)
+    if not p.generator.training:
+        p.generator.train()
 
     def loss_of(cut: Cut) -> tuple[Tensor | None, Stats]:
-        if p.written is not None and real is None and not p.share and p.config.pack == 1:
-            return None, p.written.generator_loss(z)
+        if by_hand is not None:
+            return None, by_hand.generator_loss(z)
         part = None if real is None else (cut(real[0]), cut(real[1]))
         return generator_loss(p, cut(z), cut(y), part, step)
 
