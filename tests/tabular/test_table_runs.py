@@ -83,6 +83,18 @@ def test_the_ith_row_is_the_same_for_every_number_of_rows(run):
         assert np.array_equal(few.numpy(), many.numpy()[:7], equal_nan=True)
 
 
+def test_ranges_are_kept_by_rejection_and_its_rate_is_said(run, command):
+    where = "age>=40,age<60,smoker=True,day>01.01.2021"
+    said = command("sample", run, "-n", 60, "--where", where, "--out", "rows.csv")
+    assert said.code == 0 and "% of the rows drawn lie in the range asked for" in said.err
+    rows = rows_of("rows.csv")
+    assert len(rows) == 60 and all(40 <= int(row["age"]) < 60 and row["smoker"] == "True" for row in rows)
+    assert all(row["day"][-4:] in ("2021", "2022") for row in rows)
+    model = wgan.load(run)
+    few, many = model.sample(5, where="age>=40"), model.sample(150, where="age>=40")
+    assert np.array_equal(few.numpy(), many.numpy()[:5], equal_nan=True) and 0 < many.kept < 1
+
+
 @pytest.mark.parametrize(
     "where, said",
     [
@@ -90,7 +102,10 @@ def test_the_ith_row_is_the_same_for_every_number_of_rows(run):
         ("smokes=True", "names no column of the table: did you mean smoker?"),
         ("age=30", "asks for column age, which is a number of many values"),
         ("always=x", "asks for column always, which never varies"),
-        ("smoker>True", "only NAME=VALUE can be asked for"),
+        ("smoker>True", "a category has no order, write smoker=VALUE"),
+        ("age>=old", "'old' is no number"),
+        ("day>tomorrow", "'tomorrow' is no date of the format %d.%m.%Y"),
+        ("age>200", "0 of 32000 rows that were drawn lie there"),
         ("smoker", "write NAME=VALUE"),
         ("smoker=True,smoker=False", "asks for column smoker twice"),
         ("", "where is empty"),

@@ -120,7 +120,9 @@ def add_sample(commands: Any) -> None:
         metavar="0,1,2",
         help="make samples of several classes in turn (default: all; rows of a table as often as in the data)",
     )
-    p.add_argument("--where", metavar="A=X,B=Y", help="values that every row of a table is to have")
+    p.add_argument(
+        "--where", metavar="A=X,B=Y", help="values, or ranges such as AGE>=40, that every row of a table is to have"
+    )
     p.add_argument(
         "--beyond-range",
         action="store_true",

@@ -49,6 +49,7 @@ class Samples(torch.Tensor):
     labels: np.ndarray | None = None
     outside: dict[str, float] | None = None
     columns: list[str] | None = None
+    kept: float = 1.0  # the fraction of the rows drawn that lie in the ranges asked for
     source: Units | Table | None = None  # of rows of a table: what says which values they stand for
 
     def __getitem__(self, index: Any) -> Tensor:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from wgan.data.own.delimited import is_number
 from wgan.data.tabular.coding import Codes
+from wgan.data.tabular.dates import seconds_of
 from wgan.data.tabular.table import Column, Table
 from wgan.errors import WganError, nearest
 
+COMPARED: dict[str, Callable[[Codes, float], NDArray[np.bool_]]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    "!=": operator.ne,
+    ">": operator.gt,
+    "<": operator.lt,
+}
 OPERATORS = (">=", "<=", "!=", "=", ">", "<")  # the longest first
 SHOWN = 12  # levels in a message
 
@@ -24,6 +35,15 @@ class Where:
 
     at: int
     code: float
+
+
+@dataclass(frozen=True)
+class Range:
+    """A comparison that the number or date of one column has to pass: its place, >=, <=, >, < or !=, and a code."""
+
+    at: int
+    operator: str
+    limit: float
 
 
 def parts_of(text: str, names: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -51,23 +71,51 @@ def parts_of(text: str, names: Sequence[str]) -> list[tuple[str, str, str]]:
     return parts
 
 
-def read_where(text: str, table: Table) -> list[Where]:
-    """Return the conditions; WganError for a column or a value that the table does not have, or that cannot be asked for."""
+def read_where(text: str, table: Table) -> tuple[list[Where], list[Range]]:
+    """Return what is asked of columns, and which ranges rows have to lie in.
+
+    Raises WganError for a column or a value that the table does not have, or that cannot be asked for.
+    """
     found: dict[str, Where] = {}
-    for name, operator, value in parts_of(text, table.names):
-        if operator != "=":
-            raise WganError(f"where '{name}{operator}{value}': only NAME=VALUE can be asked for")
-        if name in found:
-            raise WganError(f"where asks for column {name} twice: give it one value")
+    ranges = []
+    for name, sign, value in parts_of(text, table.names):
         at = table.names.index(name)
         column = table.columns[at]
+        if sign in COMPARED:
+            ranges.append(Range(at, sign, limit_of(column, sign, value)))
+            continue
+        if name in found:
+            raise WganError(f"where asks for column {name} twice: give it one value")
         if not column.choices:
             what = "never varies" if not column.coding.width else f"is a {column.kind} of many values"
+            way = "" if column.kind == "category" else f"; ask for a range, {name}>={value or 0}"
             raise WganError(
-                f"where asks for column {name}, which {what}: only categories and numbers of few values can be"
+                f"where asks for column {name}, which {what}: only categories and numbers of few values can be{way}"
             )
         found[name] = Where(at, code_of(column, value))
-    return [*found.values()]
+    return [*found.values()], ranges
+
+
+def limit_of(column: Column, sign: str, value: str) -> float:
+    """Return the code that a column is compared with; WganError for a category, and for what is no number or date."""
+    said = f"where '{column.name}{sign}{value}'"
+    if column.kind == "category":
+        raise WganError(f"{said}: a category has no order, write {column.name}=VALUE")
+    if column.kind == "date":
+        seconds = seconds_of(value, column.form)
+        if seconds is None:
+            raise WganError(f"{said}: '{value}' is no date of the format {column.form}")
+        return seconds
+    if not is_number(value) or float(value) != float(value):
+        raise WganError(f"{said}: '{value}' is no number")
+    return float(value)
+
+
+def fits(rows: Codes, ranges: Sequence[Range]) -> NDArray[np.bool_]:
+    """Return which rows [N, C] lie in every range; a missing cell lies in none."""
+    inside = [COMPARED[r.operator](rows[:, r.at], r.limit) for r in ranges]
+    found: NDArray[np.bool_] = np.logical_and.reduce(inside) & ~np.isnan(rows[:, [r.at for r in ranges]]).any(1)
+    return found
 
 
 def code_of(column: Column, value: str) -> float:
