@@ -85,26 +85,26 @@ def test_a_duty_falls_on_its_steps_and_on_the_last():
 
 
 def test_minutes_write_a_number_of_steps_and_nothing_else(clock, capsys):
-    # 12 s: 2 + 3 steps (1.25 s), a critic phase, an evaluation, a sheet: 4.375; 3 for the end: 4.625 are left
-    run = wgan.train(run="timed", minutes=0.2, **{**RING, "evaluate_every": None, "sample_every": None})
-    assert run.config.steps == run.step == 6  # (4.625 - 2 - 1) / 0.25 = 6.5
-    assert "a step takes 250 ms here, so the run has 6 steps" in capsys.readouterr().out
-    plain = wgan.train(run="plain", **{**RING, "evaluate_every": None, "sample_every": None, "steps": 6})
-    assert kept(run.path) == kept(plain.path) and json.loads((run.path / "config.json").read_text())["steps"] == 6
+    # 15 s: 2 + 3 steps (1.25 s), a critic phase, two evaluations, a sheet: 6.375; 3 for the end: 5.625 are left
+    run = wgan.train(run="timed", minutes=0.25, **{**RING, "evaluate_every": None, "sample_every": None})
+    assert run.config.steps == run.step == 10  # (5.625 - 2 - 1) / 0.25 = 10.5
+    assert "a step takes 250 ms here, so the run has 10 steps" in capsys.readouterr().out
+    plain = wgan.train(run="plain", **{**RING, "evaluate_every": None, "sample_every": None, "steps": 10})
+    assert kept(run.path) == kept(plain.path) and json.loads((run.path / "config.json").read_text())["steps"] == 10
 
 
 def test_the_same_command_resumes_with_the_same_steps(clock, capsys):
     options = {**RING, "evaluate_every": None, "sample_every": None}
-    whole = wgan.train(run="whole", minutes=0.2, **options)
-    wgan.train(run="cut", minutes=0.2, on_step=lambda step, numbers: wgan.STOP if step == 4 else None, **options)
+    whole = wgan.train(run="whole", minutes=0.25, **options)
+    wgan.train(run="cut", minutes=0.25, on_step=lambda step, numbers: wgan.STOP if step == 4 else None, **options)
     clock[0] += 1000.0  # another day
-    again = wgan.train(run="cut", minutes=0.2, **options)
-    assert "minutes: the run keeps the 6 steps it was begun with" in capsys.readouterr().out
-    assert again.step == 6 and kept(again.path) == kept(whole.path)
+    again = wgan.train(run="cut", minutes=0.25, **options)
+    assert "minutes: the run keeps the 10 steps it was begun with" in capsys.readouterr().out
+    assert again.step == 10 and kept(again.path) == kept(whole.path)
 
 
 def test_the_learning_rate_is_0_at_the_end_that_was_chosen(clock):
-    run = wgan.train(run="timed", minutes=0.2, lr_decay="linear", **{**RING, "evaluate_every": None})
+    run = wgan.train(run="timed", minutes=0.25, lr_decay="linear", **{**RING, "evaluate_every": None})
     assert run.config.decay_steps is None and run.config.lr_decay == "linear" and run.config.steps < 5000
 
 
@@ -144,7 +144,7 @@ def test_measuring_does_not_train_a_module_of_the_callers(clock):
         **{k: v for k, v in RING.items() if k not in ("generator_layers", "recipe")},
     }
     options |= {"evaluate_every": None, "sample_every": None, "critic": "mlp"}
-    timed = wgan.train(run="timed", minutes=0.2, generator=made(), **options)
+    timed = wgan.train(run="timed", minutes=0.25, generator=made(), **options)
     plain = wgan.train(run="plain", steps=timed.config.steps, generator=made(), **options)
     assert kept(timed.path) == kept(plain.path)
 
@@ -153,6 +153,22 @@ def test_minutes_and_steps_exclude_each_other(here):
     with pytest.raises(WganError, match="give minutes or steps, not both"):
         wgan.train(run="both", minutes=1, steps=5, **RING)
     assert not (here / "both").exists()
+
+
+def test_what_the_first_evaluation_takes_more_counts_once(clock, monkeypatch):
+    real, calls = monitor.Monitor.measure, []
+
+    def measure(self, p, step):
+        clock[0] += 0.0 if calls else 7.0
+        calls.append(step)
+        return real(self, p, step)
+
+    monkeypatch.setattr(monitor.Monitor, "measure", measure)
+    config = Config().replace(data="ring", **{**SMALL, "generator": "mlp", "critic": "mlp", "generator_norm": "none"})
+    config = config.replace(conditioning="none", critic_conditioning="none")
+    costs = budget.measured(config, loop.opened(config, Group()), budget.budget(1.0), Group())
+    assert (costs.evaluation, costs.opening) == (2.0, 7.0)
+    assert costs.of(config.replace(evaluate_every=2, sample_every=None), 6) == 7 + 6 * costs.step + 3 * 2 + 1
 
 
 def test_measuring_takes_3_steps_or_3_hundredths_of_the_time(clock):
@@ -171,7 +187,7 @@ def test_measuring_takes_3_steps_or_3_hundredths_of_the_time(clock):
     for minutes, steps_taken in ((0.2, 2 + 3), (1, 2 + 8), (1000, 2 + 40)):  # 1.8 s and at most 10 s, at 0.25 s each
         before = clock[0]
         budget.measured(config, source, budget.budget(minutes), Group())
-        assert clock[0] - before == pytest.approx(0.25 * steps_taken + 0.125 + 2 + 1)
+        assert clock[0] - before == pytest.approx(0.25 * steps_taken + 0.125 + 2 + 2 + 1)
 
 
 # --- patience ---------------------------------------------------------------------------------------------------------

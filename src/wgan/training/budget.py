@@ -75,12 +75,13 @@ class Costs:
     update: float  # of the critic alone, where a schedule has steps with more of them
     evaluation: float
     sheet: float
+    opening: float = 0.0  # what the first evaluation takes more: held-out samples and their features, once a run
 
     def of(self, c: Config, steps: int) -> float:
         """Return the seconds of a run of `steps` steps."""
         more = updates_before(c.critic_schedule, steps, c.n_critic) - steps * c.n_critic
         duties = times(c.evaluate_every, steps) * self.evaluation + times(c.sample_every, steps) * self.sheet
-        return steps * self.step + more * self.update + duties
+        return self.opening + steps * self.step + more * self.update + duties
 
 
 def times(every: int | None, steps: int) -> int:
@@ -142,8 +143,9 @@ def measured(config: Config, source: Source, b: Budget, group: Group, given: Giv
         step = seconds_of_step(p, source, stop, b, monitor)
         update = timed(b.clock, lambda: critic_phase(p, source, 0)) / config.n_critic
         with p.engine.shard.alone():
-            evaluation = timed(b.clock, lambda: monitor.measure(p, 0))
-        return Costs(step, update, evaluation, timed(b.clock, lambda: sheet(p, source)))
+            first, evaluation = (timed(b.clock, lambda: monitor.measure(p, 0)) for _ in range(2))
+        drawn = timed(b.clock, lambda: sheet(p, source))
+        return Costs(step, update, evaluation, drawn, max(first - evaluation, 0.0))
 
 
 def seconds_of_step(p: Players, source: Source, stop: Stop, b: Budget, monitor: Monitor) -> float:
