@@ -99,7 +99,7 @@ def agreement() -> str:
             value = float(spearmanr(*zip(*pairs, strict=True)).statistic) * (1 if better == "lower" else -1)
             parts.append(f"`{column}` {value:.2f}")
     return (
-        f"Whether the figures agree about the {len(recipes)} recipes for all digits (Spearman's correlation with "
+        f"Whether the metrics agree about the {len(recipes)} recipes for all digits (Spearman's correlation with "
         f"relative-fid, 1 = the same order): {', '.join(parts)}."
     )
 

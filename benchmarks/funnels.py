@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from evaluation import RESULTS, about
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "metrics"))
 from test_certified import bound_on_funnels
 
 FILE = RESULTS / "funnels.json"

@@ -1,6 +1,8 @@
 """Wasserstein-1 from below: never above a known truth, close to it where it can be, and the sample bracket in order."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,6 +160,22 @@ def test_the_certified_bound_holds_for_skewed_laws_and_few_samples(n):
         above += found.bound > truth
         outside += not found.low <= truth <= found.high
     assert max(above, outside) <= 200 * 0.05 + 3 * math.sqrt(200 * 0.05 * 0.95)
+
+
+def test_the_committed_cases_show_coverage_at_every_n():
+    """1,000 draws of each law and n, and 1,000 fits; written by benchmarks/certified_coverage.py."""
+    kept = json.loads((Path(__file__).parents[2] / "benchmarks/results/certified_coverage.json").read_text())
+    assert kept["seeds"] == kept["whole"]["cases"] == 1000
+    assert {row["law"] for row in kept["means"]} == set(LAWS) and min(row["n"] for row in kept["means"]) == 30
+    most = 0.05 + 3 * math.sqrt(0.05 * 0.95 / 1000)
+    assert max(kept["whole"]["above"], *(row["above"] for row in kept["means"])) <= most
+    assert max(row["normal"] for row in kept["means"]) > 0.2  # what a normal interval does there
+
+
+@pytest.mark.slow
+def test_the_bound_holds_in_a_thousand_draws_of_each_law_and_n(script):
+    tool = script("benchmarks", "certified_coverage")
+    assert max(row["above"] for row in tool.means(1000)) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 1000)
 
 
 def test_scores_beyond_those_of_the_fit_are_clipped_to_them():
