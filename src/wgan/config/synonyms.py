@@ -84,12 +84,11 @@ FLAGS = (
     ),
     Meaning(
         "wandb use-wandb wandb-project mlflow trackio neptune logger report-to track",
-        "--log-to mirrors the log of a run; log.jsonl and TensorBoard's events are written anyway",
+        "--log-to NAME mirrors the log in mlflow, trackio or wandb; log.jsonl and TensorBoard's events are written anyway",
         "--log-to",
     ),
     Meaning(
-        "wandb use-wandb wandb-project mlflow trackio neptune logger report-to track log-to tensorboard use-tensorboard tb "
-        "summary",
+        "tensorboard use-tensorboard tb summary",
         "nothing to turn on: a run writes log.jsonl and TensorBoard's events, which tensorboard --logdir runs shows",
         "--log-every",
     ),
