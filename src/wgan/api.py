@@ -120,7 +120,7 @@ def plan(
     acts on labels is given for data without any, and for data that cannot be read when they must be looked at for that.
     """
     from wgan.data import is_own
-    from wgan.data.own.open import absolute
+    from wgan.data.own.open import absolute, described
 
     recipe, run, changes = meant(recipe, run, overrides)
     if isinstance(base, (str, Path)):
@@ -142,7 +142,7 @@ def plan(
         config, why = configure(recipe, changes), "by its name"
     elif "data" in changes:
         config = configure(fitting(changes), changes)
-        why = f"which fits the data {shown_name(config.data)}"
+        why = f"which fits {described(config.data)}"
     else:
         config, why = configure(DEFAULT, changes), "the default"
     folder = Path(run) if run is not None else Path("runs") / run_name(config, recipe)
@@ -228,24 +228,16 @@ def require_labels(config: Config, changes: Mapping[str, Any], folder: Path) -> 
     if not asked or (folder / "config.json").exists():  # a run that began so continues so
         return
     from wgan.data import open_source
+    from wgan.data.own.open import described
 
     source = open_source(config.data, config.split, options=config)
     if not source.classes:
         what = " and ".join(f"{name} {changes[name]}" for name in asked)
-        data = shown_name(config.data)
         labels = " (labels none)" if config.labels == "none" else ""
         raise WganError(
-            f"{what} would do nothing: {data} has no labels{labels}; leave that out, or give labels (sub-folders, an array of "
-            "labels, --labels COLUMN)"
+            f"{what} would do nothing: {described(config.data)} has no labels{labels}; leave that out, or give labels "
+            "(sub-folders, an array of labels, --labels COLUMN)"
         )
-
-
-def shown_name(data: str) -> str:
-    """Return what a message calls the data: their path, or the name of bundled ones."""
-    from wgan.data import is_own
-    from wgan.data.own.open import called
-
-    return called(data) if is_own(data) else data
 
 
 def fitting(changes: Mapping[str, Any]) -> str:

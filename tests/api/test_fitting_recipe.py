@@ -7,7 +7,7 @@ import pytest
 from helpers.run_folders import files
 
 import wgan
-from wgan.api import plan
+from wgan.api import given, plan
 from wgan.config import Config
 from wgan.data import SOURCES
 from wgan.errors import WganError
@@ -44,6 +44,11 @@ def test_own_images_and_rows_take_the_recipes_for_any(here, cache):
         config, path, chosen = plan(None, {"data": f"{name}.npy"})
         assert config == configure(recipe, {"data": str(here / f"{name}.npy")}) and path.as_posix() == f"runs/{name}"
         assert chosen == f"recipe {recipe}, which fits the data {here / f'{name}.npy'}"
+
+
+def test_an_array_is_called_what_it_is(here, cache):
+    spec = given(np.random.default_rng(0).normal(size=(40, 3)))
+    assert plan(None, {"data": spec}).chosen == "recipe vectors, which fits the array given as data"
 
 
 def test_options_that_only_the_fitting_recipe_can_take_are_taken():

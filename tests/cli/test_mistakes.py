@@ -53,10 +53,13 @@ TRAIN_MISTAKES = [
     ("--pack 7 --critic-conditioning none", "pack 7 must divide batch"),
     ("--generator-norm none", "conditioning norm needs a generator_norm"),
     ("mnist --data ring", "conv"),
-    ("mnist --data mnist:5 --class-critic 1", "class_critic 1 would do nothing: mnist:5 has no labels; leave that out"),
+    (
+        "mnist --data mnist:5 --class-critic 1",
+        "class_critic 1 would do nothing: the data mnist:5 has no labels; leave that out",
+    ),
     (
         "--data ring --conditioning concat --class-critic 1",
-        "conditioning concat and class_critic 1 would do nothing: ring",
+        "conditioning concat and class_critic 1 would do nothing: the data ring has",
     ),
     ("--dry-run=3", "ignored explicit argument"),
     ("--run FILE", "is a file"),

@@ -139,6 +139,13 @@ def called(spec: str) -> str:
     return shown(spec if spec.startswith(HUB) else absolute(spec))
 
 
+def described(spec: str) -> str:
+    """Return what a sentence calls data of any kind: 'the data ring', or 'the array given as data'."""
+    if spec.startswith(GIVEN):
+        return called(spec)
+    return f"the data {called(spec) if is_own(spec) else spec}"
+
+
 def public_name(spec: str) -> str:
     """Return how data may be called where strangers read it: a user's own path loses its folders."""
     on_the_hub = spec.startswith(HUB) and not spec.startswith((HUB + "/", HUB + "."))
