@@ -19,7 +19,7 @@ from wgan.sampling.model import Model
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-UNKNOWN = "The licence of the training data was not given: state it here before you publish the model."
+UNKNOWN = "The licence of the training data was not given: --licence states it, before the model is published."
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}")
 
 
@@ -164,7 +164,7 @@ def limits_of(model: Model, is_measured: bool) -> list[str]:
     if kind_of(model) == "rows":
         rows.append(
             "Rows of a table may repeat what single people or things had in the training data: they are not anonymous by "
-            "themselves, and `wgan evaluate` measures copies."
+            "themselves, and wgan evaluate measures copies."
         )
     return rows
 

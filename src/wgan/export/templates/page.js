@@ -59,10 +59,11 @@ function cells(x, y, text) {
   const row = (any ? codesOf(columns, x) : units ? inUnits(units, x) : [...x]).map(text);
   return labelAt < 0 ? row : [...row.slice(0, labelAt), classes[y], ...row.slice(labelAt)];
 }
+const kindAt = (at) => at === labelAt || !isNumber(labelAt >= 0 && at > labelAt ? at - 1 : at) ? "" : "n";
 function table(points, xs, pick) {
-  const head = make("tr", ...header.map((name) => make("th", name))), body = make("tbody");
+  const head = make("tr", ...header.map((name, at) => { const cell = make("th", name); cell.className = kindAt(at); return cell; })), body = make("tbody");
   points.forEach((p, i) => {
-    const row = make("tr", ...cells(xs[i], p.y, brief).map((text, at) => { const cell = make("td", text); cell.className = at === labelAt || !isNumber(labelAt >= 0 && at > labelAt ? at - 1 : at) ? "" : "n"; return cell; }));
+    const row = make("tr", ...cells(xs[i], p.y, brief).map((text, at) => { const cell = make("td", text); cell.className = kindAt(at); return cell; }));
     if (pick) { row.className = "pick"; row.addEventListener("click", () => pick(p)); }
     body.append(row);
   });
