@@ -21,7 +21,7 @@ from jinja2 import Environment, StrictUndefined
 from PIL import Image
 from recipe_page import processor
 
-from wgan.compare.page import long_cells
+from wgan.compare.page import long_trials
 from wgan.compare.summary import mean_spread, tracks
 from wgan.report.charts import short
 
@@ -45,7 +45,7 @@ def keep(folder: Path, name: str, command: str, seconds: str = "") -> None:
     sheets = [
         last_sheet(folder / "runs" / c["name"])
         for n in result["request"]["objectives"]
-        for c in long_cells(result, n)
+        for c in long_trials(result, n)
         if c["seed"] == 0
     ]
     if sheets:
@@ -201,12 +201,12 @@ def more_stable(result: Mapping[str, Any], name: str) -> bool:
 
 def last_of(value: str) -> Callable[[Mapping[str, Any], str], float]:
     """Return the function that gives the mean of a value at the end of an objective's runs."""
-    return lambda result, name: float(np.mean([c["curve"][-1][value] for c in long_cells(result, name)]))
+    return lambda result, name: float(np.mean([c["curve"][-1][value] for c in long_trials(result, name)]))
 
 
 def later(result: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return Spearman's correlation over the seeds without each run's first evaluation, before which the critic learns."""
-    return mean_spread(tracks(c["curve"][1:]) for c in long_cells(result, name))
+    return mean_spread(tracks(c["curve"][1:]) for c in long_trials(result, name))
 
 
 def largest(curve: list[dict[str, Any]]) -> int:
@@ -216,12 +216,12 @@ def largest(curve: list[dict[str, Any]]) -> int:
 
 def fallen(result: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return Spearman's correlation over the seeds from the evaluation on at which the estimate is largest."""
-    return mean_spread(tracks(c["curve"][largest(c["curve"]) :]) for c in long_cells(result, name))
+    return mean_spread(tracks(c["curve"][largest(c["curve"]) :]) for c in long_trials(result, name))
 
 
 def peak(result: Mapping[str, Any], name: str) -> dict[str, float]:
     """Return the mean over the seeds of the step at which the estimate is largest, and estimate and figure there."""
-    points = [c["curve"][largest(c["curve"])] for c in long_cells(result, name)]
+    points = [c["curve"][largest(c["curve"])] for c in long_trials(result, name)]
     return {key: float(np.mean([p[key] for p in points])) for key in ("step", "estimate", "figure")}
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from wgan.compare.page import long_cells, mean_curve
+from wgan.compare.page import long_trials, mean_curve
 from wgan.compare.summary import decades, estimate_name, final
 from wgan.report.charts import short
 
@@ -76,7 +76,7 @@ def pictures(found: Mapping[str, Any]) -> None:
         names = found[data]["request"]["objectives"]
         figure, axes = panels(len(names), 2.4)
         for ax, name in zip(axes, names, strict=True):
-            for cell in long_cells(found[data], name):
+            for cell in long_trials(found[data], name):
                 points = [(p["estimate"], p["figure"]) for p in cell["curve"]]
                 ax.scatter(*zip(*points, strict=True), s=10, color=COLOURS[name], alpha=0.7)
             ax.set_title(f"{name} on {shown(found[data])}", loc="left", fontsize=9)
@@ -85,7 +85,7 @@ def pictures(found: Mapping[str, Any]) -> None:
         write(figure, f"tracks-{found[data]['request']['data']}")
     figure, axes = panels(2)
     for name in found["mnist_judged"]["request"]["objectives"]:
-        runs = [c["slopes"] for c in long_cells(found["mnist_judged"], name)]
+        runs = [c["slopes"] for c in long_trials(found["mnist_judged"], name)]
         edges = np.array(runs[0]["edges"])
         middle = 10 ** ((edges[1:] + edges[:-1]) / 2)
         axes[0].plot(middle, np.mean([r["shares"] for r in runs], 0), color=COLOURS[name], label=name, linewidth=1.5)
@@ -95,7 +95,7 @@ def pictures(found: Mapping[str, Any]) -> None:
     axes[0].axvline(1, color="#555555", linewidth=0.8, linestyle=":")
     axes[0].legend(fontsize=8, frameon=False)
     for name in ("wgan-clip", "wgan-gp"):
-        (weights,) = (c["weights"] for c in long_cells(found["mnist_judged"], name) if c["seed"] == 0)
+        (weights,) = (c["weights"] for c in long_trials(found["mnist_judged"], name) if c["seed"] == 0)
         edges = np.array(weights["edges"])
         axes[1].plot(
             (edges[1:] + edges[:-1]) / 2 / edges[-1],

@@ -58,7 +58,10 @@ def test_the_tables_of_the_page_tell_each_objective_its_own_figures(tmp_path):
     plain = {row[0]: [" ".join(re.sub("<[^>]*>", " ", text).split()) for text in row[1:]] for row in rows if row}
     assert plain["modes-reached"] == ["23.5 ± 0.71 real 25", "21 real 25", "higher"]
     assert plain["rate × 1"] == ["100 % 1.5 ± 0.71", "0 % 4"]
-    assert plain["weights on the bound"] == ["–", "0.75"] and plain["slopes within 0.5 to 2"] == ["0.5 ± 0", "0.5"]
+    assert plain["weights on the bound"] == ["–", "0.75"] and plain["gradient norms within 0.5 to 2"] == [
+        "0.5 ± 0",
+        "0.5",
+    ]
     assert plain["grid: modes-reached"] == ["23.5 ± 0.71", "21", "25"]
     assert compare_page.weights(result)[0].about.endswith("largest 1.25")
 
