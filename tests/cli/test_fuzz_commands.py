@@ -69,7 +69,7 @@ def test_command_lines(data: st.DataObject, bench: Bench, ring: Path) -> None:
         given = {k[7:]: v for k, v in vars(found).items() if k.startswith("option_") and v is not None}
         if found.function == "train":
             plan(found.name, given)
-        else:
+        elif found.path is not None:  # without a name the newest run is taken, and here is none
             open_run(found.path)
 
     try:

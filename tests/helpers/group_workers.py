@@ -191,7 +191,7 @@ def other_versions():
 def other_batch():
     if os.environ["RANK"] == "1":
         config = loop.require_one_plan
-        loop.require_one_plan = lambda c, group: config(c.replace(batch=16), group)
+        loop.require_one_plan = lambda c, *rest: config(c.replace(batch=16), *rest)
 
 
 def no_data():

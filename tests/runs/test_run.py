@@ -18,6 +18,7 @@ from wgan.report.reader import gather
 from wgan.runs.facts import RunFacts
 from wgan.runs.folder import check_folder, has_run, lock, open_run, start_or_continue
 from wgan.training import loop, recorder, state
+from wgan.ways import Ways
 
 FACTS = RunFacts(shape=(2,), classes=0, class_names=(), device="cpu", precision="fp32", threads=1)
 
@@ -41,7 +42,23 @@ def test_a_new_run_is_opened_again_as_it_was_written(tmp_path):
 def test_every_fact_is_read_as_it_was_written(tmp_path):
     """None of the fields has its default, so that none can be lost on the way through run.json."""
     facts = RunFacts(
-        (1, 8, 8), 2, ("a", "b"), "bf16", 3, "cuda", 2, {"critic": 5}, {"torch": "2"}, "hash", {"mean": [1.0]}, (3, 4)
+        shape=(1, 8, 8),
+        classes=2,
+        class_names=("a", "b"),
+        precision="bf16",
+        threads=3,
+        device="cuda",
+        ways=Ways("mkl", "library"),
+        processor="a processor",
+        processes=2,
+        parameters={"critic": 5},
+        versions={"torch": "2"},
+        data="hash",
+        units={"mean": [1.0]},
+        table={"columns": []},
+        class_counts=(3, 4),
+        origin={"run": "other"},
+        parts={"critic": {"name": "m.Net", "source": "hash"}},
     )
     assert all(f.default != getattr(facts, f.name) for f in dataclasses.fields(facts))
     assert start_or_continue(tmp_path / "run", Config(), facts).facts == facts

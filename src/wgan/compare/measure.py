@@ -65,15 +65,15 @@ def last(records: Sequence[Mapping[str, Any]], tag: str) -> float | None:
 
 
 @functools.lru_cache(maxsize=2)
-def reals_of(data: str) -> Reals:
-    """Return the reals of some data, as many as are measured, whose floors are computed once for all runs."""
-    reals = open_reals(data, SAMPLES)
-    return dataclasses.replace(reals, n=max(SAMPLES, EACH * reals.test.mode_count))
+def reals_of(data: str, samples: int) -> Reals:
+    """Return the reals of some data, as many as are measured, whose references are computed once for all runs."""
+    reals = open_reals(data, samples)
+    return dataclasses.replace(reals, n=max(samples, EACH * reals.test.mode_count))
 
 
 def values_of(trial: Trial, run: Run, long: bool) -> dict[str, Any]:
     """Return metric -> value, reference and direction of the last generator of a run; what does not apply is left out."""
-    reals = reals_of(trial.data)
+    reals = reals_of(trial.data, SAMPLES)
     subject = from_model(load(run, checkpoint="last"), reals.n, SEED, False, None)
     measured = Measured(subject, reals)
     found: list[MetricValue] = []
