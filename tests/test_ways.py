@@ -19,13 +19,14 @@ from wgan.engine import fastest_ways, make_engine, threads_that_pay
 from wgan.errors import WganError
 from wgan.models.fast import fast_kernels, trial
 from wgan.models.fast.linear import linear, times
+from wgan.models.kernels import PLAIN
 from wgan.rng import stream
 from wgan.runs.folder import open_run
 from wgan.training import step as phases
 from wgan.training.players import make_players
-from wgan.ways import CONVOLUTION, LINEAR, OLD, Ways, ways_of
+from wgan.ways import LINEAR, OLD, Ways, ways_of
 
-ALL = [Ways(*each) for each in itertools.product(LINEAR, CONVOLUTION)]
+ALL = [Ways(linear) for linear in LINEAR]
 SMALL = {"generator_layers": "16", "critic_layers": "16", "batch": 8, "n_critic": 1, "threads": 1}
 RING = {**SMALL, "recipe": "gulrajani-ring", "log_every": 2, "evaluate_every": 3, "checkpoint_every": 3}
 
@@ -33,11 +34,10 @@ RING = {**SMALL, "recipe": "gulrajani-ring", "log_every": 2, "evaluate_every": 3
 @pytest.fixture
 def gains(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, float]:
     """Gains of the test's own in place of measured ones, and a cache without any."""
-    found = {"mkl": 1.0, "library": 1.0, "threads": 2.0}
+    found = {"mkl": 1.0, "threads": 2.0}
     monkeypatch.setenv("WGAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(engine, "busy", lambda most: False)
     monkeypatch.setattr(engine, "mkl_gain", lambda: found["mkl"])
-    monkeypatch.setattr(engine, "library_gain", lambda dtype: found["library"])
     monkeypatch.setattr(engine, "threads_gain", lambda n: found.get(f"{n} threads", found["threads"]))
     return found
 
@@ -48,16 +48,7 @@ def gains(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, float]:
 @pytest.mark.parametrize(("mkl", "expected"), [(0.5, "onednn"), (1.09, "onednn"), (1.1, "mkl"), (3.0, "mkl")])
 def test_linear_maps_go_to_the_library_that_is_faster(mkl: float, expected: str, gains: dict[str, float]) -> None:
     gains["mkl"] = mkl
-    assert fastest_ways(False, "fp32") == Ways(expected, "own")
-
-
-@pytest.mark.parametrize(("library", "expected"), [(1.09, "own"), (1.1, "library")])
-def test_convolutions_are_ours_unless_the_library_is_faster(
-    library: float, expected: str, gains: dict[str, float]
-) -> None:
-    gains["library"] = library
-    assert fastest_ways(True, "fp32").convolution == expected
-    assert fastest_ways(False, "fp32").convolution == "own"
+    assert fastest_ways() == Ways(expected)
 
 
 @pytest.mark.parametrize(
@@ -101,18 +92,18 @@ def test_what_is_asked_for_is_not_measured(gains: dict[str, float], monkeypatch:
 
 def test_each_gain_is_measured_once_and_by_its_own_name(gains: dict[str, float]) -> None:
     gains["mkl"] = 2.0
-    assert fastest_ways(True, "fp32").linear == "mkl"
+    assert fastest_ways().linear == "mkl"
     gains["mkl"] = 0.5
-    assert fastest_ways(True, "fp32").linear == "mkl"
+    assert fastest_ways().linear == "mkl"
     kept = json.loads(processor._file().read_text())
-    assert sorted(key.split(", ")[-1] for key in kept) == ["MKL over oneDNN", "library convolutions fp32"]
+    assert sorted(key.split(", ")[-1] for key in kept) == ["MKL over oneDNN"]
 
 
 def test_a_library_held_back_is_another_processor(gains: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert fastest_ways(False, "fp32").linear == "onednn"
+    assert fastest_ways().linear == "onednn"
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     gains["mkl"] = 2.0
-    assert fastest_ways(False, "fp32").linear == "mkl"
+    assert fastest_ways().linear == "mkl"
 
 
 def ticking(*seconds: float) -> Any:
@@ -128,8 +119,8 @@ def ticking(*seconds: float) -> Any:
 
 @pytest.mark.parametrize(
     "gain",
-    [trial.mkl_gain, lambda clock: trial.library_gain(clock=clock), lambda clock: trial.threads_gain(2, clock)],
-    ids=["mkl", "library", "threads"],
+    [trial.mkl_gain, lambda clock: trial.threads_gain(2, clock)],
+    ids=["mkl", "threads"],
 )
 def test_a_gain_is_the_quotient_of_the_two_times(gain: Any) -> None:
     threads = torch.get_num_threads()
@@ -165,7 +156,7 @@ def test_a_linear_map_is_the_plain_one_with_two_derivatives(way: str) -> None:
         torch.testing.assert_close(a, b, rtol=2e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize("ways", ALL, ids=lambda w: f"{w.linear}-{w.convolution}")
+@pytest.mark.parametrize("ways", ALL, ids=lambda w: w.linear)
 @pytest.mark.parametrize("kind", ["points", "images", "nearest"])
 def test_a_step_is_the_same_up_to_rounding_in_every_way(kind: str, ways: Ways) -> None:
     config = (
@@ -187,7 +178,8 @@ def test_a_step_is_the_same_up_to_rounding_in_every_way(kind: str, ways: Ways) -
 
 def test_the_kernels_are_those_of_the_ways() -> None:
     kernels = {ways: fast_kernels(ways) for ways in ALL}
-    assert len({k.convolve for k in kernels.values()}) == 2 and len({k.transposed for k in kernels.values()}) == 2
+    assert len({(k.convolve, k.transposed, k.repeated) for k in kernels.values()}) == 1  # ours, whatever was measured
+    assert not {k.convolve for k in kernels.values()} & {PLAIN.convolve}
     assert {k.linear.keywords["library"] for k in kernels.values()} == set(LINEAR)  # type: ignore[attr-defined]
     assert {k.times.keywords["library"] for k in kernels.values()} == set(LINEAR)  # type: ignore[attr-defined]
 
@@ -205,7 +197,7 @@ def test_a_run_records_its_ways_and_measures_no_more(
     wgan.train(run="cut", steps=6, on_step=lambda step, numbers: wgan.STOP if step == 2 else None, **RING)
     monkeypatch.setattr(engine, "fastest_ways", lambda *_: pytest.fail("measured"))
     again = wgan.train(run="cut", steps=6, **RING)
-    assert again.facts.ways == Ways("mkl" if mkl > 1 else "onednn", "own")
+    assert again.facts.ways == Ways("mkl" if mkl > 1 else "onednn")
     files = sorted(p.relative_to(again.path) for p in again.path.glob("checkpoints/**/*.safetensors"))
     assert files and all((again.path / f).read_bytes() == (whole.path / f).read_bytes() for f in files)
     assert "another processor" not in capsys.readouterr().out

@@ -16,7 +16,7 @@ from wgan.distributed.cores import cores
 from wgan.distributed.group import Group
 from wgan.distributed.shard import Shard
 from wgan.errors import WganError, unknown
-from wgan.models.fast.trial import library_gain, mkl_gain, threads_gain
+from wgan.models.fast.trial import mkl_gain, threads_gain
 from wgan.processor import bf16_pays, cpuinfo, remembered
 from wgan.rng import Draws, stream
 from wgan.ways import OLD, Ways
@@ -131,19 +131,16 @@ def make_engine(
         count,
         group=group,
         shard=Shard(group.rank, group.world),
-        ways=fastest_ways(convolutional, precision) if choose else OLD,
+        ways=fastest_ways() if choose else OLD,
     )
 
 
-def fastest_ways(convolutional: bool, precision: str) -> Ways:
+def fastest_ways() -> Ways:
     """Return the ways of computing that are the fastest on this CPU: measured once, then remembered.
 
     The usual way stays unless the other is CLEARLY faster: a close call would differ from day to day.
     """
-    linear = remembered("MKL over oneDNN", mkl_gain) >= CLEARLY
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    library = convolutional and remembered(f"library convolutions {precision}", lambda: library_gain(dtype)) >= CLEARLY
-    return Ways("mkl" if linear else "onednn", "library" if library else "own")
+    return Ways("mkl" if remembered("MKL over oneDNN", mkl_gain) >= CLEARLY else "onednn")
 
 
 def busy(most: int) -> bool:

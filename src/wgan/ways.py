@@ -6,15 +6,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 LINEAR = ("onednn", "mkl")
-CONVOLUTION = ("own", "library")
 
 
 @dataclass(frozen=True)
 class Ways:
-    """Ways of computing that give the same numbers up to rounding; the defaults are what runs before 0.2 used."""
+    """Ways of computing that give the same numbers up to rounding; the default is what runs before 0.2 used.
+
+    Convolutions have no choice: ours took no longer than PyTorch's in any recipe, with AVX2 or AVX-512 (benchmarks/NOTES.md).
+    """
 
     linear: str = "onednn"  # whose fp32 products of fully connected layers: LINEAR
-    convolution: str = "own"  # PyTorch's, or ours of models/fast/convolution.py: CONVOLUTION
 
     def to_json(self) -> dict[str, str]:
         """Return the object that run.json holds."""
@@ -22,7 +23,7 @@ class Ways:
 
     def known(self) -> bool:
         """Return whether these are ways that there are; a file may say anything."""
-        return self.linear in LINEAR and self.convolution in CONVOLUTION
+        return self.linear in LINEAR
 
 
 OLD = Ways()
@@ -33,4 +34,4 @@ def ways_of(value: Any) -> Ways:
     try:
         return Ways(**value)
     except TypeError:
-        return Ways("", "")
+        return Ways("")

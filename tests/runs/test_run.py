@@ -48,7 +48,7 @@ def test_every_fact_is_read_as_it_was_written(tmp_path):
         precision="bf16",
         threads=3,
         device="cuda",
-        ways=Ways("mkl", "library"),
+        ways=Ways("mkl"),
         processor="a processor",
         processes=2,
         parameters={"critic": 5},

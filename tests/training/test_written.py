@@ -76,7 +76,7 @@ def test_every_option_has_autograds_gradients(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize("library", LINEAR)
 @pytest.mark.parametrize("objective", ["wgan-clip", "wgan-gp", "r3gan"])
 def test_in_fp32_they_are_the_same_up_to_rounding(objective: str, library: str) -> None:
-    require_alike(points_config(objective=objective), 2e-4, replace(SINGLE, ways=Ways(library, "own")))
+    require_alike(points_config(objective=objective), 2e-4, replace(SINGLE, ways=Ways(library)))
 
 
 def test_images_are_flattened_as_the_critic_does() -> None:

@@ -49,7 +49,7 @@ class Row:
     seconds: float  # of the median step
     flops: int  # of the products of one step, counted where they are computed, derivatives and penalty included
     peak: float  # flops/s of square matrix products in this precision, the best found
-    ways: str = ""  # of linear maps and convolutions
+    ways: str = ""  # whose linear maps, or plain
 
     @property
     def fraction(self) -> float:
@@ -98,7 +98,7 @@ def benchmark(
 
 def said(fast: bool, ways: Ways) -> str:
     """Return the ways of computing as the table shows them."""
-    return f"{ways.linear}, {ways.convolution}" if fast else "plain"
+    return ways.linear if fast else "plain"
 
 
 class Flops(TorchDispatchMode):

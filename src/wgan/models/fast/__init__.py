@@ -19,12 +19,11 @@ __all__ = ["FAST", "fast_kernels"]
 @functools.cache
 def fast_kernels(ways: Ways) -> Kernels:
     """Return the fast kernels that compute as `ways` says."""
-    own = ways.convolution == "own"
     return Kernels(
         functools.partial(_linear, library=ways.linear),
-        _convolve if own else PLAIN.convolve,
-        _transposed if own else PLAIN.transposed,
-        convolution.repeated if own else convolution.repeated_by_library,
+        _convolve,
+        _transposed,
+        convolution.repeated,
         functools.partial(times, library=ways.linear),
         _drop,
         _tanh,

@@ -35,12 +35,7 @@ def transposed(x: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan) -> Te
     return out
 
 
-def repeated_by_library(x: Tensor, weight: Tensor, bias: Tensor | None, fold: Tensor) -> Tensor:
-    """`repeated`, its small convolutions by PyTorch."""
-    return repeated(x, weight, bias, fold, False)
-
-
-def repeated(x: Tensor, weight: Tensor, bias: Tensor | None, fold: Tensor, own: bool = True) -> Tensor:
+def repeated(x: Tensor, weight: Tensor, bias: Tensor | None, fold: Tensor) -> Tensor:
     """x [B, C, H, W], each pixel twice, then a 'same' convolution -> [B, C', 2 H, 2 W], computed at the low resolution.
 
     Each of the four output phases reads few low-resolution pixels, so the kernel is folded: 5 x 5 becomes four 3 x 3, 2.8
@@ -50,7 +45,7 @@ def repeated(x: Tensor, weight: Tensor, bias: Tensor | None, fold: Tensor, own: 
     folded = torch.einsum("pik,qjl,ockl->pqocij", fold, fold, weight)  # [2, 2, C', C, taps, taps]
     kernel = folded.flatten(0, 2).contiguous(memory_format=torch.channels_last)
     four = None if bias is None else bias.repeat(4)
-    if own and x.device.type == "cpu":
+    if x.device.type == "cpu":
         y = convolve(x, kernel, four, Plan(k, 1, (k // 2, k // 2), (h, w), (h, w)))
     else:
         y = F.conv2d(x, kernel, four, padding=k // 2)

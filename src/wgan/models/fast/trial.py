@@ -6,15 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 
 import torch
-from torch import Tensor
 
-from wgan.models.fast import convolution
 from wgan.models.fast.linear import product
-from wgan.models.kernels import PLAIN, Plan
 
 Clock = Callable[[], float]
 DENSE = ((64, 128, 256), (64, 256, 784), (128, 784, 256), (128, 256, 256))  # rows, inputs, outputs of small MLPs
-IMAGE, MIDDLE = (16, 1, 32, 4, 2, 28), (8, 32, 64, 4, 2, 14)  # rows, channels in and out, kernel, stride, side
 ROUNDS = 9  # on one thread in seconds of the CPU: those of other programs do not count
 
 
@@ -26,21 +22,6 @@ def mkl_gain(clock: Clock = time.process_time) -> float:
     ways = {way: lambda way=way: [product(a, b, bias, way) for a, b, bias in cases] for way in ("onednn", "mkl")}
     best = quickest(ways, clock)
     return best["onednn"] / best["mkl"]
-
-
-def library_gain(dtype: torch.dtype = torch.float32, clock: Clock = time.process_time) -> float:
-    """Return the time of our convolutions with their derivatives over that of PyTorch's: one from an image, one within."""
-    if not torch.backends.mkldnn.is_available():
-        return float("inf")
-    cases = [_convolution(*sizes, dtype) for sizes in (IMAGE, MIDDLE)]
-    best = quickest(
-        {
-            "own": lambda: [_there_and_back(convolution.convolve, *case) for case in cases],
-            "library": lambda: [_there_and_back(PLAIN.convolve, *case) for case in cases],
-        },
-        clock,
-    )
-    return best["own"] / best["library"]
 
 
 def threads_gain(count: int, clock: Clock = time.perf_counter) -> float:
@@ -71,17 +52,3 @@ def quickest(ways: Mapping[str, Callable[[], object]], clock: Clock) -> dict[str
         return best
     finally:
         torch.set_num_threads(threads)
-
-
-def _convolution(
-    rows: int, inputs: int, outputs: int, kernel: int, stride: int, side: int, dtype: torch.dtype
-) -> tuple[Tensor, Tensor, Plan]:
-    small = (side // stride,) * 2
-    x = torch.ones(rows, inputs, side, side, dtype=dtype).to(memory_format=torch.channels_last)
-    w = torch.ones(outputs, inputs, kernel, kernel, dtype=dtype).to(memory_format=torch.channels_last)
-    return x.requires_grad_(True), w.requires_grad_(True), Plan(kernel, stride, (1, 1), (side, side), small)
-
-
-def _there_and_back(convolve: Callable[..., Tensor], x: Tensor, w: Tensor, plan: Plan) -> tuple[Tensor, ...]:
-    with torch.enable_grad():
-        return torch.autograd.grad(convolve(x, w, None, plan).sum(), (x, w))
