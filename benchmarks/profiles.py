@@ -23,7 +23,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from wgan.data import open_source
 from wgan.distributed.signals import Stop
-from wgan.engine import thread_count
+from wgan.host import thread_count
 from wgan.recipes import configure
 from wgan.runs.folder import versions
 from wgan.training.loop import numbers

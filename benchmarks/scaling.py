@@ -40,7 +40,8 @@ from wgan.data import open_source
 from wgan.distributed import rendezvous
 from wgan.distributed.group import Group, Traffic
 from wgan.distributed.signals import Stop
-from wgan.engine import make_engine, thread_count
+from wgan.engine import make_engine
+from wgan.host import thread_count
 from wgan.models import parameter_count
 from wgan.recipes import configure
 from wgan.runs.folder import versions

@@ -24,7 +24,7 @@ from speed import processor
 
 from wgan.data import open_source
 from wgan.distributed.signals import Stop
-from wgan.engine import thread_count
+from wgan.host import thread_count
 from wgan.metrics.features import features
 from wgan.recipes import configure
 from wgan.runs.folder import SELECTION, versions

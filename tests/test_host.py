@@ -10,9 +10,8 @@ import pytest
 import torch
 
 import wgan
-from wgan.engine import thread_count
 from wgan.errors import WganError
-from wgan.host import drawing, flushes, require_usual, undisturbed
+from wgan.host import drawing, flushes, require_usual, thread_count, undisturbed
 from wgan.models import build
 from wgan.recipes import RECIPES, configure
 from wgan.rng import derived_seed, seeded

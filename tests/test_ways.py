@@ -119,8 +119,8 @@ def ticking(*seconds: float) -> Any:
 
 @pytest.mark.parametrize(
     "gain",
-    [trial.mkl_gain, lambda clock: trial.threads_gain(2, clock)],
-    ids=["mkl", "threads"],
+    [trial.mkl_gain, trial.bf16_gain, lambda clock: trial.threads_gain(2, clock)],
+    ids=["mkl", "bf16", "threads"],
 )
 def test_a_gain_is_the_quotient_of_the_two_times(gain: Any) -> None:
     threads = torch.get_num_threads()

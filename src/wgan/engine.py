@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -16,12 +15,13 @@ from wgan.distributed.cores import cores
 from wgan.distributed.group import Group
 from wgan.distributed.shard import Shard
 from wgan.errors import WganError, unknown
-from wgan.models.fast.trial import mkl_gain, threads_gain
-from wgan.processor import bf16_pays, cpuinfo, remembered
+from wgan.models.fast.trial import bf16_gain, mkl_gain, threads_gain
+from wgan.processor import cpuinfo, remembered
 from wgan.rng import Draws, stream
 from wgan.ways import OLD, Ways
 
 CLEARLY = 1.1  # times as fast
+WORTH = 1.2  # how many times faster bf16 must be: it rounds to 8 bits, and a close call would differ from day to day
 
 
 @dataclass(frozen=True)
@@ -182,20 +182,18 @@ def has_bf16(device: torch.device) -> bool:
     return multiplies_bf16(device) and (device.type != "cpu" or bf16_pays())
 
 
+def bf16_pays() -> bool:
+    """Return whether convolutions in bf16 are at least WORTH times as fast as in fp32 on this CPU.
+
+    A processor may have the instructions and be slower with them: one with AVX512-BF16 but without AMX took 1.6 times as
+    long for a matrix product.
+    """
+    return remembered("", bf16_gain) >= WORTH
+
+
 def multiplies_bf16(device: torch.device) -> bool:
     """Return whether the device multiplies bf16 in hardware (AMX or AVX512-BF16 on x86, a recent GPU)."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     flags = cpuinfo()
     return device.type == "cpu" and ("amx_bf16" in flags or "avx512_bf16" in flags)
-
-
-@contextlib.contextmanager
-def thread_count(count: int) -> Iterator[None]:
-    """Within the block torch uses `count` CPU threads; afterwards as many as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

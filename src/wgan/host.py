@@ -186,3 +186,14 @@ def seeding(seed: int) -> Iterator[None]:
             random.setstate(python_state)
             if cuda:
                 torch.cuda.set_rng_state_all(cuda)
+
+
+@contextmanager
+def thread_count(count: int) -> Iterator[None]:
+    """Within the block torch uses `count` CPU threads; afterwards as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

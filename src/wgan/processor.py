@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch.nn import functional as F
 
 from wgan.errors import WganError
 from wgan.files import cache_home, write_atomically
 
-WORTH = 1.2  # how many times faster bf16 must be: it rounds to 8 bits, and a close call would differ from day to day
-ROUNDS = 5
 LIMITS = ("ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "ATEN_CPU_CAPABILITY")
-
-
-def bf16_pays() -> bool:
-    """Return whether convolutions in bf16 are at least WORTH times as fast as in fp32 on this CPU.
-
-    A processor may have the instructions and be slower with them: one with AVX512-BF16 but without AMX took 1.6 times as
-    long for a matrix product. What was measured is kept in the cache folder; one that cannot be written is measured again.
-    """
-    return remembered("", bf16_gain) >= WORTH
 
 
 def remembered(what: str, measure: Callable[[], float]) -> float:
@@ -52,26 +39,6 @@ def bf16_gain_known() -> float | None:
 def _key(what: str = "") -> str:
     limits = [os.environ[name] for name in LIMITS if name in os.environ]  # a library told to leave instructions alone
     return ", ".join([processor_name(), f"torch {torch.__version__}", *limits, *([what] if what else [])])
-
-
-def bf16_gain() -> float:
-    """Return the time of a convolution in fp32 over that in bf16, the fastest of ROUNDS each, one thread, in turn."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.no_grad():
-            x = torch.ones(32, 64, 14, 14).to(memory_format=torch.channels_last)
-            w = torch.ones(128, 64, 3, 3).to(memory_format=torch.channels_last)
-            pairs = {dtype: (x.to(dtype), w.to(dtype)) for dtype in (torch.float32, torch.bfloat16)}
-            best = dict.fromkeys(pairs, float("inf"))
-            for _ in range(ROUNDS + 1):  # the first of each also prepares the library's kernel
-                for dtype, operands in pairs.items():
-                    begun = time.perf_counter()
-                    F.conv2d(*operands, padding=1)
-                    best[dtype] = min(best[dtype], time.perf_counter() - begun)
-    finally:
-        torch.set_num_threads(threads)
-    return best[torch.float32] / best[torch.bfloat16]
 
 
 def processor_name() -> str:

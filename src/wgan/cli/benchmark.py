@@ -20,9 +20,10 @@ from torch.utils.flop_counter import flop_registry
 from wgan.cli.output import print_json, show
 from wgan.data import open_source
 from wgan.distributed.signals import Stop
-from wgan.engine import Engine, thread_count
+from wgan.engine import Engine
 from wgan.errors import WganError
 from wgan.files import write_atomically
+from wgan.host import thread_count
 from wgan.recipes import configure
 from wgan.runs.folder import versions
 from wgan.training.estimate import peak_memory

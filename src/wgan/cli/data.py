@@ -19,8 +19,8 @@ from wgan.data import Source, is_own, open_source
 from wgan.data.own.cache import Prepared
 from wgan.data.own.image_folder import TooManyBad
 from wgan.data.own.open import absolute, prepared
-from wgan.engine import thread_count
 from wgan.errors import WganError
+from wgan.host import thread_count
 from wgan.progress import clock_text
 from wgan.recipes import configure
 from wgan.training.estimate import measure

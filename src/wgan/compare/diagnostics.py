@@ -15,7 +15,7 @@ from wgan.config.objectives import FACTS
 from wgan.data import Source, open_source
 from wgan.data.source import selection_indices
 from wgan.distributed.signals import check
-from wgan.engine import thread_count
+from wgan.host import thread_count
 from wgan.losses import clip_weights, generator_term, safe_norms
 from wgan.rng import stream
 from wgan.runs import checkpoint

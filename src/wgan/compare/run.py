@@ -18,9 +18,9 @@ from wgan.compare.summary import summary
 from wgan.config import differences
 from wgan.data import open_source
 from wgan.distributed.signals import Interrupted, check, checking, stop_on_signal
-from wgan.engine import thread_count
 from wgan.errors import WganError
 from wgan.files import write_atomically
+from wgan.host import thread_count
 from wgan.report.page import value_text
 from wgan.runs.folder import Run, make_folder, open_run, versions
 from wgan.training.loop import numbers, train

@@ -17,7 +17,6 @@ from wgan.config import ReadingOptions
 from wgan.data import is_own
 from wgan.data.own.in_memory import spec_of
 from wgan.distributed.group import Group
-from wgan.engine import thread_count
 from wgan.errors import WganError, unknown
 from wgan.evaluation.context import Measured, MetricValue
 from wgan.evaluation.metrics_table import HOME, METRICS, Metric
@@ -25,7 +24,7 @@ from wgan.evaluation.own_metrics import OwnMetric, Two, own_metrics
 from wgan.evaluation.samples import About, Reals, Subject, from_file, from_model, from_pictures, is_pictures, open_reals
 from wgan.evaluation.shown import report_html
 from wgan.evaluation.tracking import loss_tracks_quality
-from wgan.host import undisturbed
+from wgan.host import thread_count, undisturbed
 from wgan.metrics.inception import Extractor, load_inception
 from wgan.rng import stream
 from wgan.runs import checkpoint

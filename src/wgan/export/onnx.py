@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from wgan.data.units import Units
-from wgan.engine import thread_count
 from wgan.errors import WganError
 from wgan.export.card import column_names
 from wgan.files import replace_file
+from wgan.host import thread_count
 from wgan.models import AnyGenerator, build_critic, build_generator
 from wgan.models.own import OwnGenerator
 from wgan.rng import seeded

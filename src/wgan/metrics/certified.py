@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -13,6 +11,7 @@ import torch
 from torch import Tensor
 
 from wgan.errors import WganError
+from wgan.host import thread_count
 from wgan.metrics.distances import cost_matrix, exact_w1
 from wgan.metrics.neighbours import chunks, mean_of
 from wgan.metrics.rows import Rows, pair, rows
@@ -89,18 +88,7 @@ def retract(w: Tensor) -> Tensor:
     return orthonormal(w, 3) if close else polar(w)
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread inside the block: sums are then the same on every machine setting of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@one_thread()
+@thread_count(1)
 def fit_critic(real: Any, fake: Any, steps: int = STEPS, seed: int = 0) -> EvaluationCritic:
     """Fit the evaluation critic: maximise mean f(real) − mean f(fake) over 1-Lipschitz f of one fixed architecture.
 
@@ -216,7 +204,7 @@ class Certified(NamedTuple):
     fitted: float  # the same gap on the data the critic was fitted to: its excess over `gap` is overfitting
 
 
-@one_thread()
+@thread_count(1)
 def certified_w1(real: Any, fake: Any, held_real: Any, held_fake: Any, steps: int = STEPS, seed: int = 0) -> Certified:
     """Return a lower bound on the Wasserstein-1 distance of two populations that holds with 95 % confidence at every n.
 

@@ -18,9 +18,9 @@ from wgan.data.tabular.table import Table
 from wgan.data.tabular.table import from_json as table_from_json
 from wgan.data.units import Units, from_json
 from wgan.distributed.group import Group
-from wgan.engine import Engine, make_engine, thread_count
+from wgan.engine import Engine, make_engine
 from wgan.errors import WganError, nearest
-from wgan.host import undisturbed
+from wgan.host import thread_count, undisturbed
 from wgan.models import AnyGenerator, Columns, build_critic, build_generator
 from wgan.models.own import OwnGenerator, described, difference
 from wgan.rng import seeded, stream

@@ -14,8 +14,8 @@ from wgan.config.option import Option
 from wgan.data import Source
 from wgan.distributed.group import Group
 from wgan.distributed.signals import Stop
-from wgan.engine import thread_count
 from wgan.errors import WganError
+from wgan.host import thread_count
 from wgan.runs.folder import has_run, open_run
 from wgan.sampling.generate import generate
 from wgan.sampling.latents import fixed_latents

@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from wgan.config import Config
 from wgan.data import Source, open_source
-from wgan.engine import thread_count
+from wgan.host import thread_count
 from wgan.models import parameter_count
 from wgan.progress import clock_text
 from wgan.runs.checkpoint import flatten

@@ -16,8 +16,7 @@ from wgan.data import Source, open_source
 from wgan.distributed.group import PATIENCE, Group
 from wgan.distributed.rendezvous import formed
 from wgan.distributed.signals import Interrupted, Stop, checking, stop_on_signal
-from wgan.engine import thread_count
-from wgan.host import undisturbed
+from wgan.host import thread_count, undisturbed
 from wgan.progress import Progress
 from wgan.runs.facts import from_json
 from wgan.runs.folder import Run, check_folder, lock, start_or_continue, versions

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 
 import torch
+from torch.nn import functional as F
 
+from wgan.host import thread_count
 from wgan.models.fast.linear import product
 
 Clock = Callable[[], float]
@@ -29,26 +31,35 @@ def threads_gain(count: int, clock: Clock = time.perf_counter) -> float:
     cases = [(torch.ones(m, k), torch.ones(n, k), torch.ones(n)) for m, k, n in DENSE]
 
     def on(threads: int) -> None:
-        torch.set_num_threads(threads)
-        for a, b, bias in cases:
-            product(a, b, bias, "mkl")
+        with thread_count(threads):
+            for a, b, bias in cases:
+                product(a, b, bias, "mkl")
 
     best = quickest({"one": lambda: on(1), "many": lambda: on(count)}, clock)
     return best["one"] / best["many"]
 
 
+def bf16_gain(clock: Clock = time.process_time) -> float:
+    """Return the time of a convolution in fp32 over that in bf16."""
+    x = torch.ones(32, 64, 14, 14).to(memory_format=torch.channels_last)
+    w = torch.ones(128, 64, 3, 3).to(memory_format=torch.channels_last)
+
+    def way(dtype: torch.dtype) -> Callable[[], object]:
+        image, kernel = x.to(dtype), w.to(dtype)
+        return lambda: F.conv2d(image, kernel, padding=1)
+
+    best = quickest({"fp32": way(torch.float32), "bf16": way(torch.bfloat16)}, clock)
+    return best["fp32"] / best["bf16"]
+
+
 def quickest(ways: Mapping[str, Callable[[], object]], clock: Clock) -> dict[str, float]:
     """Return the shortest of ROUNDS times of each way, s, measured in turn on one thread after one that prepares kernels."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        best = dict.fromkeys(ways, float("inf"))
+    best = dict.fromkeys(ways, float("inf"))
+    with thread_count(1):
         for number in range(ROUNDS + 1):
             for name, way in ways.items():
                 begun = clock()
                 way()
                 seconds = clock() - begun
                 best[name] = min(best[name], seconds) if number else best[name]
-        return best
-    finally:
-        torch.set_num_threads(threads)
+    return best
