@@ -107,9 +107,9 @@ def test_pixels_are_the_rows_in_0_to_1_by_slice_and_by_index(sets):
 def test_fakes_made_in_parts_are_those_made_at_once(conditional_run, monkeypatch):
     model = load(conditional_run)
     asked = torch.arange(250) // 30 % model.network.classes  # each part of 100 has labels of its own
-    whole = from_model(model, 250, 5, False, asked)
+    whole = from_model(model, 250, 5, asked)
     direct = samples.to_bytes(model.decode(latents(5, 250, model.network.latent), asked).as_subclass(torch.Tensor))
     monkeypatch.setattr(samples, "PART", 100)
-    parts = from_model(model, 250, 5, False, asked)
+    parts = from_model(model, 250, 5, asked)
     assert torch.equal(parts.fakes, whole.fakes) and torch.equal(whole.fakes, direct) and len(parts.fakes) == 250
     assert torch.equal(parts.labels, asked)

@@ -83,6 +83,15 @@ def test_an_exported_model_is_evaluated_like_the_run(exported, conditional_run, 
     assert model["results"][0]["figures"] == run["results"][0]["figures"]
 
 
+def test_raw_weights_are_called_raw_wherever_they_are_shown(conditional_run, tmp_path):
+    """The run averaged its weights, and the config says so; the folder holds the others."""
+    export_hub(wgan.load(conditional_run, raw=True), tmp_path / "m")
+    model = wgan.load(tmp_path / "m")
+    report = wgan.evaluate(tmp_path / "m", n=100, metrics=["sliced-w1"], data="mnist")
+    assert model.run.config.ema and report.results[0].about.generator == "raw"
+    assert "raw generator at step 2" in model._repr_html_() and "raw weights" in dict(card_of(model, "m").facts)["step"]
+
+
 def test_a_table_keeps_its_columns_units_and_classes(tmp_path, command, cheap):
     data = tmp_path / "secret-place" / "people.csv"
     data.parent.mkdir()

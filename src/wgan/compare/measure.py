@@ -74,7 +74,7 @@ def reals_of(data: str, samples: int) -> Reals:
 def values_of(trial: Trial, run: Run, long: bool) -> dict[str, Any]:
     """Return metric -> value, reference and direction of the last generator of a run; what does not apply is left out."""
     reals = reals_of(trial.data, SAMPLES)
-    subject = from_model(load(run, checkpoint="last"), reals.n, SEED, False, None)
+    subject = from_model(load(run, checkpoint="last"), reals.n, SEED, None)
     measured = Measured(subject, reals)
     found: list[MetricValue] = []
     for name in metrics_of(reals.test, long):

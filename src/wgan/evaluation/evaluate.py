@@ -269,7 +269,7 @@ def _evaluate_run(
         model = generate.load(run, checkpoint=which, raw=raw, group=work.group, generator=work.generator)
         model.require_room(n)
         asked, labels = label_plan(reals, model.class_names, n)
-        subject = from_model(model, n, seed, raw, asked)
+        subject = from_model(model, n, seed, asked)
         about = replace(subject.about, checkpoint=str(which))
         results.append(work.measure(replace(subject, labels=labels, about=about), reals))
     signal = next((r["critic/wasserstein"] for r in reversed(run.log()) if "critic/wasserstein" in r), None)

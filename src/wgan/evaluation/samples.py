@@ -136,7 +136,7 @@ def open_reals(spec: str, n: int, seed: int = 0, options: ReadingOptions | None 
     return Reals(train, test, n, seed)
 
 
-def from_model(model: Model, n: int, seed: int, raw: bool, labels: Tensor | None) -> Subject:
+def from_model(model: Model, n: int, seed: int, labels: Tensor | None) -> Subject:
     """Make n fakes with a loaded model; a conditional one gets `labels`, in random order."""
     from wgan.sampling.latents import latents
 
@@ -146,8 +146,7 @@ def from_model(model: Model, n: int, seed: int, raw: bool, labels: Tensor | None
     for some in torch.arange(n).split(PART):
         samples = model.decode(z[some], None if asked is None else asked[some]).as_subclass(Tensor)
         parts.append(to_bytes(samples) if samples.dim() == 4 else samples)
-    kind = "raw" if raw or not model.run.config.ema else "average"
-    about = About(run=str(model.run.path), step=model.step, generator=kind, seed=seed, n_fake=n)
+    about = About(run=str(model.run.path), step=model.step, generator=model.weights, seed=seed, n_fake=n)
     fakes, units = torch.cat(parts), model.units
     if model.table is not None:
         rows = model.table.decode(fakes.numpy())

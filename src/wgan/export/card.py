@@ -97,7 +97,7 @@ def facts_of(model: Model) -> list[tuple[str, str]]:
     """Return what was trained, how far and with which versions."""
     c, facts = model.run.config, model.run.facts
     count = sum(p.numel() for p in model.network.parameters())
-    kind = "averaged" if generator_kind(model) == "average" else "raw"
+    kind = "averaged" if model.weights == "average" else "raw"
     rows = [
         ("data", f"{public_name(c.data)}, {c.split} split"),
         ("objective", c.objective),
@@ -110,13 +110,6 @@ def facts_of(model: Model) -> list[tuple[str, str]]:
         ("versions", ", ".join(f"{k} {v}" for k, v in facts.versions.items())),
     ]
     return [(name, text) for name, text in rows if text]
-
-
-def generator_kind(model: Model) -> str:
-    """Return which weights a model holds: average or raw."""
-    if model.run.exported is not None:
-        return model.run.exported.weights
-    return "raw" if model.raw or not model.run.config.ema else "average"
 
 
 def command_of(run: Run) -> str:

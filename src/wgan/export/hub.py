@@ -15,7 +15,7 @@ from safetensors.torch import save as tensor_bytes
 from wgan.data import is_own
 from wgan.data.own.open import public_name
 from wgan.errors import WganError
-from wgan.export.card import card_of, card_text, generator_kind
+from wgan.export.card import card_of, card_text
 from wgan.files import sync_folder, write_atomically
 from wgan.runs.exported import FILES, WEIGHTS, Exported, hub_name, is_exported, to_json
 from wgan.sampling.grids import portray
@@ -34,7 +34,7 @@ def export_hub(
     """
     check_place(out, force)
     weights = weight_bytes(model)
-    exported = Exported(model.step, generator_kind(model), hashlib.sha256(weights).hexdigest())
+    exported = Exported(model.step, model.weights, hashlib.sha256(weights).hexdigest())
     config, facts = model.run.config, model.run.facts
     public = config.replace(data=public_data(config.data))
     card = card_of(model, name or out.resolve().name, licence)

@@ -100,6 +100,13 @@ class Model:
         return model_html(self)
 
     @property
+    def weights(self) -> str:
+        """Which weights these are: average or raw. An exported model says it of itself."""
+        if self.run.exported is not None:
+            return self.run.exported.weights
+        return "raw" if self.raw or not self.run.config.ema else "average"
+
+    @property
     def class_names(self) -> list[str]:
         """The names of the labels; empty for an unconditional model."""
         return list(self.run.facts.class_names) if self.network.classes else []

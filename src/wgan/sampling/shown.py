@@ -55,7 +55,7 @@ def samples_html(samples: Samples) -> str | None:
 def model_html(model: Model) -> str:
     """Return what a model is, with samples of it."""
     samples = model.sample(POINTS if len(model.run.facts.shape) == 1 else 64)
-    which = "raw" if model.raw or not model.run.config.ema else "averaged"
+    which = "averaged" if model.weights == "average" else "raw"
     about = f"{which} generator at step {model.step}" + (
         f", {len(model.class_names)} classes" if model.class_names else ""
     )
