@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from dataclasses import replace
 
 import pytest
 
@@ -22,6 +23,7 @@ import wgan
 from wgan.cli.serve import announce, is_loopback
 from wgan.export.guard import Guard, Refused, check_names
 from wgan.export.serve import Worker, application
+from wgan.models.own import OwnGenerator
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +85,23 @@ def test_requests_at_once_do_not_change_each_other(server):
 def test_the_pages_say_what_the_model_is_and_how_to_ask(server):
     status, headers, page = server.ask("GET", "/")
     assert status == 200 and headers["content-type"].startswith("text/html") and b'id="weights"' in page
-    assert b"curl -X POST" in server.ask("GET", "/docs")[2]
+    asking = server.ask("GET", "/docs")[2].decode()
+    assert "curl -X POST" in asking and "script-src 'none'; base-uri" in asking and "<title>How to ask" in asking
     assert json.loads(server.ask("GET", "/healthz")[2]) == {"status": "ok"}
     info = json.loads(server.ask("GET", "/info")[2])
     assert info["shape"] == [1, 28, 28] and info["classes"] == list("0123456789") and info["step"] == 2
     assert "CC BY-SA 3.0" in info["licence"]
     paths = json.loads(server.ask("GET", "/openapi.json")[2])["paths"]
     assert set(paths) == {"/", "/docs", "/info", "/healthz", "/sample"}
+
+
+def test_a_generator_given_in_python_is_served_without_a_page(conditional_run):
+    model = wgan.load(conditional_run)
+    own = OwnGenerator(model.network, 8, 10)
+    with Served(application(replace(model, network=own))) as served:
+        page = served.ask("GET", "/")[2].decode()
+    assert "a page cannot compute a generator given in Python" in page and 'href="/docs"' in page
+    assert "script-src 'none'" in page and "<script" not in page
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -34,7 +32,6 @@ def render(result: Mapping[str, Any], grids: Sequence[tuple[str, Picture]]) -> s
     from wgan.report.page import environment_of
 
     environment, script, style = environment_of()
-    script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("compare.html").render(
         result=result,
         summary=result["summary"],
@@ -48,7 +45,6 @@ def render(result: Mapping[str, Any], grids: Sequence[tuple[str, Picture]]) -> s
         slopes=slopes(result),
         hundredths=hundredths,
         script=script,
-        script_hash=script_hash,
         style=style,
     )
 

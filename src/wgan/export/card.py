@@ -12,7 +12,8 @@ from wgan.data.licences import licence_of
 from wgan.data.own.open import public_name
 from wgan.errors import WganError
 from wgan.recipes import RECIPES
-from wgan.report.reader import LeftOut, RunRecord, read_metrics
+from wgan.report.page import sha256
+from wgan.report.reader import LeftOut, RunRecord, read_metrics, repeat_command
 from wgan.runs.folder import Run
 from wgan.sampling.model import Model
 
@@ -114,8 +115,6 @@ def facts_of(model: Model) -> list[tuple[str, str]]:
 
 def command_of(run: Run) -> str:
     """Return the command that makes the same run from the same data, under their public name."""
-    from wgan.report.reader import repeat_command
-
     return repeat_command(run.config.replace(data=public_name(run.config.data)), public_name(run.path.resolve().name))
 
 
@@ -174,18 +173,20 @@ def licence_text(data: str, given: str | None) -> tuple[str, str]:
 
 
 def templates() -> Environment:
-    """Return the templates of this package; only those of HTML escape by themselves."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+    """Return the templates of this package, and those it shares with reports; only those of HTML escape by themselves."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
 
     found = Environment(
-        loader=PackageLoader("wgan.export"),
+        loader=ChoiceLoader(
+            [PackageLoader("wgan.export"), PackageLoader("wgan.report")]
+        ),  # which holds the head of pages
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters.update(plain=plain, quoted=quoted)
+    found.filters.update(plain=plain, quoted=quoted, sha256=sha256)
     return found
 
 

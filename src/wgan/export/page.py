@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,19 +33,15 @@ def export_page(model: Model, out: Path) -> int:
 def render(model: Model, card: Card) -> str:
     """Return the page. Its policy forbids all but its own two scripts, and its templates escape every text."""
     numbers = Numbers()
-    described = describe(model, numbers)
     environment = templates()
     names = ("engine.js", "rows.js", "page.js", "page.css")
     forward, rows, script, style = (environment.get_template(name).render() for name in names)
-    engine = forward + rows
     return environment.get_template("page.html").render(
         card=card,
-        model=described,
-        model_json=script_json(described),
-        engine=engine,
+        model=describe(model, numbers),
+        engine=forward + rows,
         script=script,
         style=style,
-        hashes=[base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (engine, script)],
         weights=numbers.text(),
         many=MOST_ROWS,
     )
@@ -92,8 +85,3 @@ def directions(model: Model) -> Tensor:
     mean_jacobian = (made - made.mean(0)).T @ z / n  # [numbers of a sample, Z]
     vectors: Tensor = torch.linalg.eigh((mean_jacobian.T @ mean_jacobian).double())[1]  # by ascending eigenvalue
     return vectors.flip(1).T[: min(SLIDERS, latent)]
-
-
-def script_json(value: Any) -> str:
-    """Return JSON that may stand in a script element: no text in it can end that."""
-    return json.dumps(value).replace("<", "\\u003c")
