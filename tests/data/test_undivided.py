@@ -87,3 +87,11 @@ def test_three_thousand_classes_of_three_are_all_trained_on():
 def test_labels_change_no_choice_that_leaves_every_class_trained():
     labels = np.arange(500) % 5
     assert chosen(contents_of(np.arange(500)[:, None]), labels) is None
+
+
+def test_a_class_is_given_back_among_few_contents():
+    """Equal samples are on both sides then: one of them goes back, not all."""
+    few, labels = np.arange(500) % 4, np.zeros(500, np.int64)
+    labels[np.flatnonzero(held_out_mask(500, None))[[0, 1]]] = 1, 2
+    mask = chosen(contents_of(few[:, None]), labels)
+    assert set(labels[~mask]) == {0, 1, 2} and mask.sum() == held_out_count(500) - 2

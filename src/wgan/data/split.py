@@ -80,13 +80,15 @@ def with_every_class(
 ) -> NDArray[np.bool_]:
     """Return the mask with one content of each `lost` class given back to training, and as many others held out instead.
 
-    Those are single samples of classes that keep one to train on, in the order of the fixed choice.
+    Those are single samples of classes that keep one to train on, in the order of the fixed choice. Of a content that is
+    on both sides anyway, one sample is given back.
     """
     mask, wanted = mask.copy(), int(mask.sum())
     order = _order(len(mask))
     for label in lost:
         first = next(i for i in order if labels[i] == label)
-        mask[contents == contents[first]] = False
+        same = contents == contents[first]
+        mask[same if mask[same].all() else first] = False
     left = np.bincount(labels[~mask])
     _, group, sizes = np.unique(contents, return_inverse=True, return_counts=True)
     for i in order:
