@@ -115,3 +115,15 @@ def test_rows_of_both_parts_are_read(tmp_path, cache, split):
     x, y = source.batch(torch.arange(len(source)))
     assert x.shape == (len(source), source.table.width) and x.isfinite().all() and y.unique().tolist() == [0, 1]
     assert "smoker" not in source.table.names and source.codes(torch.arange(len(source))).shape == (len(source), 8)
+
+
+@pytest.mark.parametrize("again", [1, 2])
+def test_no_class_of_a_table_is_held_out_whole(tmp_path, cache, again):
+    """Single rows of a class would be, rows there twice or not; and columns are fitted to the very rows that are trained on."""
+    kinds = [f"rare {i}" if i % 10 == 0 else "ab"[i % 2] for i in range(200)]
+    lines = [f"{3 * (i // again)},w{i // again % 3},{kind}\n" for i, kind in enumerate(kinds)]
+    (tmp_path / "t.csv").write_text("size,word,class\n" + "".join(lines))
+    source = open_source(str(tmp_path / "t.csv"), options=ReadingOptions(labels="class"))
+    assert source.classes == 22 and source.labels.bincount(minlength=22).min() == 1
+    codes = source.codes(torch.arange(len(source))).numpy()
+    assert source.table.columns[0].coding == fit_number(codes[:, 0])

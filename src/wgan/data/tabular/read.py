@@ -15,7 +15,7 @@ from wgan.data.own.cache import Prepared, Writer
 from wgan.data.own.convert import numbered
 from wgan.data.own.delimited import MISSING, is_number
 from wgan.data.own.tables import label_column, whole_labels
-from wgan.data.split import contents_of, held_out_mask, require_enough, undivided
+from wgan.data.split import chosen, contents_of, held_out_mask, require_enough
 from wgan.data.tabular.cells import Cells
 from wgan.data.tabular.coding import Codes, fit_category, fit_number
 from wgan.data.tabular.dates import read_dates
@@ -43,7 +43,7 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
     kinds, notes = kinds_of(cells, options, at, where)
     read = [codes_of(k, cells.column(k.name), where) for k in kinds]
     rows = np.stack([codes for codes, _ in read], 1)
-    held_out = undivided(contents_of(rows))
+    held_out = chosen(contents_of(rows), numbers)
     train = ~held_out_mask(len(rows), held_out)
     if alone:
         notes.append(f"the class {options.labels} has one value only: the data are read without classes")
