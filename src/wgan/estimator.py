@@ -22,13 +22,25 @@ REPEATED = 100  # rows to which fewer are repeated: equal ones stay on one side,
 SCORED = 2000  # samples of each side, at most, that a score compares
 
 
+class _Temporary:
+    """A folder that goes when the last estimator that holds it does: copies of an estimator share it."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="wgan-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+    def __deepcopy__(self, memo: object) -> _Temporary:
+        return self
+
+
 class Generator:
     """Learns the distribution of the rows of X [N, D], or of images [N, H, W] or [N, C, H, W], and draws from it.
 
     recipe: None = what fits the data. steps, batch: None = the recipe's. options: any others of wgan.train, by name.
     conditional: y are classes, and sample() takes one; else y is not looked at. run: the folder of the run; None = one that goes
-    when the estimator does. random_state: a whole number, a RandomState to draw one from, or None for 0. verbose: show progress.
-    Every mistake is a WganError, which is a ValueError. Attributes after fit: run_, n_features_in_, classes_ (conditional).
+    when the estimator and its deep copies do. random_state: a whole number, a RandomState to draw one from, or None for 0.
+    verbose: show progress. Every mistake is a WganError, which is a ValueError. Attributes after fit: run_, n_features_in_,
+    classes_ (conditional).
     """
 
     def __init__(
@@ -92,11 +104,12 @@ class Generator:
         labels = classes_of(y, len(rows)) if self.conditional else None
         few = np.resize(np.arange(len(rows)), len(rows) if len(rows) >= LEAST else REPEATED)
         data = rows[few] if labels is None else (rows[few], labels[few])
-        folder = Path(tempfile.mkdtemp(prefix="wgan-")) if self.run is None else Path(self.run)
-        if self.run is None:
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        self._train(data, folder)
-        self.run_ = str(folder)
+        run, temporary = self.run, None
+        if run is None:
+            temporary = _Temporary()
+            run = temporary.path
+        self._train(data, Path(run))
+        self.run_, self._temporary = str(run), temporary  # the temporary folder of an earlier fit goes now
         self.n_features_in_ = int(np.prod(rows.shape[1:]))
         if labels is not None:
             self.classes_ = np.unique(labels)

@@ -1,6 +1,6 @@
 """wgan.Generator has scikit-learn's shape: its own checks pass, and samples are in the units of the data."""
 
-import pickle
+import copy
 import subprocess
 import sys
 from pathlib import Path
@@ -94,13 +94,22 @@ def test_parameters_are_read_set_and_cloned():
         made.sample()
 
 
-def test_a_temporary_run_goes_with_the_estimator_and_survives_a_pickle(here):
+def test_a_temporary_run_goes_with_the_last_copy(here):
     made = generator().fit(table())
-    folder = Path(made.run_)
-    again = pickle.loads(pickle.dumps(made))
-    assert folder.is_dir() and np.array_equal(again.sample(3), made.sample(3))
+    first, samples = Path(made.run_), made.sample(3)
+    again, fresh = copy.deepcopy(made), clone(made)
     del made
-    assert not folder.exists()
+    assert np.array_equal(again.sample(3), samples) and "run_" not in vars(fresh)
+    again.fit(table(seed=1))
+    second = Path(again.run_)
+    assert second.is_dir() and second != first and not first.exists()
+    del again
+    assert not second.exists()
+
+
+def test_a_run_folder_that_was_named_stays(here):
+    generator(run=here / "kept").fit(table())
+    assert wgan.open_run(here / "kept").step == 2
 
 
 def test_an_option_that_is_unknown_is_one_of_wgans_sentences():
