@@ -144,7 +144,9 @@ def test_measuring_does_not_train_a_module_of_the_callers(clock):
         **{k: v for k, v in RING.items() if k not in ("generator_layers", "recipe")},
     }
     options |= {"evaluate_every": None, "sample_every": None, "critic": "mlp"}
-    timed = wgan.train(run="timed", minutes=0.25, generator=made(), **options)
+    own = made()
+    timed = wgan.train(run="timed", minutes=0.25, generator=own, **options)
+    assert torch.equal(own.out.weight, made().out.weight)
     plain = wgan.train(run="plain", steps=timed.config.steps, generator=made(), **options)
     assert kept(timed.path) == kept(plain.path)
 

@@ -106,6 +106,11 @@ class Extra(Network):
         return {"steps": 3}
 
 
+class Single(Network):
+    def __deepcopy__(self, memo):
+        raise RuntimeError("only one of these")
+
+
 GENERATORS = [
     (lambda n, z, y: (plane(n, z, y),), r"generator returned a tuple: it must return samples \[4, 2\]"),
     (lambda n, z, y: n.weight * z, r"generator made \[4, 3\] of z \[4, 3\], and the data are \[4, 2\]"),
@@ -132,6 +137,7 @@ def test_a_generator_that_cannot_work_is_refused(function, words):
         (lazy(), "generator has lazy layers"),
         (sick(), "generator holds NaN or infinity in weight"),
         (tied(), "one tensor under two names, a.weight and b.weight"),
+        (Single(plane), "generator cannot be copied, and the run trains a copy of it: only one of these"),
         (Extra(plane), "keeps _extra_state, which is no tensor"),
     ],
 )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +27,8 @@ from wgan.training.state import engine_for
 from wgan.training.step import critic_phase, take_step
 
 WARM, LEAST = 2, 3  # steps before the first that is timed, timed ones at least
-FRACTION, LONGEST = (
-    0.03,
-    10.0,
-)  # of the time for measuring, where that is more than LEAST steps; at most so many seconds
+FRACTION = 0.03  # of the time for measuring, where that is more than LEAST steps
+LONGEST = 10.0  # seconds of measuring at most
 END = 3.0  # seconds for what is not measured: the run folder, the pictures of the end
 MINUTES = Option("minutes", "", None, "", float, low=0.05, high=1e6)
 Clock = Callable[[], float]
@@ -113,9 +110,8 @@ def planned(
         return config.replace(steps=known), f"minutes: the run keeps the {known} steps it was begun with"
     costs = measured(config, source, b, group, given)
     steps = group.on_main(lambda: _fitting(b, costs, config))
-    return config.replace(
-        steps=steps
-    ), f"minutes: a step takes {1e3 * costs.step:.3g} ms here, so the run has {steps} steps"
+    said = f"minutes: a step takes {1e3 * costs.step:.3g} ms here, so the run has {steps} steps"
+    return config.replace(steps=steps), said
 
 
 def _fitting(b: Budget, costs: Costs, c: Config) -> int:
@@ -133,7 +129,6 @@ def _fitting(b: Budget, costs: Costs, c: Config) -> int:
 def measured(config: Config, source: Source, b: Budget, group: Group, given: Given = NOTHING) -> Costs:
     """Return what a step, an evaluation and a sample grid cost, from players that are thrown away."""
     config = config.replace(critic_schedule="constant")
-    given = replace(given, generator=copy.deepcopy(given.generator), critic=copy.deepcopy(given.critic))
     engine = group.on_all(lambda: engine_for(config, source, group))
     with thread_count(engine.threads):
         p = group.on_all(lambda: make_players(config, engine, source, given))
