@@ -129,10 +129,11 @@ def test_text_that_is_not_utf8_is_said_to_be_so(tmp_path):
     assert refusal(tmp_path / "x.csv").endswith("is not UTF-8 text: save it as CSV in UTF-8")
 
 
-def test_parquet_needs_its_library(tmp_path, monkeypatch):
+@pytest.mark.parametrize("options", [{}, {"columns": "a=category"}])
+def test_parquet_needs_its_library(tmp_path, monkeypatch, options):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     (tmp_path / "x.parquet").write_bytes(b"PAR1")
-    assert "pip install 'wgan[parquet]'" in refusal(tmp_path / "x.parquet")
+    assert "pip install 'wgan[parquet]'" in refusal(tmp_path / "x.parquet", **options)
 
 
 def test_the_hub_without_a_network_is_one_sentence(monkeypatch, caplog):

@@ -169,6 +169,13 @@ def numbers_or_names_rows(name: str, cells: Sequence[str]) -> str:
     return "" if all(map(is_number, cells)) else f"{what}, {cells[0].strip()[:20]} and so on, names the rows: left out"
 
 
+def require_distinct(names: Sequence[str], where: str) -> None:
+    """Raise WganError for two columns of one name."""
+    if len(set(names)) < len(names):
+        double = next(name for name in names if names.count(name) > 1)
+        raise WganError(f"{where} has two columns called '{double}': rename one")
+
+
 def is_number(cell: str) -> bool:
     """Return whether a cell is a number as Python reads it."""
     try:

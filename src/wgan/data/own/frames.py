@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol, runtime_checkable
 
 from wgan.data.own.cache import disk_errors
-from wgan.data.own.delimited import is_number
-from wgan.errors import WganError
+from wgan.data.own.delimited import is_number, require_distinct
 from wgan.files import cache_home, write_whole
 
 
@@ -35,9 +34,7 @@ def keep_frame(frame: Frame) -> str:
     Columns that are called by numbers get an x in front. Raises WganError for two columns of one name.
     """
     names = [str(name) for name in frame.columns]
-    if len(set(names)) < len(names):
-        double = next(name for name in names if names.count(name) > 1)
-        raise WganError(f"data has two columns called '{double}': rename one")
+    require_distinct(names, "data")
     columns = [cells_of(frame[name].to_list()) for name in frame.columns]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

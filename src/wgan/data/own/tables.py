@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from wgan.data.own.archives import shown
 from wgan.data.own.arrays import Arrays, plain
-from wgan.data.own.delimited import COMMA, MISSING, UNNAMED, WHOLE, is_number, numbers_or_names_rows, read_sheet
+from wgan.data.own.delimited import (
+    COMMA,
+    MISSING,
+    UNNAMED,
+    WHOLE,
+    is_number,
+    numbers_or_names_rows,
+    read_sheet,
+    require_distinct,
+)
 from wgan.errors import WganError, nearest
 
 
@@ -35,9 +44,7 @@ def read_csv(path: Path, label: str, needed: bool = True) -> Arrays:
         if why := numbers_or_names_rows(names[i], columns[i]):
             notes.append(why)
             del names[i], columns[i]
-    if len(set(names)) < len(names):
-        double = next(n for n in names if names.count(n) > 1)
-        raise WganError(f"{shown(path)} has two columns called '{double}': rename one")
+    require_distinct(names, shown(path))
     at = label_column(names, label if needed or label in names else "none", shown(path))
     labels = None if at < 0 else whole_labels(columns.pop(at), shown(path), numbers)
     kept = [n for i, n in enumerate(names) if i != at]
@@ -129,8 +136,8 @@ def table(
     return Arrays(values, labels, None, tuple(names), kinds, rounding, label, at)
 
 
-def read_parquet(path: Path, label: str, needed: bool = True) -> Arrays:
-    """Read a Parquet file with pyarrow, as read_csv; WganError also when that is missing."""
+def parquet_table(path: Path) -> Any:
+    """Return a Parquet file as a table of pyarrow; WganError when it is damaged, and when pyarrow is missing."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -139,9 +146,16 @@ def read_parquet(path: Path, label: str, needed: bool = True) -> Arrays:
             f"{shown(path)}: reading Parquet needs pyarrow, install it with pip install 'wgan[parquet]'"
         ) from None
     try:
-        found = pq.read_table(path)
+        return pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise WganError(f"{shown(path)} cannot be read as Parquet: {plain(error)}") from None
+
+
+def read_parquet(path: Path, label: str, needed: bool = True) -> Arrays:
+    """Read a Parquet file, as read_csv."""
+    found = parquet_table(path)
+    import pyarrow as pa
+
     notes = []
     for name in found.column_names:
         if not UNNAMED.fullmatch(name):

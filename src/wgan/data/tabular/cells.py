@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from wgan.data.own.archives import shown
-from wgan.data.own.arrays import plain
-from wgan.data.own.delimited import is_number, numbers_or_names_rows, read_sheet
+from wgan.data.own.delimited import is_number, numbers_or_names_rows, read_sheet, require_distinct
+from wgan.data.own.tables import parquet_table
 from wgan.errors import WganError
 
 
@@ -44,13 +44,7 @@ def read_cells(path: Path) -> Cells:
 
 def parquet_cells(path: Path) -> Cells:
     """Read a Parquet file; WganError when it is damaged."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        found = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise WganError(f"{shown(path)} cannot be read as Parquet: {plain(error)}") from None
+    found = parquet_table(path)
     columns = [as_cells(found.column(i).to_pylist()) for i in range(found.num_columns)]
     return named(found.column_names, columns, range(1, len(found) + 1), shown(path))
 
@@ -70,7 +64,5 @@ def named(names: Sequence[str], columns: Sequence[list[str]], lines: Sequence[in
         else:
             kept.append(i)
     called = [names[i] if names else f"x{i}" for i in kept]
-    if len(set(called)) < len(called):
-        double = next(n for n in called if called.count(n) > 1)
-        raise WganError(f"{where} has two columns called '{double}': rename one")
+    require_distinct(called, where)
     return Cells(called, [columns[i] for i in kept], lines, notes)
