@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from wgan.data.own.archives import Member, shown
-from wgan.data.own.naming import splits_among
+from wgan.data.own.naming import HELD_OUT, splits_among
 from wgan.errors import WganError
 
 DEPTH = 4  # levels of folders that are searched for splits
@@ -91,7 +91,7 @@ def held_out_of(kinds: Sequence[str], extra: int) -> tuple[list[bool] | None, li
 
 def held_out_note(counts: Mapping[str, int]) -> list[str]:
     """Return what is said of the samples that the data hold out themselves, by their numbers of train, val and test."""
-    others = [f"{kind} ({counts[kind]})" for kind in ("val", "test") if counts.get(kind)]
+    others = [f"{kind} ({counts[kind]})" for kind in HELD_OUT if counts.get(kind)]
     verb = "are" if len(others) > 1 else "is"
     return [f"train ({counts['train']}) is trained on, {' and '.join(others)} {verb} held out"] if others else []
 

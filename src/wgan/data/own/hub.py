@@ -24,13 +24,12 @@ from wgan.data.own.cache import Prepared, key_of, load, locked
 from wgan.data.own.convert import numbered, prepare_arrays
 from wgan.data.own.grouping import Grouping, held_out_note
 from wgan.data.own.image_folder import prepare_members
-from wgan.data.own.naming import split_of
+from wgan.data.own.naming import HELD_OUT, split_of
 from wgan.data.split import require_enough
 from wgan.errors import WganError, nearest
 
 IMAGE_COLUMNS = ("image", "img", "images", "pixel_values")
 LABEL_COLUMNS = ("label", "labels", "fine_label", "class")
-HELD_OUT = ("val", "test")
 
 
 class Part(NamedTuple):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wgan.data.own.archives import shown
 from wgan.data.own.arrays import Arrays, load_npy, require_labels
 from wgan.data.own.grouping import held_out_note
-from wgan.data.own.naming import split_of
+from wgan.data.own.naming import HELD_OUT, split_of
 from wgan.errors import WganError
 
 SAMPLE_NAMES = ("images", "samples", "image", "x", "X", "data", "imgs", "img", "features", "arr_0")
@@ -23,7 +23,6 @@ SAMPLE_WORDS = {
     *(name.lower() for name in SAMPLE_NAMES),
 }  # beside a train, val or test: train, x_train, trainImages
 LABEL_WORDS = {name.lower() for name in LABEL_NAMES}
-HELD_OUT = ("val", "test")
 
 Named = Mapping[str, NDArray[Any]]
 

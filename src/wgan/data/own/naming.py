@@ -11,6 +11,7 @@ KINDS = {
     "test": "test testing tst",
     "extra": "extra unlabeled unlabelled unsupervised unsup pred predict",  # neither trained on nor measured
 }
+HELD_OUT = ("val", "test")  # kinds that are measured on, never trained on
 WORDS = {word: kind for kind, words in KINDS.items() for word in words.split()}
 FILLERS = {
     "set",
@@ -66,6 +67,6 @@ def splits_among(names: Iterable[str]) -> Mapping[str, tuple[str, str]] | None:
         several = len(kinds) > 1 and "train" in kinds
         return found if several or rests == {""} else None
     exact = {kind for kind, rest in found.values() if not rest}
-    if "train" in exact and exact & {"val", "test"}:
+    if "train" in exact and exact & set(HELD_OUT):
         return {name: found.get(name, ("extra", "")) for name in names}
     return None
