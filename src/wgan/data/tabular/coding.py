@@ -104,24 +104,27 @@ class Coding:
         return found
 
 
-def fit_number(codes: Codes) -> Coding:
-    """Return the coding of a column of numbers or dates by its training rows [N]."""
+def counted(codes: Codes) -> tuple[Codes, NDArray[np.int64], bool]:
+    """Return the different codes of a column [N], ascending, how many rows have each, and whether any is missing."""
     present = codes[~np.isnan(codes)]
     values, counts = np.unique(present, return_counts=True)
-    missing = len(present) < len(codes)
+    return values, counts, len(present) < len(codes)
+
+
+def fit_number(codes: Codes) -> Coding:
+    """Return the coding of a column of numbers or dates by its training rows [N]."""
+    values, counts, missing = counted(codes)
     if len(values) <= FEW:
         return Coding(tuple(values.tolist()), missing)
     common = np.argsort(-counts, kind="stable")[:MOST_SPIKES]
     spike = np.zeros(len(values), np.bool_)
-    spike[common[counts[common] >= SPIKE * len(present)]] = True
+    spike[common[counts[common] >= SPIKE * counts.sum()]] = True
     return rest_of(values[~spike], counts[~spike], values[spike], missing)
 
 
 def fit_category(codes: Codes) -> Coding:
     """Return the coding of a category by its training rows [N]: the most frequent levels, and the rare ones together."""
-    present = codes[~np.isnan(codes)]
-    values, counts = np.unique(present, return_counts=True)
-    missing = len(present) < len(codes)
+    values, counts, missing = counted(codes)
     if len(values) <= MOST_LEVELS:
         return Coding(tuple(values.tolist()), missing)
     own = np.zeros(len(values), np.bool_)
