@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from wgan.errors import WganError
-from wgan.rng import stream
 from wgan.sampling.generate import BLOCK
+from wgan.sampling.latents import latent_block, require_seed
 from wgan.sampling.model import Model
 from wgan.sampling.rows import rows_in_units, rows_of_table
 
@@ -32,8 +31,7 @@ class SampleSet(Dataset[tuple[Tensor, Tensor] | Tensor]):
     ) -> None:
         if not 1 <= n <= MOST:
             raise WganError(f"n must be between 1 and {MOST}, not {n}")
-        if not 0 <= seed < 2**63:
-            raise WganError(f"seed must be between 0 and 2^63 - 1, not {seed}")
+        require_seed(seed)
         self.model, self.n, self.seed = model, n, seed
         self.labels = model.drawn_labels(n, seed) if label is None and model.frequencies else model.labels(n, label)
         self.blocks: OrderedDict[int, Tensor] = OrderedDict()
@@ -66,7 +64,7 @@ class SampleSet(Dataset[tuple[Tensor, Tensor] | Tensor]):
 
     def _made(self, number: int) -> Tensor:
         model, rows = self.model, slice(number * BLOCK, min((number + 1) * BLOCK, self.n))
-        z = torch.randn(BLOCK, model.network.latent, generator=stream(self.seed, number, "sample"))
+        z = latent_block(self.seed, number, model.network.latent)
         samples = model.decode(z[: rows.stop - rows.start], None if self.labels is None else self.labels[rows])
         if model.table is not None:
             samples = rows_of_table(samples, model.table)

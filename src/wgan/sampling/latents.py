@@ -21,10 +21,19 @@ def fixed_latents(seed: int, latent: int, classes: int) -> tuple[Tensor, Tensor 
 
 def latents(seed: int, n: int, latent: int) -> Tensor:
     """Return the first n latents [n, latent] of `seed`, drawn in blocks so that the i-th does not depend on n."""
+    require_seed(seed)
+    return torch.cat([latent_block(seed, number, latent) for number in range(math.ceil(n / BLOCK))])[:n]
+
+
+def latent_block(seed: int, number: int, latent: int) -> Tensor:
+    """Return the latents of block `number` [BLOCK, latent]."""
+    return torch.randn(BLOCK, latent, generator=stream(seed, number, "sample"))
+
+
+def require_seed(seed: int) -> None:
+    """Raise WganError for a number that is no seed of samples."""
     if not 0 <= seed < 2**63:
         raise WganError(f"seed must be between 0 and 2^63 - 1, not {seed}")
-    blocks = range(math.ceil(n / BLOCK))
-    return torch.cat([torch.randn(BLOCK, latent, generator=stream(seed, b, "sample")) for b in blocks])[:n]
 
 
 def truncated(z: Tensor, bound: float) -> Tensor:
