@@ -155,7 +155,7 @@ class Model:
         samples, units = self.decode(z, labels), self.units
         return samples if units is None else rows_in_units(samples, units, beyond_range)
 
-    @property
+    @cached_property
     def table(self) -> Table | None:
         """The columns of a table with columns of any kind; None for other data."""
         return table_from_json(self.run.facts.table)
