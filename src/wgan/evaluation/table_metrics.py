@@ -7,7 +7,7 @@ every metric but those of copies.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -117,14 +117,25 @@ def made_of(m: Measured, train: Side) -> list[Side]:
     return [again, Side(made, test.units.standardise(made).astype(np.float64), y)]
 
 
-def value(m: Measured, name: str, of: Callable[[Side], float], n_real: int, note: str = "") -> MetricValue:
-    """Return one metric of the fakes, of training rows (its reference), and of rows made without a generator (a note)."""
-    plain = m.of_reals(f"table {name}", lambda: [of(some) for some in (train_of(m), *others_of(m))])
-    beside = ", ".join(f"{what} {v:.3g}" for what, v in zip(NAMED, plain[1:], strict=True))
+def value(
+    m: Measured,
+    name: str,
+    of: Callable[[Side], float],
+    n_real: int,
+    note: str = "",
+    real: Callable[[], float] | None = None,
+) -> MetricValue:
+    """Return one metric of the fakes, its reference, and that of rows made without a generator (a note).
+
+    real: the reference, where it is not the metric of training rows.
+    """
+    reference = m.of_reals(f"table {name}", real or (lambda: of(train_of(m))))
+    made = m.of_reals(f"table others {name}", lambda: [of(some) for some in others_of(m)])
+    beside = ", ".join(f"{what} {v:.3g}" for what, v in zip(NAMED, made, strict=True))
     return MetricValue(
         name=name,
         value=of(fakes_of(m)),
-        reference=plain[0],
+        reference=reference,
         n_fake=len(m.fakes),
         n_real=n_real,
         note=f"{note}; {beside}" if note else beside,
@@ -209,21 +220,16 @@ def copy_values(m: Measured) -> Iterator[MetricValue]:
     held, everything = held_of(m), m.of_reals("table whole training", lambda: side(m.reals.train, order_of(m)))
     half = min(NEAR, len(held.rows))
 
-    def nearer(some: Side) -> float:
-        return metrics.nearer_to_training(some.x[:NEAR], everything.x[:half], held.x[:half])
+    def nearer_of(x: Rows) -> float:
+        return metrics.nearer_to_training(x, everything.x[:half], held.x[:half])
 
     def copies(some: Side) -> float:
         return metrics.exact_copies(some.rows, everything.rows)
 
-    real = metrics.nearer_to_training(everything.x[half : half + NEAR], everything.x[:half], held.x[:half])
-    near, same = (value(m, name, of, half) for name, of in (("nearer-to-training", nearer), ("exact-copies", copies)))
-    yield with_reference(near, real)  # training rows themselves would be their own neighbours
-    yield with_reference(same, metrics.exact_copies(held.rows, everything.rows))
-
-
-def with_reference(found: MetricValue, reference: float) -> MetricValue:
-    """Return a value with another reference."""
-    return replace(found, reference=reference)
+    # training rows would be their own neighbours, and copies of themselves: others stand for the reference, or held-out rows
+    others = everything.x[half : half + NEAR]
+    yield value(m, "nearer-to-training", lambda some: nearer_of(some.x[:NEAR]), half, real=lambda: nearer_of(others))
+    yield value(m, "exact-copies", copies, half, real=lambda: copies(held))
 
 
 def order_of(m: Measured) -> torch.Tensor:
