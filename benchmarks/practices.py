@@ -20,7 +20,8 @@ from typing import Any
 import torch
 
 from wgan.compare.plan import Trial
-from wgan.runs.folder import SELECTION, open_run
+from wgan.runs.folder import open_run
+from wgan.runs.log import SELECTION
 from wgan.training.loop import train
 
 STEPS = 500

@@ -27,7 +27,8 @@ from wgan.distributed.signals import Stop
 from wgan.host import thread_count
 from wgan.metrics.features import features
 from wgan.recipes import configure
-from wgan.runs.folder import SELECTION, versions
+from wgan.runs.folder import versions
+from wgan.runs.log import SELECTION
 from wgan.training.loop import numbers
 from wgan.training.monitor import Monitor
 from wgan.training.players import make_players

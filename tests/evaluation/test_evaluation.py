@@ -16,7 +16,7 @@ from wgan.errors import WganError
 from wgan.evaluation.evaluate import SEED, evaluate, label_plan
 from wgan.evaluation.samples import from_file, open_reals, to_bytes
 from wgan.metrics.features import lenet_card
-from wgan.runs.folder import SELECTION
+from wgan.runs.log import SELECTION
 from wgan.sampling.latents import latents
 from wgan.sampling.model import load
 from wgan.visual.images import GAP

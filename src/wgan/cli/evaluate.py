@@ -17,6 +17,7 @@ from wgan.distributed.group import Group
 from wgan.errors import WganError
 from wgan.evaluation.context import Measured, MetricValue
 from wgan.evaluation.evaluate import Report
+from wgan.evaluation.shown import beside
 from wgan.evaluation.tracking import TRACKS
 from wgan.files import write_atomically
 from wgan.progress import naming
@@ -106,7 +107,5 @@ def print_report(report: Report) -> None:
 def cells(f: MetricValue) -> tuple[str, ...]:
     """Return one row of the printed table."""
     spread = "" if f.spread is None else f"{f.spread:.3g}"
-    reference = "" if f.reference is None else f"{f.reference:.4g}"
-    if f.reference is not None and f.reference_spread is not None:
-        reference += f" ± {f.reference_spread:.2g}"
-    return f.name, f"{f.value:.4g}", spread, reference, str(f.n_fake), str(f.n_real), f.extractor, f.note
+    reference = beside(f.reference, f.reference_spread)
+    return f.name, beside(f.value), spread, reference, str(f.n_fake), str(f.n_real), f.extractor, f.note

@@ -15,12 +15,9 @@ from wgan.cli.lookup import last_change, runs_under
 from wgan.cli.output import bytes_text, print_json, show
 from wgan.config import from_json
 from wgan.errors import WganError
-from wgan.runs.log import read_log
+from wgan.runs.log import SELECTION, read_log
 
-SELECTION, EVALUATED = (
-    "evaluate/selection",
-    "evaluate/",
-)  # the tag by which a run's best step is chosen: lower is better
+EVALUATED = "evaluate/"
 CHECKPOINT = re.compile(r"step-(\d{8,12})(?:-\d{4})?\.json")
 
 

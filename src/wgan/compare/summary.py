@@ -9,10 +9,10 @@ from typing import Any
 
 from wgan.config.objectives import FACTS
 from wgan.evaluation.tracking import spearman
+from wgan.runs.log import SELECTION
 
 CPU = "CPU seconds"  # of training, with its evaluations
 REACHED = 2.0  # times the best final metric of all runs on the same data: what counts as having learned
-SELECTION = "evaluate/selection"
 COUNTED = ("modes-reached", "modes-high-quality", "stacked-modes", "rarest-class")  # metrics that show a collapse
 # distance -> what the critic's loss gives of it; other objectives' loss estimates no distance
 ESTIMATES = {"Wasserstein": "W estimate", "Jensen-Shannon": "JS estimate, nats"}

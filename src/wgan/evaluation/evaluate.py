@@ -171,9 +171,7 @@ def _evaluate(
     subject = (from_pictures if is_pictures(path) else from_file)(path, n, reals.test)
     if len(subject.fakes) < LEAST:
         raise WganError(f"{path} holds {len(subject.fakes)} samples: metrics that mean something need at least {LEAST}")
-    reals = replace(
-        reals, n=len(subject.fakes)
-    )  # the reference is that of as many reals, also where the file holds fewer
+    reals = replace(reals, n=len(subject.fakes))  # the reference is that of as many, also where the file holds fewer
     return Report(data, [work.measure(subject, reals)], notes(reals))
 
 

@@ -36,7 +36,7 @@ def row(found: MetricValue) -> list[str]:
     ]
 
 
-def beside(value: float | None, spread: float | None) -> str:
+def beside(value: float | None, spread: float | None = None) -> str:
     """Return '12.3 ± 0.4', '12.3', or nothing."""
     if value is None:
         return ""

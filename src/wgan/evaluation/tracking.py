@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wgan.runs.folder import SELECTION
+from wgan.runs.log import SELECTION
 
 TRACKS = "Spearman correlation of W estimate and quality over the run: {:.2f}"
 

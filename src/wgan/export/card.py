@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wgan.data.licences import licence_of
 from wgan.data.own.open import public_name
 from wgan.errors import WganError
+from wgan.evaluation.shown import beside
 from wgan.recipes import RECIPES
 from wgan.report.page import sha256
 from wgan.report.reader import LeftOut, RunRecord, read_metrics, repeat_command
@@ -131,7 +132,7 @@ def measured(run: Run, step: int) -> RunRecord:
 
 def metric_row(metric: dict[str, Any]) -> dict[str, str]:
     """Return one metric as texts: its value, real against real, which way is better, what it was computed in."""
-    numbers = {key: "" if metric[key] is None else f"{metric[key]:.4g}" for key in ("value", "floor")}
+    numbers = {key: beside(metric[key]) for key in ("value", "floor")}
     return {**numbers, **{key: metric[key] for key in ("name", "better", "extractor")}}
 
 

@@ -13,7 +13,7 @@ from wgan.metrics.neighbours import nearest
 from wgan.metrics.rows import Rows, pair
 
 NEIGHBOURS = 5  # as in precision and recall; up to four repeats of a training sample do not hide its copies
-RESAMPLED = 50
+RESAMPLED = 50  # draws from which the error of a median is told
 UNUSUAL = 0.01  # fraction of held-out reals below a threshold
 APART = 0.75  # d_1 / d_5 of a copy, at most: of 12 held-out reals 1 % says little, and of noise they all are above 0.97
 
@@ -26,12 +26,8 @@ class Memorisation(NamedTuple):
     ratio: float  # fake_median / real_median; 1 when both are 0
     closer: float  # P(a fake is nearer to the train set than a held-out real); 0.5 = no difference, 1 = copies
     near: float  # fraction of fakes nearer than 99 % of the held-out reals are; 0.01 = no difference; of blurred fakes all
-    copies: (
-        float  # fraction of fakes that equal a training sample, or are near one and much nearer to it than to the next
-    )
-    real_copies: (
-        float  # the same of held-out reals, at most about 0.01: what a generator that copies nothing should reach
-    )
+    copies: float  # fraction of fakes that equal a training sample, or are near one and much nearer than to the next
+    real_copies: float  # of held-out reals, at most about 0.01: what a generator that copies nothing should reach
     pairs: NDArray[np.int64]  # [P, 2] index of the fake, index of its training neighbour; closest first
     distances: Rows  # [P] of these pairs
     fake_error: float  # standard deviation of fake_median over resampled fakes

@@ -20,6 +20,7 @@ from wgan.recipes import RECIPES
 from wgan.report.charts import AXES, charts_of, short
 from wgan.report.images import BUDGET, RunImages, run_images
 from wgan.report.reader import RunRecord, changed, gather, names_of, repeat_command
+from wgan.runs.log import SELECTION
 
 if TYPE_CHECKING:  # imported where a page is made: importing this file costs nothing
     from jinja2 import Environment
@@ -158,7 +159,7 @@ def tiles(found: RunRecord) -> list[dict[str, str]]:
         for name in PROMINENT
         if name in by_name
     ]
-    if not chosen and (last := found.last("evaluate/selection")) is not None:
+    if not chosen and (last := found.last(SELECTION)) is not None:
         name = next((n for t, n in SELECTED.items() if t in found.curves), "selection")
         chosen = [
             {
@@ -173,16 +174,8 @@ def tiles(found: RunRecord) -> list[dict[str, str]]:
 
 def one_data(runs: Sequence[Shown]) -> bool:
     """Return whether all runs were measured on the same data, without which no value is better than another."""
-    return (
-        len(
-            {
-                (r.found.about.get("data", r.found.config.data), r.found.about.get("split", ""))
-                for r in runs
-                if r.found.results
-            }
-        )
-        < 2
-    )
+    measured = [run.found for run in runs if run.found.results]
+    return len({(one.about.get("data", one.config.data), one.about.get("split", "")) for one in measured}) < 2
 
 
 def metric_rows(

@@ -17,9 +17,8 @@ from wgan.errors import WganError
 from wgan.runs import checkpoint, exported
 from wgan.runs.exported import Exported
 from wgan.runs.facts import RunFacts, parse
+from wgan.runs.log import SELECTION, read_log
 from wgan.runs.shown import run_html
-
-SELECTION = "evaluate/selection"  # the tag by which the best step is chosen: lower is better
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,6 @@ class Run:
 
     def log(self) -> list[dict[str, Any]]:
         """Return the lines of log.jsonl: one dictionary for each logged step."""
-        from wgan.runs.log import read_log
-
         return read_log(self.path)
 
 

@@ -16,6 +16,7 @@ from wgan.errors import WganError
 from wgan.files import Appender, write_error, write_whole
 from wgan.runs.tensorboard import Events
 
+SELECTION = "evaluate/selection"  # the tag by which the best step is chosen: lower is better
 LINE_LIMIT = 1 << 20  # bytes; a longer line was not written here, and must not fill the memory
 
 

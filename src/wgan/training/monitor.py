@@ -31,7 +31,7 @@ from wgan.metrics.random_features import CHUNK as SEEN
 from wgan.metrics.random_features import random_features
 from wgan.models.own import OwnCritic
 from wgan.rng import stream
-from wgan.runs.folder import SELECTION
+from wgan.runs.log import SELECTION
 from wgan.sampling.generate import generate
 from wgan.training.players import Players
 from wgan.training.updates import judge, pack

@@ -6,7 +6,7 @@ A panel whose tags are not in a log is left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,7 @@ class Panel:
     reference: float | None = None  # a value worth a line of its own
     across: str = "step"  # what the horizontal axis counts
     pictured: bool = False  # in losses.png too
-    instead: str = field(
-        default="", kw_only=True
-    )  # a tag that says more: with it in the log, losses.png leaves this out
+    instead: str = ""  # a tag that says more: with it in the log, losses.png leaves this out
 
 
 GAP = "critic/wasserstein"
