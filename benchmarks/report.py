@@ -1,8 +1,8 @@
 """How large the report of a 10,000-step run is, how long it takes to make, and how fast a browser opens it.
 
 Usage: python benchmarks/report.py [--steps 10000] [--opens 7] [RUN]
-Without RUN it writes the folder that such a run leaves behind with the default cadence: a log line every 10 steps, a sheet
-every 200 (real digits, which compress worse than generated ones), animation, latent walk, nearest neighbours, figures.
+Without RUN it writes the folder that such a run leaves behind with the default cadence: a log line every 10 steps, a sample
+grid every 200 (real digits, which compress worse than generated ones), animation, latent walk, nearest neighbours, metrics.
 Each opening is a new headless Chromium with a new profile; seconds from the navigation to the second frame after `load`.
 Writes benchmarks/results/report.json.
 """
@@ -33,16 +33,6 @@ from wgan.visual.images import animation, image_grid, sample_files, save_png
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
-FACTS = {
-    "format": 1,
-    "shape": [1, 28, 28],
-    "classes": 10,
-    "class_names": list("0123456789"),
-    "device": "cpu",
-    "precision": "bf16",
-    "threads": 2,
-    "versions": {"wgan": "0.1.0", "torch": torch.__version__},
-}
 TAGS = (
     "critic/loss",
     "critic/wasserstein",
@@ -76,6 +66,8 @@ EVALUATED = (
 
 def write_run(folder: Path, config: Config) -> None:
     """Write what a finished run leaves behind, without training it."""
+    from helpers.report_runs import FACTS, figure, write_metrics
+
     (folder / "samples").mkdir(parents=True)
     (folder / "config.json").write_text(config.to_json())
     (folder / "run.json").write_text(json.dumps(FACTS))
@@ -95,11 +87,8 @@ def write_run(folder: Path, config: Config) -> None:
     frames = [image_grid(d[:20]) for d in digits]
     frames[0].save(folder / "walk.gif", save_all=True, append_images=frames[1:], duration=50, loop=0)
     save_png(image_grid(digits[0][:32], 8), folder / "neighbours.png")
-    figures = [
-        {"name": n, "value": 0.5, "spread": 0.1, "floor": 0.4, "extractor": "pixels", "better": "lower", "note": ""}
-        for n in ("fid-lenet", "certified-w1", "precision", "recall", "coverage", "copies")
-    ]
-    (folder / "metrics.json").write_text(json.dumps({"format": 1, "data": "mnist", "results": [{"figures": figures}]}))
+    names = ("fid-lenet", "certified-w1", "precision", "recall", "coverage", "copies")
+    write_metrics(folder, *(figure(name, 0.5) for name in names))
 
 
 def opened(page: Path) -> float:

@@ -90,7 +90,7 @@ def test_the_pages_say_what_the_model_is_and_how_to_ask(server):
     assert json.loads(server.ask("GET", "/healthz")[2]) == {"status": "ok"}
     info = json.loads(server.ask("GET", "/info")[2])
     assert info["shape"] == [1, 28, 28] and info["classes"] == list("0123456789") and info["step"] == 2
-    assert "CC BY-SA 3.0" in info["licence"]
+    assert "CC BY-SA 3.0" in info["licence"] and any("not measured" in line for line in info["limits"])
     paths = json.loads(server.ask("GET", "/openapi.json")[2])["paths"]
     assert set(paths) == {"/", "/docs", "/info", "/healthz", "/sample"}
 

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from wgan import __version__
 from wgan.errors import WganError
-from wgan.export.card import card_of, column_names, kind_of, licence_text, limits_of, templates
+from wgan.export.card import Card, card_of, column_names, templates
 from wgan.export.guard import Application, Guard, Refused
 from wgan.export.page import render
 from wgan.sampling.export import columns_of, csv_text, npz_bytes
@@ -125,7 +125,7 @@ def add_pages(app: FastAPI, model: Model) -> None:
     except WganError as error:
         page = templates().get_template("nopage.html").render(card=card, reason=str(error))
     about, help_page = (
-        info(model),
+        info(model, card),
         templates().get_template("asking.html").render(card=card, most=MOST, label=first_label(model)),
     )
 
@@ -155,19 +155,19 @@ def first_label(model: Model) -> str:
     return model.class_names[0] if model.class_names else ""
 
 
-def info(model: Model) -> dict[str, Any]:
+def info(model: Model, card: Card) -> dict[str, Any]:
     """Return what the model is."""
-    facts, data = model.run.facts, model.run.config.data
+    facts = model.run.facts
     return {
-        "name": model.run.path.resolve().name,
-        "kind": kind_of(model),
+        "name": card.name,
+        "kind": card.kind,
         "shape": list(facts.shape),
         "classes": model.class_names,
         "columns": column_names(model),
         "step": model.step,
         "latent": model.network.latent,
-        "licence": licence_text(data, None)[1],
-        "limits": limits_of(model, True),
+        "licence": card.licence_about,
+        "limits": card.limits,
         "most": MOST,
         "versions": facts.versions,
     }
