@@ -37,6 +37,7 @@ from wgan.training.schedule import due
 from wgan.training.state import (
     NOTHING,
     Begun,
+    Restored,
     decay_kept,
     decay_of,
     facts,
@@ -122,58 +123,66 @@ def train_on(
         run = begin(path, players, source, stack, origin)
         group.on_main(lambda: save_origin(players, source, run, origin))
         restored = group.on_all(lambda: restore(players, run))
-        restored = restored if not origin else replace(restored, notes=(said_of(origin, players),))
-        if config.decay_steps != begun_with.decay_steps:
-            restored = replace(restored, notes=(*restored.notes, decay_kept(config)))
-        restored = replace(restored, notes=(*restored.notes, *filter(None, (plan, elsewhere))))
+        decay = decay_kept(config) if config.decay_steps != begun_with.decay_steps else ""
+        where = (said_of(origin, players),) if origin else restored.notes
+        restored = replace(restored, notes=(*where, *filter(None, (decay, plan, elsewhere))))
         progress = stack.enter_context(Progress(config.steps, restored.start, tty, silent=not group.is_main))
         stop = group.stop = stack.enter_context(stop_on_signal())
         stack.enter_context(on_not_finite(players, source, run))
         recorder = Recorder(players, source, run, progress, stop)
         recorder.open(stack, restored)
-        begun = restored.begun
-        for step in range(restored.start, config.steps if not recorder.settled else restored.start):
-            done, last = step + 1, step + 1 == config.steps
-            evaluating = due(config.evaluate_every, done, last)
-            logging = due(config.log_every, done, last) or evaluating
-            try:
-                stats = dict(begun.stats or take_step(players, source, step, stop, logging, begun.updates))
-            except StepCut as cut:
-                group.sync_stop()
-                progress.message(f"{stop.reason}: saving step {step} and {cut.updates} critic updates of the next")
-                recorder.save(step, Begun(cut.updates))
-                break
-            begun = NOTHING
-            stats = recorder.follow(done, stats)
-            if evaluating:
-                figures = recorder.measure(done)
-                if figures is None:
-                    progress.message(f"{stop.reason}: saving step {done}, to be evaluated when the run is resumed")
-                    recorder.save(done, Begun(stats=numbers(stats)))
-                    break
-                stats |= figures
-                last = last or recorder.settled
-            if logging:
-                recorder.log_step(done, numbers(stats), evaluating)
-                observer.see(done, numbers(stats))
-            if due(config.sample_every, done, last):
-                recorder.draw(done)
-            leaving = group.sync_stop()  # looked at once: a signal that comes from here on is the next step's
-            if leaving:
-                progress.message(f"{stop.reason}: saving step {done}, then leaving (once more: at once)")
-            elif observer.why and not last:
-                progress.message(f"{observer.why}: saving step {done}, then leaving")
-                leaving = True
-            saving = due(config.checkpoint_every, done, last) or due(config.keep_every, done)
-            if saving or recorder.best == done or leaving:
-                recorder.save(done)
-            progress.update(done, shown(stats))
-            if leaving or last:
-                break
+        take_steps(recorder, observer, restored)
         if recorder.settled:
             progress.message(recorder.why_settled())
         code = stop.code if observer.failed else group.on_main(lambda: finish(run, stop))
         return Outcome(run, code, list(restored.notes), recorder.settled)
+
+
+def take_steps(recorder: Recorder, observer: Observer, restored: Restored) -> None:
+    """Take the steps from where the run was left, each with the duties that fall on it, and save the last."""
+    p, progress, stop = recorder.players, recorder.progress, recorder.stop
+    config, group = p.config, p.engine.group
+    begun = restored.begun
+    if recorder.settled:  # patience ended the run before
+        return
+    for step in range(restored.start, config.steps):
+        done, last = step + 1, step + 1 == config.steps
+        evaluating = due(config.evaluate_every, done, last)
+        logging = due(config.log_every, done, last) or evaluating
+        try:
+            stats = dict(begun.stats or take_step(p, recorder.source, step, stop, logging, begun.updates))
+        except StepCut as cut:
+            group.sync_stop()
+            progress.message(f"{stop.reason}: saving step {step} and {cut.updates} critic updates of the next")
+            recorder.save(step, Begun(cut.updates))
+            return
+        begun = NOTHING
+        stats = recorder.follow(done, stats)
+        if evaluating:
+            figures = recorder.measure(done)
+            if figures is None:
+                progress.message(f"{stop.reason}: saving step {done}, to be evaluated when the run is resumed")
+                recorder.save(done, Begun(stats=numbers(stats)))
+                return
+            stats |= figures
+            last = last or recorder.settled
+        if logging:
+            recorder.log_step(done, numbers(stats), evaluating)
+            observer.see(done, numbers(stats))
+        if due(config.sample_every, done, last):
+            recorder.draw(done)
+        leaving = group.sync_stop()  # looked at once: a signal that comes from here on is the next step's
+        if leaving:
+            progress.message(f"{stop.reason}: saving step {done}, then leaving (once more: at once)")
+        elif observer.why and not last:
+            progress.message(f"{observer.why}: saving step {done}, then leaving")
+            leaving = True
+        saving = due(config.checkpoint_every, done, last) or due(config.keep_every, done)
+        if saving or recorder.best == done or leaving:
+            recorder.save(done)
+        progress.update(done, shown(stats))
+        if leaving or last:
+            return
 
 
 def finish(run: Run, stop: Stop) -> int:
