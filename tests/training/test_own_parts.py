@@ -12,7 +12,7 @@ from wgan.errors import WganError
 from wgan.losses import Objective, linear_fake, linear_generator, linear_real, two_sided
 from wgan.training.given import Given, divided
 from wgan.training.monitor import Monitor
-from wgan.training.own_parts import ROWS
+from wgan.training.own_networks import ROWS
 from wgan.training.players import make_players
 from wgan.training.rehearsal import rehearse
 

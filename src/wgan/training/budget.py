@@ -19,7 +19,7 @@ from wgan.runs.folder import has_run, open_run
 from wgan.sampling.generate import generate
 from wgan.sampling.latents import fixed_latents
 from wgan.training.adaptive import follow, require_held_out
-from wgan.training.given import NOTHING, Given
+from wgan.training.given import NONE_GIVEN, Given
 from wgan.training.monitor import Monitor
 from wgan.training.players import Players, make_players
 from wgan.training.schedule import due, updates_before
@@ -98,7 +98,7 @@ def steps_within(seconds: float, costs: Costs, c: Config) -> int:
 
 
 def planned(
-    config: Config, path: Path | None, source: Source, b: Budget, group: Group, given: Given = NOTHING
+    config: Config, path: Path | None, source: Source, b: Budget, group: Group, given: Given = NONE_GIVEN
 ) -> tuple[Config, str]:
     """Return the config with the steps that fit into the budget, and a sentence on them; nothing is written.
 
@@ -126,7 +126,7 @@ def _fitting(b: Budget, costs: Costs, c: Config) -> int:
     return steps
 
 
-def measured(config: Config, source: Source, b: Budget, group: Group, given: Given = NOTHING) -> Costs:
+def measured(config: Config, source: Source, b: Budget, group: Group, given: Given = NONE_GIVEN) -> Costs:
     """Return what a step, an evaluation and a sample grid cost, from players that are thrown away."""
     config = config.replace(critic_schedule="constant")
     engine = group.on_all(lambda: engine_for(config, source, group))

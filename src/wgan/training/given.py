@@ -57,7 +57,7 @@ class Given:
         return self.optimizer, self.optimizer
 
 
-NOTHING = Given()
+NONE_GIVEN = Given()
 
 
 def divided(options: Mapping[str, Any]) -> tuple[Given, dict[str, Any]]:
@@ -96,8 +96,7 @@ def shown(part: Any) -> str:
     """Return what a message calls an object that is of the wrong kind."""
     if isinstance(part, type):
         return f"the class {part.__name__}"
-    name = type(part).__name__
-    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
+    return an(type(part).__name__)
 
 
 def settled(config: Config, given: Given) -> Config:
@@ -173,6 +172,6 @@ def require_same_parts(path: Path, given: Given) -> None:
         raise WganError(f"{path} was begun without {an(new[0])} of yours: leave it out, or give another run folder")
 
 
-def an(kind: str) -> str:
-    """Return 'an objective', 'a critic'."""
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+def an(name: str) -> str:
+    """Return 'an objective', 'a critic', 'an Adam'."""
+    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"

@@ -23,8 +23,7 @@ from wgan.runs.folder import Run, check_folder, lock, start_or_continue, version
 from wgan.training.accumulate import Stats
 from wgan.training.adaptive import require_held_out
 from wgan.training.budget import Budget, budget, planned
-from wgan.training.given import NOTHING as NONE
-from wgan.training.given import Given, recorded, require_same_parts, settled
+from wgan.training.given import NONE_GIVEN, Given, recorded, require_same_parts, settled
 from wgan.training.monitor import Monitor
 from wgan.training.nonfinite import WentBack, on_not_finite
 from wgan.training.observer import Observer, OnStep
@@ -68,7 +67,7 @@ def train(
     group: Group | None = None,
     patience: float = PATIENCE,
     on_step: OnStep | None = None,
-    given: Given = NONE,
+    given: Given = NONE_GIVEN,
     minutes: float | None = None,
     from_run: Run | None = None,
 ) -> Outcome:
@@ -97,7 +96,7 @@ def train_on(
     tty: bool | None,
     group: Group,
     observer: Observer,
-    given: Given = NONE,
+    given: Given = NONE_GIVEN,
     time: Budget | None = None,
     from_run: Run | None = None,
 ) -> Outcome:

@@ -19,11 +19,11 @@ from wgan.models import AnyCritic, AnyGenerator, Columns, build_critic, build_ge
 from wgan.models.own import OwnCritic
 from wgan.rng import seeded
 from wgan.training.augment import augment
-from wgan.training.given import NOTHING, Given, rules_of, settled
+from wgan.training.given import NONE_GIVEN, Given, rules_of, settled
 from wgan.training.legacy import moved_by_generator
 from wgan.training.optim import build_optimizers
+from wgan.training.own_networks import all_but_norms, apart, own_critic, own_generator
 from wgan.training.own_optimizer import rate_of
-from wgan.training.own_parts import all_but_norms, apart, own_critic, own_generator
 from wgan.training.written import Written, written
 
 
@@ -42,7 +42,7 @@ class Players:
     clipped: list[Tensor]  # what weight clipping bounds; empty when it is off
     moved: list[nn.Parameter] = field(default_factory=list)  # of the critic, by the generator's update too
     share: float = 0.0  # of augmented images; it moves where `augment_target` is on
-    given: Given = NOTHING  # which of all this the caller made
+    given: Given = NONE_GIVEN  # which of all this the caller made
     frozen: list[nn.Parameter] = field(default_factory=list)  # of a caller's critic: weights that never learn
     written: Written | None = None  # both updates without autograd, where both networks are plain MLPs
 
@@ -64,7 +64,7 @@ class Players:
         return torch.where(turn[:, None, None, None], x.flip(3), x)
 
 
-def make_players(config: Config, engine: Engine, source: Source, given: Given = NOTHING) -> Players:
+def make_players(config: Config, engine: Engine, source: Source, given: Given = NONE_GIVEN) -> Players:
     """Build both networks (weights a function of the seed alone), the average and the optimizers on the device.
 
     given: what the caller made instead; what is learnt of it stands in the config of the players.

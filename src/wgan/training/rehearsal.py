@@ -21,7 +21,7 @@ from wgan.losses import POINTS, Objective
 from wgan.rng import Draws
 from wgan.runs.checkpoint import flatten, part
 from wgan.training.optim import build_optimizers
-from wgan.training.own_parts import ROWS, first_line, size, some_samples
+from wgan.training.own_networks import ROWS, first_line, size, some_samples
 from wgan.training.players import Players, clipped_weights
 from wgan.training.state import load_optimizer, optimizer_state, state
 from wgan.training.updates import critic_update, generator_update, require_finite, require_finite_weights
