@@ -213,3 +213,13 @@ def test_a_reader_that_goes_away_causes_no_complaint():
     with os.fdopen(writer) as out:
         found = subprocess.run([sys.executable, "-m", "wgan", "recipes"], stdout=out, stderr=subprocess.PIPE)
     assert found.stderr == b"" and found.returncode == 1
+
+
+@pytest.mark.parametrize(
+    "words", ["evaluate absent.npz --data mnist", "data mnist", "benchmark ring"], ids=["evaluate", "data", "benchmark"]
+)
+def test_a_folder_as_out_is_refused_before_the_work(tmp_path, command, words):
+    (tmp_path / "made.png").mkdir()
+    said = command(*words.split(), "--out", tmp_path / "made.png").sentence()
+    assert said == f"--out {tmp_path / 'made.png'} is a folder: give the name of a file"
+    assert [*tmp_path.rglob("*")] == [tmp_path / "made.png"]

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from wgan.cli.output import print_json, show
+from wgan.cli.output import print_json, require_place, show
 from wgan.data import open_source
 from wgan.distributed.signals import Stop
 from wgan.engine import Engine
@@ -169,8 +169,8 @@ def command(found: argparse.Namespace) -> int:
         config = configure(name, overrides)
         open_source(config.data, config.split, options=config)  # a mistake ends before anything is timed
     out = Path(found.out) if found.out else None
-    if out and not out.parent.is_dir():
-        raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")
+    if out:
+        require_place(out)
     peaks, rows, console = Peaks(), [], Console(stderr=found.json)
     with console.status("measuring") as status:
         for name in names:

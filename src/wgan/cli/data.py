@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from wgan.cli.output import print_json
+from wgan.cli.output import print_json, require_place
 from wgan.cli.parser import reading
 from wgan.config import Config, ReadingOptions
 from wgan.data import Source, is_own, open_source
@@ -39,10 +39,10 @@ def command(found: argparse.Namespace) -> int:
     given = reading(found)
     spec = absolute(found.spec)
     options = ReadingOptions(**given)
-    if found.out and not Path(found.out).parent.is_dir():
-        raise WganError(f"the folder {Path(found.out).parent} does not exist: create it or give another --out")
-    if found.out and Path(found.out).suffix.lower() != ".png":
-        raise WganError(f"--out {found.out}: the contact sheet is a .png")
+    if found.out:
+        require_place(Path(found.out))
+        if Path(found.out).suffix.lower() != ".png":
+            raise WganError(f"--out {found.out}: the contact sheet is a .png")
     said: list[str] = []
     tell = said.append if found.json else print
     try:

@@ -9,12 +9,11 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from wgan.cli.output import print_json, say, show
+from wgan.cli.output import print_json, require_place, say, show
 from wgan.cli.parser import reading
 from wgan.cli.processes import shared
 from wgan.config import ReadingOptions
 from wgan.distributed.group import Group
-from wgan.errors import WganError
 from wgan.evaluation.context import Measured, MetricValue
 from wgan.evaluation.evaluate import Report
 from wgan.evaluation.shown import beside
@@ -36,8 +35,7 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
 
     target = local(found.target)
     out = Path(found.out) if found.out else default_report(target)
-    if not out.parent.is_dir():
-        raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")
+    require_place(out)
     names = found.metrics.split(",") if found.metrics else None
     with naming(silent=found.json or not group.is_main) as watch:
         report = measure(

@@ -10,7 +10,10 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
+
+from wgan.errors import WganError
 
 INSTEAD = {
     "\u2264": "<=",
@@ -108,6 +111,14 @@ def finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def require_place(out: Path) -> None:
+    """Raise WganError unless a file can be written at `out`; call it before the work whose result it is to hold."""
+    if not out.parent.is_dir():
+        raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")
+    if out.is_dir():
+        raise WganError(f"--out {out} is a folder: give the name of a file")
 
 
 def bytes_text(count: int) -> str:
