@@ -67,6 +67,12 @@ def add_train(commands: Any) -> None:
     p.set_defaults(function="train")
 
 
+def add_weights(p: Any) -> None:
+    """Declare which weights of a run a command takes."""
+    p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
+    p.add_argument("--raw", action="store_true", help="use the raw generator, not the averaged one")
+
+
 def add_threads(p: Any) -> None:
     """Declare how many threads a command uses."""
     p.add_argument("--threads", type=whole, metavar="N", help="CPU threads (default: as many as the run trained with)")
@@ -132,8 +138,7 @@ def add_sample(commands: Any) -> None:
     p.add_argument(
         "--truncation", type=number, default=0.0, metavar="T", help="limit latents to [-T, T]; 0 = off (default: 0)"
     )
-    p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
-    p.add_argument("--raw", action="store_true", help="use the raw generator, not the averaged one")
+    add_weights(p)
     p.add_argument(
         "--out",
         default="samples.png",
@@ -156,8 +161,7 @@ def add_interpolate(commands: Any) -> None:
     p.add_argument("--rows", type=whole, default=6, metavar="N", help="walks side by side (default: 6)")
     p.add_argument("--label", metavar="K", help="stay in one class (default: walk across all)")
     p.add_argument("--seed", type=whole, default=0, metavar="N", help="seed of the latents (default: 0)")
-    p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
-    p.add_argument("--raw", action="store_true", help="use the raw generator, not the averaged one")
+    add_weights(p)
     p.add_argument("--force", action="store_true", help="replace what is there")
     add_threads(p)
     p.set_defaults(function="interpolate")
@@ -205,8 +209,7 @@ def add_export(commands: Any) -> None:
         help="hub: a folder with a model card; page: one HTML file that makes samples",
     )
     p.add_argument("--out", metavar="PATH", help="default: RUN-model, RUN.html, RUN.onnx")
-    p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
-    p.add_argument("--raw", action="store_true", help="use the raw generator, not the averaged one")
+    add_weights(p)
     p.add_argument("--rgb", action="store_true", help="onnx: grey images in three equal channels")
     p.add_argument("--critic", action="store_true", help="onnx: the critic's scores instead of the generator")
     p.add_argument("--licence", metavar="TEXT", help="hub: licence of the training data, such as cc-by-4.0")
@@ -227,8 +230,7 @@ def add_serve(commands: Any) -> None:
         "--port", type=whole, default=8000, metavar="N", help="port to listen on; 0 = any that is free (default: 8000)"
     )
     p.add_argument("--name", metavar="A,B", help="host names to answer to, such as models.example.org")
-    p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
-    p.add_argument("--raw", action="store_true", help="use the raw generator, not the averaged one")
+    add_weights(p)
     add_threads(p)
     p.set_defaults(function="serve")
 
