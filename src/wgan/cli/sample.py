@@ -9,7 +9,7 @@ from wgan.cli.output import complain
 from wgan.cli.processes import shared
 from wgan.distributed.group import Group
 from wgan.errors import WganError
-from wgan.sampling.export import SHEET, WRITERS, write_folder
+from wgan.sampling.export import GRID, WRITERS, write_folder
 from wgan.sampling.grids import save_gif
 from wgan.sampling.model import Model, Samples
 from wgan.visual.images import image_grid, save_png
@@ -32,10 +32,8 @@ def sample_with(found: argparse.Namespace, group: Group) -> int:
     folder = found.out.endswith("/") or path.is_dir() or not kind
     if not folder and kind not in WRITERS:
         raise WganError(f"--out {found.out}: give a .png, a .npz or a folder/ (a table: .csv, .tsv, .npy, .parquet)")
-    if not folder and kind == ".png" and found.n > SHEET:
-        raise WganError(
-            f"a sample grid shows at most {SHEET} samples, not {found.n}: give a .npz or a folder/ to --out"
-        )
+    if not folder and kind == ".png" and found.n > GRID:
+        raise WganError(f"a sample grid shows at most {GRID} samples, not {found.n}: give a .npz or a folder/ to --out")
     group.on_main(lambda: str(output_path(found.out, found.force)))
     model = group.on_all(lambda: load(found.path, found.checkpoint, found.raw, group=group, threads=found.threads))
     samples = group.on_all(

@@ -22,10 +22,10 @@ from wgan.sampling.model import Model, Samples
 from wgan.sampling.rows import values_of, with_label
 from wgan.visual.images import save_png, visible
 
-SHEET = 10_000  # samples in one grid; more would be an image that nothing opens
+GRID = 10_000  # samples in one grid; more would be an image that nothing opens
 
 
-def write_sheet(samples: Samples, out: Path, model: Model) -> None:
+def write_grid(samples: Samples, out: Path, model: Model) -> None:
     """Write one PNG: a grid of images, or a scatter plot of points."""
     save_png(portray(samples, None), out)
 
@@ -155,7 +155,7 @@ def write_folder(samples: Samples, out: Path, model: Model) -> None:
 
 
 WRITERS: dict[str, Callable[[Samples, Path, Model], None]] = {
-    ".png": write_sheet,
+    ".png": write_grid,
     ".npz": write_npz,
     ".npy": write_npy,
     ".csv": write_csv,
