@@ -94,6 +94,6 @@ def test_a_run_on_a_source_resumes_bit_for_bit_and_needs_it_again(here, cheap, m
     assert len(wgan.open_run("cut").facts.data) == 64
 
 
-def test_options_of_reading_are_refused():
+def test_options_of_reading_are_refused(here):
     with pytest.raises(WganError, match="a Source is read already"):
-        wgan.train("vectors", data=line(80), labels="none", run="none")
+        wgan.train("vectors", data=line(80), labels="none", run="none", steps=1, **SMALL)
