@@ -85,6 +85,10 @@ def test_a_backslash_in_a_name_below_a_folder_is_a_letter(tmp_path: Path) -> Non
         (tmp_path / "x" / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
         (tmp_path / "x" / "ab"[i % 2] / f"c\\{i}.png").write_bytes(png())
     assert open_source(str(tmp_path / "x")).class_names == ("a", "b")
+    (tmp_path / "y" / "all").mkdir(parents=True)
+    for i in range(60):
+        (tmp_path / "y" / "all" / f"{'cd'[i % 2]}\\{i}.png").write_bytes(png())
+    assert open_source(str(tmp_path / "y")).class_names == ()
 
 
 def test_class_folders_that_are_links_are_entered_once(tmp_path: Path) -> None:
@@ -99,5 +103,5 @@ def test_class_folders_that_are_links_are_entered_once(tmp_path: Path) -> None:
 def test_pictures_are_told_by_their_first_bytes(tmp_path: Path) -> None:
     write(tmp_path / "x", 40)
     for i in range(20):
-        (tmp_path / "x" / f"more{i}.jfif").write_bytes(png())
+        (tmp_path / "x" / f"more{i}{('.jfif', '.picture', '')[i % 3]}").write_bytes(png())
     assert len(open_source(str(tmp_path / "x"), "all")) == 60
