@@ -15,7 +15,7 @@ from scipy.stats import kstest
 from wgan.config import ReadingOptions
 from wgan.data import open_source
 from wgan.data.tabular.coding import LATTICE, MOST_LEVELS, SPIKE, fit_category, fit_number
-from wgan.data.tabular.table import from_json
+from wgan.data.tabular.table import Column, from_json
 from wgan.errors import WganError
 
 KINDS = {
@@ -73,6 +73,15 @@ def test_scores_drawn_from_the_normal_law_have_the_law_of_the_column():
     x[:, 0], x[:, -1] = 1, g.normal(size=20_000)
     rest = codes[~np.isin(codes, coding.spikes)]
     assert abs(coding.decode(x).mean() - rest.mean()) < 0.1 and set(coding.decode(x)) <= set(rest)
+
+
+def test_what_is_drawn_keeps_the_step_of_the_column():
+    """Between quantiles a score means any number: it becomes one that a multiple of 5 may be."""
+    g = np.random.default_rng(0)
+    codes = 5.0 * g.integers(0, 4 * LATTICE, 10_000) + 2
+    coding = fit_number(codes)
+    made = Column("c", "number", coding, step=5.0).round(coding.decode(coding.encode(codes, codes) + 0.01))
+    assert not coding.lattice and set(made % 5) == {2}
 
 
 def test_a_value_that_many_rows_share_has_a_slot():
