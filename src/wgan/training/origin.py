@@ -57,8 +57,7 @@ def take_over(p: Players, source: Source, origin: Run) -> dict[str, Any]:
         told["new"] += [f"{player}/{line}" for line in left]
     if not matrices:
         raise WganError(f"no weights of {origin.path} fit: its networks are others ({told['new'][0]})")
-    if p.average is not None:
-        p.average.load_state_dict(p.generator.state_dict())
+    if p.average is not None:  # it began as a copy of the generator, so what does not fit is the same in both
         fill(p.average, part(found.tensors, "average") or part(found.tensors, "generator"), old, new)
     return told
 
