@@ -50,11 +50,13 @@ def reader(tmp_path_factory):
 def people(path):
     """Write a table of numbers, words, dates and missing cells."""
     draw = np.random.default_rng(0)
-    rows = [
-        f"{draw.integers(18, 90)},{draw.choice(['Bonn', 'Ulm', '?'])},2024-0{draw.integers(1, 9)}-11,{draw.choice(INCOME)}"
-        for _ in range(300)
-    ]
-    path.write_text("\n".join(["age,town,joined,income", *rows]) + "\n")
+    rows = []
+    for _ in range(300):
+        town, month, (wage, bonus) = draw.integers(3), draw.integers(1, 9), draw.integers(100, 900, 2)
+        place = f"{('Bonn', 'Ulm', '?')[town]},{(53111, 89073, 10115)[town]}"
+        dates = f"2024-0{month}-11,2024-0{draw.integers(month, 10)}-12"
+        rows.append(f"{draw.integers(18, 90)},{place},{dates},{wage},{bonus},{wage + bonus},{draw.choice(INCOME)}")
+    path.write_text("\n".join(["age,town,zip,joined,left,wage,bonus,total,income", *rows]) + "\n")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)

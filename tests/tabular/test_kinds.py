@@ -103,9 +103,10 @@ def test_a_wrong_kind_is_one_sentence(tmp_path, asked, said):
     assert said in refusal(write(tmp_path / "t.csv", ["yes", "no"] * 30), columns=asked)
 
 
-def test_columns_and_missing_are_for_tables(tmp_path):
+@pytest.mark.parametrize("option", ["columns", "missing", "keep", "together"])
+def test_options_of_tables_are_for_tables(tmp_path, option):
     np.save(tmp_path / "x.npy", np.zeros((60, 3)))
-    assert "columns and missing are for tables" in refusal(tmp_path / "x.npy", missing="?")
+    assert "columns, missing, keep and together are for tables" in refusal(tmp_path / "x.npy", **{option: "a"})
 
 
 def test_marks_of_missing_cells_come_back_as_they_were(tmp_path):

@@ -82,6 +82,16 @@ class ReadingOptions(OptionGroup):
         later=True,
     )
     missing: str = option("", "marks of missing cells in a table beside empty ones, for example ?,NA", later=True)
+    keep: str = option(
+        "",
+        "what every row of a table keeps: TOTAL=A+B or A<=B with names of columns, several between commas",
+        later=True,
+    )
+    together: str = option(
+        "",
+        "columns of a table that only come in combinations of the training rows: A,B, ; before another group",
+        later=True,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -93,7 +103,11 @@ class ReadingOptions(OptionGroup):
     def key(self) -> dict[str, int | str]:
         """Return the options as the name of a prepared copy holds them: 0 for None."""
         whole = {"size": self.size or 0, "crop": self.crop, "channels": self.channels or 0, "labels": self.labels}
-        return whole | {name: text for name in ("columns", "missing") if (text := getattr(self, name))}
+        return whole | self.of_tables()
+
+    def of_tables(self) -> dict[str, str]:
+        """Return the options for tables that are given."""
+        return {name: text for name in ("columns", "missing", "keep", "together") if (text := getattr(self, name))}
 
 
 @dataclass(frozen=True)

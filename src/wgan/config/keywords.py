@@ -45,6 +45,11 @@ class Options(TypedDict, total=False):
     )"""
     missing: str
     """marks of missing cells in a table beside empty ones, for example ?,NA (default: )"""
+    keep: str
+    """what every row of a table keeps: TOTAL=A+B or A<=B with names of columns, several between commas (default: )"""
+    together: str
+    """columns of a table that only come in combinations of the training rows: A,B, ; before another group (default:
+    )"""
     latent: int
     """dimension of the latent z ~ N(0, 1) (default: 128; 1 to 65536)"""
     generator: Literal["conv", "resnet", "mlp"] | nn.Module | None

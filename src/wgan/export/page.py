@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from wgan.data.tabular.table import Table
+from wgan.errors import WganError
 from wgan.export.card import Card, card_of, templates
 from wgan.export.fold import fold
 from wgan.export.weights import Numbers, packed
@@ -67,7 +68,9 @@ def describe(model: Model, numbers: Numbers) -> dict[str, Any]:
 
 
 def table_json(table: Table) -> dict[str, Any]:
-    """Return the columns of a table as rows.js decodes and writes them; see wgan.data.tabular."""
+    """Return the columns of a table as rows.js decodes and writes them; WganError where columns tell each other."""
+    if table.rules or table.groups:
+        raise WganError("a page cannot hold a table with --keep or --together: export to hub, or use wgan serve")
     columns = [
         {**asdict(c), "slots": c.coding.slots, "scored": c.coding.scored, "lowest": c.lowest} for c in table.columns
     ]

@@ -24,6 +24,7 @@ COMPARED: dict[str, Callable[[Codes, float], NDArray[np.bool_]]] = {
     "!=": operator.ne,
     ">": operator.gt,
     "<": operator.lt,
+    "=": operator.eq,
 }
 OPERATORS = (">=", "<=", "!=", "=", ">", "<")  # the longest first
 SHOWN = 12  # levels in a message
@@ -39,7 +40,7 @@ class Where:
 
 @dataclass(frozen=True)
 class Range:
-    """A comparison that the number or date of one column has to pass: its place, >=, <=, >, < or !=, and a code."""
+    """A comparison that the code of one column has to pass: its place, >=, <=, >, <, != or =, and a code."""
 
     at: int
     operator: str
@@ -81,8 +82,11 @@ def read_where(text: str, table: Table) -> tuple[list[Where], list[Range]]:
     for name, sign, value in parts_of(text, table.names):
         at = table.names.index(name)
         column = table.columns[at]
-        if sign in COMPARED:
+        if sign != "=":
             ranges.append(Range(at, sign, limit_of(column, sign, value)))
+            continue
+        if column.kept:
+            ranges.append(Range(at, "=", kept_code(column, value)))
             continue
         if name in found:
             raise WganError(f"where asks for column {name} twice: give it one value")
@@ -109,6 +113,18 @@ def limit_of(column: Column, sign: str, value: str) -> float:
     if not is_number(value) or float(value) != float(value):
         raise WganError(f"{said}: '{value}' is no number")
     return float(value)
+
+
+def kept_code(column: Column, value: str) -> float:
+    """Return the code of a value of a column that others tell; WganError for a level that is not known."""
+    if column.kind != "category":
+        return limit_of(column, "=", value)
+    known = {level.strip(): float(i) for i, level in enumerate(column.levels)}
+    if value not in known:
+        raise WganError(
+            f"where asks for {column.name}={value}, which no row of the data has: {nearest(value, [*known])}"
+        )
+    return known[value]
 
 
 def fits(rows: Codes, ranges: Sequence[Range]) -> NDArray[np.bool_]:

@@ -188,10 +188,11 @@ def prepare_arrays_once(path: Path, options: ReadingOptions, where: str) -> Prep
 
 def prepare(path: Path, options: ReadingOptions, folder: Path, where: str) -> Prepared:
     """Prepare an array file or a table; a table that is not of numbers alone by the kinds of its columns."""
-    if path.suffix.lower() in TABLES and (options.columns or options.missing):
+    asked = options.of_tables()
+    if asked and path.suffix.lower() not in TABLES:
+        raise WganError(f"columns, missing, keep and together are for tables, and {where} is none: leave them out")
+    if asked:
         return prepare_table(read_cells(path), options, folder, where)
-    if options.columns or options.missing:
-        raise WganError(f"columns and missing are for tables, and {where} is none: leave them out")
     try:
         return prepare_arrays(read(path, options, where), options, folder, where)
     except NotNumeric:

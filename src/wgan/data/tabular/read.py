@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from wgan.data.own.delimited import MISSING, is_number
 from wgan.data.own.tables import label_column, whole_labels
 from wgan.data.split import chosen, contents_of, held_out_mask, require_enough
 from wgan.data.tabular.cells import Cells
-from wgan.data.tabular.coding import Codes, fit_category, fit_number
+from wgan.data.tabular.coding import Codes, Coding, fit_category, fit_number
 from wgan.data.tabular.dates import read_dates
+from wgan.data.tabular.keep import groups_of, rules_of
 from wgan.data.tabular.kinds import Found, asked_kinds, kind_of
+from wgan.data.tabular.rules import Group, Rule, combinations, inner_rows, rule_text
 from wgan.data.tabular.table import Column, Table
 from wgan.data.units import step_of
 from wgan.errors import WganError
@@ -47,8 +50,13 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
     train = ~held_out_mask(len(rows), held_out)
     if alone:
         notes.append(f"the class {options.labels} has one value only: the data are read without classes")
+    rules = rules_of(options.keep, kinds, rows, train, cells.lines, where)
+    together = groups_of(options.together, [k.name for k in kinds], rules, where)
+    groups = [combinations(rows[train], places) for places in together]
+    inner = inner_rows(rows[train], rules, groups)
     columns = [fitted(k, levels, codes[train]) for k, (codes, levels) in zip(kinds, read, strict=True)]
-    table = Table(tuple(columns), cells.names[at] if at >= 0 else "", at)
+    columns = with_kept(columns, rules, groups, inner)
+    table = Table(tuple(columns), cells.names[at] if at >= 0 else "", at, tuple(rules), tuple(groups))
     if not table.width:
         raise WganError(f"{where} holds nothing to learn: every column is constant")
     writer = Writer(folder, len(rows), (rows.shape[1],), "float64", where)
@@ -104,6 +112,24 @@ def fitted(found: Found, levels: tuple[str, ...], codes: Codes) -> Column:
     coding = fit_category(codes) if found.kind == "category" else fit_number(codes)
     step = 0.0 if found.kind == "category" else step_of(codes[~np.isnan(codes)])
     return Column(found.name, found.kind, coding, found.mark, found.form, found.digits, found.style, levels, step)
+
+
+def with_kept(
+    columns: Sequence[Column], rules: Sequence[Rule], groups: Sequence[Group], inner: NDArray[np.float64]
+) -> list[Column]:
+    """Return the columns with the coding of what is learned in their place, by inner training rows [N, C]."""
+    found = list(columns)
+    names = [c.name for c in columns]
+    for rule in rules:
+        c = found[rule.at]
+        coding = fit_number(inner[:, rule.at])
+        found[rule.at] = replace(c, coding=coding, least=c.lowest, kept=rule_text(rule, names))
+    for group in groups:
+        text = f"together with {', '.join(names[i] for i in group.at)}: one of {len(group.rows)} combinations"
+        for i in group.at:
+            found[i] = replace(found[i], coding=Coding((0.0,)), least=found[i].lowest, kept=text)
+        found[group.at[0]] = replace(found[group.at[0]], coding=fit_category(inner[:, group.at[0]]))
+    return found
 
 
 def codes_like(table: Table, columns: dict[str, Sequence[str]], where: str) -> NDArray[np.float64]:

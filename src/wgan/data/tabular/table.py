@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from wgan.data.tabular.coding import Codes, Coding
 from wgan.data.tabular.dates import text_of
+from wgan.data.tabular.rules import Group, Rule, are_sound, inner_rows
 from wgan.errors import WganError
 
 GOLDEN = (math.sqrt(5) - 1) / 2
@@ -32,6 +33,8 @@ class Column:
     style: str = "fixed"  # fixed, short or repr: see kinds.Found
     levels: tuple[str, ...] = ()  # of a category: the text of each code
     step: float = 0.0  # of the training values; 0 = none
+    least: float | None = None  # of the training values, where the coding is of something else
+    kept: str = ""  # why the coding is of something else: what is kept of the column, see rules.py
 
     def texts(self, codes: Codes) -> list[str]:
         """Return codes [N] as cells of a text file; a level that is not known is empty."""
@@ -77,12 +80,14 @@ class Column:
     @property
     def lowest(self) -> float:
         """The least code of the training rows."""
+        if self.least is not None:
+            return self.least
         return min([*self.coding.spikes[:1], *self.coding.values[:1]], default=0.0)
 
     @property
     def choices(self) -> bool:
         """Whether its values can be asked for: each has a slot, or shares that of the rare ones."""
-        return self.coding.slots > 0 and (self.kind == "category" or not self.coding.scored)
+        return not self.kept and self.coding.slots > 0 and (self.kind == "category" or not self.coding.scored)
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,8 @@ class Table:
     columns: tuple[Column, ...]
     label: str = ""  # name of the column that holds the class; "" = none
     label_at: int = -1  # its place among all columns
+    rules: tuple[Rule, ...] = ()  # in the order in which they are applied
+    groups: tuple[Group, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -127,13 +134,23 @@ class Table:
     def encode(self, codes: Codes, numbers: NDArray[np.int64]) -> Codes:
         """Return rows [N, C] with their numbers in the file as float64 [N, D]; the number fixes what is left to chance."""
         places: list[Any] = [0.05 + 0.9 * ((numbers * GOLDEN + i * math.sqrt(2)) % 1) for i in range(len(self.columns))]
+        codes = inner_rows(codes, self.rules, self.groups)
         parts = [c.coding.encode(codes[:, i], places[i]) for i, c in enumerate(self.columns)]
         return np.concatenate(parts, 1)
 
     def decode(self, x: NDArray[Any]) -> Codes:
         """Return numbers [N, D] as rows [N, C]."""
         parts = np.split(x.astype(np.float64), np.cumsum([c.coding.width for c in self.columns])[:-1], 1)
-        return np.stack([c.round(c.coding.decode(p)) for c, p in zip(self.columns, parts, strict=True)], 1)
+        found = [c.coding.decode(p) for c, p in zip(self.columns, parts, strict=True)]
+        return self.outer(np.stack([x if c.kept else c.round(x) for c, x in zip(self.columns, found, strict=True)], 1))
+
+    def outer(self, rows: Codes) -> Codes:
+        """Return inner rows [N, C], see rules.py, as rows."""
+        for group in self.groups:
+            rows[:, group.at] = group.outer(rows[:, group.at[0]])
+        for rule in self.rules:
+            rows[:, rule.at] = rule.outer(rows, self.columns[rule.at].round)
+        return rows
 
     def conditions(self, codes: Codes) -> NDArray[np.int64]:
         """Return the slot + 1 of each column that can be asked for, [N, A]; 0 where it has none."""
@@ -151,7 +168,7 @@ class Table:
     def describe(self) -> Iterator[tuple[str, str]]:
         """Yield the name of each column and what is done with it."""
         for c in self.columns:
-            yield c.name, f"{kind_text(c)}: {coding_text(c)}"
+            yield c.name, f"{kind_text(c)}: {kept_text(c)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return a dictionary for JSON."""
@@ -164,6 +181,13 @@ def kind_text(c: Column) -> str:
         digits = f"{c.digits} digits after the point" if c.digits > 0 else "decimals"
         return "whole number" if c.digits == 0 else f"number, {digits}"
     return f"date, {c.form}" if c.kind == "date" else f"category, {len(c.levels)} levels"
+
+
+def kept_text(c: Column) -> str:
+    """Return how a column is learned, and what is kept of it, in a few words."""
+    if not c.kept:
+        return coding_text(c)
+    return c.kept if c.coding.width == 0 else f"{c.kept}, {coding_text(c)}"
 
 
 def coding_text(c: Column) -> str:
@@ -188,8 +212,10 @@ def from_json(values: Mapping[str, Any] | None) -> Table | None:
         return None
     try:
         columns = tuple(column_of(v) for v in values["columns"])
-        table = Table(columns, str(values["label"]), int(values["label_at"]))
-        sound = bool(columns) and all(map(is_sound, columns))
+        rules = tuple(Rule(**{**v, "terms": tuple(map(tuple, v["terms"]))}) for v in values.get("rules", ()))
+        groups = tuple(Group(tuple(v["at"]), tuple(map(tuple, v["rows"]))) for v in values.get("groups", ()))
+        table = Table(columns, str(values["label"]), int(values["label_at"]), rules, groups)
+        sound = bool(columns) and all(map(is_sound, columns)) and are_sound(rules, groups, len(columns))
     except (KeyError, AttributeError, TypeError, ValueError, OverflowError):
         sound = False
     if not sound:
