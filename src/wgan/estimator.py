@@ -137,15 +137,17 @@ class Generator:
 
         label: of a conditional generator: one class, or several that take turns. The same random_state gives the same samples.
         """
-        made = self.model.sample(n_samples, label=label, seed=seed_of(random_state))
+        model = self.model
+        made = model.sample(n_samples, label=label, seed=seed_of(random_state))
         drawn: NDArray[Any] = made.to_images() if made.dim() == 4 else made.numpy()
-        return drawn
+        flat = made.dim() == 3 and model.signal is not None and model.signal.flat
+        return drawn[:, 0] if flat else drawn
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return minus the distance between X and as many samples: 0 is the best, and higher is better.
 
-        Rows: W1, with each column divided by its standard deviation in X. Images: sliced W1 of pixels in [0, 1]. At most 2000
-        of X are compared. y is not looked at.
+        Rows and signals: W1, with each number divided by its standard deviation in X. Images: sliced W1 of pixels in [0, 1].
+        At most 2000 of X are compared. y is not looked at.
         """
         from wgan.metrics.distances import exact_w1, sliced_w1
 
@@ -155,8 +157,9 @@ class Generator:
             raise WganError(
                 f"X has {real.shape[1]} features, but Generator is expecting {self.n_features_in_} features as input"
             )
-        if fake.ndim > 2:
+        if fake.ndim > 2 and not self.model.run.facts.signal:
             return -float(sliced_w1(fake / 255.0, channels_last(real) / 255.0))
+        fake, real = (x.reshape(len(x), -1) for x in (fake, real))
         scale = real.std(0)
         scale = np.where(scale > 0, scale, 1.0)
         return -float(exact_w1(fake / scale, real / scale))

@@ -171,7 +171,7 @@ def test_wrong_split_and_seed() -> None:
 
 
 def test_every_name_opens_and_keeps_its_spec(fashion: Path) -> None:
-    assert list(SOURCES) == ["mnist", "stacked-mnist", "fashion", "ring", "grid", "swissroll"]
+    assert list(SOURCES) == ["mnist", "stacked-mnist", "fashion", "ring", "grid", "swissroll", "ar2", "sines"]
     for name in SOURCES:
         source = open_source(name, "test")
         assert (source.name, source.split) == (name, "test")

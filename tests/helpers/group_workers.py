@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from helpers.problems import KERAS, images, images_config, points, points_config
+from helpers.problems import KERAS, images, images_config, points, points_config, signals_config, waves
 from wgan.cli import main as cli
 from wgan.config import Config
 from wgan.data import Source
@@ -34,6 +34,10 @@ SYSTEMS: dict[str, tuple[Config, Source]] = {
     "batch norm in both, momentum": (
         images_config(objective="gan", critic_norm="batch", critic_conditioning="none", ema=0.9, **EIGHT),
         images(),
+    ),
+    "signals, batch norm, dropout, classes": (
+        signals_config(class_critic=1.0, class_generator=0.5, dropout=0.3, ema=0.9, **EIGHT),
+        waves(),
     ),
     "running statistics, halves": (
         images_config(

@@ -115,6 +115,24 @@ def images_config(**options: Any) -> Config:
     return Config().replace(**{**TRAINING, **networks, **RUN, **options})
 
 
+def signals_config(**options: Any) -> Config:
+    """A config of two small convolutional networks for signals of 2 x 18 numbers with labels."""
+    networks = {
+        "data": "waves",
+        "batch": 6,
+        "latent": 5,
+        "generator": "conv1d",
+        "generator_layers": "/ 8 6k6x4 / k4x2",
+        "generator_norm": "batch",
+        "conditioning": "norm",
+        "critic": "conv1d",
+        "critic_layers": "6k8x4 8k3x2 /",
+        "critic_conditioning": "projection",
+        "ema": 0.999,
+    }
+    return Config().replace(**{**TRAINING, **networks, **RUN, **options})
+
+
 # what the defaults of Config decide otherwise: they are the main recipe, and may be tuned without a test noticing
 TRAINING = {
     "sampling": "epoch",
@@ -173,6 +191,14 @@ def images(count: int = 26, classes: int = 3, shape: tuple[int, ...] = (1, 8, 8)
     y = torch.arange(count) % max(classes, 1)
     names = tuple(str(k) for k in range(classes))
     return Source("tiny", "train", shape, count, lambda i: x[i], y if classes else None, classes, names)
+
+
+def waves(count: int = 26, classes: int = 3) -> Source:
+    """`count` random signals of 2 channels and 18 steps; sample i has label i mod classes, and i itself as its first value."""
+    x = torch.randn(count, 2, 18, generator=torch.Generator().manual_seed(5))
+    x[:, 0, 0] = torch.arange(count)
+    names = tuple(str(k) for k in range(classes))
+    return Source("waves", "train", (2, 18), count, lambda i: x[i], torch.arange(count) % classes, classes, names)
 
 
 def points(count: int = 26) -> Source:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helpers.problems import KERAS, images, images_config, points, points_config
+from helpers.problems import KERAS, images, images_config, points, points_config, signals_config, waves
 from wgan.config import Config
 from wgan.data import Source
 
@@ -55,6 +55,18 @@ SYSTEMS: dict[str, tuple[Config, Source]] = {
             **KERAS,
         ),
         images(),
+    ),
+    "conv1d, conditional norm, average": (signals_config(ema=0.9, beta1=0.5), waves()),
+    "conv1d, repeated, pooled, dropout, spectral norm": (
+        signals_config(
+            objective="hinge",
+            upsample="nearest",
+            generator_layers="/ 8 6k5x3 / k5",
+            critic_layers="6k8p2 8k3x2 /",
+            critic_norm="spectral",
+            dropout=0.3,
+        ),
+        waves(),
     ),
     "conv, bf16": (images_config(precision="bf16"), images()),
     "mlp, packed relativistic pairs": (points_config(objective="r3gan", pack=2, beta1=0.5, ema=0.5), points()),

@@ -27,6 +27,7 @@ from wgan.training.estimate import measure
 from wgan.training.players import make_players
 from wgan.training.state import engine_for
 from wgan.visual.images import bytes_last, image_grid, save_png
+from wgan.visual.lines import lines
 from wgan.visual.plots import scatter
 
 FEW, VERY_FEW = 5000, 500  # images
@@ -71,7 +72,7 @@ def for_program(spec: str, options: ReadingOptions, said: Sequence[str]) -> dict
     own = prepared(spec, options) if is_own(spec) else None
     return {
         "data": spec,
-        "kind": "images" if train.is_image else "vectors",
+        "kind": kind_of(train),
         "shape": train.shape,
         "train": len(train),
         "held_out": len(parts["test"]),
@@ -82,6 +83,11 @@ def for_program(spec: str, options: ReadingOptions, said: Sequence[str]) -> dict
         "warnings": [text for name, text in texts if name == "warning"],
         "suggestion": next(text for name, text in texts if name == "suggestion"),
     }
+
+
+def kind_of(source: Source) -> str:
+    """Return what the samples are."""
+    return {1: "vectors", 2: "signals", 3: "images"}[len(source.shape)]
 
 
 def class_counts(train: Source, test: Source) -> dict[str, int]:
@@ -97,12 +103,18 @@ def describe(spec: str, options: ReadingOptions, strict: bool) -> Iterator[str]:
     train, test = parts["train"], parts["test"]
     yield f"{'data':14} {spec}"
     size = "x".join(map(str, train.shape))
-    kind = f"images, channels x height x width = {size}" if train.is_image else f"vectors of {size} numbers"
+    kinds = {
+        "images": f"images, channels x height x width = {size}",
+        "signals": f"signals, channels x steps = {size}",
+        "vectors": f"vectors of {size} numbers",
+    }
+    kind = kinds[kind_of(train)]
     if train.table is not None:
         kind = f"rows of {len(train.table.columns)} columns, which become {size} numbers"
     yield f"{'samples':14} {kind}; {len(train)} to train on, {len(test)} held out"
     yield f"{'classes':14} {class_text(train, test)}"
     yield from columns(train)
+    yield from channels(train)
     if is_own(spec):
         yield from describe_own(prepared(spec, options), strict)
     for note in train.notes:
@@ -117,6 +129,17 @@ def columns(source: Source) -> Iterator[str]:
     width = min(30, max(len(name) for name, _ in named))
     for i, (name, what) in enumerate(named):
         yield f"{'' if i else 'columns':14} {name:{width}} {what}"
+
+
+def channels(source: Source) -> Iterator[str]:
+    """Yield a line on each channel of signals that were standardised."""
+    if source.signal is None:
+        return
+    told = [*zip(source.signal.channels, source.signal.mean, source.signal.scale, strict=True)]
+    for i, (name, mean, scale) in enumerate(told[:LISTED]):
+        yield f"{'' if i else 'channels':14} {name}: mean {mean:.4g}, standard deviation {scale:.4g} in the training part"
+    if len(told) > LISTED:
+        yield f"{'':14} ... and {len(told) - LISTED} more"
 
 
 def class_text(train: Source, test: Source) -> str:
@@ -169,13 +192,16 @@ def duplicates(data: Prepared) -> int:
 
 
 def contact_sheet(source: Source):  # type: ignore[no-untyped-def]
-    """Return an image of up to 100 training samples: images class by class, vectors as points of their first two columns."""
-    index = torch.linspace(0, len(source) - 1, min(ON_SHEET if source.is_image else 2000, len(source))).long()
-    if source.labels is not None and source.is_image:
+    """Return an image of training samples: images class by class, signals as lines, vectors by their first two columns."""
+    many = 2000 if kind_of(source) == "vectors" else ON_SHEET
+    index = torch.linspace(0, len(source) - 1, min(many, len(source))).long()
+    if source.labels is not None and many == ON_SHEET:
         index = torch.argsort(source.labels, stable=True)[index]
     x = source.batch(index)[0]
     if source.is_image:
         return image_grid(bytes_last(x))
+    if source.is_signal:
+        return lines(x.numpy())
     points = x[:, :2].numpy()
     return scatter(points if points.shape[1] == 2 else np.concatenate([points, 0 * points], 1))
 
@@ -227,7 +253,8 @@ def warnings(source: Source) -> Iterator[str]:
     n = len(source)
     if not source.is_image:
         if n < VERY_FEW:
-            yield f"{'warning':14} {n} training rows are very few: expect near copies of them; more rows help"
+            what = "signals" if source.is_signal else "rows"
+            yield f"{'warning':14} {n} training {what} are very few: expect near copies of them; more of them help"
     elif n < VERY_FEW:
         yield (
             f"{'warning':14} {n} training images are very few: expect near copies of them; --augment 1 helps, "

@@ -100,6 +100,10 @@ def compare(request: Request, out: Path, say: Callable[[str], None] = lambda tex
     (`signals.check`, between two parts of what takes long).
     """
     source = open_source(request.data, "train")
+    if source.is_signal:
+        raise WganError(
+            f"{request.data} holds signals, and wgan compare knows images and points: compare runs of wgan train"
+        )
     is_image = source.is_image
     plan = planned(request, out, is_image)
     todo = trials(request, is_image, plan["steps"], source.mode_tests)

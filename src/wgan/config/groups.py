@@ -12,7 +12,7 @@ from wgan.config.objectives import FACTS, facts_about
 from wgan.config.option import OneOf, OptionGroup, Range, option, options_of
 from wgan.errors import WganError
 
-Family = Literal["conv", "resnet", "mlp"]
+Family = Literal["conv", "resnet", "conv1d", "mlp"]
 Fraction = Annotated[float, Range(0, 1)]
 Weight = Annotated[float, Range(0, 1e6)]
 Count = Annotated[int, Range(1, 65536)]
@@ -34,7 +34,7 @@ class DataOptions(OptionGroup):
     recipe: str = option("mnist", "name of the recipe the options started from")
     data: str = option(
         "mnist",
-        "what to train on: mnist, mnist:0-4, stacked-mnist, fashion, ring, grid, swissroll, or a PATH of your own",
+        "what to train on: mnist, mnist:0-4, stacked-mnist, fashion, ring, grid, swissroll, ar2, sines, or a PATH of your own",
     )
     split: Literal["train", "test", "all"] = option("train", "part of the data")
     sampling: Literal["epoch", "iid", "sequential"] = option(
@@ -93,6 +93,12 @@ class ReadingOptions(OptionGroup):
         later=True,
     )
 
+    kind: Literal["auto", "signal"] = option(
+        "auto",
+        "what an array holds: auto = images or vectors, by its shape; signal = [N, T] or [N, C, T] is N signals of T steps",
+        later=True,
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.size is not None and self.size % 4:
@@ -103,7 +109,8 @@ class ReadingOptions(OptionGroup):
     def key(self) -> dict[str, int | str]:
         """Return the options as the name of a prepared copy holds them: 0 for None."""
         whole = {"size": self.size or 0, "crop": self.crop, "channels": self.channels or 0, "labels": self.labels}
-        return whole | self.of_tables()
+        kind = {} if self.kind == "auto" else {"kind": self.kind}
+        return whole | self.of_tables() | kind
 
     def of_tables(self) -> dict[str, str]:
         """Return the options for tables that are given."""
@@ -129,7 +136,7 @@ class NetworkOptions(OptionGroup):
         "how a generator layer xN enlarges: transpose = strided transposed convolution; nearest = repeat pixels, then convolve",
     )
     output: Literal["auto", "tanh", "linear"] = option(
-        "auto", "last activation; auto = tanh for images, linear for vectors"
+        "auto", "last activation; auto = tanh for images, linear for vectors and signals"
     )
     conditioning: Literal["none", "product", "concat", "norm"] = option(
         "norm",

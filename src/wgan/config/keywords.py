@@ -50,9 +50,12 @@ class Options(TypedDict, total=False):
     together: str
     """columns of a table that only come in combinations of the training rows: A,B, ; before another group (default:
     )"""
+    kind: Literal["auto", "signal"]
+    """what an array holds: auto = images or vectors, by its shape; signal = [N, T] or [N, C, T] is N signals of T steps
+    (default: auto)"""
     latent: int
     """dimension of the latent z ~ N(0, 1) (default: 128; 1 to 65536)"""
-    generator: Literal["conv", "resnet", "mlp"] | nn.Module | None
+    generator: Literal["conv", "resnet", "conv1d", "mlp"] | nn.Module | None
     """generator family (default: conv)"""
     generator_layers: str
     """generator layers, see docs/reference/networks.md (default: / 256 128k3 64k4x2 / k4x2)"""
@@ -67,11 +70,11 @@ class Options(TypedDict, total=False):
     """how a generator layer xN enlarges: transpose = strided transposed convolution; nearest = repeat pixels, then
     convolve (default: transpose)"""
     output: Literal["auto", "tanh", "linear"]
-    """last activation; auto = tanh for images, linear for vectors (default: auto)"""
+    """last activation; auto = tanh for images, linear for vectors and signals (default: auto)"""
     conditioning: Literal["none", "product", "concat", "norm"]
     """how the generator sees the label: product = embedding times z; concat = appended to z; norm = gain and bias by
     class (default: norm)"""
-    critic: Literal["conv", "resnet", "mlp"] | nn.Module | None
+    critic: Literal["conv", "resnet", "conv1d", "mlp"] | nn.Module | None
     """critic family (default: conv)"""
     critic_layers: str
     """critic layers, see docs/reference/networks.md (default: 32k4x2 64k4x2 128k3x2 /)"""

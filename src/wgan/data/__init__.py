@@ -7,6 +7,7 @@ from collections.abc import Callable
 from wgan.config import ReadingOptions, part
 from wgan.data.bundled.fashion import open_fashion
 from wgan.data.bundled.mnist import open_mnist, open_stacked
+from wgan.data.bundled.series import open_ar2, open_sines
 from wgan.data.bundled.toys import open_grid, open_ring, open_roll
 from wgan.data.own.given_source import SOURCE, open_given
 from wgan.data.own.open import is_own, open_own
@@ -23,6 +24,8 @@ SOURCES: dict[str, Callable[[str, str, str, int], Source]] = {
     "ring": open_ring,
     "grid": open_grid,
     "swissroll": open_roll,
+    "ar2": open_ar2,
+    "sines": open_sines,
 }
 
 

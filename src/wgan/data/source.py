@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wgan.data.signals import SignalUnits
 from wgan.data.tabular.table import Table
 from wgan.data.units import Units
 from wgan.errors import WganError
@@ -26,9 +27,11 @@ class Source:
 
     name: str  # the spec it was opened with, such as mnist:0-4
     split: str  # train, test, or all = train then test
-    shape: tuple[int, ...]  # of one sample: (C, H, W) for images, (D,) for vectors
+    shape: tuple[int, ...]  # of one sample: (C, H, W) for images, (C, T) for signals, (D,) for vectors
     size: int  # N, the number of samples
-    gather: Callable[[Tensor], Tensor] = field(repr=False)  # indices int64 [B] -> uint8 [B, C, H, W] or float32 [B, D]
+    gather: Callable[[Tensor], Tensor] = field(
+        repr=False
+    )  # indices int64 [B] -> uint8 [B, C, H, W] or float32 [B, C, T], [B, D]
     labels: Tensor | None = field(default=None, repr=False)  # int64 [N] in 0..classes-1
     classes: int = 0  # 0 = unlabelled
     class_names: tuple[str, ...] = ()
@@ -40,6 +43,7 @@ class Source:
     mode_count: int = 0  # K; 0 = the modes are not known
     mode_index: Tensor | None = field(default=None, repr=False)  # int64 [N] in 0..mode_count-1
     units: Units | None = field(default=None, repr=False)  # of vectors that were standardised
+    signal: SignalUnits | None = field(default=None, repr=False)  # of signals that were standardised
     table: Table | None = field(default=None, repr=False)  # of a table with columns of any kind, and
     codes: Callable[[Tensor], Tensor] | None = field(
         default=None, repr=False
@@ -53,8 +57,13 @@ class Source:
 
     @property
     def is_image(self) -> bool:
-        """Whether a sample is an image uint8 [C, H, W] rather than a vector float32 [D]."""
+        """Whether a sample is an image uint8 [C, H, W] rather than a vector float32 [D] or a signal."""
         return len(self.shape) == 3
+
+    @property
+    def is_signal(self) -> bool:
+        """Whether a sample is a signal float32 [C, T]: C channels of T steps."""
+        return len(self.shape) == 2
 
     @property
     def radius(self) -> float:
@@ -77,6 +86,8 @@ class Source:
             "data": self.fingerprint,
             "units": None if self.units is None else self.units.to_json(),
         }
+        if self.signal is not None:
+            found["signal"] = self.signal.to_json()
         if self.table is not None:
             found["table"] = self.table.to_json()
         if self.labels is not None:

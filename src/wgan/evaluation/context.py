@@ -68,7 +68,7 @@ class Measured:
 
     @property
     def fakes(self) -> Tensor:
-        """The fakes as stored: uint8 images or float32 vectors."""
+        """The fakes as stored: uint8 images, or float32 signals or vectors."""
         return self.subject.fakes
 
     @property
@@ -77,9 +77,14 @@ class Measured:
         return self.fakes.dim() == 4
 
     @property
+    def is_signal(self) -> bool:
+        """Whether the samples are signals."""
+        return self.fakes.dim() == 3
+
+    @property
     def space(self) -> str:
         """What the samples' own numbers are called."""
-        return "pixels" if self.is_image else "columns"
+        return {4: "pixels", 3: "steps", 2: "columns"}[self.fakes.dim()]
 
     @property
     def is_digits(self) -> bool:
@@ -148,9 +153,9 @@ class Measured:
     def hashes(self) -> dict[str, str]:
         """Name of an extractor -> sha256 of its weights."""
         found = {lenet_name(): str(lenet_card()["sha256"])}
-        if self.is_image:
-            c, h, w = self.fakes.shape[1:]
-            found[extractor_name(c, h, w)] = extractor_hash(c, h, w)
+        if self.is_image or self.is_signal:
+            shape = self.fakes.shape[1:]
+            found[extractor_name(*shape)] = extractor_hash(*shape)
         if self.inception is not None:
             found[self.inception.name] = self.inception.sha256
         return found

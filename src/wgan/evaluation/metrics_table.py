@@ -71,15 +71,32 @@ METRICS: dict[str, Metric] = {
                 Value("coverage", "fraction of real samples with a generated one among their neighbours", "higher")),
     ),
     "fid-random": Metric(
-        function="sample_metrics.random_fid_values", needs="images", source="Heusel 2017, equation 6; Naeem 2020, section 5",
-        values=(Value("random-relative-fid", "distance to real images in random features (Fréchet)", "lower"),),
+        function="sample_metrics.random_fid_values", needs="seen", source="Heusel 2017, equation 6; Naeem 2020, section 5",
+        values=(Value("random-relative-fid", "distance to real samples in random features (Fréchet)", "lower"),),
     ),
     "prdc-random": Metric(
-        function="sample_metrics.random_values", needs="images", source="Naeem 2020, sections 3 and 5",
+        function="sample_metrics.random_values", needs="seen", source="Naeem 2020, sections 3 and 5",
         values=(Value("random-precision", "precision in the features of a random network", "higher"),
                 Value("random-recall", "recall in the features of a random network", "higher"),
                 Value("random-density", "density in the features of a random network", "higher"),
                 Value("random-coverage", "coverage in the features of a random network", "higher")),
+    ),
+    "spectrum": Metric(
+        function="signal_metrics.spectrum_values", needs="signals", source="periodogram (Schuster 1898)",
+        values=(Value("spectrum-distance", "fraction of the real power that is missing or too much at some frequency", "lower"),),
+    ),
+    "autocorrelation": Metric(
+        function="signal_metrics.autocorrelation_values", needs="signals", source="Box & Jenkins 1970, chapter 2",
+        values=(Value("autocorrelation-distance", "mean difference in the autocorrelation, over lags", "lower"),),
+    ),
+    "channels": Metric(
+        function="signal_metrics.channel_values", needs="signals", source="Villani 2003, theorem 2.18",
+        values=(Value("channel-w1", "distance between the values of a channel, on average over channels", "lower"),
+                Value("worst-channel-w1", "the same of the least alike channel", "lower")),
+    ),
+    "signal-detection": Metric(
+        function="signal_metrics.detection_values", needs="recordings", source="Lopez-Paz & Oquab 2017, section 2",
+        values=(Value("signal-detection", "how well a linear model tells signals from real ones (0.5 = not)", "lower"),),
     ),
     "certified-w1": Metric(
         function="sample_metrics.w1_values", needs="many",
@@ -175,6 +192,8 @@ PROMINENT = (
     "pair-trends",
     "trained-on-fakes",
     "detection",
+    "spectrum-distance",
+    "autocorrelation-distance",
     "coverage",
     "copies",
     "precision",

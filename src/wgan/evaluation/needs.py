@@ -66,9 +66,19 @@ def many(m: Measured) -> str:
     return "" if enough else "it needs at least 100 fakes, 30 held-out reals and 60 training reals"
 
 
-def images(m: Measured) -> str:
-    """Images with enough held-out ones for neighbour balls."""
-    return neighbours(m) if m.is_image else "it is for images"
+def seen(m: Measured) -> str:
+    """Images or signals, which a network with random weights can look at, enough of them for neighbour balls."""
+    return neighbours(m) if m.is_image or m.is_signal else "it is for images and signals"
+
+
+def signals(m: Measured) -> str:
+    """Signals."""
+    return "" if m.is_signal else "it is for signals"
+
+
+def recordings(m: Measured) -> str:
+    """Signals, enough for a classifier that tells fakes from reals."""
+    return signals(m) or ("" if len(m.reals.held_out[0]) >= 20 else "it needs at least 20 held-out signals")
 
 
 def neighbours(m: Measured) -> str:

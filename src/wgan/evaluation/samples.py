@@ -53,9 +53,9 @@ class About:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """n fakes: images uint8 [N, C, H, W] or vectors float32 [N, D], their labels int64 [N] or None, and where they come from.
+    """n fakes: images uint8 [N, C, H, W], signals float32 [N, C, T] or vectors [N, D], their labels int64 [N], their source.
 
-    In an order that says nothing about them: metrics read the first samples, the last, or one half.
+    Labels may be None. In an order that says nothing about them: metrics read the first samples, the last, or one half.
     """
 
     fakes: Tensor
@@ -178,11 +178,15 @@ def from_file(path: Path, n: int, like: Source) -> Subject:
     """
     if like.table is not None:
         return from_table(path, n, like, like.table)
+    if like.is_signal and path.suffix.lower() in TABLES:
+        raise WganError(f"{path} is a table, and {like.name} holds signals: give a .npz or .npy of them")
     arrays = read_arrays(path) if path.suffix.lower() not in TABLES else read_table(path, like)
     name = next((k for k in ("images", "samples", "arr_0") if k in arrays), None)
     if name is None:
         raise WganError(f"{path} holds {', '.join(arrays) or 'nothing'}: expected an array named images or samples")
-    if like.units is None:
+    if like.is_signal:
+        fakes = as_signals(arrays[name], like, f"{path} ({name})")
+    elif like.units is None:
         fakes = as_samples(arrays[name], like.shape, f"{path} ({name})")
     else:  # as `wgan sample` writes them: all columns, in the user's units
         rows = as_samples(arrays[name], (len(like.units.mean),), f"{path} ({name})", np.float64)
@@ -235,7 +239,8 @@ def from_pictures(path: Path, n: int, like: Source) -> Subject:
     Raises WganError for images of another size than the data's, or a folder that is no class of them.
     """
     if not like.is_image:
-        raise WganError(f"{path} holds images, and {like.name} holds vectors: give a table or an array")
+        kind = "signals: give an array" if like.is_signal else "vectors: give a table or an array"
+        raise WganError(f"{path} holds images, and {like.name} holds {kind}")
     found = open_source(str(path.resolve()), "all", options=ReadingOptions(channels=min(like.shape[0], 3)))
     if found.shape != like.shape:
         sizes = [f"{s[1]}x{s[2]} in {s[0]} channel{'s' * (s[0] > 1)}" for s in (found.shape, like.shape)]
@@ -282,6 +287,20 @@ def read_table(path: Path, like: Source) -> dict[str, NDArray[Any]]:
             raise WganError(f"{path} and {like.name} have other columns: only one of them has {', '.join(strange[:5])}")
         arrays["samples"] = found.values[:, [found.names.index(name) for name in units.names]]
     return arrays
+
+
+def as_signals(array: NDArray[Any], like: Source, where: str) -> Tensor:
+    """Return signals [N, C, T] in the user's units, or [N, T] of one channel, standardised; WganError where they do not fit."""
+    values = array[:, None] if array.ndim == 2 and like.shape[0] == 1 else array
+    if values.shape[1:] != like.shape or values.dtype.kind not in "fiu":
+        wanted = "[N, C, T]" if like.shape[0] > 1 else "[N, T]"
+        raise WganError(
+            f"{where} is {array.dtype} {list(array.shape)}: expected {wanted}, {like.shape[0]} channels of {like.shape[1]} steps"
+        )
+    if not np.isfinite(values).all():
+        raise WganError(f"{where} holds NaN or infinite values")
+    units = like.signal
+    return torch.from_numpy(values.astype(np.float32) if units is None else units.standardise(values))
 
 
 def as_samples(array: NDArray[Any], shape: tuple[int, ...], where: str, kind: Any = np.float32) -> Tensor:

@@ -68,9 +68,9 @@ def card_of(model: Model, name: str, licence: str | None = None) -> Card:
 
 
 def kind_of(model: Model) -> str:
-    """Return what the samples are: images, rows of a table, or points."""
-    if len(model.run.facts.shape) == 3:
-        return "images"
+    """Return what the samples are: images, signals, rows of a table, or points."""
+    if len(model.run.facts.shape) > 1:
+        return "images" if len(model.run.facts.shape) == 3 else "signals"
     return "points" if model.units is None and model.table is None else "rows"
 
 
@@ -78,6 +78,8 @@ def column_names(model: Model) -> list[str]:
     """Return the names of the columns of a table; empty where they have none, and for other data."""
     if model.table is not None:
         return model.table.names
+    if model.signal is not None:
+        return list(model.signal.names)
     return list(model.units.names) if model.units else []
 
 
@@ -89,6 +91,7 @@ def sentence(model: Model) -> str:
     sizes = {
         "images": f"{colours.get(facts.shape[0], '')}images of {' × '.join(map(str, facts.shape[1:]))} pixels",
         "rows": f"rows of a table with {count} columns",
+        "signals": f"signals of {facts.shape[0]} channel{'s' * (facts.shape[0] > 1)} and {facts.shape[-1]} steps",
         "points": f"vectors of {facts.shape[0]} numbers",
     }
     by = f", by class ({len(names)} classes)" if names else ""

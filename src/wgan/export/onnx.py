@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from wgan.data.signals import SignalUnits
 from wgan.data.units import Units
 from wgan.errors import WganError
 from wgan.export.card import column_names
@@ -57,6 +58,27 @@ class Images(nn.Module):
         x = self.network(z, label).float().clamp(-1, 1)
         images = torch.round((x.double() + 1) * 127.5).to(torch.uint8)
         return images.expand(-1, 3, -1, -1) if self.rgb and images.shape[1] == 1 else images, x
+
+
+class Series(nn.Module):
+    """z [B, Z], label int64 [B] -> signals float64 [B, C, T] in the units of the data, and standardised floats."""
+
+    def __init__(self, network: nn.Module, units: SignalUnits | None) -> None:
+        super().__init__()
+        mean, scale = ([0.0], [1.0]) if units is None else (units.mean, units.scale)
+        kind = np.dtype("float64" if units is None else units.dtype)
+        limits = np.iinfo(kind) if kind.kind in "iu" else None
+        self.network, self.whole = network, limits is not None
+        ends = [-np.inf, np.inf] if limits is None else [float(limits.min), float(limits.max)]
+        for name, values in {"mean": mean, "scale": scale, "ends": ends}.items():
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float64)[:, None])
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return what wgan.data.signals.SignalUnits.restore makes of x, and x."""
+        n = dict(self.named_buffers(recurse=False))
+        x = self.network(z, label).float()
+        values = x.double() * n["scale"] + n["mean"]
+        return torch.clamp(torch.round(values), n["ends"][0], n["ends"][1]) if self.whole else values, x
 
 
 class Rows(nn.Module):
@@ -164,14 +186,16 @@ def require_packages() -> None:
 def generator_plan(model: Model, rgb: bool) -> Plan:
     """Return the generator with what turns its numbers into images, or into rows in the units of the data."""
     shape, network = model.run.facts.shape, plain_generator(model)
-    images = len(shape) == 3
+    images, signals = len(shape) == 3, len(shape) == 2
     if model.table is not None:
         raise WganError("ONNX cannot hold the columns of this table: export to hub, or use wgan serve")
     if rgb and (not images or shape[0] not in (1, 3)):
         raise WganError("--rgb is for grey images, which it gives three equal channels: leave it out")
-    module = Images(network, rgb) if images else Rows(network, model.units)
+    module: nn.Module = Images(network, rgb) if images else Rows(network, model.units)
+    if signals:
+        module = Series(network, model.signal)
     given = {"z": latents(0, CHECKED, model.network.latent), **labels_of(model, bool(model.network.classes))}
-    return Plan(module, given, ["images" if images else "rows", "samples"])
+    return Plan(module, given, [{1: "rows", 2: "signals", 3: "images"}[len(shape)], "samples"])
 
 
 def plain_generator(model: Model) -> nn.Module:

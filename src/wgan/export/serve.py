@@ -21,7 +21,7 @@ from wgan.errors import WganError
 from wgan.export.card import Card, card_of, column_names, templates
 from wgan.export.guard import Application, Guard, Refused
 from wgan.export.page import render
-from wgan.sampling.export import columns_of, csv_text, npz_bytes
+from wgan.sampling.export import array_of, columns_of, csv_text, npz_bytes
 from wgan.sampling.grids import portray
 from wgan.sampling.model import Model, Samples
 
@@ -208,9 +208,10 @@ def encoded(model: Model, asked: Asked) -> bytes:
 
 
 def json_text(samples: Samples, model: Model) -> str:
-    """Return images as uint8 [N, H, W] or [N, H, W, C], or the columns of rows by name; labels beside images."""
+    """Return images as uint8 [N, H, W] or [N, H, W, C], signals, or the columns of rows by name; labels beside the first two."""
     if samples.dim() == 2:
         columns = {name: np.asarray(values, object).tolist() for name, values in columns_of(samples, model).items()}
         return json.dumps({"columns": columns}, default=lambda value: value.isoformat())  # dates
     labels = None if samples.labels is None else samples.labels.tolist()
-    return json.dumps({"images": samples.to_images().tolist(), "labels": labels})
+    name = "images" if samples.dim() == 4 else "signals"
+    return json.dumps({name: array_of(samples, model).tolist(), "labels": labels})

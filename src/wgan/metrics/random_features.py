@@ -1,4 +1,4 @@
-"""Features of a convolutional network with random weights: for images of any kind, without labels or a trained classifier."""
+"""Features of a convolutional network with random weights: for images and signals of any kind, without a trained classifier."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ from wgan.errors import WganError
 SEED = 20_180_522
 WIDTHS = (32, 64, 128, 128, 128, 128)  # channels; the map is halved after each
 SMALLEST = 8  # pixels: the map is halved while it is larger
-GRID = 2  # the last map is averaged over GRID x GRID parts
+GRID = 2  # the last map is averaged over GRID x GRID parts, of a signal over GRID * GRID
+TAPS = 9  # of the kernels of signals
 FEATURES = 128
 SLOPE = 0.2  # of the leaky ReLU
 CHUNK = 64  # every forward pass has exactly this many rows, so a feature never depends on how images were batched
 
 
-def stages(height: int, width: int) -> int:
-    """Return how many convolutions, each followed by a halving, images of these sides get."""
-    count, side = 1, min(height, width) // 2
+def stages(*sides: int) -> int:
+    """Return how many convolutions, each followed by a halving, images of these sides get, or signals of so many steps."""
+    count, side = 1, min(sides) // 2
     while side > SMALLEST and count < len(WIDTHS):
         count, side = count + 1, side // 2
     return count
 
 
 @functools.cache
-def weights(channels: int, count: int) -> tuple[Tensor, ...]:
-    """Return the kernels for images of `channels`: N(0, 2 / fan-in) draws of a fixed seed, the projection last."""
-    rng = np.random.default_rng([SEED, channels, count])
-    sizes = [channels, *WIDTHS[:count]]
-    shapes = [(b, a, 3, 3) for a, b in itertools.pairwise(sizes)] + [(FEATURES, sizes[-1] * GRID * GRID)]
+def weights(channels: int, count: int, axes: int = 2) -> tuple[Tensor, ...]:
+    """Return the kernels for images or signals (axes 1) of `channels`: N(0, 2 / fan-in) of a fixed seed, the projection last."""
+    rng = np.random.default_rng([SEED, channels, count] + [1] * (axes == 1))
+    sizes, kernel = [channels, *WIDTHS[:count]], (3, 3) if axes == 2 else (TAPS,)
+    shapes = [(b, a, *kernel) for a, b in itertools.pairwise(sizes)] + [(FEATURES, sizes[-1] * GRID * GRID)]
     return tuple(torch.from_numpy(_kernel(rng, shape)) for shape in shapes)
 
 
@@ -47,47 +48,62 @@ def _kernel(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.floa
     return out
 
 
-def extractor_hash(channels: int, height: int, width: int) -> str:
-    """Return the sha256 of the weights for images of this shape."""
+def extractor_hash(channels: int, *sides: int) -> str:
+    """Return the sha256 of the weights for images or signals of this shape."""
     digest = hashlib.sha256()
-    for kernel in weights(channels, stages(height, width)):
+    for kernel in weights(channels, stages(*sides), len(sides)):
         digest.update(kernel.numpy().tobytes())
     return digest.hexdigest()
 
 
-def extractor_name(channels: int, height: int, width: int) -> str:
+def extractor_name(channels: int, *sides: int) -> str:
     """Return what the extractor is called in a report, with the head of its weights' sha256."""
-    return f"random-conv {extractor_hash(channels, height, width)[:12]}"
+    return f"random-conv{'1d' * (len(sides) == 1)} {extractor_hash(channels, *sides)[:12]}"
 
 
 @torch.no_grad()
-def random_features(images: Any) -> NDArray[np.float32]:
+def random_features(samples: Any) -> NDArray[np.float32]:
     """Return features of a random network: h ← halve(lrelu(W * h)) while the map is larger than 8 pixels, then a projection.
 
-    images uint8 [N, C, H, W], any C, sides of at least 4 -> float32 [N, 128], arbitrary unit.
+    samples: images uint8 [N, C, H, W], any C, sides of at least 4, or standardised signals float [N, C, T], T at least 4
+    -> float32 [N, 128], arbitrary unit.
     Source: random embeddings for precision and recall, Naeem et al. 2020, section 4.2; the network is our own.
     Errors: WganError for another dtype or shape, or no image. Nothing is learned: the features see colours, edges and
     where they lie, not what is shown. The weights depend on C and on the number of stages alone: compare values only
     where the printed hash is the same.
     """
-    x = torch.as_tensor(images)
-    if x.dtype != torch.uint8 or x.ndim != 4 or min(x.shape[2:]) < 4:
+    x = torch.as_tensor(samples)
+    known = x.ndim == (4 if x.dtype == torch.uint8 else 3) and (x.dtype == torch.uint8 or x.is_floating_point())
+    if not known or min(x.shape[2:]) < 4:
         name = str(x.dtype).removeprefix("torch.")
         raise WganError(
-            f"random features need uint8 images [N, C, H, W] of at least 4 pixels, not {name} {list(x.shape)}"
+            "random features need uint8 images [N, C, H, W] of at least 4 pixels, or float signals [N, C, T], not "
+            f"{name} {list(x.shape)}"
         )
     if len(x) == 0:
         raise WganError("there is no image to look at: N is 0")
-    *kernels, projection = weights(x.shape[1], stages(*x.shape[2:]))
+    *kernels, projection = weights(x.shape[1], stages(*x.shape[2:]), x.ndim - 2)
     outputs = []
     for start in range(0, len(x), CHUNK):
         part = x[start : start + CHUNK].cpu()
         h = torch.zeros(CHUNK, *x.shape[1:])
-        h[: len(part)] = part.float() / 127.5 - 1
-        h = h.contiguous(memory_format=torch.channels_last)
-        for kernel in kernels:
-            h = F.avg_pool2d(F.leaky_relu(F.conv2d(h, kernel, padding=1), SLOPE), 2)
-        h = F.adaptive_avg_pool2d(h, GRID).flatten(1) @ projection.T
-        outputs.append(h[: len(part)])
+        h[: len(part)] = part.float() if x.ndim == 3 else part.float() / 127.5 - 1
+        h = signal_maps(h, kernels) if x.ndim == 3 else image_maps(h, kernels)
+        outputs.append((h.flatten(1) @ projection.T)[: len(part)])
     result: NDArray[np.float32] = torch.cat(outputs).numpy()
     return result
+
+
+def image_maps(h: Tensor, kernels: list[Tensor]) -> Tensor:
+    """Return the last map of images [B, C, H, W], averaged: [B, C', GRID, GRID]."""
+    h = h.contiguous(memory_format=torch.channels_last)
+    for kernel in kernels:
+        h = F.avg_pool2d(F.leaky_relu(F.conv2d(h, kernel, padding=1), SLOPE), 2)
+    return F.adaptive_avg_pool2d(h, GRID)
+
+
+def signal_maps(h: Tensor, kernels: list[Tensor]) -> Tensor:
+    """Return the last map of signals [B, C, T], averaged: [B, C', GRID * GRID]."""
+    for kernel in kernels:
+        h = F.avg_pool1d(F.leaky_relu(F.conv1d(h, kernel, padding=TAPS // 2), SLOPE), 2)
+    return F.adaptive_avg_pool1d(h, GRID * GRID)

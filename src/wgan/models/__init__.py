@@ -9,7 +9,7 @@ from wgan.config import Config, NetworkOptions
 from wgan.config.objectives import OWN
 from wgan.config.rules import CONVOLUTIONAL
 from wgan.errors import WganError, unknown
-from wgan.models import auto, conv, mlp, resnet
+from wgan.models import auto, conv, conv1d, mlp, resnet
 from wgan.models.fast import fast_kernels
 from wgan.models.kernels import PLAIN, Kernels
 from wgan.models.layers import Style, initialise, spectral
@@ -37,6 +37,7 @@ AnyCritic = Critic | OwnCritic
 MODELS = {
     "conv": (conv.generator_body, conv.critic_trunk),
     "resnet": (resnet.generator_body, resnet.critic_trunk),
+    "conv1d": (conv1d.generator_body, conv1d.critic_trunk),
     "mlp": (mlp.generator_body, mlp.critic_trunk),
 }
 
@@ -88,7 +89,14 @@ def _generator(
         raise unknown("generator family", c.generator, MODELS)
     norm_classes = classes if conditioning == "norm" else 0
     style = Style(
-        c.generator_norm, c.generator_activation, c.norm_momentum, c.norm_eps, norm_classes, 0.0, c.upsample, kernels
+        c.generator_norm,
+        c.generator_activation,
+        c.norm_momentum,
+        c.norm_eps,
+        norm_classes,
+        0.0,
+        c.upsample,
+        kernels=kernels,
     )
     inputs = c.latent + (classes if conditioning == "concat" else 0) + (0 if head is None else head.asked)
     layers = auto.line("generator", c.generator, shape) if c.generator_layers == "auto" else c.generator_layers

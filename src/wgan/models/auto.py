@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 from wgan.errors import WganError
+from wgan.models.conv1d import signal_shape
 
 SMALLEST = 4  # side of the smallest feature map
 WIDEST = 256  # channels
+LONGEST = 12  # steps of the smallest feature map of a signal
 
 
 def line(player: str, family: str, shape: tuple[int, ...]) -> str:
@@ -17,6 +19,14 @@ def line(player: str, family: str, shape: tuple[int, ...]) -> str:
     """
     if family == "mlp":
         return mlp_line(shape)
+    if family == "conv1d":
+        length = signal_shape(shape, f"{player} conv1d")[1]
+        return signal_generator_line(length) if player == "generator" else signal_critic_line(length)
+    if len(shape) == 2:
+        raise WganError(
+            f"the family {family} makes images, and the data are signals: use --generator conv1d --critic conv1d, or the recipe "
+            "signals"
+        )
     if len(shape) != 3:
         raise WganError(
             f"the family {family} makes images, and the data are vectors of {math.prod(shape)} numbers: use --generator mlp "
@@ -47,6 +57,23 @@ def doublings(shape: tuple[int, ...]) -> int:
     while height % 2 == width % 2 == 0 and min(height, width) >= 2 * SMALLEST:
         height, width, count = height // 2, width // 2, count + 1
     return count
+
+
+def signal_generator_line(length: int) -> str:
+    """Steps grow 4 times a layer, from 4 to 12 of the first feature map; channels double toward it from 64 to at most 256."""
+    growths = max(1, math.ceil(math.log(length / LONGEST, 4)))
+    widths = [min(64 * 2**i, WIDEST) for i in reversed(range(growths - 1))]
+    base = min(2 * widths[0], WIDEST) if widths else WIDEST // 2
+    return f"/ {' '.join([f'{base}', *(f'{w}k16x4' for w in widths)])} / k16x4"
+
+
+def signal_critic_line(length: int) -> str:
+    """Channels double with each quartering of the steps, from 64 to at most 256, until at most 12 steps are left."""
+    widths: list[int] = []
+    while length > LONGEST or not widths:
+        widths.append(min(64 * 2 ** len(widths), WIDEST))
+        length = -(-length // 4)
+    return f"{' '.join(f'{w}k16x4' for w in widths)} /"
 
 
 def generator_line(growths: int) -> str:

@@ -90,5 +90,6 @@ def _side_after(layer: Layer, side: tuple[int, int]) -> tuple[int, int]:
 def image_shape(shape: tuple[int, ...], who: str) -> tuple[int, int, int]:
     """Return (channels, height, width); WganError when the data are vectors."""
     if len(shape) != 3:
-        raise WganError(f"{who} needs images, and this data has samples of shape {shape}: use the mlp family")
+        family = "conv1d" if len(shape) == 2 else "mlp"
+        raise WganError(f"{who} needs images, and this data has samples of shape {shape}: use the {family} family")
     return shape[0], shape[1], shape[2]

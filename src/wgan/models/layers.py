@@ -25,6 +25,7 @@ class Style:
     classes: int = 0  # above 0: normalisations are conditional on the label
     dropout: float = 0.0
     upsample: str = "transpose"
+    axes: int = 2  # of a feature map beside its channels: 2 of images, 1 of signals
     kernels: Kernels = PLAIN  # how the layers compute
 
 
@@ -88,10 +89,7 @@ class UpConv(nn.Module):
 
     def __init__(self, c_in: int, c_out: int, kernel: int, growth: int, kernels: Kernels = PLAIN) -> None:
         super().__init__()
-        if kernel < growth:
-            raise WganError(
-                f"a transposed convolution of kernel {kernel} cannot grow {growth} times: use kernel {growth} or more"
-            )
+        require_reach(kernel, growth)
         self.growth, self.kernels = growth, kernels
         self.inner = nn.ConvTranspose2d(c_in, c_out, kernel, growth, padding=(kernel - growth) // 2)
 
@@ -102,6 +100,14 @@ class UpConv(nn.Module):
             self.inner.kernel_size[0], self.growth, (before, before), (h * self.growth, w * self.growth), (h, w)
         )
         return self.kernels.transposed(x, self.inner.weight, self.inner.bias, plan)
+
+
+def require_reach(kernel: int, growth: int) -> None:
+    """Raise WganError for a transposed convolution that would leave gaps."""
+    if kernel < growth:
+        raise WganError(
+            f"a transposed convolution of kernel {kernel} cannot grow {growth} times: use kernel {growth} or more"
+        )
 
 
 class Repeat(nn.Module):
@@ -208,7 +214,7 @@ def normalisation(style: Style, channels: int, spatial: bool) -> nn.Module | Non
         return None
     affine = style.classes == 0
     if style.norm == "batch":
-        kind = nn.BatchNorm2d if spatial else nn.BatchNorm1d
+        kind = nn.BatchNorm2d if spatial and style.axes == 2 else nn.BatchNorm1d
         norm: nn.Module = kind(channels, eps=style.eps, momentum=style.momentum, affine=affine)
     elif style.norm == "instance" and not spatial:
         raise WganError("normalisation instance needs feature maps: use layer or batch in an mlp")
@@ -238,6 +244,9 @@ class Chain(nn.Module):
         return x
 
 
+MATRICES = (nn.Linear, nn.Conv1d, nn.ConvTranspose1d, nn.Conv2d, nn.ConvTranspose2d)
+
+
 def initialise(network: nn.Module, how: str) -> None:
     """Draw kernels as `how` says and zero the biases: 'pytorch' (its own, biases too), 'normal:STD' or 'glorot'.
 
@@ -249,7 +258,7 @@ def initialise(network: nn.Module, how: str) -> None:
         raise _unknown_start(how)
     draws = [_start(word, how) for word in words]
     for module in network.modules():
-        if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+        if isinstance(module, MATRICES):
             draw = draws[-1] if isinstance(module, nn.Linear) else draws[0]
             if draw is not None:
                 draw(module.weight)
@@ -284,7 +293,7 @@ def spectral(network: nn.Module) -> None:
     The embedding of a projection critic is one of them (Miyato & Koyama 2018, their public code).
     """
     for module in list(network.modules()):
-        if isinstance(module, (nn.Linear, nn.Conv2d, nn.Embedding)):
+        if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding)):
             torch.nn.utils.parametrizations.spectral_norm(module)
 
 

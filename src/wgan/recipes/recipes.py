@@ -74,6 +74,15 @@ _VECTORS = {
     "steps": 6000,
 }
 
+_SIGNALS = {
+    **_FOLLOW,
+    "data": "ar2",
+    "generator": "conv1d",
+    "critic": "conv1d",
+    "critic_lr": 1e-3,
+    "n_critic": 2,
+}
+
 _TABLE = {
     **_VECTORS,
     "generator_layers": "256 256",
@@ -128,6 +137,9 @@ RECIPES: dict[str, Recipe] = {
     ),
     "vectors": Recipe(
         "wgan's own", "your own vectors and tables: MLPs, gradient penalty", "", "depends on the data", _VECTORS
+    ),
+    "signals": Recipe(
+        "wgan's own", "your own signals: 1-D convolutions, gradient penalty", "", "depends on the data", _SIGNALS
     ),
     "table": Recipe(
         "wgan's own", "your own tables of numbers, words, dates and missing cells", "", "depends on the data", _TABLE

@@ -37,6 +37,7 @@ class RunFacts:
     data: str = ""  # hash of the content of the user's own data
     units: dict[str, Any] | None = None  # of vectors that were standardised: see data/units.py
     table: dict[str, Any] | None = None  # of a table with columns of any kind: see data/tabular/table.py
+    signal: dict[str, Any] | None = None  # of signals that were standardised: see data/signals.py
     class_counts: tuple[int, ...] = ()  # training samples of each class of a user's own data
     origin: dict[str, Any] = field(default_factory=dict)  # the run it started from, and which weights were taken
     parts: dict[str, dict[str, Any]] = field(
@@ -86,7 +87,7 @@ def parse(text: str, path: Path) -> RunFacts:
 def _plausible(f: RunFacts) -> bool:
     """Return whether facts read from a file can be a run's: sizes that exist, a name for each class."""
     return (
-        len(f.shape) in (1, 3)
+        len(f.shape) in (1, 2, 3)
         and all(type(n) is int and 0 < n <= 65536 for n in f.shape)
         and math.prod(f.shape) <= 2**24
         and all(isinstance(name, str) for name in f.class_names)

@@ -12,7 +12,7 @@ from wgan.errors import WganError
 from wgan.sampling.generate import BLOCK
 from wgan.sampling.latents import latent_block, require_seed
 from wgan.sampling.model import Model
-from wgan.sampling.rows import rows_in_units, rows_of_table
+from wgan.sampling.rows import rows_in_units, rows_of_table, signals_in_units
 
 MOST = 2**31  # samples of one set
 KEPT = 256 << 20  # bytes of blocks that are kept: read in any order, the newest of a larger set are made again
@@ -21,7 +21,7 @@ KEPT = 256 << 20  # bytes of blocks that are kept: read in any order, the newest
 class SampleSet(Dataset[tuple[Tensor, Tensor] | Tensor]):
     """The samples that `model.sample(n, label, seed)` makes, each made when it is asked for, in blocks that are kept.
 
-    set[i] is (x, y): an image float32 [C, H, W] in [-1, 1], or a row float64 in the user's units, and the number of its
+    set[i] is (x, y): an image float32 [C, H, W] in [-1, 1], or a row or signal float64 in the user's units, and the number of its
     class in `class_names` as int64; x alone of an unconditional model. Raises WganError for an n below 1 and for a label
     that the model does not know.
     """
@@ -68,6 +68,8 @@ class SampleSet(Dataset[tuple[Tensor, Tensor] | Tensor]):
         samples = model.decode(z[: rows.stop - rows.start], None if self.labels is None else self.labels[rows])
         if model.table is not None:
             samples = rows_of_table(samples, model.table)
+        elif model.signal is not None:
+            samples = signals_in_units(samples, model.signal)
         elif model.units is not None:
             samples = rows_in_units(samples, model.units)
         return samples.as_subclass(Tensor)

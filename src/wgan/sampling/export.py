@@ -26,7 +26,7 @@ GRID = 10_000  # samples in one grid; more would be an image that nothing opens
 
 
 def write_grid(samples: Samples, out: Path, model: Model) -> None:
-    """Write one PNG: a grid of images, or a scatter plot of points."""
+    """Write one PNG: a grid of images, line plots of signals, or a scatter plot of points."""
     save_png(portray(samples, None), out)
 
 
@@ -36,7 +36,7 @@ def write_npz(samples: Samples, out: Path, model: Model) -> None:
 
 
 def npz_bytes(samples: Samples, model: Model) -> bytes:
-    """Return an .npz of `images`, or `samples` and `columns` of vectors, and `labels` (class names) where conditional.
+    """Return an .npz of `images`, or `samples` (and `columns` of vectors), and `labels` (class names) where conditional.
 
     A table with columns of other kinds than numbers gives one array for each column.
     """
@@ -49,12 +49,21 @@ def arrays_of(samples: Samples, model: Model) -> dict[str, NDArray[Any]]:
     """Return the arrays of an .npz by name."""
     if model.table is not None:
         return {name: np.array(cells) for name, cells in cells_of(samples, model.table).items()}
-    arrays = {"images": samples.to_images()} if samples.dim() == 4 else {"samples": rows_of(samples, model)}
+    arrays = {"images" if samples.dim() == 4 else "samples": array_of(samples, model)}
     if model.units is not None and model.units.names:
         arrays["columns"] = np.array(model.units.names)
     if samples.labels is not None:
         arrays["labels"] = samples.labels
     return arrays
+
+
+def array_of(samples: Samples, model: Model) -> NDArray[Any]:
+    """Return the samples as one array: images uint8 [N, H, W] or [N, H, W, C], signals and vectors in the user's own type."""
+    if samples.dim() == 4:
+        return samples.to_images()
+    if samples.dim() == 2:
+        return rows_of(samples, model)
+    return samples.numpy() if model.signal is None else model.signal.stored(samples.numpy())
 
 
 def cells_of(samples: Samples, table: Table) -> dict[str, list[str]]:
@@ -64,12 +73,12 @@ def cells_of(samples: Samples, table: Table) -> dict[str, list[str]]:
 
 
 def write_npy(samples: Samples, out: Path, model: Model) -> None:
-    """Write one array: images uint8 [N, H, W] or [N, H, W, C], or vectors [N, C]; labels next to it as NAME.labels.npy."""
+    """Write one array, see array_of; labels next to it as NAME.labels.npy."""
     if model.table is not None:
         raise WganError(
             "a .npy holds one array of numbers, and this table has columns of other kinds: give a .csv or .npz"
         )
-    parts = {out: samples.to_images() if samples.dim() == 4 else rows_of(samples, model)}
+    parts = {out: array_of(samples, model)}
     if samples.labels is not None:
         parts[out.with_suffix(".labels.npy")] = samples.labels
     for path, array in parts.items():
@@ -86,12 +95,27 @@ def rows_of(samples: Samples, model: Model) -> NDArray[Any]:
 
 
 def columns_of(samples: Samples, model: Model) -> dict[str, Any]:
-    """Return the user's columns by name, in their order and types, the class among them; WganError for images."""
+    """Return the user's columns by name, in their order and types, the class among them; WganError for images.
+
+    Signals have one row for each step: the number of the signal, the step, and a column for each channel.
+    """
+    if samples.dim() == 3:
+        return steps_of(samples, model)
     if samples.dim() != 2:
         raise WganError(
             "a table holds vectors, and these samples are images: give a .png, a .npz or a folder/ to --out"
         )
     return values_of(samples.numpy(), model.table or model.units, samples.labels)
+
+
+def steps_of(samples: Samples, model: Model) -> dict[str, Any]:
+    """Return signals [N, C, T] as columns of N * T numbers: `signal`, `step`, the channels, and `label` where conditional."""
+    count, channels, steps = samples.shape
+    values = array_of(samples, model).reshape(count, -1, steps)
+    names = [f"x{i}" for i in range(channels)] if model.signal is None else model.signal.channels
+    columns: dict[str, Any] = {"signal": np.repeat(np.arange(count), steps), "step": np.tile(np.arange(steps), count)}
+    columns |= {name: values[:, i].reshape(-1) for i, name in enumerate(names)}
+    return columns if samples.labels is None else {**columns, "label": np.repeat(samples.labels, steps)}
 
 
 def write_csv(samples: Samples, out: Path, model: Model) -> None:
@@ -147,6 +171,10 @@ def folder_name(label: str) -> str:
 
 def write_folder(samples: Samples, out: Path, model: Model) -> None:
     """Write one PNG for each image, below a folder for each class where conditional."""
+    if samples.dim() == 3:
+        raise WganError(
+            "a folder holds pictures, and these samples are signals: give a .npz, .npy, .csv or .png to --out"
+        )
     names = None if samples.labels is None else samples.labels
     for i, image in enumerate(visible(samples.to_images())):
         folder = out if names is None else out / folder_name(str(names[i]))

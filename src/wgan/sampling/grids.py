@@ -13,26 +13,37 @@ from torch import Tensor
 
 from wgan.data import Source
 from wgan.files import replace_file
+from wgan.metrics.signals import power
 from wgan.rng import order
 from wgan.visual.images import image_grid, to_uint8
+from wgan.visual.lines import lines
 from wgan.visual.plots import limits_of, scatter
 
 COLUMNS = 10
 
 
 def portray(samples: Tensor, source: Source | None) -> Image.Image:
-    """Return images as a grid, points of the plane as a scatter plot over the real ones."""
+    """Return images as a grid, signals as line plots beside real ones, points of the plane as a scatter plot over them."""
     if samples.dim() == 4:
         return image_grid(to_uint8(samples), COLUMNS * math.ceil(math.sqrt(len(samples)) / COLUMNS))  # about square
+    if samples.dim() == 3:
+        made = samples.numpy()
+        if source is None:
+            return lines(made)
+        beside = some_of(source, 1000).numpy()
+        return lines(made, beside, (power(made), power(beside)))
     if samples.shape[1] == 1:
         samples = torch.cat([samples, torch.zeros_like(samples)], 1)
     if source is None:
         return scatter(samples[:, :2].numpy())
-    # shuffled: every 50th point of the grid would be of one and the same mode
-    some = order(0, "epoch", len(source), 0, min(len(source), 2000))
-    real = source.batch(some)[0][:, :2].numpy()
+    real = some_of(source, 2000)[:, :2].numpy()
     real = real if real.shape[1] == 2 else np.concatenate([real, np.zeros_like(real)], 1)
     return scatter(samples[:, :2].numpy(), real, limits_of(real))
+
+
+def some_of(source: Source, most: int) -> Tensor:
+    """Return up to `most` real samples, shuffled: every 50th point of the grid would be of one and the same mode."""
+    return source.batch(order(0, "epoch", len(source), 0, min(len(source), most)))[0]
 
 
 def save_gif(frames: Sequence[Image.Image], path: Path, fps: float = 20) -> None:

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wgan.data.signals import SignalUnits
+from wgan.data.signals import from_json as signal_from_json
 from wgan.data.tabular.table import Table
 from wgan.data.tabular.table import from_json as table_from_json
 from wgan.data.units import Units, from_json
@@ -28,7 +30,7 @@ from wgan.runs.checkpoint import part
 from wgan.runs.folder import Run, open_run
 from wgan.sampling.generate import BLOCK, generate
 from wgan.sampling.latents import latents, slerp, truncated
-from wgan.sampling.rows import frame_of, own_labels, rows_in_units, rows_of_model
+from wgan.sampling.rows import frame_of, own_labels, rows_in_units, rows_of_model, signals_in_units
 from wgan.sampling.shown import model_html, samples_html, samples_png
 from wgan.sampling.weights import exported_checkpoint, whole_checkpoint
 from wgan.visual.images import to_uint8
@@ -49,6 +51,7 @@ class Samples(torch.Tensor):
     labels: np.ndarray | None = None
     outside: dict[str, float] | None = None
     columns: list[str] | None = None
+    signals: bool = False  # [N, C, T], or one [C, T]
     kept: float = 1.0  # the fraction of the rows drawn that lie in the ranges asked for
     source: Units | Table | None = None  # of rows of a table: what says which values they stand for
 
@@ -57,6 +60,8 @@ class Samples(torch.Tensor):
         part = super().__getitem__(index)
         if isinstance(part, Samples) and part.dim() == 2 == self.dim() and part.shape[1] == self.shape[1]:
             part.columns, part.source = self.columns, self.source
+        if isinstance(part, Samples) and part.dim() > 1:
+            part.signals = self.signals
         rows = index[0] if isinstance(index, tuple) and index else index
         flat = not (isinstance(rows, Tensor) and rows.dim() > 1)  # an index of more axes picks values, not samples
         if self.labels is not None and isinstance(part, Samples) and flat:
@@ -137,7 +142,7 @@ class Model:
         beyond_range: bool = False,
         where: str | None = None,
     ) -> Samples:
-        """Return n samples [n, *shape], images in [-1, 1], vectors in the user's units; the i-th is the same for every n.
+        """Return n samples [n, *shape], images in [-1, 1], others in the user's units; the i-th is the same for every n.
 
         label: one of the user's own labels, or several that take turns; None = images of all classes in turn, and rows of
         a table with the class frequencies of the training data. truncation T > 0 draws latents from the normal cut to
@@ -153,12 +158,19 @@ class Model:
         labels = self.drawn_labels(n, seed) if label is None and self.frequencies else self.labels(n, label)
         z = truncated(latents(seed, n, self.network.latent), truncation)
         samples, units = self.decode(z, labels), self.units
+        if self.signal is not None:
+            return signals_in_units(samples, self.signal)
         return samples if units is None else rows_in_units(samples, units, beyond_range)
 
     @cached_property
     def table(self) -> Table | None:
         """The columns of a table with columns of any kind; None for other data."""
         return table_from_json(self.run.facts.table)
+
+    @cached_property
+    def signal(self) -> SignalUnits | None:
+        """The channels of signals that were standardised for training; None for other data, and for bundled ones."""
+        return signal_from_json(self.run.facts.signal)
 
     @property
     def untrained(self) -> list[str]:
@@ -202,6 +214,7 @@ class Model:
         with thread_count(self.engine.threads):
             made = generate(self.network, z, labels, self.engine)
         samples = (made.clamp_(-1, 1) if made.dim() == 4 else made).as_subclass(Samples)
+        samples.signals = len(self.run.facts.shape) == 2
         samples.labels = None if labels is None or not self.network.classes else own_labels(labels, self.class_names)
         return samples
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wgan.data.signals import SignalUnits
 from wgan.data.tabular.table import Table
 from wgan.data.units import Units
 from wgan.errors import WganError
@@ -33,6 +34,13 @@ def rows_in_units(samples: Samples, units: Units, beyond_range: bool = False) ->
     rows.columns = list(names)
     rows.outside = {name: float(share) for name, share in zip(names, shares, strict=True) if share > 0}
     return rows
+
+
+def signals_in_units(samples: Samples, units: SignalUnits) -> Samples:
+    """Return standardised signals [N, C, T] as float64 ones in the user's units, with their labels."""
+    values = torch.from_numpy(units.restore(samples.numpy())).as_subclass(type(samples))
+    values.labels, values.signals = samples.labels, True
+    return values
 
 
 def rows_of_table(samples: Samples, table: Table, wanted: Sequence[Where] = ()) -> Samples:
@@ -111,7 +119,8 @@ def with_label(found: dict[str, Any], columns: Units | Table | None, labels: Any
 def frame_of(samples: Samples, library: str) -> Any:
     """Return rows as a DataFrame of pandas or polars; WganError for images, or a library that is not there."""
     if samples.dim() != 2:
-        raise WganError("only rows become a DataFrame, and these samples are images: use to_images()")
+        what = "signals: use numpy()" if samples.dim() == 3 else "images: use to_images()"
+        raise WganError(f"only rows become a DataFrame, and these samples are {what}")
     if library not in ("pandas", "polars"):
         raise WganError(f"to_frame makes a DataFrame of pandas or polars, not of {library}")
     try:

@@ -21,8 +21,10 @@ POINTS = 1000  # of a scatter plot
 
 
 def samples_png(samples: Samples) -> bytes | None:
-    """Return images [N, C, H, W], or one [C, H, W], as a grid, points [N, 2] as a scatter plot; None for anything else."""
+    """Return images [N, C, H, W] or one as a grid, signals [N, C, T] as lines, points [N, 2] as a scatter plot; else None."""
     plain = samples.detach().as_subclass(torch.Tensor).cpu()
+    if samples.signals and plain.numel():
+        return png((plain if plain.dim() == 3 else plain[None])[:MOST].float())
     images = plain[None] if plain.dim() == 3 else plain
     points = plain.dim() == 2 and plain.shape[1] == 2 and samples.columns is None
     if not plain.is_floating_point() or not plain.numel() or not (images.dim() == 4 or points):
@@ -40,6 +42,8 @@ def png(samples: Tensor) -> bytes:
 def samples_html(samples: Samples) -> str | None:
     """Return rows [N, D] as a table; None for what is an image, or neither."""
     plain = samples.detach().as_subclass(torch.Tensor)
+    if samples.signals:
+        return None
     if plain.dim() != 2 or not plain.is_floating_point() or (plain.shape[1] == 2 and samples.columns is None):
         return None
     names = samples.columns or [f"x{i}" for i in range(plain.shape[1])]

@@ -163,7 +163,7 @@ class Monitor:
         elif len(self.source.shape) == 1:
             shares = self.modes(fakes)
             name, value = "evaluate/w1", exact_w1(fakes[:1000].numpy(), self.reals[0][:1000].numpy())
-        elif not self.pixels and len(fakes) < MANY and min(fakes.shape[2:]) >= 4:
+        elif self.source.is_signal or (not self.pixels and len(fakes) < MANY and min(fakes.shape[2:]) >= 4):
             shares = {}
             seen = in_parts(random_features, stored(fakes), SEEN)
             name, value = "evaluate/random_fid", relative_fid(seen, self.real_random_features)
@@ -214,7 +214,9 @@ class Monitor:
 
 
 def stored(fakes: Tensor) -> Tensor:
-    """Return images [N, C, H, W] in [-1, 1] as the bytes [N, C, H, W] of a viewer."""
+    """Return images [N, C, H, W] in [-1, 1] as the bytes [N, C, H, W] of a viewer; signals [N, C, T] as they are."""
+    if fakes.dim() == 3:
+        return fakes
     images = torch.from_numpy(to_uint8(fakes))
     return images[:, None] if images.dim() == 3 else images.permute(0, 3, 1, 2).contiguous()
 

@@ -22,7 +22,7 @@ from wgan.visual.plots import losses_plot
 def draw_sheet(p: Players, source: Source, run: Run, log: Log, step: int) -> None:
     """Write samples/step-*.png from the fixed latents, and the same picture to TensorBoard."""
     network = p.best_generator
-    many = 1000 if not source.is_image else BLOCK
+    many = BLOCK if source.is_image else 1000
     if source.is_image:
         z, y = fixed_latents(p.config.seed, network.latent, network.classes)
     else:

@@ -67,14 +67,14 @@ def scatter(
     return image_of(figure)
 
 
-def figure_of(panels: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure of `panels` above each other; no pyplot, whose state belongs to the user's own plots."""
+def figure_of(panels: int, width: float, height: float, share: bool = True) -> tuple[Figure, list[Axes]]:
+    """Return a figure of `panels` above each other, on one axis with `share`; no pyplot: its state is the user's own."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=100, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    all_axes = list(figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0])
+    all_axes = list(figure.subplots(panels, 1, sharex=share, squeeze=False)[:, 0])
     for axes in all_axes:
         axes.grid(alpha=0.25, linewidth=0.6)
         axes.set_axisbelow(True)

@@ -53,7 +53,7 @@ def open_given(spec: str, split: str) -> Source:
 
 def named(source: Source, spec: str, split: str, content: str) -> Source:
     """Return the source under the name by which a run knows it."""
-    recipe = source.recipe or ("images" if source.is_image else "vectors")
+    recipe = source.recipe or {1: "vectors", 2: "signals", 3: "images"}[len(source.shape)]
     return dataclasses.replace(source, name=spec, split=split, fingerprint=content, recipe=recipe)
 
 
@@ -94,8 +94,10 @@ def joined(train: Source, test: Source) -> Source:
 def checked(source: Source) -> Source:
     """Return the source; WganError where its samples or labels are not what it says of them."""
     wrong = "data's source"
-    if len(source.shape) not in (1, 3) or not all(type(n) is int and 0 < n <= 65536 for n in source.shape):
-        raise WganError(f"{wrong} has shape {source.shape}: give (C, H, W) for images, (D,) for vectors")
+    if len(source.shape) not in (1, 2, 3) or not all(type(n) is int and 0 < n <= 65536 for n in source.shape):
+        raise WganError(
+            f"{wrong} has shape {source.shape}: give (C, H, W) for images, (C, T) for signals, (D,) for vectors"
+        )
     if source.size < 1:
         raise WganError(f"{wrong} has no samples")
     few = spread(source, 5)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from wgan.config import ReadingOptions
+from wgan.data import signals
 from wgan.data import split as splits
 from wgan.data.own.archives import DAMAGED, ending_of, shown
 from wgan.data.own.arrays import Arrays, read_npz, read_safetensors
@@ -26,6 +27,7 @@ from wgan.data.own.idx_files import find_idx, looks_like_idx, read_idx_folder, r
 from wgan.data.own.image_folder import prepare_pictures, stamp
 from wgan.data.own.in_memory import GIVEN, given_path
 from wgan.data.own.named_arrays import from_mapping, labels_of_npy, read_npy
+from wgan.data.own.series import prepare_signals
 from wgan.data.own.tables import TABLES, NotNumeric
 from wgan.data.source import TOYS, Source
 from wgan.data.tabular.cells import read_cells
@@ -189,8 +191,10 @@ def prepare_arrays_once(path: Path, options: ReadingOptions, where: str) -> Prep
 def prepare(path: Path, options: ReadingOptions, folder: Path, where: str) -> Prepared:
     """Prepare an array file or a table; a table that is not of numbers alone by the kinds of its columns."""
     asked = options.of_tables()
-    if asked and path.suffix.lower() not in TABLES:
+    if asked and (path.suffix.lower() not in TABLES or options.kind == "signal"):
         raise WganError(f"columns, missing, keep and together are for tables, and {where} is none: leave them out")
+    if options.kind == "signal":
+        return prepare_signals(read(path, options, where), options, folder, where)
     if asked:
         return prepare_table(read_cells(path), options, folder, where)
     try:
@@ -244,7 +248,7 @@ def as_source(data: Prepared, spec: str, split: str) -> Source:
 
     about: dict[str, Any] = data.about
     untrained = untrained_note(data) if data.labels is not None else []
-    is_image = len(data.shape) == 3
+    recipe = {1: "vectors", 2: "signals", 3: "images"}[len(data.shape)]
     return Source(
         name=spec,
         split=split,
@@ -254,9 +258,10 @@ def as_source(data: Prepared, spec: str, split: str) -> Source:
         labels=None if data.labels is None else torch.from_numpy(data.labels[chosen]),
         classes=len(about["class_names"]),
         class_names=tuple(about["class_names"]),
-        recipe="images" if is_image else "vectors",
-        mode_tests=() if is_image else TOYS,
+        recipe=recipe,
+        mode_tests=TOYS if recipe == "vectors" else (),
         units=from_json(about["units"]),
+        signal=signals.from_json(about.get("signal")),
         fingerprint=about["fingerprint"],
         notes=(*about["notes"], *untrained),
     )
