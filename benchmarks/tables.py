@@ -158,7 +158,7 @@ def by_program(p: Problem, way: str, seed: int, args: argparse.Namespace, out: P
         "run": str(p.folder / f"run-{way.replace('=', '-')}"),
         "out": str(out),
     }
-    told = p.folder / "task.json"
+    told = p.folder / f"{way.replace(chr(61), chr(45))}-task.json"
     write_atomically(told, json.dumps(task).encode())
     here = Path(__file__).parent
     program = [sys.executable, str(here / "table_own.py")]

@@ -11,6 +11,7 @@ import pytest
 from helpers.tables import mixed
 
 import wgan
+from wgan.config import ReadingOptions
 from wgan.errors import WganError
 
 METRICS = "columns,pairs,trained-on-fakes,detection,row-copies"
@@ -154,3 +155,46 @@ def test_the_metrics_of_tables_are_for_tables(here):
     np.savez("x.npz", samples=np.zeros((200, 2), np.float32))
     with pytest.raises(WganError, match="metric detection does not apply: it is for tables"):
         wgan.evaluate("x.npz", data="ring", metrics=["detection"])
+
+
+def test_the_column_that_models_are_to_tell_may_be_named(here, command):
+    g = np.random.default_rng(0)
+    x, kind = g.normal(size=900), g.choice(["a", "b"], 900)
+    bent = [f"{v:.3f}" for v in x**2]  # which no linear model can tell
+    columns = {"x": [f"{v:.3f}" for v in x], "bent": bent, "kind": kind}
+    for name, part in (("real.csv", slice(600)), ("rows.csv", slice(600, None))):
+        write(name, {n: column[part] for n, column in columns.items()})
+    found = measured("rows.csv", target_column="bent")
+    assert "R² of bent" in found["trained-on-fakes"].note and found["trained-on-fakes"].value < 0.1
+    assert "R² of bent" in found["trees-on-fakes"].note and found["trees-on-fakes"].value > 0.9
+    assert "macro F1 of kind" in measured("rows.csv")["trees-on-fakes"].note
+    words = ("evaluate", "rows.csv", "--data", "real.csv", "--metrics", "trained-on-fakes", "--target")
+    assert command(*words, "bent").code == 0 and "of bent" in Path("rows.metrics.json").read_text()
+    assert "target bend: real.csv has no such column: did you mean bent" in command(*words, "bend").sentence()
+
+
+def test_a_target_is_a_column_of_a_table(here):
+    np.savez("x.npz", samples=np.zeros((200, 2), np.float32))
+    with pytest.raises(WganError, match="target is a column of a table, and ring is none"):
+        wgan.evaluate("x.npz", data="ring", metrics=["sliced-w1"], target_column="x")
+
+
+def test_columns_in_combinations_do_not_tell_each_other(here):
+    """City and street come together: to tell one, a linear model may not see the number of the combination."""
+    g = np.random.default_rng(0)
+    street = g.integers(0, 4, 900)
+    columns = {
+        "city": [f"c{s // 2}" for s in street],
+        "street": [f"s{s}" for s in street],
+        "x": g.normal(size=900).round(3),
+    }
+    write("real.csv", {n: [str(v) for v in column] for n, column in columns.items()})
+    found = wgan.evaluate(
+        "real.csv",
+        data="real.csv",
+        n=600,
+        metrics=["trained-on-fakes"],
+        target_column="street",
+        options=ReadingOptions(together="city,street"),
+    )
+    assert found.metric("trained-on-fakes").value < 0.5

@@ -182,6 +182,12 @@ def add_evaluate(commands: Any) -> None:
     p.add_argument(
         "--metrics", metavar="A,B", help="measure only these, such as fid-lenet,prdc (default: all that apply)"
     )
+    p.add_argument(
+        "--target",
+        dest="target_column",
+        metavar="COLUMN",
+        help="of a table: the column that models trained on the rows are to tell (default: the class, or the last category)",
+    )
     p.add_argument("--checkpoint", metavar="WHICH", help="last, best or a step (default: last, and best if another)")
     p.add_argument(
         "--inception-weights",

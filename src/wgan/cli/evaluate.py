@@ -50,6 +50,7 @@ def evaluate_with(found: argparse.Namespace, group: Group) -> int:
             watch=watch,
             group=group,
             threads=found.threads,
+            target_column=found.target_column or "",
         )
 
     def tell() -> None:

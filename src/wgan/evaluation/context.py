@@ -65,6 +65,7 @@ class Measured:
     reals: Reals
     inception: Extractor | None = None
     say: Callable[[str], None] = lambda text: None  # told how far a long computation is
+    target: str = ""  # of a table: the column that models of the others are to tell; '' = see table_metrics.target_of
 
     @property
     def fakes(self) -> Tensor:

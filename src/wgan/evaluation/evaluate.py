@@ -23,6 +23,7 @@ from wgan.evaluation.metrics_table import HOME, METRICS, Metric
 from wgan.evaluation.own_metrics import OwnMetric, Two, own_metrics
 from wgan.evaluation.samples import About, Reals, Subject, from_file, from_model, from_pictures, is_pictures, open_reals
 from wgan.evaluation.shown import report_html
+from wgan.evaluation.table_metrics import require_target
 from wgan.evaluation.tracking import loss_tracks_quality
 from wgan.host import thread_count, undisturbed
 from wgan.metrics.inception import Extractor, load_inception
@@ -94,6 +95,7 @@ def evaluate(
     group: Group | None = None,
     threads: int | None = None,
     generator: nn.Module | None = None,
+    target_column: str = "",
 ) -> Report:
     """Measure a run folder, or samples in a file, a folder or an archive of images, against held-out reals.
 
@@ -112,6 +114,8 @@ def evaluate(
         group: processes that share the work, each of which calls this alike and gets the same values.
         threads: of the CPU; None = as many as the run was trained with, or torch's own choice for samples.
         generator: of a run that was trained with your own network: that network.
+        target_column: of a table: the column that models trained on the fakes are to tell; '' = the class, the last category of
+            few levels, or the last column.
 
     Raises:
         WganError: anything missing, unknown or not fitting, before anything is computed.
@@ -125,7 +129,19 @@ def evaluate(
         threads = open_run(path).facts.threads
     with nullcontext() if threads is None else thread_count(threads):
         return _evaluate(
-            path, data, n, metrics, checkpoint, raw, inception_weights, options, seed, watch, group, generator
+            path,
+            data,
+            n,
+            metrics,
+            checkpoint,
+            raw,
+            inception_weights,
+            options,
+            seed,
+            watch,
+            group,
+            generator,
+            target_column,
         )
 
 
@@ -142,6 +158,7 @@ def _evaluate(
     watch: Watch,
     group: Group | None,
     generator: nn.Module | None,
+    target_column: str,
 ) -> Report:
     if n < LEAST:
         raise WganError(f"n must be at least {LEAST} for metrics that mean something, not {n}")
@@ -149,7 +166,7 @@ def _evaluate(
     if inception_weights is not None and names and "fid-inception" not in names:
         raise WganError("Inception weights are read for the metric fid-inception, which is not among those asked for")
     inception = None if inception_weights is None else load_inception(inception_weights)
-    work = Work(names, inception, watch, group or Group(), own_metrics(metrics), generator)
+    work = Work(names, inception, watch, group or Group(), own_metrics(metrics), generator, target_column)
     known = (path / "config.json").is_file()
     is_run = known or (path.is_dir() and data is None) or not (path.exists() or path.suffix)
     if is_run and options is not None:
@@ -185,6 +202,7 @@ class Work:
     group: Group
     own: Mapping[str, OwnMetric] = field(default_factory=dict)  # metrics of the caller's
     generator: nn.Module | None = None  # of the caller's, of which a run holds the weights
+    target: str = ""  # column of a table
     subjects: int = 1  # checkpoints still to measure
     done: int = 0  # metrics
     total: int = 0
@@ -195,7 +213,9 @@ class Work:
 
     def measure(self, subject: Subject, reals: Reals) -> Result:
         """Return what is found of one subject."""
-        measured = Measured(subject, reals, self.inception, self.say)
+        measured = Measured(subject, reals, self.inception, self.say, self.target)
+        if self.target:
+            require_target(measured)
         names = self.applicable(measured)
         mine = range(self.group.rank, len(names), self.group.world)
         self.total = self.done + len(mine) * self.subjects

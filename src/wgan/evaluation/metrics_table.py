@@ -130,7 +130,8 @@ METRICS: dict[str, Metric] = {
     ),
     "trained-on-fakes": Metric(
         function="table_metrics.trained_values", needs="target", source="Esteban 2017, section 4 (TSTR)",
-        values=(Value("trained-on-fakes", "what a linear model learns about real rows from generated ones", "higher"),),
+        values=(Value("trained-on-fakes", "what a linear model learns about real rows from generated ones", "higher"),
+                Value("trees-on-fakes", "what boosted trees learn about real rows from generated ones", "higher")),
     ),
     "detection": Metric(
         function="table_metrics.detection_values", needs="table", source="Lopez-Paz & Oquab 2017, section 2",

@@ -7,7 +7,8 @@ every metric but those of copies.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 
 from wgan.data import Source
 from wgan.data.source import report_indices
+from wgan.errors import WganError, nearest
 from wgan.evaluation.context import Measured, MetricValue
 from wgan.evaluation.samples import encoded, table_rows
 from wgan.metrics import tables as metrics
 from wgan.metrics.rows import Rows
+from wgan.metrics.trees import fit_class_trees, fit_number_trees
 
 PAIRED = 5000  # rows of each side for pairs of columns
 NEAR = 2000  # rows of each side for neighbours
@@ -55,6 +58,9 @@ def columns_of(source: Source) -> list[Told]:
         for c in source.table.columns:
             found.append(Told(c.name, c.kind == "category", range(start, start + c.coding.width)))
             start += c.coding.width
+        for group in source.table.groups:  # the first column of a group stands for all of them
+            for i in group.at:
+                found[i] = replace(found[i], places=found[group.at[0]].places)
         return found
     if source.units is None:
         return []
@@ -172,41 +178,79 @@ def pair_values(m: Measured) -> Iterator[MetricValue]:
     yield value(m, "pair-trends", mean, len(held.rows))
 
 
+def require_target(m: Measured) -> None:
+    """Raise WganError where the column that is to be told is none of the data."""
+    test = m.reals.test
+    names = [c.name for c in columns_of(test)]
+    if not names:
+        raise WganError(f"target is a column of a table, and {test.name} is none: leave it out")
+    if m.target not in names:
+        raise WganError(f"target {m.target}: {test.name} has no such column: {nearest(m.target, names)}")
+
+
 def target_of(m: Measured) -> tuple[int, bool]:
-    """Return the column that the others tell, -1 for the class, and whether it holds levels: the last one of few levels."""
+    """Return the column that the others tell, -1 for the class, and whether it holds levels.
+
+    It is the one that was asked for, else the class, else the last category of few levels, else the last column.
+    """
+    told = columns_of(m.reals.test)
+    if m.target:
+        at = [c.name for c in told].index(m.target)
+        return at, told[at].categorical
     if m.reals.test.classes and m.subject.labels is not None:
         return -1, True
-    held, told = held_of(m), columns_of(m.reals.test)
+    held = held_of(m)
     few = [i for i, c in enumerate(told) if c.categorical and 1 < len(np.unique(held.rows[:, i])) <= MOST_CLASSES]
     return (few[-1], True) if few else (len(told) - 1, False)
 
 
 def trained_values(m: Measured) -> Iterator[MetricValue]:
-    """What a linear model that learned from the fakes tells of held-out rows: macro F1 of a class, or R² of a number."""
+    """What a linear model and trees that learned from the fakes tell of held-out rows: macro F1 of a class, or R² of a number."""
     held, told = held_of(m), columns_of(m.reals.test)
     at, levels = target_of(m)
     own = set() if at < 0 else set(told[at].places)
     seen = [i for i in range(held.x.shape[1]) if i not in own]
+    others = [i for i in range(len(told)) if i != at]
+    flags = categorical(m)[others]
 
-    def learned(some: Side) -> float:
-        answers = [some.y if at < 0 else some.rows[:, at], held.y if at < 0 else held.rows[:, at]]
-        return told_by(some.x[:, seen], answers[0], held.x[:, seen], answers[1], levels)
+    def answers(some: Side) -> Rows:
+        return np.asarray(some.y if at < 0 else some.rows[:, at], np.float64)
 
-    name = "the class" if at < 0 else told[at].name
-    yield value(m, "trained-on-fakes", learned, len(held.rows), f"{'macro F1' if levels else 'R²'} of {name}")
+    def linear(some: Side) -> float:
+        return told_by(some.x[:, seen], answers(some), held.x[:, seen], answers(held), LINEAR[levels], levels)
+
+    def trees(some: Side) -> float:
+        grown = TREES[levels](flags)
+        return told_by(some.rows[:, others], answers(some), held.rows[:, others], answers(held), grown, levels)
+
+    note = f"{'macro F1' if levels else 'R²'} of {'the class' if at < 0 else told[at].name}"
+    yield value(m, "trained-on-fakes", linear, len(held.rows), note)
+    yield value(m, "trees-on-fakes", trees, len(held.rows), note)
 
 
-def told_by(x: Rows, y: object, held: Rows, wanted: object, levels: bool) -> float:
+Fit = Callable[
+    [Rows, Any, int, Rows], Rows
+]  # rows, answers, classes (0 = a number), other rows -> scores or numbers of these
+LINEAR: dict[bool, Fit] = {
+    True: lambda x, y, classes, held: metrics.fit_classes(x, y, classes)(held),
+    False: lambda x, y, classes, held: metrics.fit_number(x, y)(held)[:, 0],
+}
+TREES: dict[bool, Callable[[metrics.Flags], Fit]] = {
+    True: lambda flags: lambda x, y, classes, held: fit_class_trees(x, y, classes, flags, held),
+    False: lambda flags: lambda x, y, classes, held: fit_number_trees(x, y, flags, held),
+}
+
+
+def told_by(x: Rows, y: Rows, held: Rows, wanted: Rows, fit: Fit, levels: bool) -> float:
     """Return the macro F1, or R², with which a model of y on x tells `wanted` on `held`; missing answers are a class."""
-    a, b = (np.nan_to_num(np.asarray(v, np.float64), nan=-1.0) for v in (y, wanted))
     if not levels:
-        kept = [~np.isnan(np.asarray(v, np.float64)) for v in (y, wanted)]
-        model = metrics.fit_number(x[kept[0]], a[kept[0]])
-        return metrics.r_squared(model(held[kept[1]])[:, 0], b[kept[1]])
-    names, numbers = np.unique(a, return_inverse=True)
-    model = metrics.fit_classes(x, numbers.astype(np.int64), len(names))
-    predicted = names[model(held).argmax(1)]
-    return metrics.macro_f1(predicted.astype(np.int64), b.astype(np.int64))
+        kept = [~np.isnan(v) for v in (y, wanted)]
+        if not kept[0].any() or not kept[1].any():
+            return 0.0
+        return metrics.r_squared(fit(x[kept[0]], y[kept[0]], 0, held[kept[1]]), wanted[kept[1]])
+    names, numbers = np.unique(np.nan_to_num(y, nan=-1.0), return_inverse=True)
+    predicted = names[fit(x, numbers.astype(np.int64), len(names), held).argmax(1)]
+    return metrics.macro_f1(predicted.astype(np.int64), np.nan_to_num(wanted, nan=-1.0).astype(np.int64))
 
 
 def detection_values(m: Measured) -> Iterator[MetricValue]:
