@@ -43,17 +43,16 @@ import tensorboard.summary.writer.record_writer
 import torch
 import torch._dynamo
 
-from wgan.cli import commands
 from wgan.cli import main as cli
-from wgan.runs import checkpoint, log
+from wgan.cli import train as command
+from wgan.files import Appender, write_atomically
 from wgan.runs.folder import versions
 from wgan.training import monitor
 from wgan.training import step as phases
 from wgan.training.monitor import Monitor
-from wgan.visual import images as pictures
-from wgan.visual import plots
+from wgan.visual import images, plots
 
-_LOADED = (commands, pictures, plots, torch._dynamo, tensorboard, matplotlib, scipy)  # every start would import them
+_LOADED = (command, images, plots, torch._dynamo, tensorboard, matplotlib, scipy)  # every start would import them
 CADENCE = "--steps 24 --batch 8 --threads 1 --log-every 1 --checkpoint-every 5 --sample-every 6 --evaluate-every 8"
 CONV = "--generator-layers '/ 16 8k3x2 / k4x2' --critic-layers '8k4x2 8k4x2 /' --latent 8"
 FAMILIES = {
@@ -111,7 +110,7 @@ class Kill:
 
     def install(self) -> None:
         """Put the kill into the functions of this process."""
-        fsync, replace, unlink, write = os.fsync, os.replace, Path.unlink, log.Appender.write
+        fsync, replace, unlink, write = os.fsync, os.replace, Path.unlink, Appender.write
         quality, update = Monitor.quality, phases.critic_update
 
         def torn_file(handle: int) -> None:
@@ -149,7 +148,7 @@ class Kill:
             return call
 
         os.fsync, os.replace, Path.unlink = torn_file, renamed, removed  # type: ignore[assignment]
-        log.Appender.write = half_line  # type: ignore[method-assign]
+        Appender.write = half_line  # type: ignore[method-assign]
         Monitor.quality = dying("evaluation", quality)  # type: ignore[method-assign]
         phases.critic_update = dying("critic update", update)
 
@@ -271,7 +270,7 @@ def main() -> int:
         report["families"][name] = {**result, "seconds": round(time.monotonic() - begun)}
         counted = (f"{result[k]} {k.replace('_', ' ')}" for k in ("kills", "runs", "identical"))
         print(f"{name}: {', '.join(counted)}", *result["different"], *result["failures"], flush=True)
-        checkpoint.write_atomically(found.out, (json.dumps(report, indent=1) + "\n").encode())
+        write_atomically(found.out, (json.dumps(report, indent=1) + "\n").encode())
     families = list(report["families"].values())
     good = all(not f["different"] and not f["failures"] for f in families)
     runs, identical, kills = (sum(f[k] for f in families) for k in ("runs", "identical", "kills"))
