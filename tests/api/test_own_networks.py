@@ -156,7 +156,8 @@ def test_digits_by_class_resume_and_can_be_loaded():
         wgan.load("whole", generator=made(Points))
 
 
-def test_the_run_begins_with_the_weights_given_and_leaves_the_module_as_it_was():
+def test_a_run_begins_with_the_weights_of_the_given_module():
+    """The module itself is left as it was."""
     mine = parts(generator=made(Points, 3), critic=made(Judge, 4))
     before = {side: copy.deepcopy(mine[side].state_dict()) for side in ("generator", "critic")}
     run = wgan.train(run="begun", steps=1, lr_decay="none", **RING, **{**mine, "optimizer": lambda w: Walk(w, lr=0.0)})

@@ -100,7 +100,7 @@ def test_the_line_on_copies_says_the_figures_of_the_evaluation(tmp_path, monkeyp
     )
 
 
-def test_copies_are_counted_for_few_samples_of_the_users_own_only(tmp_path, command, cheap, monkeypatch):
+def test_copies_are_counted_only_for_few_own_samples(tmp_path, command, cheap, monkeypatch):
     x = np.random.default_rng(0).normal(size=(100, 2))
     np.save(tmp_path / "x.npy", x)
     said = command("train", "--data", tmp_path / "x.npy", "--run", tmp_path / "run", *SMALL).out
@@ -168,7 +168,7 @@ OF_LABELS = [
 
 
 @pytest.mark.parametrize("option", OF_LABELS)
-def test_an_option_that_acts_on_labels_is_refused_where_there_are_none(photos, tmp_path, cheap, option):
+def test_an_option_on_labels_is_refused_where_there_are_none(photos, tmp_path, cheap, option):
     words = {"steps": 1, "batch": 8, "threads": 1, **option}
     (name, value), run = next(iter(option.items())), tmp_path / "run"
     with pytest.raises(

@@ -16,7 +16,7 @@ from wgan.cli.benchmark import Flops, Row
 from wgan.models.fast.linear import linear
 
 
-def test_products_are_counted_forward_backward_and_through_a_penalty() -> None:
+def test_flops_are_counted_forward_backward_and_in_a_penalty() -> None:
     # a [4, 3] b [3, 5]: 2 * 4 * 3 * 5 flops; each derivative of a product is a product of the same size
     a, b = torch.ones(4, 3, requires_grad=True), torch.ones(3, 5, requires_grad=True)
     with Flops() as counted:
@@ -45,7 +45,8 @@ def test_the_fraction_is_of_the_peak() -> None:
     assert row.fraction == pytest.approx(0.2)
 
 
-def test_a_step_of_a_recipe_is_measured_and_its_flops_do_not_depend_on_the_way() -> None:
+def test_the_flops_of_a_step_do_not_depend_on_the_kernels() -> None:
+    """A step of a recipe is measured, and its flops are the same whichever way it is computed."""
     tiny = {"batch": 8, "threads": 1, "precision": "fp32", "critic_layers": "16", "generator_layers": "16"}
     rows = [benchmark.benchmark("small-mlp-clip", 2, {**tiny, "fast": fast}) for fast in (1, 0)]
     assert rows[0].flops == rows[1].flops > 0 and rows[0].seconds > 0  # no gradient is computed for nothing

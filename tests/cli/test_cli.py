@@ -83,7 +83,8 @@ def test_train_help_has_every_option_once_with_its_default(command, wide):
 
 
 @pytest.mark.parametrize("name", [n for n, f in FIELDS.items() if n != "recipe" and f.kind is not bool])
-def test_every_option_is_a_flag_with_dashes_or_underscores_and_with_or_without_equals(name):
+def test_every_option_is_a_flag_in_each_usual_spelling(name):
+    """With dashes or underscores, with or without an equals sign."""
     dashes, underscores = "--" + name.replace("_", "-"), "--" + name
     lines = [[dashes, "a_b"], [underscores, "a_b"], [f"{dashes}=a_b"], [f"{underscores}=a_b"]]
     assert all(getattr(cli.parse(["train", *words]), f"option_{name}") == "a_b" for words in lines)
@@ -102,7 +103,8 @@ def test_a_switch_takes_1_and_0_or_nothing_or_no(name):
     assert given(f"--{name}", "--lr", "1") == (None, "1")
 
 
-def test_published_options_stand_last_in_help_and_mnist_is_the_default(command, wide):
+def test_help_lists_published_options_last(command, wide):
+    """And the defaults it shows are those of the recipe mnist."""
     out = command("train", "--help-all").out
     titles = re.findall(r"^([a-z].*):$", out.partition("\nexamples:")[0], re.M)
     assert titles[2:4] == ["data", "your own data"] and titles[-1].startswith("to reproduce published programs")
@@ -126,7 +128,7 @@ def test_the_recipes_table_has_a_row_for_each_with_its_source(command):
 # --- train ------------------------------------------------------------------------------------------------------------
 
 
-def test_train_writes_its_run_folder_where_it_is_told_and_says_what_to_do_next(here, command):
+def test_train_writes_where_it_is_told_and_says_what_is_next(here, command):
     found = command("train", *RING, *CADENCE, "--steps", 9, "--run", "deep/er/run")
     assert found.code == 0 and found.err == "" and "\x1b" not in found.out
     run = here / "deep" / "er" / "run"
@@ -197,7 +199,7 @@ def test_flags_reach_the_config_that_is_written(here, command, cheap):
     }
 
 
-def test_the_same_command_again_continues_and_another_config_is_refused(here, command, cheap):
+def test_the_same_command_resumes_and_another_config_is_refused(here, command, cheap):
     words = ["train", *SMALL, "--run", "run"]
     assert command(*words).code == 0
     log = (here / "run" / "log.jsonl").read_bytes()
@@ -210,7 +212,7 @@ def test_the_same_command_again_continues_and_another_config_is_refused(here, co
     assert {p: (here / "run" / p).read_bytes() for p in files(here / "run")} == before
 
 
-def test_the_command_that_is_suggested_for_training_longer_does_so(here, command, cheap):
+def test_the_command_suggested_for_training_longer_does_so(here, command, cheap):
     found = command("train", *SMALL, "--run", "my run", "--critic-layers", "16 8")
     (line,) = (line for line in found.out.splitlines() if "train longer" in line)
     words = shlex.split(line.partition("wgan ")[2])
@@ -221,7 +223,8 @@ def test_the_command_that_is_suggested_for_training_longer_does_so(here, command
     assert command(*shlex.split(line.partition("wgan ")[2])).code == 0
 
 
-def test_a_dry_run_prints_config_sizes_and_time_and_writes_nothing(here, command):
+def test_a_dry_run_prints_what_would_run_and_writes_nothing(here, command):
+    """It prints the config, the sizes of the networks and the time."""
     found = command("train", *SMALL, "--dry-run", "--run", "run")
     assert found.code == 0 and found.err == "" and files(here) == [] and not (here / "run").exists()
     config = configure(

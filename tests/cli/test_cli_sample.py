@@ -66,7 +66,7 @@ def test_one_label_holds_and_several_take_turns(here, command, conditional_run):
     assert npz("b.npz")["labels"].tolist() == [4, 2, 0, 4, 2]
 
 
-def test_the_ith_sample_is_the_same_whatever_n_and_the_seed_decides(here, command, conditional_run):
+def test_the_ith_sample_depends_on_the_seed_and_not_on_n(here, command, conditional_run):
     command("sample", conditional_run, "-n", 130, "--seed", 4, "--out", "a.npz")
     command("sample", conditional_run, "-n", 7, "--seed", 4, "--out", "b.npz")
     command("sample", conditional_run, "-n", 7, "--seed", 5, "--out", "c.npz")
@@ -74,7 +74,8 @@ def test_the_ith_sample_is_the_same_whatever_n_and_the_seed_decides(here, comman
     assert np.array_equal(many[:7], few) and not np.array_equal(few, other)
 
 
-def test_raw_is_another_generator_and_truncation_draws_closer_to_the_middle(here, command, conditional_run):
+def test_raw_and_truncation_change_what_is_drawn(here, command, conditional_run):
+    """`--raw` is another generator, and truncation draws closer to the middle."""
     for name, words in {"a": [], "raw": ["--raw"], "cut": ["--truncation", "1e-6"]}.items():
         assert command("sample", conditional_run, "-n", 20, "--label", 1, "--out", f"{name}.npz", *words).code == 0
     plain, raw, cut = (npz(f"{name}.npz")["images"] for name in ("a", "raw", "cut"))
@@ -83,7 +84,8 @@ def test_raw_is_another_generator_and_truncation_draws_closer_to_the_middle(here
     assert np.ptp(cut.astype(int), axis=0).max() <= 1  # all one image, but where rounding to a byte is a tie
 
 
-def test_a_folder_holds_a_picture_for_each_sample_below_one_for_each_class(here, command, conditional_run, digits_run):
+def test_a_folder_holds_one_image_a_sample_by_class(here, command, conditional_run, digits_run):
+    """One image for each sample, below one folder for each class."""
     assert command("sample", conditional_run, "-n", 4, "--labels", "7,3", "--out", "byclass/").code == 0
     assert files(here / "byclass") == ["3/000001.png", "3/000003.png", "7/000000.png", "7/000002.png"]
     command("sample", conditional_run, "-n", 4, "--labels", "7,3", "--out", "a.npz")
@@ -138,7 +140,7 @@ def test_a_damaged_newest_checkpoint_is_said_beside_the_result(here, command, ri
 # --- interpolate ------------------------------------------------------------------------------------------------------
 
 
-def test_a_walk_is_a_film_that_loops_or_a_still_with_a_row_for_each_walk(here, command, conditional_run):
+def test_a_walk_is_a_looping_gif_or_a_still_with_a_row_each(here, command, conditional_run):
     words = ["interpolate", conditional_run, "--stops", 3, "--frames", 4, "--rows", 2]
     assert command(*words, "--out", "walk.gif").out == "a walk through 3 latents in walk.gif\n"
     with Image.open("walk.gif") as film:
@@ -148,7 +150,8 @@ def test_a_walk_is_a_film_that_loops_or_a_still_with_a_row_for_each_walk(here, c
         assert still.format == "PNG" and still.width > 2 * still.height  # 2 rows of 6
 
 
-def test_a_walk_goes_by_default_to_walk_gif_and_follows_its_seed_and_label(here, command, conditional_run):
+def test_a_walk_follows_its_seed_and_label(here, command, conditional_run):
+    """And goes to walk.gif by default."""
     words = ["interpolate", conditional_run, "--stops", 2, "--frames", 2, "--rows", 1]
     assert command(*words).code == 0 and files(here) == ["walk.gif"]
     for name, more in {"b": [], "c": ["--seed", 1], "d": ["--label", 3], "e": ["--raw"]}.items():

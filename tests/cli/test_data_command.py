@@ -35,7 +35,7 @@ def test_strict_refuses_what_training_would_skip(tmp_path, command):
     assert "1 file cannot be read, the first is 5.png" in command("data", folder, "--strict").sentence()
 
 
-def test_unreadable_files_are_listed_also_where_there_are_too_many(tmp_path, command, monkeypatch):
+def test_unreadable_files_are_listed_even_where_too_many(tmp_path, command, monkeypatch):
     (tmp_path / "x").mkdir()
     for i in range(60):
         (tmp_path / "x" / f"{i:02d}.png").write_bytes(b"no")
@@ -106,7 +106,8 @@ def test_duplicates_are_found_by_bytes_not_by_checksum(tmp_path, monkeypatch):
     assert inspection.duplicates(prepared(str(tmp_path / "x.npy"), ReadingOptions())) == 2
 
 
-def test_the_suggestion_for_sides_that_no_family_makes_has_a_size_and_can_be_trained(tmp_path, monkeypatch, command):
+def test_the_size_suggested_for_odd_sides_can_be_trained(tmp_path, monkeypatch, command):
+    """For sides that no network family makes, the suggestion names a size, and training with it works."""
     monkeypatch.chdir(tmp_path)
     np.save("odd.npy", np.random.default_rng(0).integers(0, 256, (60, 25, 30), np.uint8))
     (line,) = [line for line in command("data", "odd.npy", "--no-measure").out.splitlines() if "wgan train" in line]

@@ -69,7 +69,7 @@ TRAIN_MISTAKES = [
 
 
 @pytest.mark.parametrize(("line", "words"), TRAIN_MISTAKES)
-def test_a_mistake_with_train_is_one_sentence_and_leaves_no_trace(here, command, line, words):
+def test_a_mistake_with_train_is_one_sentence_and_no_trace(here, command, line, words):
     (here / "FILE").write_text("mine")
     said = command("train", "--threads", 1, "--steps", 2, *shlex.split(line)).sentence()  # a later flag wins
     assert words in said
@@ -137,7 +137,7 @@ MISTAKES = [("sample", *row) for row in SAMPLE_MISTAKES] + [("interpolate", *row
 
 
 @pytest.mark.parametrize(("verb", "line", "words"), MISTAKES)
-def test_a_mistake_with_a_trained_run_is_one_sentence_and_leaves_no_trace(
+def test_a_mistake_with_a_run_is_one_sentence_and_no_trace(
     here, command, verb, line, words, conditional_run, digits_run, ring_run
 ):
     (here / "FILE").write_text("mine")

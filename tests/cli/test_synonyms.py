@@ -102,7 +102,7 @@ def test_a_command_of_another_program_is_answered_by_its_meaning(command, word, 
     assert command(word).sentence().startswith(f"unknown command '{word}': {words} ")
 
 
-def test_a_flag_that_is_spelt_nearly_right_is_answered_by_the_nearest(command):
+def test_a_misspelt_flag_is_answered_by_the_nearest(command):
     assert "did you mean --n-critic" in command("train", "--n-critc", 3).sentence()
     assert "did you mean --truncation" in command("sample", "--truncaton", 3).sentence()
 
@@ -112,7 +112,7 @@ def tables():
     return {name: p.flags() for name, p in cli.commands_of(cli.parser()).items()}
 
 
-def test_each_row_answers_some_command_and_names_flags_that_it_has():
+def test_each_synonym_answers_some_command_and_names_its_flags():
     answered = {}
     for flags in tables().values():
         for row in FLAGS:

@@ -70,7 +70,7 @@ def test_quick_is_one_seed_fewer_steps_and_one_architecture(words, seeds, steps,
     assert set(plan.PARTS) - set(asked.parts) == without
 
 
-def test_the_line_of_an_objective_tells_its_first_figures_that_are_known(command, monkeypatch):
+def test_the_line_of_an_objective_tells_the_first_known_values(command, monkeypatch):
     known = {f"figure-{i}": {"mean": float(i), "spread": 0.5} for i in range(1, 6)}
     found = {"quality": {"gan": {"unknown": {"mean": None, "spread": None}, **known}}, "gradients": {}}
     found["stability"] = {"gan": {"groups": {}, "reached": None, "runs": 0}}
@@ -86,7 +86,7 @@ def test_the_line_of_an_objective_tells_its_first_figures_that_are_known(command
     ]
 
 
-def test_a_signal_between_two_runs_stops_before_the_next_is_trained(tmp_path):
+def test_a_signal_between_two_runs_stops_before_the_next(tmp_path):
     def struck():
         raise compare.Interrupted(143)
 
@@ -123,7 +123,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(command, tmp_path, words, 
     assert not (tmp_path / "out").exists()
 
 
-def test_a_budget_of_time_too_small_for_one_evaluation_is_refused(command, tmp_path, monkeypatch):
+def test_a_time_budget_below_one_evaluation_is_refused(command, tmp_path, monkeypatch):
     monkeypatch.setattr(compare, "seconds_per_step", lambda cell, is_image: 1.0)
     assert "only 19 steps" in command("compare", "--budget", "19s", "--out", tmp_path / "out").sentence()
     assert not (tmp_path / "out").exists()
@@ -161,7 +161,7 @@ def test_another_request_or_a_foreign_folder_is_refused(tmp_path):
     assert compare.planned(request(), tmp_path, False)["steps"]["gan"] == 100
 
 
-def test_a_plan_that_was_killed_while_it_was_written_is_written_again(tmp_path):
+def test_a_plan_killed_while_it_was_written_is_written_again(tmp_path):
     (tmp_path / ".plan.json.tmp").write_text("{")
     assert compare.planned(request(), tmp_path, False)["steps"] == dict.fromkeys(FOUR, 100)
     assert [p.name for p in tmp_path.iterdir()] == ["plan.json"]

@@ -48,7 +48,7 @@ def test_the_page_shows_every_answer_and_escapes_what_it_is_told(tmp_path):
     assert "Not part of this comparison" not in seen.text
 
 
-def test_the_tables_of_the_page_tell_each_objective_its_own_figures(tmp_path):
+def test_the_tables_show_each_objective_its_own_values(tmp_path):
     weights = {"edges": [-1.0, 0.0, 1.0], "shares": [0.25, 0.75], "largest": 1.25, "rms": 0.5}
     found = [cell("gan", 1.0, weights=weights), cell("gan", 2.0, seed=1), cell("wgan-clip", 4.0, share_clipped=0.75)]
     result = result_of(found)
@@ -66,7 +66,8 @@ def test_the_tables_of_the_page_tell_each_objective_its_own_figures(tmp_path):
     assert compare_page.weights(result)[0].about.endswith("largest 1.25")
 
 
-def test_the_page_shows_the_last_grid_of_the_first_seed_of_each_objective(tmp_path):
+def test_the_page_shows_the_last_grid_of_each_objective(tmp_path):
+    """The grid is that of the first seed."""
     for name in ("gan-0", "gan-1", "wgan-gp-0"):
         write_run(tmp_path / "runs" / name, grids=3, gif=False)
     result = result_of([cell("gan", 1.0), cell("gan", 2.0, seed=1), cell("wgan-gp", 4.0), cell("wgan-lp", 4.0)])
@@ -75,7 +76,7 @@ def test_the_page_shows_the_last_grid_of_the_first_seed_of_each_objective(tmp_pa
 
 
 @pytest.mark.parametrize(("side", "classes"), [(301, []), (512, ["smooth"])])
-def test_a_grid_that_is_larger_than_it_is_shown_keeps_its_text_readable(side, classes):
+def test_a_grid_shown_smaller_keeps_its_text_readable(side, classes):
     page = compare_page.render(result_of([cell("gan", 1.0)]), [("gan", Picture("data:image/png;base64,", side, side))])
     assert [a["class"] for tag, a in Elements(page).found if tag == "img" and "class" in a] == classes
 
@@ -108,7 +109,7 @@ def test_the_mean_curve_is_over_the_runs_that_ended():
     assert compare_page.mean_curve(result_of(found), "gan", "figure")[1].tolist() == [6, 4.5, 3]
 
 
-def test_the_gradients_chart_is_the_geometric_mean_over_the_seeds():
+def test_the_gradients_chart_is_a_geometric_mean_over_seeds():
     (panel,) = compare_page.gradients({"gan": [[[0, 1.0], [500, 0.01]], [[0, 100.0], [500, 0.0001]]]})
     assert panel.lines[0].points == [(0, 1.0), (500, -3.0)] and panel.hover["across"] == "update"
 

@@ -48,7 +48,7 @@ def without_times(result):
     return {**result, "cells": cells_, "summary": {**result["summary"], "quality": rows}}
 
 
-def test_a_comparison_goes_on_where_it_was_and_gives_the_same_figures(tmp_path, monkeypatch, tiny):
+def test_a_comparison_resumes_and_gives_the_same_values(tmp_path, monkeypatch, tiny):
     whole = compare.compare(tiny, tmp_path / "whole")
     real, calls = compare.train, []
 
@@ -96,7 +96,8 @@ def test_a_reading_without_its_figures_is_made_again(tmp_path, tiny, damage):
     assert compare.compare(tiny, tmp_path) == whole
 
 
-def test_a_finished_run_whose_log_is_gone_is_named_and_trained_again_when_it_is_deleted(tmp_path, tiny, command):
+def test_a_finished_run_without_a_log_is_named(tmp_path, tiny, command):
+    """And it is trained again once its folder is deleted."""
     words = [
         "compare",
         "gan",
@@ -121,7 +122,7 @@ def test_a_finished_run_whose_log_is_gone_is_named_and_trained_again_when_it_is_
 
 
 @pytest.mark.parametrize("part", ["cell", "metric", "gradient"])
-def test_a_signal_while_measuring_stops_the_comparison_and_it_goes_on(tmp_path, monkeypatch, tiny, command, part):
+def test_a_signal_while_measuring_stops_and_it_resumes(tmp_path, monkeypatch, tiny, command, part):
     words = ["compare", "gan", "--data", "ring", "--steps", "20", "--seeds", "2", "--parts", "quality,gradients"]
     words += ["--out", tmp_path / "out"]
     module, name = {
@@ -183,7 +184,7 @@ def test_a_signal_while_training_is_passed_on(tmp_path, monkeypatch, tiny, comma
     assert result.code == 130 and "the same command resumes it" in result.out
 
 
-def test_a_run_that_diverged_counts_as_failed_and_is_not_trained_again(tmp_path, monkeypatch, tiny):
+def test_a_diverged_run_counts_as_failed_and_is_not_repeated(tmp_path, monkeypatch, tiny):
     real, calls = compare.train, []
 
     def diverged(config, path):

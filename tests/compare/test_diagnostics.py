@@ -39,7 +39,7 @@ def test_the_generator_stays_as_it_was_while_the_critic_learns(monkeypatch):
     assert players.critic.score.weight.grad is None or players.critic.score.weight.requires_grad is False
 
 
-def test_the_first_gradient_of_a_clipped_critic_is_that_of_clipped_weights():
+def test_the_first_gradient_is_that_of_clipped_weights():
     c = config("wgan-clip", clip=0.01)
     source = diagnostics.open_source("ring", "train")
     p = diagnostics.make_players(c, diagnostics.engine_for(c, source), source)
@@ -62,14 +62,15 @@ def test_the_batches_of_a_probe_are_those_of_its_seed_and_update():
         assert [torch.equal(a, b) for a, b in zip(again, diagnostics.batch(p, source, 3), strict=True)] == [same, same]
 
 
-def test_the_minimax_gradient_vanishes_below_a_good_critic_and_the_non_saturating_one_does_not():
+def test_only_the_minimax_gradient_vanishes_at_a_good_critic():
+    """The gradient of the non-saturating loss does not."""
     found = diagnostics.vanishing(config("gan", lr=0.02, critic_layers="64"), (0, 200))
     assert list(found) == ["gan", "gan, minimax"]
     fall = {name: curve[1][1] / curve[0][1] for name, curve in found.items()}
     assert fall["gan, minimax"] < 0.1 * fall["gan"]
 
 
-def test_the_gradient_is_that_of_the_loss_in_the_generators_weights():
+def test_the_gradient_is_taken_in_the_generators_weights():
     c = config("gan")
     source = diagnostics.open_source("ring", "train")
     p = diagnostics.make_players(c, diagnostics.engine_for(c, source), source)
@@ -110,7 +111,8 @@ def ring(copy, ring_run):
     return run
 
 
-def test_slopes_are_those_of_the_last_critic_at_reals_fakes_and_between(ring):
+def test_gradient_norms_are_those_of_the_last_critic(ring):
+    """At reals, at fakes and between them."""
     found = diagnostics.critic_slopes(ring)
     assert set(found["quantiles"]) == set(PLACES)
     for values in found["quantiles"].values():
@@ -128,7 +130,7 @@ def test_slopes_near_one_are_counted(ring):
     assert diagnostics.critic_slopes(ring)["near_one"] == 0.0  # 0.36
 
 
-def test_the_places_are_held_out_reals_fakes_of_the_last_generator_and_mixes_of_both(ring_run):
+def test_places_are_held_out_reals_last_fakes_and_mixes(ring_run):
     run = open_run(ring_run)
     source = diagnostics.open_source(run.config.data, "test")
     p = diagnostics.make_players(run.config, diagnostics.resume_engine(run.config, run.path, source), source)

@@ -14,7 +14,8 @@ SOURCES = {name: open_source(name) for name in ("mnist", "grid")}
 
 @pytest.mark.parametrize("is_image", [False, True])
 @pytest.mark.parametrize("name", plan.SETTINGS)
-def test_every_cell_is_a_valid_config_and_only_the_objectives_own_settings_differ(name, is_image):
+def test_cells_differ_only_in_the_objectives_own_settings(name, is_image):
+    """And each is a valid config."""
     data = "mnist" if is_image else "grid"
     steps = {name: 100, "gan": 100}
     asked = request(objectives=tuple(dict.fromkeys([name, "gan"])), data=data)
@@ -42,7 +43,8 @@ def test_every_cell_is_a_valid_config_and_only_the_objectives_own_settings_diffe
             assert getattr(config, field) == getattr(other, field), field
 
 
-def test_the_three_architectures_of_images_are_an_mlp_and_convolutions_with_and_without_batch_norm():
+def test_the_three_architectures_of_images():
+    """An MLP, and convolutions with and without batch norm."""
     found = {c.architecture: c.config(True) for c in plan.trials(request(data="mnist"), True, dict.fromkeys(FOUR, 100))}
     kinds = {name: (c.generator, c.critic, c.generator_norm, c.critic_norm) for name, c in found.items()}
     assert kinds == {
@@ -53,7 +55,8 @@ def test_the_three_architectures_of_images_are_an_mlp_and_convolutions_with_and_
 
 
 @pytest.mark.parametrize(("data", "weight"), [("grid", 1.0), ("mnist", 10.0)])
-def test_a_run_is_of_its_own_seed_data_and_steps_at_a_constant_rate(data, weight):
+def test_a_run_has_its_own_seed_data_and_steps(data, weight):
+    """At a constant learning rate."""
     steps = {"gan": 150, "wgan-clip": 40, "wgan-gp": 30, "wgan-lp": 20}
     for c in plan.trials(request(data=data), data == "mnist", steps):
         config = c.config(data == "mnist")
@@ -69,7 +72,7 @@ def test_a_run_is_of_its_own_seed_data_and_steps_at_a_constant_rate(data, weight
         assert config.class_critic == config.class_generator == 0
 
 
-def test_the_plan_has_each_run_once_and_all_that_the_questions_need():
+def test_the_plan_has_each_run_once_and_all_that_are_needed():
     found = plan.trials(request(), False, dict.fromkeys(FOUR, 100), SOURCES["grid"].mode_tests)
     assert len({c.name for c in found}) == len(found)
     # 2 seeds and 4 objectives of: grid at three rates, ring, two more architectures
@@ -97,7 +100,7 @@ def test_collapse_is_counted_on_the_data_that_the_source_names():
     assert not plan.trials(request(data="faces/", parts=("collapse",)), True, dict.fromkeys(FOUR, 100), ())
 
 
-def test_the_learning_rate_of_a_cell_is_its_objectives_own_times_the_factor():
+def test_a_cells_learning_rate_is_its_objectives_times_a_factor():
     found = {
         (c.objective, c.rate): c.config(True)
         for c in plan.trials(request(data="mnist"), True, dict.fromkeys(FOUR, 100))

@@ -18,7 +18,7 @@ def test_mean_and_spread_are_those_of_the_seeds():
     assert compare_summary.mean_spread([5.0])["spread"] is None and compare_summary.mean_spread([])["mean"] is None
 
 
-def test_an_estimate_of_each_objective_is_what_its_loss_says_of_the_distance():
+def test_an_estimate_is_what_the_loss_says_of_the_distance():
     record = {"critic/wasserstein": 3.0, "critic/loss": 1.0, "critic/penalty": 0.25}
     assert compare_summary.estimate("wgan-gp", record) == compare_summary.estimate("wgan-clip", record) == 3.0
     assert compare_summary.estimate("dragan", record) == math.log(2) - 0.375
@@ -35,7 +35,7 @@ def test_an_estimate_of_each_objective_is_what_its_loss_says_of_the_distance():
     ).startswith("W")
 
 
-def test_a_curve_holds_the_mean_estimate_since_the_evaluation_before():
+def test_a_curve_holds_mean_estimates_between_evaluations():
     logged = [{"step": s, "critic/loss": -float(s), "critic/wasserstein": float(s)} for s in range(1, 7)]
     logged[2] |= {"evaluate/selection": 9.0, "evaluate/modes": 4.0}
     logged[5] |= {"evaluate/selection": 8.0}
@@ -83,7 +83,8 @@ def test_the_last_figure_of_a_run_counts_and_not_its_best():
     assert compare_summary.fraction([worse], 4.0) == 0.0
 
 
-def test_runs_of_other_rates_do_not_count_for_quality_tracks_and_clipping():
+def test_runs_of_other_learning_rates_do_not_count():
+    """For quality, for whether the loss tracks it, and for clipping."""
     other = cell("gan", 9.0, rate=3.0, parts=("rates",), tracks=-1.0, share_clipped=0.5)
     summary = result_of([cell("gan", 1.0), other])["summary"]
     assert summary["quality"]["gan"]["modes-reached"]["mean"] == 24.0
@@ -97,13 +98,15 @@ def test_a_comparison_in_which_every_run_failed_has_no_threshold():
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
 
 
-def test_quality_is_the_mean_over_the_seeds_with_its_floor_and_what_it_took():
+def test_quality_is_a_mean_over_seeds_next_to_its_reference():
+    """With what it took."""
     row = result_of([cell("gan", 1.0), cell("gan", 3.0, seed=1, cpu_seconds=14.0)])["summary"]["quality"]["gan"]
     assert row["modes-reached"] == {"mean": 23.0, "spread": math.sqrt(2), "n": 2, "floor": 25.0, "better": "higher"}
     assert row["CPU seconds"]["mean"] == 12.0
 
 
-def test_the_fall_of_a_gradient_is_counted_in_powers_of_ten_from_its_largest():
+def test_the_fall_of_a_gradient_is_counted_in_powers_of_ten():
+    """From its largest value."""
     curves = {
         "gan": [[[0, 0.1], [10, 1.0], [500, 0.01]], [[0, 1.0], [10, 0.5], [500, 0.0001]]],
         "wgan-gp": [[[0, 1.0]]],

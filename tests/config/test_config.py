@@ -68,13 +68,13 @@ def test_an_unknown_name_is_refused_with_the_nearest():
     assert len(said) < 150  # of more than fifty fields only the nearest are named
 
 
-def test_an_unknown_recipe_is_refused_with_the_nearest_and_the_list():
+def test_an_unknown_recipe_is_refused_with_the_nearest_and_all():
     said = refusal(configure, "mlp-clp")
     assert "unknown recipe 'mlp-clp': did you mean mlp-clip" in said
     assert all(name in said for name in RECIPES)
 
 
-def test_the_nearest_names_come_first_and_a_long_list_is_left_out():
+def test_the_nearest_names_come_first_without_a_long_list():
     few = ["apple", "cherry", "fig"]
     assert nearest("aple", few) == "did you mean apple? (known: apple, cherry, fig)"
     assert nearest("zzz", few) == "known: apple, cherry, fig"
@@ -151,7 +151,7 @@ def test_a_text_is_a_text(name):
 
 
 @pytest.mark.parametrize("objective", ["wgan-gp", "wgan-lp", "dragan", "wgan-div", "r3gan"])
-def test_batch_norm_with_a_gradient_penalty_is_refused_with_the_reason_and_the_way_out(objective):
+def test_batch_norm_with_a_penalty_is_refused_with_a_way_out(objective):
     said = refusal(Config, objective=objective, critic_norm="batch")
     assert objective in said and "Gulrajani 2017" in said and "layer" in said
     assert Config(objective=objective, critic_norm="batch", penalty_weight=0).critic_norm == "batch"
@@ -271,7 +271,9 @@ def allowed(name, value):
 
 
 @pytest.mark.parametrize("name", [n for n in FIELDS if n not in FREE])
-def test_a_difference_in_any_field_but_the_length_is_named_with_both_values(name):
+def test_a_difference_in_any_field_is_named_with_both_values(name):
+    """In any field but the length of the run, which may change."""
+
     def said(value):
         return "10.0" if value is None and name == "penalty_weight" else FIELDS[name].word(value)
 
@@ -291,7 +293,7 @@ def test_several_differences_are_all_named():
     assert found == [f"lr: {Config().lr} -> 1.0", "seed: 0 -> 5"]
 
 
-def test_dropout_in_a_penalised_critic_is_cautioned_and_elsewhere_not():
+def test_dropout_is_cautioned_in_a_penalised_critic_only():
     assert "dropout 0.3" in cautions(Config(objective="wgan-gp", dropout=0.3))[0]
     assert cautions(Config(objective="wgan-gp", dropout=0.0)) == []
     assert cautions(Config(objective="wgan-clip", dropout=0.3)) == []
@@ -300,21 +302,21 @@ def test_dropout_in_a_penalised_critic_is_cautioned_and_elsewhere_not():
 # --- the penalty's weight and the files of before --------------------------------------------------------------------
 
 
-def test_the_penalty_weight_is_the_objectives_own_until_it_is_given():
+def test_the_penalty_weight_is_the_objectives_until_given():
     weights = {name: Config(objective=name).penalty for name in FACTS}
     assert weights == {name: facts.penalty_weight for name, facts in FACTS.items()}
     assert len({weights["wgan-gp"], weights["wgan-div"], weights["r3gan"]}) == 3
     assert Config(objective="r3gan", penalty_weight=10).penalty == 10 and Config(penalty_weight=0).penalty == 0
 
 
-def test_a_weight_that_is_given_or_left_to_the_objective_is_the_same_run():
+def test_a_weight_given_or_left_to_the_objective_is_the_same_run():
     assert differences(Config(penalty_weight=10), Config()) == [] == differences(Config(), Config(penalty_weight=10))
     assert differences(Config(penalty_weight=10), Config(penalty_weight=9)) == ["penalty_weight: 10.0 -> 9.0"]
     old, new = Config(objective="r3gan", penalty_weight=10), Config(objective="r3gan")
     assert differences(old, new) == ["penalty_weight: 10.0 -> 1.0"]
 
 
-def test_a_file_of_before_says_0_for_off_and_0_and_1_for_switches():
+def test_an_old_file_says_0_for_off_and_0_and_1_for_switches():
     off = {name: 0 for name in OPTIONAL if FIELDS[name].none == "0"}
     old = from_dict(written(**off, flip=1, fast=0, compile=0, penalty_weight=10.0), "here")
     assert all(getattr(old, name) is None for name in off)
