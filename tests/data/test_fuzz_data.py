@@ -150,9 +150,8 @@ def test_own_files(data: st.DataObject, bench: Bench, ring: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_valid_files_are_read_and_so_is_what_is_harmless_in_a_hostile_archive(
-    kind: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_valid_files_and_harmless_members_are_read(kind: str, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Harmless members of an otherwise hostile archive."""
     path = bench.fresh() / (f"train-images-{kind}" if "idx" in kind else f"own.{kind}")
     monkeypatch.setenv("WGAN_CACHE", str(bench.inside / "cache"))
     path.write_bytes(own_file(kind))

@@ -75,7 +75,9 @@ def test_a_source_that_is_not_what_it_says_is_refused(source, words):
         spec_of(source)
 
 
-def test_a_run_on_a_source_resumes_bit_for_bit_and_needs_it_again(here, cheap, monkeypatch):
+def test_a_run_on_a_source_resumes_bit_for_bit(here, cheap, monkeypatch):
+    """And needs the source again."""
+
     def trained(run, on_step=None):
         return wgan.train("vectors", data=line(80), run=run, steps=4, on_step=on_step, **SMALL)
 

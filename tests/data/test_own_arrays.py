@@ -72,7 +72,7 @@ def test_grey_images_and_bits(tmp_path):
     assert set(everything(bits).unique().tolist()) == {0, 255}
 
 
-def test_any_number_of_channels_is_kept_and_three_can_be_asked_for(tmp_path):
+def test_any_number_of_channels_is_kept_unless_three_are_asked(tmp_path):
     five = np.random.default_rng(0).integers(0, 256, (N, 5, 8, 8), dtype=np.uint8)
     path = save(tmp_path / "x.npy", five)
     assert open_source(str(path)).shape == (5, 8, 8)
@@ -200,7 +200,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path, cache, name, mak
 
 
 @pytest.mark.parametrize("name", ["x.npy", "x.csv"])
-def test_an_array_or_a_table_that_changes_while_it_is_read_is_refused(tmp_path, cache, monkeypatch, name):
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, cache, monkeypatch, name):
+    """An array or a table."""
     path = tmp_path / name
     make = np.save if name == "x.npy" else lambda p, x: np.savetxt(p, x, delimiter=",")
     make(path, np.random.default_rng(0).normal(size=(N, 2)))
@@ -216,7 +217,7 @@ def test_an_array_or_a_table_that_changes_while_it_is_read_is_refused(tmp_path, 
     assert files_in(cache) == []
 
 
-def test_a_small_array_does_not_depend_on_its_file_once_it_is_read(tmp_path, monkeypatch):
+def test_a_small_array_is_read_once_and_needs_no_file(tmp_path, monkeypatch):
     x = np.random.default_rng(0).normal(size=(2000, 50))
     np.save(tmp_path / "x.npy", x)
     found = arrays.load_npy(tmp_path / "x.npy")
@@ -244,7 +245,7 @@ class Pairs(torch.utils.data.Dataset):
         return torch.from_numpy(coloured()[i]).permute(2, 0, 1), i % 3
 
 
-def test_an_array_a_tensor_a_dataset_and_an_iterable_are_the_same_data():
+def test_arrays_tensors_datasets_and_iterables_are_the_same():
     images = coloured().transpose(0, 3, 1, 2)
     specs = {spec_of(images), spec_of(torch.from_numpy(images.copy())), spec_of(iter(images))}
     assert len(specs) == 1

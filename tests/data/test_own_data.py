@@ -199,7 +199,8 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, cache, monkey
     assert files_in(cache) == []
 
 
-def test_data_larger_than_the_disk_are_refused_before_anything_is_written(tmp_path, cache, monkeypatch):
+def test_data_larger_than_the_disk_are_refused_at_once(tmp_path, cache, monkeypatch):
+    """Before anything is written."""
     path = folder_of(tmp_path / "x")
     monkeypatch.setattr(store.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 100})())
     assert "give a smaller --size, or set WGAN_CACHE" in refusal(path)
@@ -227,7 +228,7 @@ def test_what_is_a_name(spec, tmp_path, monkeypatch):
     assert not is_own(spec) and absolute(spec) == spec
 
 
-def test_a_local_folder_of_the_hub_becomes_absolute_and_a_name_stays(tmp_path, monkeypatch):
+def test_a_local_hub_folder_becomes_absolute_and_a_name_stays(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there").mkdir()
     assert absolute("hf:there") == f"hf:{tmp_path}/there"

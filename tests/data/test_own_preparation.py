@@ -89,7 +89,7 @@ def test_prepared_data_that_were_damaged_are_made_again(tmp_path, cache, name, d
     assert torch.equal(everything(open_source(str(path))), whole)
 
 
-def test_of_an_archive_no_more_is_in_memory_at_a_time_than_one_large_picture_needs(tmp_path, monkeypatch):
+def test_an_archive_is_read_one_large_image_at_a_time(tmp_path, monkeypatch):
     """Six members of 8 MB where 10 MB may wait: the next is read when the one before is gone; reading takes 2.8 of them."""
     size = 1 << 23
     with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as packed:
@@ -113,7 +113,7 @@ def test_an_index_outside_is_refused(tmp_path):
             source.batch(torch.tensor([index]))
 
 
-def test_every_picture_lands_in_its_own_row_whatever_the_order_of_work(tmp_path, monkeypatch):
+def test_every_image_lands_in_its_row_in_any_order_of_work(tmp_path, monkeypatch):
     path = folder_of(tmp_path / "x", 101)
     (path / "050.png").write_bytes(b"zz")  # a row that is never written: the next must not take its place
     monkeypatch.setattr(workers, "TOGETHER", 3)

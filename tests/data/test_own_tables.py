@@ -97,7 +97,7 @@ def test_samples_of_a_table_have_its_columns_types_and_order(tmp_path, command, 
     assert abs(np.median(arrays["samples"][:, 1]) - 100) < 60  # in the user's units
 
 
-def test_samples_in_the_users_units_are_measured_in_those_of_training(tmp_path):
+def test_samples_in_own_units_are_measured_in_those_of_training(tmp_path):
     source = open_source(str(table(tmp_path / "x.csv", [r[:4] for r in rows()], NAMES[:4])), "all")
     np.savez(tmp_path / "s.npz", samples=np.array([r[:4] for r in rows()], dtype=np.float64))
     fakes = from_file(tmp_path / "s.npz", 100, source).fakes
@@ -166,7 +166,7 @@ def test_parquet_keeps_types(tmp_path):
     assert source.units.kinds == ("int16", "float32") and source.units.names == ("a", "b")
 
 
-def test_samples_of_a_parquet_file_have_its_columns_types_and_order(tmp_path, command, cheap):
+def test_samples_have_the_types_and_order_of_a_parquet_file(tmp_path, command, cheap):
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     rng = np.random.default_rng(0)
     columns = {

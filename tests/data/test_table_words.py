@@ -37,7 +37,7 @@ def opened(path, **options):
         ("a,b,", "{a:.2f},{b},", 1),
     ],
 )
-def test_a_column_that_only_numbers_or_names_the_rows_is_left_out(tmp_path, cache, head, row, start):
+def test_a_column_that_only_numbers_or_names_rows_is_left_out(tmp_path, cache, head, row, start):
     source, notes = opened(write(tmp_path / "t.csv", head, row=row, start=start))
     assert source.units.names == ("a", "b") and "left out" in notes
 

@@ -49,7 +49,8 @@ def test_without_equal_samples_the_choice_is_what_it_was():
 
 
 @pytest.mark.parametrize("twice", [1, 30, 200])
-def test_samples_that_are_there_once_stay_where_they_were_as_far_as_can_be(twice):
+def test_samples_that_occur_once_stay_where_they_were(twice):
+    """As far as that is possible."""
     values = np.arange(500)
     values[500 - twice :] = values[:twice]
     mask = undivided(contents_of(values[:, None]))

@@ -121,9 +121,8 @@ def picture_folder(folder: Path) -> Path:
 
 @pytest.mark.parametrize("nodes", [1, 2], ids=["one cache", "a cache on each machine"])
 @pytest.mark.parametrize("make", [array_file, picture_folder])
-def test_own_data_are_prepared_once_and_each_process_reads_its_rows(
-    make: Callable[[Path], Path], nodes: int, tmp_path: Path
-) -> None:
+def test_own_data_are_prepared_once_for_all_processes(make: Callable[[Path], Path], nodes: int, tmp_path: Path) -> None:
+    """Each then reads its own rows."""
     spec = str(make(tmp_path))
     found = {}
     for world in (1, 2):

@@ -83,9 +83,7 @@ def test_mistakes_in_flags_are_said_before_anything_starts(command: Any, tmp_pat
         assert words in command("train", *flags, "--run", tmp_path / "run").sentence()
 
 
-def test_processes_are_started_again_when_one_is_killed_and_a_signal_to_the_launcher_stops_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_processes_restart_after_a_kill_and_stop_on_a_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole of `--processes`, through torchrun's agent: as long as it needs to, and not until the run ends."""
     environment(monkeypatch)
     run, said = tmp_path / "run", tmp_path / "said"
@@ -144,7 +142,7 @@ def test_the_slurm_example_is_a_script_whose_command_wgan_takes() -> None:
     assert parse(found.training_script_args).name == "mnist"
 
 
-def test_the_kubernetes_example_is_a_pytorchjob_whose_commands_are_alike() -> None:
+def test_the_kubernetes_example_is_a_job_of_equal_commands() -> None:
     job = yaml.safe_load((EXAMPLES / "wgan-pytorchjob.yaml").read_text())
     assert (job["apiVersion"], job["kind"]) == ("kubeflow.org/v1", "PyTorchJob")
     replicas = job["spec"]["pytorchReplicaSpecs"]

@@ -67,9 +67,10 @@ def test_only_the_first_process_writes(whole: Path) -> None:
     ("fault", "codes"),
     [("one hears SIGTERM", [143, 143]), ("leader hears SIGINT", [130, 130])],
 )
-def test_a_signal_to_one_process_stops_all_at_the_same_step_and_the_run_goes_on(
+def test_a_signal_to_one_process_stops_all_at_the_same_step(
     fault: str, codes: list[int], whole: Path, tmp_path: Path
 ) -> None:
+    """And the run resumes."""
     assert trained(tmp_path, 2, "run", {}, fault) == codes
     assert max(checkpoint.moments(tmp_path / "run" / "checkpoints")) == (3, 0)
     assert trained(tmp_path, 2, "run", {}) == [0, 0]
@@ -77,9 +78,10 @@ def test_a_signal_to_one_process_stops_all_at_the_same_step_and_the_run_goes_on(
 
 
 @pytest.mark.parametrize(("fault", "victim"), [("killed", 1), ("leader killed", 0)])
-def test_a_killed_process_ends_the_others_and_the_run_goes_on_with_the_same_bits(
+def test_a_killed_process_ends_the_others_and_no_bit_changes(
     fault: str, victim: int, whole: Path, tmp_path: Path
 ) -> None:
+    """The run resumes with the same bits."""
     group = Together(tmp_path / "meeting", 2, workers.train, str(tmp_path / "run"), {}, 120.0, fault)
     codes = group.join()
     assert codes[victim] == -signal.SIGKILL and codes[1 - victim] == 0
@@ -112,9 +114,8 @@ def test_a_stuck_process_is_named_after_the_timeout(tmp_path: Path) -> None:
         ("drift", "machines that round differently cannot train together"),
     ],
 )
-def test_a_mistake_on_one_process_is_one_sentence_of_the_first_and_ends_all(
-    fault: str, words: str, tmp_path: Path
-) -> None:
+def test_a_mistake_on_one_process_is_one_sentence_and_ends_all(fault: str, words: str, tmp_path: Path) -> None:
+    """The first process says the sentence."""
     group = Together(tmp_path / "meeting", 2, workers.train, str(tmp_path / "run"), {}, 120.0, fault)
     assert group.results() == [2, 2]
     (sentence,) = [line for line in group.text(0).splitlines() if line.startswith("wgan: ")]
@@ -122,7 +123,8 @@ def test_a_mistake_on_one_process_is_one_sentence_of_the_first_and_ends_all(
     assert "wgan: " not in group.text(1)
 
 
-def test_a_loss_that_is_not_finite_on_one_process_stops_all_or_all_go_back(tmp_path: Path) -> None:
+def test_a_bad_loss_on_one_process_stops_all_or_all_go_back(tmp_path: Path) -> None:
+    """A loss that is not a finite number."""
     assert trained(tmp_path, 2, "stopped", {}, "not a number") == [2, 2]
     (name,) = [p.name for p in (tmp_path / "stopped").glob("not-finite-*")]
     assert name == "not-finite-00000004.json"

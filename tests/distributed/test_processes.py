@@ -122,9 +122,8 @@ def test_what_processes_tell_each_other_arrives(tmp_path: Path) -> None:
         ({"batch": 2}, 4, "start 1, 2 processes, or use batch 4"),
     ],
 )
-def test_a_number_that_does_not_divide_the_batch_is_refused_with_those_that_do(
-    options: dict[str, Any], processes: int, words: str
-) -> None:
+def test_a_world_that_does_not_divide_the_batch_is_refused(options: dict[str, Any], processes: int, words: str) -> None:
+    """The message names the numbers of processes that do."""
     with pytest.raises(WganError, match=words):
         require_divides(points_config(**options), Group(world=processes))
 

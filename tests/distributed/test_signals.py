@@ -29,7 +29,8 @@ def test_the_first_signal_asks_and_the_second_leaves() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_what_is_done_again_is_left_at_once_and_what_can_be_left_out_when_it_is_late() -> None:
+def test_repeatable_work_is_left_at_once_optional_work_if_late() -> None:
+    """Work that a resumed run does again stops at once; work that can be left out stops when time runs short."""
     stop = Stop(asked=-1e9)
     stop.leave(), stop.hurry()  # nobody asked
     stop.ask(signal.SIGINT, None)
@@ -57,7 +58,7 @@ def test_a_signal_is_only_noted_where_an_exception_would_be_lost() -> None:
 # --- the process ------------------------------------------------------------------------------------------------------
 
 
-def test_a_process_says_in_one_line_that_it_was_interrupted_even_in_a_destructor() -> None:
+def test_an_interruption_is_one_line_even_in_a_destructor() -> None:
     for how in ("raise KeyboardInterrupt", "Destructor()"):
         code = (
             "import sys, wgan.cli.main, wgan.__main__ as process\n"
@@ -74,7 +75,8 @@ def test_a_process_says_in_one_line_that_it_was_interrupted_even_in_a_destructor
         assert (done.returncode, done.stdout, done.stderr) == (130, "", "wgan: interrupted\n")
 
 
-def test_the_end_of_the_process_is_not_interrupted_and_the_list_of_fonts_is_no_news() -> None:
+def test_the_end_of_the_process_is_not_interrupted() -> None:
+    """And matplotlib's note about its list of fonts is not shown."""
     code = (
         "import sys, signal, logging, wgan.__main__ as process\n"
         "sys.argv = ['wgan', '--version']\n"

@@ -51,7 +51,7 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_figure_of_images_read_in_parts_is_that_of_all_their_rows(name, sets, monkeypatch):
+def test_a_metric_of_images_read_in_parts_is_that_of_all_rows(name, sets, monkeypatch):
     whole = FUNCTIONS[name](*map(as_floats, sets))
     monkeypatch.setattr(neighbours, "CELLS", CELLS)
     monkeypatch.setattr(certified, "HELD", 192 * 52)  # one of the two sets is kept, the other made anew for each batch
@@ -83,7 +83,8 @@ def test_no_metric_reads_more_than_a_chunk_of_large_images(name, sets, monkeypat
     assert read and max(read) <= CELLS
 
 
-def test_a_set_too_large_to_keep_is_standardised_anew_for_each_batch_to_the_same_numbers(sets, monkeypatch):
+def test_a_set_too_large_to_keep_is_standardised_by_batch(sets, monkeypatch):
+    """Each batch is standardised when it is read, to the same numbers."""
     x = Pixels(sets[0])
     centre, index = x[:].mean(0, dtype=np.float64), torch.tensor([5, 0, 59])
     kept = Standardised(x, centre, 3.0)

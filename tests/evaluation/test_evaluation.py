@@ -65,7 +65,8 @@ DIGITS = [str(i) for i in range(10)]
         ("mnist:5", [5], None),  # one class is no label
     ],
 )
-def test_a_conditional_run_is_asked_for_the_classes_of_the_data_it_is_held_against(spec, asked, labels):
+def test_a_run_is_asked_for_the_classes_of_the_reals(spec, asked, labels):
+    """A conditional run makes the classes of the data it is compared with."""
     made, told = label_plan(open_reals(spec, 300), DIGITS, 300)
     assert sorted(set(made.tolist())) == asked and len(made) == 300
     assert told is None if labels is None else sorted(set(told.tolist())) == labels
@@ -73,7 +74,8 @@ def test_a_conditional_run_is_asked_for_the_classes_of_the_data_it_is_held_again
         assert all(asked[t] == m for m, t in zip(made.tolist(), told.tolist(), strict=True))
 
 
-def test_a_run_that_cannot_make_all_classes_makes_the_others_and_is_refused_where_none_is_left():
+def test_a_run_makes_the_classes_it_can():
+    """Where it can make none of those asked for, it is refused."""
     made, told = label_plan(open_reals("mnist", 300), ["7", "3"], 300)
     assert set(zip(made.tolist(), told.tolist(), strict=True)) == {(0, 7), (1, 3)}
     assert label_plan(open_reals("mnist", 300), [], 300) == (None, None)
@@ -81,7 +83,7 @@ def test_a_run_that_cannot_make_all_classes_makes_the_others_and_is_refused_wher
         label_plan(open_reals("mnist:0-4", 300), ["7", "8"], 300)
 
 
-def test_a_run_held_against_two_digits_has_their_labels_in_the_numbers_of_the_data(conditional_run):
+def test_a_run_against_two_digits_has_the_labels_of_the_data(conditional_run):
     measured = evaluate(conditional_run, data="mnist:3,7", n=100, metrics=["sliced-w1"]).results[0].measured
     made, told = label_plan(measured.reals, DIGITS, 100)
     model = load(conditional_run)
@@ -98,7 +100,8 @@ def test_a_run_held_against_one_digit_makes_that_digit(conditional_run):
     assert torch.equal(report.results[0].measured.fakes, fives)
 
 
-def test_the_report_of_a_run_names_step_generator_seed_and_the_training_signal(conditional_run):
+def test_a_report_names_step_generator_seed_and_signal(conditional_run):
+    """The signal is what the training was steered by."""
     report = evaluate(conditional_run, n=200, metrics=["sliced-w1"])
     about = report.results[0].about.to_json()
     assert about["checkpoint"] == "last" and about["step"] == 2 and about["generator"] in ("average", "raw")
@@ -129,7 +132,8 @@ def test_the_flag_raw_measures_the_raw_generator(conditional_run, tmp_path, comm
         assert json.loads((tmp_path / "x.json").read_text())["results"][0]["generator"] == kind
 
 
-def test_every_figure_carries_the_whole_sha256_of_an_extractor_that_has_weights(tmp_path, train_images):
+def test_every_metric_carries_the_sha256_of_its_extractor(tmp_path, train_images):
+    """All of it, where the extractor has weights."""
     np.savez(tmp_path / "real.npz", images=train_images[0], labels=train_images[1])
     report = evaluate(
         tmp_path / "real.npz", data="mnist", n=120, metrics=["kid-lenet", "prdc", "prdc-random", "sliced-w1"]
@@ -146,7 +150,7 @@ def test_every_figure_carries_the_whole_sha256_of_an_extractor_that_has_weights(
     assert parsed["results"][0]["figures"][0]["sha256"] == lenet_card()["sha256"]
 
 
-def test_both_checkpoints_are_measured_and_the_watcher_is_told_how_far_it_is(ring_run, copy):
+def test_both_checkpoints_are_measured_and_progress_is_told(ring_run, copy):
     folder = copy(ring_run)
     with (folder / "log.jsonl").open("a") as log:
         log.write(json.dumps({"step": 1, SELECTION: -1.0}) + "\n")  # step 1 was the best
@@ -186,7 +190,7 @@ def test_a_terminal_sees_a_bar_and_a_pipe_sees_the_table_alone(ring_run, tmp_pat
     assert "2/2" in command(*words).out
 
 
-def test_the_closest_pairs_are_a_picture_beside_a_file_and_in_a_run(tmp_path, train_images, digits_run, copy, command):
+def test_the_closest_pairs_are_drawn_in_a_run_or_by_a_file(tmp_path, train_images, digits_run, copy, command):
     images = np.random.default_rng(0).integers(0, 256, (100, 28, 28), dtype=np.uint8)
     images[41] = train_images[0][5]
     np.savez(tmp_path / "x.npz", images=images)

@@ -20,7 +20,7 @@ from wgan.metrics.classifier import classification_accuracy
 from wgan.metrics.distances import exact_w1, sliced_w1
 
 
-def test_labels_of_real_images_are_right_and_shuffled_ones_are_at_chance(tmp_path, train_images):
+def test_labels_of_reals_are_right_and_shuffled_at_chance(tmp_path, train_images):
     images, labels = train_images
     np.savez(tmp_path / "right.npz", images=images, labels=labels)
     np.savez(tmp_path / "wrong.npz", images=images, labels=np.random.default_rng(0).permutation(labels))
@@ -72,7 +72,8 @@ def test_cas_is_a_function_of_its_arguments_alone():
     assert classification_accuracy(x, y, x, y, 10, updates=5) == first
 
 
-def test_reported_reals_chose_no_checkpoint_and_the_critics_reals_are_not_those_of_the_floor():
+def test_reported_reals_chose_no_checkpoint():
+    """And the reals that a critic learned from are not those of the reference."""
     reals = open_reals("mnist", 300)
     held = reals.test.batch(report_indices(len(reals.test))[:300])[0]
     assert torch.equal(reals.held_out[0], held)
@@ -80,7 +81,7 @@ def test_reported_reals_chose_no_checkpoint_and_the_critics_reals_are_not_those_
     assert len(floor) == len(fitting) == 300 and not floor & fitting
 
 
-def test_the_bound_is_read_on_the_half_of_the_fakes_that_its_critic_never_saw(train_images, monkeypatch):
+def test_the_bound_is_read_on_fakes_its_critic_never_saw(train_images, monkeypatch):
     seen = []
 
     def fit(real, fake):
@@ -99,7 +100,8 @@ def test_the_bound_is_read_on_the_half_of_the_fakes_that_its_critic_never_saw(tr
     assert flat(x)[:].max() == 1 and flat(x).shape == (400, 784)
 
 
-def test_cas_and_gan_test_stand_beside_the_same_classifier_on_real_data(tmp_path, train_images, hasty):
+def test_cas_and_gan_test_stand_next_to_their_real_values(tmp_path, train_images, hasty):
+    """The values of the same classifier on real data."""
     images, labels = train_images
     swapped = np.where(labels == 3, 8, np.where(labels == 8, 3, labels))  # right but for two classes
     np.savez(tmp_path / "swapped.npz", images=images, labels=swapped)
@@ -114,7 +116,8 @@ def test_cas_and_gan_test_stand_beside_the_same_classifier_on_real_data(tmp_path
         assert figure.value < figure.reference - 0.1
 
 
-def test_label_accuracy_of_each_class_is_its_share_and_a_class_never_asked_for_has_none(tmp_path, train_images):
+def test_label_accuracy_of_each_class_is_its_fraction(tmp_path, train_images):
+    """A class that was never asked for has none."""
     images, labels = train_images
     kept = (labels == 1) | (labels == 4)
     np.savez(tmp_path / "x.npz", images=images[kept], labels=np.where(labels == 4, 9, 1)[kept])  # fours sold as nines
@@ -125,7 +128,7 @@ def test_label_accuracy_of_each_class_is_its_share_and_a_class_never_asked_for_h
     assert min(found.reference_per_class.values()) > 0.9 and len(found.reference_per_class) == 10
 
 
-def test_cas_is_for_labelled_images_of_any_kind_and_shrinks_large_ones(hasty):
+def test_cas_is_for_any_labelled_images_and_shrinks_large_ones(hasty):
     x, y = open_source("mnist", "train").batch(torch.arange(1200))
     large = x.repeat_interleave(3, 2).repeat_interleave(3, 3)  # 84 x 84: 32 x 32 for the classifier
     data = Source("own", "train", (1, 84, 84), len(x), lambda i: large[i], y, 10, tuple("0123456789"))
@@ -157,7 +160,7 @@ def test_the_bracket_has_floors_and_its_bounds_are_in_order(tmp_path, train_imag
     assert found["exact-w1"].reference_spread == pytest.approx(np.std(between_reals, ddof=1)) and reals.draws == 4
 
 
-def test_the_bracket_reads_the_last_fakes_which_its_critic_never_saw(train_images, hasty, monkeypatch):
+def test_the_bracket_reads_fakes_its_critic_never_saw(train_images, hasty, monkeypatch):
     monkeypatch.setattr("wgan.evaluation.sample_metrics.SMALL", 60)
     x, reals = torch.from_numpy(train_images[0])[:200, None], open_reals("mnist", 200)
     *_, exact = METRICS["bracket"].measure(Measured(Subject(x, None, About(n_fake=0)), reals))
@@ -168,7 +171,7 @@ def test_the_bracket_reads_the_last_fakes_which_its_critic_never_saw(train_image
     assert exact.reference == pytest.approx(np.mean(references))
 
 
-def test_neighbour_balls_are_counted_at_equal_numbers_of_at_most_5000():
+def test_neighbour_balls_count_equal_numbers_of_at_most_5000():
     few, some, many = (np.arange(2 * n).reshape(n, 2) for n in (30, 5001, 7000))
     assert [len(x) for x in alike(some, many)] == [5000, 5000]
     assert [x.tolist() for x in alike(many, few, some)] == [few.tolist()] * 3
@@ -198,14 +201,14 @@ def test_constant_images_have_every_figure(tmp_path, hasty):
     assert found["rarest-class"].value == 0
 
 
-def test_every_measure_has_a_reason_or_a_function_for_any_subject():
+def test_every_metric_has_a_reason_or_a_function_for_any_set():
     reals = open_reals("ring", 100)
     points = Subject(torch.zeros(100, 2), None, About(n_fake=0))
     applies = {name for name, m in METRICS.items() if not m.missing(Measured(points, reals))}
     assert applies == {"prdc", "certified-w1", "bracket", "sliced-w1", "memorisation", "modes"}
 
 
-def test_every_row_leads_to_functions_and_gives_the_values_it_names(tmp_path, train_images, hasty):
+def test_every_row_has_functions_and_the_values_it_names(tmp_path, train_images, hasty):
     np.savez(tmp_path / "real.npz", images=train_images[0], labels=train_images[1])
     found = evaluate(tmp_path / "real.npz", data="mnist", n=120).results[0].values
     assert [f.better for f in found] == [VALUES[f.name].better for f in found]
@@ -239,7 +242,8 @@ def test_a_reference_never_judges_what_its_critic_learned_from(hasty):
         assert (slope.reference is not None) == (count >= 300) and exact.reference is not None
 
 
-def test_a_reference_is_the_mean_over_disjoint_draws_with_its_spread():
+def test_a_reference_is_a_mean_over_disjoint_draws():
+    """With its spread."""
     for count, draws in ((100, 1), (299, 1), (300, 2), (599, 3), (5000, 4)):
         reals = small_reals(count, 150)
         assert reals.draws == draws

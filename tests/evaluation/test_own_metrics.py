@@ -35,7 +35,8 @@ def test_a_function_is_measured_next_to_its_reference(ring_run):
     assert "<td>noted</td>" in report._repr_html_()
 
 
-def test_a_row_has_a_name_and_a_direction_and_images_come_as_stored(digits_run):
+def test_an_own_metric_has_a_name_and_a_direction(digits_run):
+    """And images reach it as they are stored."""
     row = wgan.OwnMetric(
         lambda fake, real: np.float32(fake.shape[1:] == (1, 28, 28) and fake.dtype == np.uint8), "shape", "higher"
     )
@@ -95,7 +96,8 @@ class Ring(nn.Module):
         return self.body(z)
 
 
-def test_a_run_with_ones_own_generator_and_source_is_measured_with_them(here, cheap):
+def test_a_run_with_own_parts_is_measured_with_them(here, cheap):
+    """Its own generator and its own source."""
     points = torch.randn(600, 2, generator=torch.Generator().manual_seed(0))
     source = wgan.Source("mine", "train", (2,), 600, lambda i: points[i])
     options = {"critic_layers": "8", "latent": 2, "batch": 8, "n_critic": 1, "threads": 1, "steps": 1}

@@ -55,7 +55,7 @@ def test_each_metric_is_a_line_where_the_output_is_no_terminal(ring_run, copy, c
     assert said[:3] == ["making 100 samples", "1 of 2: sliced-w1", "2 of 2: modes"]
 
 
-def test_a_run_keeps_its_threads_where_it_is_measured_and_sampled(ring_run, copy, monkeypatch):
+def test_a_run_is_measured_and_sampled_with_its_threads(ring_run, copy, monkeypatch):
     run, seen = copy(ring_run), []
     facts = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps({**facts, "threads": 2}))

@@ -63,7 +63,8 @@ def test_labels_that_a_run_is_asked_for_come_in_no_order(own):
     assert torch.equal(made, again)
 
 
-def test_labels_are_drawn_as_reals_are_and_have_not_exactly_their_frequencies(own):
+def test_labels_are_drawn_as_reals_are(own):
+    """So their frequencies are not exactly those of the data."""
     spec, names = own
     reals = open_reals(spec, 200)
     whole = torch.bincount(reals.train.labels, minlength=4)

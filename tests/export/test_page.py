@@ -213,7 +213,7 @@ def test_a_network_given_in_python_is_no_page():
         fold(OwnGenerator(torch.nn.Linear(4, 2), 4, 0))
 
 
-def test_kernels_keep_fifteen_bits_of_their_largest_number_in_each_column():
+def test_kernels_keep_fifteen_bits_of_each_columns_largest():
     kernel = np.random.default_rng(0).normal(size=(50, 7)) * np.array([1, 1e-4, 0, 3, 1e5, 1, 1])
     numbers = Numbers()
     numbers.put_kernel(kernel)

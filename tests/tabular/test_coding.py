@@ -65,7 +65,7 @@ def test_scores_of_the_rest_are_normal(distinct):
     assert coding.lattice == (distinct < LATTICE) and kstest(z, "norm").statistic < 0.01
 
 
-def test_scores_drawn_from_the_normal_law_have_the_law_of_the_column():
+def test_normal_scores_come_back_with_the_law_of_the_column():
     g = np.random.default_rng(0)
     codes = g.poisson(30, 20_000).astype(float) + 0.5 * (g.random(20_000) < 0.5)
     coding = fit_number(codes)

@@ -82,7 +82,8 @@ def test_missing_cells_at_another_rate_are_told(real, here):
     assert gap.value == pytest.approx(0.45, abs=0.12) and gap.reference < 0.15 and "column age" in gap.note
 
 
-def test_a_file_of_another_program_may_order_and_write_its_columns_otherwise(real, here):
+def test_another_programs_file_may_order_its_columns_otherwise(real, here):
+    """And write them otherwise."""
     rows = mixed(here / "rows.csv", n=300, seed=3)
     expected = {name: v.value for name, v in measured("rows.csv").items()}
     rows = {name: [cell.strip() for cell in rows[name]] for name in reversed(rows)}
@@ -111,7 +112,7 @@ def test_a_file_that_does_not_fit_is_one_sentence(real, here, change, said):
         measured("rows.csv")
 
 
-def test_a_level_that_the_data_do_not_have_counts_against_the_rows(real, here):
+def test_a_level_the_data_do_not_have_counts_against_the_rows(real, here):
     rows = mixed(here / "rows.csv", n=400, seed=3)
     before = measured("rows.csv")["column-shapes"].value
     rows["kind"] = ["unheard of"] * 400

@@ -212,7 +212,8 @@ def test_the_gradient_reaches_every_logit_that_is_not_asked_for():
     assert (raw.grad[:, :3].abs().sum(0) > 0).all() and (raw.grad[:, 5:] == 0).all() and raw.grad[:, 4].eq(4).all()
 
 
-def test_half_of_the_rows_are_asked_for_single_values_and_some_for_more():
+def test_half_of_the_rows_are_asked_for_single_values():
+    """And some for more."""
     asked = mask(torch.rand(20_000, 5, generator=torch.Generator().manual_seed(0)))
     counts = asked.sum(1)
     assert abs((counts == 0).float().mean() - 0.5) < 0.02
