@@ -63,7 +63,7 @@ def test_the_bound_is_never_above_the_truth_and_not_empty(seed, d):
 
 
 @pytest.mark.slow
-def test_the_bound_holds_on_a_hundred_pairs_in_2_to_128_dimensions():
+def test_the_bound_holds_on_100_pairs_in_2_to_128_dimensions():
     results = [bound_on_funnels(1000 + i, int(d), steps=500) for i, d in enumerate(np.geomspace(2, 128, 100).round())]
     above = sum(found.bound > truth for found, truth in results)
     assert all(found.bound <= truth + (found.high - found.low) for found, truth in results)
@@ -90,7 +90,7 @@ def test_the_bound_scales_with_the_unit_and_ignores_the_origin(unit):
     assert moved.gap == pytest.approx(unit * plain.gap, rel=1e-2)
 
 
-def test_equal_laws_are_bounded_by_nothing_though_the_fit_finds_something():
+def test_equal_laws_have_no_bound_though_the_fit_finds_a_gap():
     found = certified_w1(*[normal(s, 400, 20) for s in range(4)], steps=100)
     assert found.low < 0 < found.high and found.bound < 0.1
     assert found.fitted > found.gap
@@ -131,7 +131,7 @@ def test_the_bound_on_a_mean_is_near_it_for_many_samples():
         assert x.mean() - 3.5 * x.std() / math.sqrt(5000) - 0.003 < lower_mean(x, 0.05) < mean, law
 
 
-def test_the_bound_on_a_mean_is_the_largest_that_the_bets_rule_out():
+def test_the_bound_on_a_mean_is_the_largest_ruled_out_by_bets():
     x, alpha = np.random.default_rng(0).random(40), 0.05
 
     def fortune(m):
@@ -149,7 +149,7 @@ def test_the_bound_on_a_mean_is_the_largest_that_the_bets_rule_out():
 
 
 @pytest.mark.parametrize("n", [30, 200])
-def test_the_certified_bound_holds_for_skewed_laws_and_few_samples(n):
+def test_the_certified_bound_holds_for_skewed_laws_and_small_n(n):
     """Reals are 1, rarely 0, and fakes are 0: W1 is 0.97, and a sample that lacks the rare ones has no variance."""
     itself = EvaluationCritic([torch.ones(1, 1, dtype=torch.float64)], [torch.zeros(1).double()], np.zeros(1), 1.0)
     draw, truth = LAWS["rarely 0"]
@@ -186,7 +186,8 @@ def test_scores_beyond_those_of_the_fit_are_clipped_to_them():
     assert certify(itself, real, fake, far, fake) == plain and plain.gap == pytest.approx(1)
 
 
-def test_the_same_seed_gives_the_same_figure_on_any_threads_and_touches_no_global_stream():
+def test_the_same_seed_gives_the_same_bound_on_any_threads():
+    """And touches no global random stream."""
     sets = [normal(s, 100, 6) for s in range(4)]
     torch.manual_seed(1)
     before = torch.get_rng_state()
@@ -217,14 +218,16 @@ def test_the_critic_never_rises_faster_than_its_certificate():
     assert slopes.max() > 0.5  # and it uses the slope it may have
 
 
-def test_the_certificate_is_the_product_of_largest_singular_values_not_an_assumption():
+def test_the_certificate_is_a_product_of_singular_values():
+    """The largest ones, computed and not assumed."""
     critic = fit_critic(normal(0), normal(1), steps=5)
     stretched = critic._replace(weights=[2 * critic.weights[0], *critic.weights[1:]])
     assert stretched.lipschitz() == pytest.approx(2)
 
 
 @pytest.mark.parametrize("shape", [(6, 40), (40, 6), (16, 16), (1, 9)])
-def test_bjorck_on_the_gram_matrix_reaches_the_nearest_orthonormal_matrix(shape):
+def test_bjorck_reaches_the_nearest_orthonormal_matrix(shape):
+    """On the Gram matrix."""
     w = torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     near = polar(w) + 0.05 * w / w.norm()
     assert torch.allclose(orthonormal(near, 6), polar(near), atol=1e-12)
@@ -299,7 +302,8 @@ def test_bracket_slope_is_the_largest_across_the_samples():
     assert found.cross_slope == pytest.approx((3.5 - 0.5) / 3)
 
 
-def test_bracket_has_an_answer_for_equal_sets_constants_and_critics_that_order_nothing():
+def test_the_bracket_has_an_answer_for_degenerate_cases():
+    """Equal sets, constants, and critics that order nothing."""
     x, y = normal(0, 40), normal(1, 40)
     same = sample_bracket(x, x, x[:, 0], x[:, 0])
     assert same.cross_slope == 0 and same.exact == pytest.approx(0, abs=1e-6) and math.isfinite(same.slope)

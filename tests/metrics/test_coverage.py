@@ -70,7 +70,8 @@ def test_prdc_tells_dropped_modes_from_bad_samples():
     assert prdc(noisy, real).precision < 0.6
 
 
-def test_a_constant_set_covers_nothing_and_is_no_accident_of_rounding():
+def test_a_constant_set_covers_nothing():
+    """And not by an accident of rounding."""
     x, flat = normal(0, shift=1000.0), np.full((50, 5), 1000.1)
     assert prdc(flat, x).recall == 0
     found = prdc(x, flat)
@@ -104,7 +105,8 @@ def test_nearest_is_what_a_full_distance_matrix_says(monkeypatch, d):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_squared_distances_are_exact_zeros_for_equal_rows_and_right_elsewhere(dtype):
+def test_squared_distances_of_equal_rows_are_exactly_zero(dtype):
+    """And right elsewhere."""
     x = torch.from_numpy(normal(0, 150, 60, shift=3.0)).to(dtype)
     d2 = neighbours.squared_distances(x, x.flip(0))
     assert (d2.flip(1).diagonal() == 0).all()
@@ -120,7 +122,8 @@ def test_a_row_is_kept_from_finding_itself_in_every_chunk(monkeypatch):
     assert (index == expected[1]).all() and (distance == expected[0]).all() and (distance > 0).all()
 
 
-def test_a_copy_is_at_distance_exactly_zero_and_a_row_can_be_kept_from_finding_itself():
+def test_a_copy_is_at_distance_exactly_zero():
+    """And a row can be kept from finding itself."""
     base = np.random.default_rng(0).integers(0, 256, (200, 784)).astype(float)
     distance, index = nearest(base[50:60], base)
     assert (distance == 0).all() and (index[:, 0] == np.arange(50, 60)).all()
@@ -128,7 +131,7 @@ def test_a_copy_is_at_distance_exactly_zero_and_a_row_can_be_kept_from_finding_i
     assert (distance > 0).all() and (index[:, 0] != np.arange(200)).all()
 
 
-def test_memorisation_of_fresh_samples_is_none_and_of_copies_complete():
+def test_memorisation_is_none_of_fresh_samples_all_of_copies():
     training, held_out = normal(0, 800, 10), normal(1, 400, 10)
     fresh = memorisation(normal(2, 400, 10), held_out, training)
     assert fresh.closer == pytest.approx(0.5, abs=0.06) and fresh.ratio == pytest.approx(1, abs=0.05)
@@ -144,7 +147,7 @@ def blurred(images):
     return torch.nn.functional.avg_pool2d(torch.nn.functional.pad(x, (2, 2, 2, 2), "replicate"), 5, 1)[:, 0].numpy()
 
 
-def test_copies_are_near_to_one_training_sample_and_blurred_fakes_to_all():
+def test_copies_are_near_one_training_sample_blurs_near_all():
     # pure noise: any blurred or grey image is nearer to each training image than training images are to one another
     rng = np.random.default_rng(0)
     training, held_out, fresh = (rng.random((n, 16, 16)) for n in (600, 200, 300))
@@ -169,7 +172,8 @@ def test_copies_are_near_to_one_training_sample_and_blurred_fakes_to_all():
 
 
 @pytest.mark.parametrize("repeated", [0.0, 0.01, 0.012, 0.3, 1.0])
-def test_a_copier_is_seen_however_many_held_out_samples_repeat_training_ones(repeated):
+def test_a_copier_is_seen_however_many_held_out_are_repeats(repeated):
+    """Held-out samples that repeat training ones."""
     rng = np.random.default_rng(0)
     training, held, fresh = rng.normal(size=(2000, 8)), rng.normal(size=(1000, 8)), rng.normal(size=(500, 8))
     held[: int(1000 * repeated)] = training[: int(1000 * repeated)]
@@ -251,7 +255,8 @@ def test_kl_is_its_formula_and_infinite_outside_the_reference():
         kl([0, 0])
 
 
-def test_stacked_modes_of_a_perfect_sampler_score_the_floor_not_zero():
+def test_stacked_modes_of_a_perfect_sampler_score_the_reference():
+    """Which is not zero."""
     triples = np.random.default_rng(5).integers(0, 10, (26_000, 3))
     found = stacked_modes(triples)
     assert (found.reached, found.modes) == (1000, 1000)
@@ -271,7 +276,8 @@ def test_stacked_modes_count_triples_not_digits():
         stacked_modes(np.full((4, 3), 10))
 
 
-def test_class_histogram_names_the_missing_and_measures_against_the_reference():
+def test_the_class_histogram_names_missing_classes():
+    """And is measured against the reference."""
     found = class_histogram(np.array([0, 0, 1, 3]), 4)
     assert found.counts.tolist() == [2, 1, 0, 1] and found.missing == (2,)
     assert found.kl == pytest.approx(np.log(4) - 1.5 * np.log(2))
@@ -281,7 +287,7 @@ def test_class_histogram_names_the_missing_and_measures_against_the_reference():
             class_histogram(np.array(bad), 4)
 
 
-def test_label_accuracy_is_per_class_and_unknown_for_what_was_never_asked():
+def test_label_accuracy_is_unknown_for_classes_never_asked():
     found = label_accuracy([0, 0, 1, 1, 1], torch.tensor([0, 1, 1, 1, 1]), 3)
     assert found.accuracy == pytest.approx(0.8)
     np.testing.assert_array_equal(found.per_class, [0.5, 1.0, np.nan])

@@ -43,7 +43,8 @@ def test_a_critic_step_raises_the_wasserstein_estimate(name: str, optimizer: str
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_a_generator_step_on_a_frozen_critic_lowers_the_wasserstein_estimate(name: str, optimizer: str) -> None:
+def test_a_generator_step_lowers_the_wasserstein_estimate(name: str, optimizer: str) -> None:
+    """The critic is frozen."""
     p = exact_players(points_config(objective=name, optimizer=optimizer, lr=1e-3, clip=5), points())
     real, z = two_clouds()[0], normal(3, 16, 3)
     before = wasserstein(p, real, make_fakes(p, z, None))
@@ -61,7 +62,8 @@ def test_both_ways_to_update_raise_the_estimate(update: str) -> None:
         assert wasserstein(p, real, fake) > before
 
 
-def test_a_clipped_linear_critic_reaches_the_exact_distance_times_its_bound() -> None:
+def test_a_clipped_linear_critic_reaches_the_exact_distance() -> None:
+    """Times its bound."""
     # max of w.(mu - theta) over |w_i| <= c is c ||mu - theta||_1 = 0.01 * (3 + 0.5) for point masses at mu and theta
     p = by_hand(LinearCritic(torch.zeros(2).double()), rate=1e-3, objective="wgan-clip")
     p = replace(p, clipped=[p.critic.w])  # a module made by hand is no layer that clipping knows

@@ -37,7 +37,7 @@ def whiten(x):
 # --- FID ---
 
 
-def test_fid_of_gaussians_with_diagonal_covariances_is_its_closed_form():
+def test_fid_of_diagonal_gaussians_is_its_closed_form():
     a, b = np.array([1.0, 2.0, 3.0]), np.array([2.0, 0.5, 3.0])
     mean = np.array([1.0, 0.0, -2.0])
     x, y = whiten(normal(0, d=3)) * a, whiten(normal(1, d=3)) * b + mean
@@ -73,40 +73,42 @@ def test_fid_is_the_value_of_sqrtm_also_below_d_samples(n, m):
     assert fid(x, y) == pytest.approx(expected, rel=1e-9 if min(n, m) > 40 else 1e-3)
 
 
-def test_fid_of_singular_covariances_does_not_depend_on_unused_dimensions():
+def test_fid_does_not_depend_on_unused_dimensions():
+    """Where the covariances are singular."""
     x, y = normal(0), normal(1, scale=2)
     dead = np.zeros((200, 7))
     assert fid(np.hstack([x, dead]), np.hstack([y, dead])) == pytest.approx(fid(x, y), rel=1e-12)
 
 
 @pytest.mark.parametrize("cells", [1, 60])
-def test_fid_does_not_depend_on_chunks_nor_on_how_many_digits_the_samples_are_stored_with(monkeypatch, cells):
+def test_fid_does_not_depend_on_chunks_or_stored_precision(monkeypatch, cells):
     x, y = normal(0, 70, 6).astype(np.float32), normal(1, 90, 6, 1.5, 100.0).astype(np.float32)
     whole = fid(x.astype(np.float64), y.astype(np.float64))
     monkeypatch.setattr(neighbours, "CELLS", cells)
     assert fid(x, y) == pytest.approx(whole, rel=1e-12)
 
 
-def test_fid_below_d_samples_equals_the_same_points_in_their_own_span():
+def test_fid_below_d_samples_equals_that_in_their_own_span():
     x, y = normal(0, 10, 4), normal(1, 12, 4, 2.0)
     turn = np.linalg.qr(normal(2, 50, 50))[0][:4]  # an isometry of R^4 into R^50
     assert fid(x @ turn, y @ turn) == pytest.approx(fid(x, y), rel=1e-12)
 
 
 @pytest.mark.parametrize("n", [2, 5, 300])
-def test_fid_of_a_set_with_itself_is_zero_and_of_a_shifted_copy_the_squared_shift(n):
+def test_fid_of_a_shifted_copy_is_the_squared_shift(n):
+    """And of a set with itself zero."""
     x = normal(0, n, 20)
     assert fid(x, x) == pytest.approx(0, abs=1e-12)
     assert fid(x + 0.5, x) == pytest.approx(20 * 0.25, rel=1e-12)
 
 
-def test_fid_is_symmetric_and_at_least_the_squared_mean_difference():
+def test_fid_is_symmetric_and_at_least_the_squared_mean_gap():
     x, y = normal(0, 60, 30), normal(1, 15, 30, 3.0, 1.0)
     assert fid(x, y) == pytest.approx(fid(y, x), rel=1e-12)
     assert fid(x, y) >= ((x.mean(0) - y.mean(0)) ** 2).sum()
 
 
-def test_constant_fakes_are_one_point_and_constant_reals_set_no_scale():
+def test_constant_fakes_are_a_point_constant_reals_no_scale():
     x, flat = normal(0), np.full((50, 5), 0.7)
     expected = ((x.mean(0) - 0.7) ** 2).sum() + np.trace(np.cov(x.T))
     assert fid(flat, x) == pytest.approx(expected, rel=1e-12)
@@ -116,7 +118,8 @@ def test_constant_fakes_are_one_point_and_constant_reals_set_no_scale():
             function(x, flat)
 
 
-def test_relative_and_scaled_fid_do_not_change_with_the_unit_of_the_features():
+def test_relative_and_scaled_fid_do_not_depend_on_units():
+    """Of the features."""
     x, y = normal(0, shift=0.2), normal(1, 300)
     assert relative_fid(1000 * x, 1000 * y) == pytest.approx(relative_fid(x, y), rel=1e-12)
     assert scaled_fid(x, y) == pytest.approx(fid(scale_features(x, y), scale_features(y, y)), rel=1e-12)
@@ -147,7 +150,8 @@ def test_mmd2_agrees_with_torchmetrics():
     assert mmd2(x, y) == pytest.approx(float(expected), rel=1e-9)
 
 
-def test_kid_of_equal_laws_is_about_zero_and_unbiased_while_a_shift_shows():
+def test_kid_of_equal_laws_is_unbiased_and_a_shift_shows():
+    """Of equal laws it is about zero."""
     values = [kid(normal(s, 100, 8), normal(s + 1000, 100, 8), subsets=10)[0] for s in range(60)]
     assert abs(np.mean(values)) < 3 * np.std(values) / np.sqrt(60)
     assert min(values) < 0  # an unbiased estimate of 0 is negative half of the time
@@ -162,7 +166,8 @@ def test_the_spread_of_kid_is_its_error(shift):
     assert 0.8 < found[:, 1].mean() / found[:, 0].std(ddof=1) < 2.2
 
 
-def test_kid_has_a_spread_even_when_the_sets_are_smaller_than_a_subset_and_repeats_with_its_seed():
+def test_kid_has_a_spread_even_for_sets_below_a_subset():
+    """And repeats with its seed."""
     x, y = normal(0, 50), normal(1, 50)
     assert kid(x, y)[1] > 1e-3
     assert kid(x, y, seed=3) == kid(x, y, seed=3) != kid(x, y, seed=4)
@@ -196,7 +201,8 @@ def test_w1_of_equally_many_numbers_pairs_them_in_order():
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 12), st.integers(1, 12), st.floats(-10, 10))
-def test_w1_is_translation_exact_symmetric_and_below_the_triangle(seed, n, m, shift):
+def test_w1_is_symmetric_exact_for_shifts_and_a_metric(seed, n, m, shift):
+    """It keeps the triangle inequality."""
     x, y, z = normal(seed, n, 1), normal(seed + 1, m, 1), normal(seed + 2, n + m, 1)
     assert w1_1d(x + shift, x) == pytest.approx(abs(shift), abs=1e-12)
     assert w1_1d(x, y) == pytest.approx(w1_1d(y, x), abs=1e-12)
@@ -210,7 +216,8 @@ def test_exact_w1_of_a_translation_is_its_length(d):
     assert exact_w1(x + t, x) == pytest.approx(np.linalg.norm(t), rel=1e-6)
 
 
-def test_exact_w1_in_one_dimension_is_sorting_and_takes_unequal_numbers():
+def test_exact_w1_in_one_dimension_is_sorting():
+    """And takes sets of unequal size."""
     x, y = normal(0, 60, 1), normal(1, 45, 1, 2.0)
     assert exact_w1(x, y) == pytest.approx(w1_1d(x, y), rel=1e-6)
 
@@ -223,7 +230,8 @@ def test_exact_w1_is_the_best_of_all_matchings():
     assert exact_w1(x, y) == pytest.approx(cost[optimize.linear_sum_assignment(cost)].mean(), rel=1e-6)
 
 
-def test_exact_w1_of_equal_sets_is_zero_and_of_single_points_their_distance():
+def test_exact_w1_of_single_points_is_their_distance():
+    """And of equal sets zero."""
     x = normal(0, 100, 30, shift=5)
     assert exact_w1(x, x[::-1]) == pytest.approx(0, abs=1e-5)
     assert exact_w1([[0.0, 0.0]], [[3.0, 4.0]]) == pytest.approx(5)
@@ -275,7 +283,7 @@ def test_one_sample_has_no_spread_and_is_refused(function):
 
 
 @pytest.mark.parametrize("function", PAIRWISE)
-def test_tensors_images_and_bytes_give_what_their_flat_arrays_give(function):
+def test_tensors_images_and_bytes_give_the_same_as_arrays(function):
     images = torch.randint(0, 256, (60, 1, 3, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     others = torch.randint(0, 200, (50, 1, 3, 2), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     flat = [v.reshape(len(v), -1).double().numpy() for v in (images, others)]

@@ -33,7 +33,7 @@ def test_the_shipped_classifier_is_as_good_as_its_card_says(digits):
 
 
 @pytest.mark.slow
-def test_the_accuracy_on_the_whole_test_split_is_the_one_on_the_card():
+def test_the_accuracy_on_the_test_split_is_that_of_the_card():
     images, names = read_idx(MNIST / "t10k-images-idx3-ubyte.gz"), read_idx(MNIST / "t10k-labels-idx1-ubyte.gz")
     assert (classify(images[:, None]) == names).mean() == pytest.approx(lenet_card()["test_accuracy"], abs=2e-4)
 
@@ -73,7 +73,7 @@ def test_a_feature_does_not_depend_on_its_batch(digits, cut):
     np.testing.assert_array_equal(features(images[::-1].copy())[::-1], whole)
 
 
-def test_calling_it_twice_or_in_a_training_program_changes_nothing(digits):
+def test_calling_it_again_or_while_training_changes_nothing(digits):
     images = digits[0][:50]
     torch.manual_seed(0)
     before = torch.get_rng_state()
@@ -83,7 +83,8 @@ def test_calling_it_twice_or_in_a_training_program_changes_nothing(digits):
     assert torch.equal(before, torch.get_rng_state())  # dropout is off
 
 
-def test_classify_names_the_largest_logit_and_stacked_digits_the_channels(digits):
+def test_classify_names_the_largest_logit(digits):
+    """And `stacked_digits` does so for each channel."""
     images, names = digits
     assert (classify(images[:60]) == logits(images[:60]).argmax(1)).all()
     stacked = images[:60].reshape(20, 3, 28, 28)
@@ -91,7 +92,7 @@ def test_classify_names_the_largest_logit_and_stacked_digits_the_channels(digits
     assert (stacked_digits(stacked) == names[:60].reshape(20, 3)).mean() > 0.95
 
 
-def test_feature_distance_sees_the_blur_that_pixel_distance_prefers(digits):
+def test_feature_distance_sees_blur_that_pixels_prefer(digits):
     from scipy import ndimage
 
     images = digits[0]

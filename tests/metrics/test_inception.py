@@ -135,7 +135,7 @@ def test_resizing_looks_where_tensorflow_looked():
     assert torch.allclose(resized(big)[0, 0, 0], torch.arange(0, 598.0, 2), atol=1e-3)
 
 
-def test_grey_becomes_three_equal_channels_between_minus_one_and_one():
+def test_grey_becomes_three_equal_channels_in_minus_one_to_one():
     x = torch.tensor([0, 128, 255], dtype=torch.uint8).reshape(3, 1, 1, 1).expand(3, 1, 28, 28)
     out = prepared(x)
     assert out.shape == (3, 3, 299, 299)
@@ -177,7 +177,8 @@ def test_a_loaded_network_is_the_file_and_is_named_after_it(extractor, weights):
     assert not extractor.network.training and not any(p.requires_grad for p in extractor.network.parameters())
 
 
-def test_torchvisions_file_has_another_name_and_its_auxiliary_classifier_is_left_out(tmp_path):
+def test_torchvisions_file_is_read_without_its_classifier(tmp_path):
+    """It has another name, and its auxiliary classifier is left out."""
     given = {**tensors(1000), "AuxLogits.fc.weight": torch.zeros(3)}
     given = {n: t.half() if n == "fc.bias" else t for n, t in given.items()}
     save_file(given, tmp_path / "tv.safetensors")
@@ -216,7 +217,7 @@ def test_other_files_are_refused_in_one_sentence(weights, tmp_path, change, sent
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
 
 
-def test_a_pickle_is_not_read_and_the_sentence_says_how_to_convert_it(tmp_path, weights):
+def test_a_pickle_is_refused_with_the_way_to_convert_it(tmp_path, weights):
     torch.save(dict(weights), tmp_path / "IN.pth")
     with pytest.raises(WganError, match="convert it once with") as caught:
         load_inception(tmp_path / "IN.pth")
@@ -242,7 +243,7 @@ def narrow(monkeypatch):
     )
 
 
-def test_fid_inception_is_the_unscaled_distance_and_stands_under_its_own_name(conditional_run, file, extractor, narrow):
+def test_fid_inception_is_unscaled_under_its_own_name(conditional_run, file, extractor, narrow):
     report = evaluate(conditional_run, n=150, metrics=["fid-inception", "fid-lenet"], inception_weights=file)
     figures = {f.name: f for f in report.results[0].values}
     assert set(figures) == {"fid-inception", "fid-lenet", "relative-fid"}
@@ -258,9 +259,7 @@ def test_fid_inception_is_the_unscaled_distance_and_stands_under_its_own_name(co
     assert figures["fid-lenet"].sha256 != found.sha256
 
 
-def test_weights_alone_add_the_figure_and_without_them_it_is_refused(
-    conditional_run, file, command, narrow, monkeypatch
-):
+def test_weights_add_the_metric_and_without_them_it_is_refused(conditional_run, file, command, narrow, monkeypatch):
     monkeypatch.setattr("wgan.evaluation.evaluate.METRICS", {k: v for k, v in measures().items() if "fid" in k})
     words = ("evaluate", conditional_run, "-n", 150, "--out", conditional_run / "inception.json")
     assert "fid-inception" in command(*words, "--inception-weights", file).out

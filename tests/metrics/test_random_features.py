@@ -71,7 +71,8 @@ def test_other_things_are_refused(images, said):
         random_features(images)
 
 
-def test_a_report_says_which_extractor_and_sees_blur_that_pixels_praise():
+def test_a_report_names_its_extractor_and_sees_blur():
+    """Blur that a distance of pixels would prefer."""
     reals = open_reals("mnist", 600)
     x = reals.draw(0)[0]
     blurred = F.avg_pool2d(x.float(), 3, 1, 1).round().to(torch.uint8)

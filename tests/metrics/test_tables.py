@@ -29,7 +29,8 @@ def test_the_shape_of_a_number_is_one_minus_kolmogorov_smirnov():
     assert t.column_shapes(fake, real, np.array([False])) == pytest.approx([0.75], abs=2e-3)
 
 
-def test_missing_cells_do_not_count_in_a_number_and_are_a_level_of_a_category():
+def test_missing_cells_are_a_level_of_a_category_only():
+    """In a number they do not count."""
     real = np.arange(100.0)[:, None]
     fake = np.where(np.arange(100)[:, None] % 2, real, np.nan)
     number, category = (t.column_shapes(fake, real, np.array([c]))[0] for c in (False, True))

@@ -83,7 +83,7 @@ def test_concatenation_puts_the_one_hot_label_beside_z() -> None:
 
 
 @pytest.mark.parametrize("norm", ["batch", "layer", "instance"])
-def test_a_conditional_norm_equals_the_plain_one_at_gain_1_and_bias_0(norm: str) -> None:
+def test_a_conditional_norm_at_gain_1_bias_0_is_the_plain_one(norm: str) -> None:
     x, y = normal(1, 4, 6, 3, 3) * 3 + 1, torch.tensor([0, 1, 2, 0])
     plain = normalisation(Style(norm, "relu"), 6, True).double()
     labelled = normalisation(Style(norm, "relu", classes=3), 6, True).double()
@@ -96,7 +96,7 @@ def test_a_conditional_norm_equals_the_plain_one_at_gain_1_and_bias_0(norm: str)
 
 
 @pytest.mark.parametrize("family", ["conv", "mlp"])
-def test_a_projection_critic_depends_on_its_label_and_a_plain_one_does_not(family: str) -> None:
+def test_only_a_projection_critic_depends_on_its_label(family: str) -> None:
     line = "4k4x2 / 6" if family == "conv" else "6"
     x, y, other = normal(1, 3, *IMAGE), torch.tensor([0, 1, 2]), torch.tensor([0, 2, 2])
     critic = build(images_config(critic=family, critic_layers=line), IMAGE, 3)[1].double()
@@ -111,7 +111,8 @@ def test_a_projection_critic_depends_on_its_label_and_a_plain_one_does_not(famil
 
 
 @pytest.mark.parametrize("player", ["class_critic", "class_generator"])
-def test_a_class_weight_of_either_player_gives_the_critic_a_head_of_raw_logits(player: str) -> None:
+def test_a_class_weight_gives_the_critic_a_head_of_logits(player: str) -> None:
+    """A class weight of either player; the logits are raw."""
     critic = build(images_config(**{player: 0.1}), IMAGE, 3)[1].double()
     x, y = normal(1, 4, *IMAGE), torch.tensor([0, 1, 2, 0])
     logits = critic(x, y)[1]
@@ -223,7 +224,8 @@ def test_spectral_norm_makes_the_largest_singular_value_1(family: str) -> None:
 
 
 @pytest.mark.parametrize("objective", ["wgan-gp", "wgan-lp", "dragan", "wgan-div", "r3gan"])
-def test_batch_norm_in_a_penalised_critic_is_refused_with_the_reason_and_the_way_out(objective: str) -> None:
+def test_batch_norm_in_a_penalised_critic_is_refused(objective: str) -> None:
+    """With the reason and the way out."""
     with pytest.raises(WganError, match=r"defined for each sample.*use critic_norm layer or none"):
         points_config(objective=objective, critic_norm="batch")
     points_config(objective=objective, critic_norm="layer")
@@ -231,7 +233,7 @@ def test_batch_norm_in_a_penalised_critic_is_refused_with_the_reason_and_the_way
 
 
 @pytest.mark.parametrize("kernel", [3, 5, 7])
-def test_a_folded_upsampling_convolution_is_the_plain_one_with_its_gradients(kernel):
+def test_a_folded_upsampling_convolution_is_the_plain_one(kernel):
     """Against nearest upsampling and a 'same' convolution in float64: values, gradients of input, kernel and bias."""
     conv = torch.nn.Conv2d(3, 4, kernel).double()
     folded = RepeatConv(conv, FAST).double()
@@ -258,7 +260,7 @@ def test_a_generator_that_is_told_no_label_is_not_asked_for_one() -> None:
     assert found == {"none": False, "concat": True}
 
 
-def test_spectral_norm_bounds_the_embedding_of_a_projection_critic():
+def test_spectral_norm_bounds_a_projection_critics_embedding():
     projection = {"critic_conditioning": "projection", "conditioning": "none", "class_critic": 0, "class_generator": 0}
     config = points_config(objective="hinge", critic_norm="spectral", **projection)
     critic = build(config, (2,), 5)[1]

@@ -101,7 +101,8 @@ def moments(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     return found
 
 
-def test_a_step_in_one_pass_leaves_the_gradient_and_what_has_none_alone() -> None:
+def test_a_step_in_one_pass_leaves_the_gradient_alone() -> None:
+    """And weights that have none."""
     for optimizer in (FastRMSprop, KerasRMSprop):
         w, still = (nn.Parameter(torch.ones(5)) for _ in range(2))
         made = optimizer([w, still], lr=0.1, **({"fast": True} if optimizer is KerasRMSprop else {}))
@@ -159,9 +160,10 @@ def test_a_convolution_has_the_plain_ones_values_and_derivatives(
 @pytest.mark.parametrize(
     ("k", "s", "inputs", "outputs"), [(4, 2, 5, 6), (3, 2, 5, 6), (5, 2, 5, 1), (4, 2, 6, 3), (3, 3, 2, 2)]
 )
-def test_a_transposed_convolution_has_the_plain_ones_values_and_derivatives(
+def test_a_fast_transposed_convolution_is_the_plain_one(
     k: int, s: int, inputs: int, outputs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """In its values and its derivatives."""
     monkeypatch.setattr(convolutions, "PATCHED", (torch.float64,))
     layer, x = UpConv(inputs, outputs, k, s).double(), normal(3, 2, inputs, 3, 4)
     layer.kernels = FAST
@@ -191,7 +193,7 @@ def test_the_products_are_each_others_derivatives_to_any_order() -> None:
         assert torch.autograd.gradgradcheck(lambda *t, f=f: f(*t, plan), inputs)
 
 
-def test_in_bf16_a_convolution_is_as_near_the_exact_one_as_pytorchs() -> None:
+def test_a_bf16_convolution_is_as_exact_as_pytorchs() -> None:
     for case in CONVOLUTIONS:
         layer, x = convolution(*case)
         exact = derivatives_once(layer, x)
@@ -234,7 +236,8 @@ def test_a_linear_map_is_pytorchs_with_its_derivatives() -> None:
 
 
 @pytest.mark.parametrize("kernels", [PLAIN, FAST])
-def test_dropout_keeps_the_mean_drops_its_share_and_follows_the_seed(kernels: Kernels) -> None:
+def test_dropout_keeps_the_mean_and_follows_the_seed(kernels: Kernels) -> None:
+    """And drops the fraction it should."""
     layer, x = Dropout(0.3), torch.ones(16, 32, 56, 56).to(memory_format=torch.channels_last).requires_grad_(True)
     layer.kernels = kernels
     torch.manual_seed(1)
@@ -283,7 +286,7 @@ def test_three_steps_of_both_players_are_the_plain_ones(name: str, monkeypatch: 
 
 
 @pytest.mark.parametrize("name", ["mlp, shared reals", "mlp, penalty"])
-def test_a_phase_cut_between_two_updates_goes_on_with_the_same_bits(name: str) -> None:
+def test_a_phase_cut_between_two_updates_resumes_bit_for_bit(name: str) -> None:
     # the fakes of all updates are made in one pass, also by the process that goes on in the middle
     final = []
     for cut in (False, True):
@@ -322,7 +325,7 @@ def test_bf16_is_chosen_for_convolutions_only(monkeypatch: pytest.MonkeyPatch) -
         assert engine_for(config.replace(precision="fp32", device="cpu"), source).precision == "fp32"
 
 
-def test_a_mixed_linear_map_is_as_near_the_exact_one_as_autocasts() -> None:
+def test_a_mixed_linear_map_is_as_exact_as_autocasts() -> None:
     x, w, b = (normal(k, *shape) for k, shape in enumerate([(16, 40), (33, 40), (33,)]))
     exact = linear_derivatives(F.linear, x, w, b)
     errors = []

@@ -136,7 +136,7 @@ def test_kernels_start_with_the_published_deviation(name: str, generator: Start,
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_keeps_the_contracts_of_generator_and_critic(name: str) -> None:
+def test_every_recipe_keeps_the_contracts_of_both_players(name: str) -> None:
     config = configure(name)
     vector = config.data.partition(":")[0] in ("ring", "grid", "swissroll")
     shape = (2,) if vector else (1, 28, 28)
@@ -201,13 +201,13 @@ def test_a_line_that_is_no_critic_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["/ 8k4 8 / k3", "/ 8x2 8 / k3", "/ 8 8p2 / k3", "8k4 / 8 / k3"])
-def test_a_suffix_that_means_nothing_in_a_generator_is_not_left_out_in_silence(line: str) -> None:
+def test_a_meaningless_suffix_in_a_generator_is_refused(line: str) -> None:
     with pytest.raises(WganError, match="generator_layers"):
         conv_generator(line)
 
 
 @pytest.mark.parametrize("text", ["8k4", "8x2", "8p2"])
-def test_a_suffix_that_means_nothing_in_a_dense_layer_is_not_left_out_in_silence(text: str) -> None:
+def test_a_meaningless_suffix_in_a_dense_layer_is_refused(text: str) -> None:
     with pytest.raises(WganError, match="critic_layers"):
         mlp(text, "critic_layers")
     with pytest.raises(WganError, match="critic_layers"):

@@ -64,7 +64,7 @@ def test_same_convolution_is_tensorflows_for_every_remainder(side: int, k: int, 
 
 @pytest.mark.parametrize(("k", "s"), [(2, 2), (3, 2), (4, 2), (5, 2), (7, 2), (3, 3), (4, 3), (5, 3), (6, 3)])
 @pytest.mark.parametrize("side", [(4, 4), (3, 5)])
-def test_transposed_convolution_is_the_gradient_of_the_same_convolution(k: int, s: int, side: tuple[int, int]) -> None:
+def test_a_transposed_convolution_is_the_gradient_of_a_same_one(k: int, s: int, side: tuple[int, int]) -> None:
     # Keras's Conv2DTranspose 'same' is by definition the gradient of its Conv2D 'same' with that kernel
     big = (side[0] * s, side[1] * s)
     down = SameConv(nn.Conv2d(3, 2, k, s, bias=False), big).double()
@@ -97,7 +97,7 @@ def test_repeat_doubles_every_pixel() -> None:
 @pytest.mark.parametrize("upsample", ["transpose", "nearest"])
 @pytest.mark.parametrize("k", [2, 3, 4, 5])
 @pytest.mark.parametrize("side", [(8, 8), (12, 20)])
-def test_generators_make_exactly_the_asked_size_with_every_kernel(upsample: str, k: int, side: tuple[int, int]) -> None:
+def test_generators_make_the_requested_size_with_every_kernel(upsample: str, k: int, side: tuple[int, int]) -> None:
     config = images_config(upsample=upsample, generator_layers=f"/ 4 4k{k}x2 / k{k}x2")
     assert build(config, (3, *side), 3)[0](torch.randn(2, 5), torch.tensor([0, 1])).shape == (2, 3, *side)
 

@@ -168,7 +168,7 @@ def test_automatic_lines_refuse_sides_with_the_nearest():
         build(configure("images", {"generator": "resnet", "critic": "resnet"}), (1, 30, 27), 0)
 
 
-def test_batch_norm_under_a_penalty_is_refused_and_layer_norm_is_not():
+def test_batch_norm_under_a_penalty_is_refused_not_layer_norm():
     with pytest.raises(WganError, match="critic_norm batch with objective wgan-gp"):
         networks(critic_norm="batch")
     _, critic = networks(critic_norm="layer")

@@ -36,7 +36,7 @@ FOLDER = {name.strip("/") for name in ROW.split("`")[1].split()} - {"metrics.jso
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_builds_takes_three_steps_and_fills_its_run_folder(
+def test_every_recipe_takes_three_steps_and_fills_its_folder(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     full = name in ("small-mlp-clip", "gulrajani-ring")  # the plots are made for one recipe on images and one on points
