@@ -62,7 +62,7 @@ def watched(critic, train=250, held_out=150, fake=-1.0, config=ADAPTIVE):
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (7.5, -40.0)])
-def test_the_ratio_is_karras_equation_one_whatever_the_scores_unit(scale, shift):
+def test_the_ratio_is_karras_equation_1_in_any_unit_of_scores(scale, shift):
     # D(train) = 250, D(held out) = 150, D(fake) = 0 in bytes: (250 - 150) / (250 - 0)
     assert overfitting(*watched(Brightness(scale, shift)), step=4) == pytest.approx(0.4, abs=1e-9)
 
@@ -103,7 +103,7 @@ def test_the_share_moves_towards_the_target_within_its_bounds():
     assert moved(0.0, 0.1, ADAPTIVE) == 0 and moved(0.8, 0.9, ADAPTIVE) == 0.8
 
 
-def test_every_fourth_step_is_looked_at_and_every_step_says_the_share():
+def test_every_fourth_step_is_looked_at_and_all_say_the_fraction():
     players, monitor = watched(Brightness())
     said = [follow(players, monitor, step, {"critic/loss": 1.0}) for step in range(1, 9)]
     change = 4 * 8 / 100_000
@@ -118,7 +118,7 @@ def test_without_a_target_nothing_is_looked_at():
     assert follow(players, None, 4, {"critic/loss": 1.0}) == {"critic/loss": 1.0}
 
 
-def test_both_players_see_images_changed_by_the_share_as_it_is_now():
+def test_both_players_see_images_changed_by_todays_fraction():
     players = exact_players(ADAPTIVE, images())
     x = torch.rand(200, 1, 8, 8, dtype=torch.float64)
     assert players.augment(x, 0, "augment real 0") is x  # it starts at --augment, here 0

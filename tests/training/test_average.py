@@ -10,7 +10,8 @@ from wgan.training.schedule import ema_decay
 from wgan.training.updates import generator_update, update_average
 
 
-def test_the_average_follows_its_recursion_exactly_buffers_included() -> None:
+def test_the_average_follows_its_recursion_exactly() -> None:
+    """Buffers included."""
     p = exact_players(images_config(ema=0.9, conditioning="concat"), images())
     names = dict(p.generator.named_buffers())
     assert any("running_mean" in n for n in names) and any("num_batches" in n for n in names)

@@ -65,19 +65,22 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> Spy:
     return Spy(monkeypatch)
 
 
-def test_every_critic_update_gets_a_fresh_batch_fresh_latents_and_fresh_mixing_weights(spy: Spy) -> None:
+def test_every_critic_update_gets_fresh_draws(spy: Spy) -> None:
+    """A fresh batch, fresh latents and fresh mixing weights."""
     spy.run(points_config(n_critic=5, batch=4), points(1000), range(3))
     assert len(spy.reals) == distinct(spy.reals) == distinct(spy.latents) == distinct(spy.points) == 15
     assert distinct([z for z, _ in spy.generator] + spy.latents) == 3 + 15  # the generator's latents are its own
 
 
-def test_shared_real_batches_are_one_for_each_step_with_fresh_latents(spy: Spy) -> None:
+def test_a_shared_real_batch_has_fresh_latents(spy: Spy) -> None:
+    """One real batch for each step."""
     spy.run(points_config(n_critic=5, batch=4, real_batches="shared"), points(1000), range(3))
     assert [distinct(spy.reals[i : i + 5]) for i in (0, 5, 10)] == [1, 1, 1]
     assert distinct(spy.reals) == 3 and distinct(spy.latents) == 15
 
 
-def test_generator_latents_last_are_those_of_the_last_critic_update_with_its_labels(spy: Spy) -> None:
+def test_generator_latents_last_are_those_of_the_last_update(spy: Spy) -> None:
+    """The last critic update, with its labels."""
     spy.run(images_config(n_critic=3, generator_latents="last"), images(), range(4))
     for step, (z, y) in enumerate(spy.generator):
         assert torch.equal(z, spy.latents[3 * step + 2])
@@ -108,7 +111,7 @@ def test_fakes_carry_the_labels_of_the_reals_beside_them(spy: Spy) -> None:
         assert torch.equal(fake_y, y)
 
 
-def test_labels_of_generator_updates_are_as_frequent_as_the_datas(spy: Spy) -> None:
+def test_labels_of_the_generator_are_as_frequent_as_the_datas(spy: Spy) -> None:
     source = images()
     skewed = replace(source, labels=(torch.arange(26) < 20).long())  # 20 of class 1, 6 of class 0
     spy.run(images_config(n_critic=1, batch=60), skewed, range(20))
@@ -144,7 +147,7 @@ def test_warm_100_is_the_published_rule() -> None:
     assert [CRITIC_SCHEDULES["warm-100"](step, 5) for step in range(3000)] == [rule(step) for step in range(3000)]
 
 
-def test_the_number_of_critic_updates_does_not_change_where_an_epoch_ends(spy: Spy) -> None:
+def test_n_critic_does_not_change_where_an_epoch_ends(spy: Spy) -> None:
     # 26 samples, batches of 4, 5 updates a step: epochs end within updates 6, 13, 19 ...
     p, source = make_players(points_config(n_critic=5, batch=4), SINGLE, points()), points()
     counts = []
@@ -175,7 +178,7 @@ def read(spy: Spy, config: Config, steps: int) -> list[int]:
     return torch.cat(spy.reals)[:, 0].long().tolist()
 
 
-def test_an_epoch_meets_every_sample_exactly_once_and_no_batch_is_short(spy: Spy) -> None:
+def test_an_epoch_meets_every_sample_once_and_no_batch_is_short(spy: Spy) -> None:
     # 26 samples, batches of 4, 3 updates a step: 26 steps are 12 whole epochs
     indices = read(spy, points_config(batch=4, n_critic=3), 26)
     epochs = [indices[i : i + 26] for i in range(0, 312, 26)]
@@ -184,7 +187,8 @@ def test_an_epoch_meets_every_sample_exactly_once_and_no_batch_is_short(spy: Spy
     assert tuple(range(26)) not in {tuple(epoch) for epoch in epochs}
 
 
-def test_an_epoch_is_whole_under_the_warm_schedule_and_with_shared_batches_too(spy: Spy) -> None:
+def test_an_epoch_is_whole_in_published_schedules_too(spy: Spy) -> None:
+    """Under the warm schedule, and with shared batches."""
     config = points_config(batch=13, critic_schedule="warm-100", n_critic=2)
     indices = read(spy, config, 2)  # 200 updates = 100 epochs
     assert all(sorted(indices[i : i + 26]) == list(range(26)) for i in range(0, 2600, 26))
@@ -221,7 +225,7 @@ def test_another_seed_is_another_order() -> None:
     assert not torch.equal(order(0, "epoch", 100, 0, 100), order(1, "epoch", 100, 0, 100))
 
 
-def test_reals_that_fakes_are_compared_with_keep_their_own_labels(spy: Spy) -> None:
+def test_reals_compared_with_fakes_keep_their_own_labels(spy: Spy) -> None:
     """Sample i of these images has the label i mod 3 and the brightness i in its first pixel."""
     spy.run(images_config(objective="r3gan"), images(), range(4))
     for found, (_, asked) in zip(spy.paired, spy.generator, strict=True):
@@ -232,7 +236,7 @@ def test_reals_that_fakes_are_compared_with_keep_their_own_labels(spy: Spy) -> N
     assert any(not torch.equal(found[1], asked) for found, (_, asked) in zip(spy.paired, spy.generator, strict=True))
 
 
-def test_the_critic_judges_reals_and_fakes_under_their_own_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reals_and_fakes_are_judged_under_their_own_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     p, seen = make_players(images_config(objective="r3gan"), SINGLE, images()), []
     judge = updates.judge
     monkeypatch.setattr(updates, "judge", lambda p, x, y, *rest: seen.append(y) or judge(p, x, y, *rest))

@@ -48,13 +48,14 @@ def test_spectral_norm_takes_the_same_steps_in_microbatches() -> None:
     assert distance < 1e-9, where
 
 
-def test_microbatches_may_change_when_a_run_goes_on_unless_batch_norm_sees_them() -> None:
+def test_microbatches_may_change_on_resume_without_batch_norm() -> None:
+    """Batch norm would see them."""
     for norm, changed in (("layer", []), ("batch", ["microbatch: 0 -> 2"])):
         config = images_config(generator_norm=norm)
         assert differences(config, config.replace(microbatch=2)) == changed
 
 
-def test_a_microbatch_bounds_what_goes_through_the_networks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_microbatch_bounds_what_goes_through_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     config, source = points_config(batch=8, microbatch=2), points()
     p = loop.make_players(config, EXACT, source)
     seen: list[int] = []

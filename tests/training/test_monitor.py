@@ -37,7 +37,8 @@ def players(source, **changes) -> Players:
     return make_players(config, make_engine("cpu", "fp32", 1), source)
 
 
-def test_selection_and_report_parts_of_the_test_split_share_no_image_and_leave_none_out():
+def test_selection_and_report_parts_divide_the_test_split():
+    """They share no image and leave none out."""
     chosen, reported = selection_indices(10_000), report_indices(10_000)
     assert len(chosen) == 2000
     assert sorted(torch.cat([chosen, reported]).tolist()) == list(range(10_000))
@@ -72,7 +73,8 @@ def test_the_gap_is_the_training_functional_on_held_out_images(digits):
     assert m.gaps(p, fakes)["evaluate/wasserstein_held_out"] == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_batch_norm_critic_is_scored_on_batch_statistics_as_in_training(digits):
+def test_a_batch_norm_critic_is_scored_on_batch_statistics(digits):
+    """As in training."""
     p = players(digits, critic_norm="batch")
     x = digits.batch(torch.arange(20))[0]
     frozen = dataclasses.replace(p, critic=frozen_copy(p.critic))
@@ -92,7 +94,8 @@ def test_a_critic_with_slope_w_has_slope_w_everywhere(digits):
     )
 
 
-def test_quality_of_digits_is_fid_lenet_against_the_selection_reals(digits):
+def test_quality_of_digits_is_fid_against_selection_reals(digits):
+    """By the features of the shipped classifier."""
     p = players(digits)
     m = Monitor(p.config, digits)
     fakes = m.fakes(p, len(m.reals[0]), m.reals[1])
@@ -103,7 +106,7 @@ def test_quality_of_digits_is_fid_lenet_against_the_selection_reals(digits):
     assert sum(figures[f"evaluate/share_{k}"] for k in range(10)) == pytest.approx(1)
 
 
-def test_a_perfect_toy_sampler_reaches_every_mode_and_a_point_reaches_one():
+def test_a_perfect_toy_sampler_reaches_every_mode_a_point_one():
     ring = open_source("ring", "train")
     m = Monitor(configure("gulrajani-ring", {"data": "ring"}), ring)
     perfect = m.quality(ring.batch(torch.arange(2000))[0])
@@ -158,7 +161,7 @@ def test_a_young_generator_may_miss_classes(digits):
     assert m.alarms(99, missing) == [] and len(m.alarms(100, missing)) == 1
 
 
-def test_a_resumed_monitor_remembers_the_best_step_and_what_it_said(digits):
+def test_a_resumed_monitor_remembers_its_best_step_and_alarms(digits):
     records = [
         {"step": 10, SELECTION: 3.0},
         {"step": 20, SELECTION: 1.0},
@@ -171,7 +174,8 @@ def test_a_resumed_monitor_remembers_the_best_step_and_what_it_said(digits):
     assert m.alarms(9000, GOOD | {"evaluate/wasserstein_held_out": -1.0}) == []
 
 
-def test_spearman_is_one_when_the_loss_falls_with_the_figure_and_minus_one_when_it_rises():
+def test_spearman_is_one_when_the_loss_falls_with_the_metric():
+    """And minus one when it rises."""
     falling = [{"evaluate/wasserstein_train": 5.0 - i, SELECTION: 1.0 / (1 + i)} for i in range(5)]
     rising = [{"evaluate/wasserstein_train": 5.0 + i, SELECTION: 1.0 / (1 + i)} for i in range(5)]
     assert loss_tracks_quality(falling) == pytest.approx(1)
@@ -207,7 +211,8 @@ def test_the_best_step_of_few_images_is_chosen_by_what_sees_blur(digits, n, tag)
     assert "evaluate/sliced_w1" in before.quality(x[:n].float() / 127.5 - 1)  # a run keeps what its log chose by
 
 
-def test_the_training_gap_is_that_of_training_images_and_overfitting_their_lead_in_standard_errors(digits):
+def test_overfitting_is_the_lead_of_training_images(digits):
+    """In standard errors; the training gap is that of training images."""
     p = players(digits)
     m = Monitor(p.config, digits)
     n = len(m.reals[0])
@@ -233,7 +238,8 @@ def test_slopes_are_measured_at_reals_and_at_fakes():
     assert slopes(p, real, fake, None).tolist() == [5.0] * 5 + [2.0] * 5
 
 
-def test_a_critic_of_packs_scores_and_slopes_whole_packs_and_leaves_the_rest_out(digits):
+def test_a_critic_of_packs_scores_whole_packs(digits):
+    """It leaves the rest out, and so do its gradient norms."""
     p = players(digits, pack=4)
     x = digits.batch(torch.arange(50))[0]
     packs = ((x[:48].float() - 127.5) / 127.5).reshape(12, 4, 28, 28)
@@ -245,7 +251,8 @@ def test_a_critic_of_packs_scores_and_slopes_whole_packs_and_leaves_the_rest_out
     assert len(slopes(p, x, fakes, None)) == 24  # 12 packs of each side
 
 
-def test_what_is_measured_are_fakes_of_the_averaged_generator_with_the_labels_of_the_reals(digits):
+def test_fakes_of_the_averaged_generator_are_measured(digits):
+    """With the labels of the reals."""
     p = players(digits, ema=0.9, conditioning="concat")
     with torch.no_grad():
         for w in p.average.parameters():

@@ -59,9 +59,10 @@ def kept(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("player", ["critic", "generator"])
-def test_a_weight_is_named_with_its_player_at_its_step_and_the_last_checkpoint_is_kept(
+def test_a_bad_weight_is_named_with_its_player_and_step(
     player: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """The last checkpoint is kept."""
     break_at(monkeypatch, 6, 99, player)
     with pytest.raises(WganError) as caught:
         train(tmp_path)
@@ -91,7 +92,7 @@ def test_a_loss_is_diagnosed_with_every_statistic(monkeypatch: pytest.MonkeyPatc
     assert report["rates"] == {"generator": 5e-4, "critic": 5e-4}
 
 
-def test_a_moment_that_overflows_under_a_finite_loss_is_named_at_its_step(tmp_path: Path) -> None:
+def test_a_moment_that_overflows_is_named_at_its_step(tmp_path: Path) -> None:
     """RMSProp divides by an infinite moment: the weight would stand still, and nothing else would show it."""
     config = CONFIG.replace(objective="wgan-clip", clip=1000, lr=10, optimizer="rmsprop", checkpoint_every=0)
     layers = "16 16 16 16 16 16"
@@ -119,9 +120,10 @@ BACK = CONFIG.replace(on_nan="rollback", nan_retries=2, evaluate_every=0)
 
 
 @pytest.mark.parametrize(("step", "to"), [(6, 4), (2, 0), (1, 0)])
-def test_the_run_goes_back_to_the_last_checkpoint_with_other_noise_and_half_the_rates(
+def test_the_run_goes_back_with_other_noise_and_half_the_rates(
     step: int, to: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """To its last checkpoint; the rates are the learning rates."""
     with monkeypatch.context() as patch:
         train(tmp_path / "plain")
         break_at(patch, step, 1)
@@ -210,7 +212,7 @@ def kill_after(patch: pytest.MonkeyPatch, moment: str, count: int) -> None:
 # --- the parts --------------------------------------------------------------------------------------------------------
 
 
-def test_each_noise_stream_is_another_and_stream_0_is_what_it_was() -> None:
+def test_each_noise_stream_differs_and_stream_0_is_unchanged() -> None:
     engines = [Engine(torch.device("cpu"), "fp32", 1, stream=s) for s in (0, 1, 2)]
     draws = [e.draws(0, 3, "critic latent 0", 4).normal(2) for e in engines]
     assert len({tuple(d.flatten().tolist()) for d in draws}) == 3

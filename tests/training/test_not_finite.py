@@ -27,9 +27,8 @@ def test_a_loss_that_is_not_finite_is_named_with_its_step(name: str, bad: float)
         require_finite({**stats, name: torch.tensor(bad)}, 7)
 
 
-def test_a_run_that_breaks_stops_at_that_step_and_keeps_its_last_checkpoint(
-    monkeypatch: pytest.MonkeyPatch, tmp_path
-) -> None:
+def test_a_run_that_breaks_stops_and_keeps_its_last_checkpoint(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    """It stops at that step."""
     train_on(monkeypatch, points())
     update, calls = phases.critic_update, []
 

@@ -94,7 +94,8 @@ def test_adam_takes_both_betas_from_the_config() -> None:
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_an_optimizer_steps_convolution_kernels_by_index_and_not_by_memory(name: str) -> None:
+def test_kernels_are_stepped_by_index_and_not_by_memory(name: str) -> None:
+    """Convolution kernels may lie in memory in another order than their indices."""
     # a kernel whose memory runs channels-last, and a gradient whose memory does not: the same numbers
     kernel, g = normal(1, 4, 3, 2, 2), normal(2, 4, 3, 2, 2)
     results = []

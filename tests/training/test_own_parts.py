@@ -63,7 +63,7 @@ def test_sound_parts_pass_and_are_described(config, source, made):
     assert p.generator.module.weight.item() == 0.5 and not p.generator_optimizer.state_dict()["state"][0]["step"]
 
 
-def test_a_look_sees_labels_that_are_used_and_batches_that_are_mixed():
+def test_a_look_sees_used_labels_and_mixed_batches():
     labelled = Network(
         lambda n, z, y: torch.tanh(n.look(y)[:, :, None, None] + z.mean() * n.weight), look=nn.Embedding(3, 64)
     )
@@ -179,7 +179,7 @@ def test_a_critic_that_cannot_work_is_refused(function, words):
         built(IMAGES, images(), critic=Network(function))
 
 
-def test_class_logits_that_are_missing_or_of_other_classes_are_refused():
+def test_missing_or_wrong_class_logits_are_refused():
     config = IMAGES.replace(class_critic=1.0)
     with pytest.raises(
         WganError, match=r"no class logits, and class_critic 1 .* \[B, 3\]: return them, or set both to 0"
@@ -253,7 +253,8 @@ def test_an_objective_that_cannot_work_is_refused(objective, words):
         built(POINTS, points(), objective=objective)
 
 
-def test_an_objective_says_by_what_it_is_which_options_it_excludes():
+def test_an_objective_says_which_options_it_excludes():
+    """By what it is."""
     penalised = Objective(linear_real, linear_fake, linear_generator, two_sided, lambda r, f, d: (r + f) / 2)
     assert built(POINTS, points(), objective=penalised).config.objective == "own"
     with pytest.raises(WganError, match="critic_norm batch with objective own"):
@@ -280,7 +281,8 @@ def test_an_option_beside_the_part_it_describes_is_refused():
     assert divided({"critic": None, "batch": 8}) == (Given(), {"batch": 8})
 
 
-def test_what_a_network_draws_is_fixed_where_it_is_measured_and_sampled():
+def test_an_own_networks_draws_are_fixed_when_measured():
+    """And when sampled."""
     noisy = Network(lambda n, x, y: (score(n, x + torch.rand_like(x), y)[0], None))
     p = built(POINTS, points(), critic=noisy, generator=Network(lambda n, z, y: plane(n, z, y) + torch.rand(len(z), 2)))
     source = points()

@@ -32,9 +32,8 @@ def finish(run, tmp_path, uninterrupted):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_and_leaves_and_the_same_command_finishes_with_the_same_bytes(
-    tmp_path, uninterrupted, number, code
-):
+def test_a_run_stopped_by_a_signal_ends_with_the_same_bytes(tmp_path, uninterrupted, number, code):
+    """A signal saves and leaves; the same command again finishes the run."""
     run = tmp_path / "run"
     child = Child([*WORDS, "--run", str(run)], tmp_path / "first", pause=0.05)
     wait_for(lambda: logged(run, 7))
@@ -106,22 +105,21 @@ def test_a_longer_run_is_the_shorter_one_continued(tmp_path, command, cheap):
 @pytest.mark.parametrize(
     "flag", ["--log-every=3", "--sample-every=5", "--evaluate-every=1", "--checkpoint-every=1", "--keep-every=4"]
 )
-def test_how_often_is_logged_sampled_evaluated_or_saved_changes_no_weight(
-    tmp_path, command, cheap, flag, uninterrupted
-):
+def test_how_often_a_duty_falls_changes_no_weight(tmp_path, command, cheap, flag, uninterrupted):
+    """Logging, sampling, evaluating, saving."""
     assert command(*WORDS, "--run", tmp_path, flag).code == 0
     name = f"checkpoints/step-{LAST:08d}.safetensors"
     assert (tmp_path / name).read_bytes() == uninterrupted[name]
 
 
-def test_the_checkpoints_of_every_so_many_steps_are_kept_for_good(tmp_path, command, cheap):
+def test_checkpoints_of_every_so_many_steps_are_kept_for_good(tmp_path, command, cheap):
     assert command(*WORDS, "--run", tmp_path, "--keep-every", 7).code == 0
     assert checkpoint.steps(tmp_path / "checkpoints") == [7, 12, 14, 15, 20, 21, 24]
     assert command(*WORDS, "--run", tmp_path, "--steps", 25).code == 0  # the option may change; what is there goes
     assert checkpoint.steps(tmp_path / "checkpoints") == [12, 15, 20, 25]
 
 
-def test_drawing_sheets_leaves_the_statistics_of_batch_norm_alone(tmp_path, command, cheap):
+def test_drawing_grids_leaves_batch_norm_statistics_alone(tmp_path, command, cheap):
     words = ["train", *CONDITIONAL, "--ema", "0", "--steps", "3", "--batch", "8", "--threads", "1"]
     assert all(command(*words, f"--sample-every={k}", "--run", tmp_path / str(k)).code == 0 for k in (0, 1))
     one, two = (tmp_path / k / "checkpoints" / "step-00000003.safetensors" for k in "01")

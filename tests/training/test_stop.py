@@ -54,9 +54,10 @@ def signal_at(patch: pytest.MonkeyPatch, step: int, k: int) -> None:
 
 @pytest.mark.parametrize("name", SYSTEMS)
 @pytest.mark.parametrize(("step", "k"), [(0, 0), (1, 2), (2, 3)])
-def test_a_long_critic_phase_is_left_between_two_updates_and_goes_on_there(
+def test_a_long_critic_phase_is_left_between_two_updates(
     name: str, step: int, k: int, whole: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """And resumes there."""
     expected, run = whole(name), tmp_path / "run"
     with monkeypatch.context() as patch:
         signal_at(patch, step, k)
@@ -79,9 +80,8 @@ def test_only_the_last_update_of_a_step_is_not_cut_off(
     assert checkpoint.moments(tmp_path / "run" / "checkpoints")[-1] == (2, 0)
 
 
-def test_stopping_in_every_step_and_again_in_the_same_one_changes_no_bit(
-    whole: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_stopping_in_every_step_changes_no_bit(whole: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And again in the same one."""
     expected, run, stops = whole(CONV), tmp_path / "run", 0
     while True:
         with monkeypatch.context() as patch:
@@ -102,9 +102,8 @@ def test_a_step_that_is_soon_done_is_finished(monkeypatch: pytest.MonkeyPatch, t
     assert checkpoint.moments(tmp_path / "checkpoints") == [(2, 0)]
 
 
-def test_a_run_stopped_within_its_first_step_cannot_be_sampled_yet_and_one_of_later_ones_as_before(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_run_stopped_within_its_first_step_is_not_sampled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One stopped in a later step is sampled as before."""
     for step, words in ((0, "no checkpoint yet"), (2, "")):
         with monkeypatch.context() as patch:
             signal_at(patch, step, 0)
@@ -200,9 +199,10 @@ MOMENTS = {
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_wherever_a_signal_comes_all_that_is_logged_is_saved_and_said(
+def test_wherever_a_signal_comes_all_that_is_logged_is_saved(
     moment: str, whole: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
 ) -> None:
+    """And said."""
     expected, run = whole(POINTS), tmp_path / "run"
     owner, name, count = MOMENTS[moment]
     capsys.readouterr()
@@ -260,9 +260,10 @@ def test_each_part_of_an_evaluation_is_left(part: str, monkeypatch: pytest.Monke
     ("late", "listed", "expected"),
     [(True, True, set()), (False, False, {"progress.gif"}), (False, True, {"losses.png", "progress.gif"})],
 )
-def test_pictures_are_left_out_when_it_is_late_and_plots_that_would_wait_for_fonts(
+def test_late_pictures_are_left_out(
     late: bool, listed: bool, expected: set[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """So are plots that would wait for the list of fonts."""
     monkeypatch.setattr(loop, "finish_pictures", pictures.finish_pictures)
     monkeypatch.setattr(loop, "fonts_are_listed", lambda: listed)
     monkeypatch.setattr(stopping, "PICTURES", -1.0 if late else 600.0)
@@ -272,9 +273,8 @@ def test_pictures_are_left_out_when_it_is_late_and_plots_that_would_wait_for_fon
     assert {p.name for p in tmp_path.iterdir()} & {"losses.png", "progress.gif", ".progress.gif.part"} == expected
 
 
-def test_an_animation_is_left_between_two_frames_and_the_one_before_is_kept(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_animation_is_left_between_two_frames(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And the animation of before is kept."""
     train(monkeypatch, POINTS, tmp_path)
     pictures.finish_pictures(open_run(tmp_path))
     before, calls = (tmp_path / "progress.gif").read_bytes(), []

@@ -80,9 +80,10 @@ def stop_during(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 @pytest.mark.parametrize("name", ["conv, dropout, auxiliary classes", *FAST])
 @pytest.mark.parametrize("options", [{}, {"lr_decay": "cosine", "log_every": 2, "evaluate_every": 0}])
-def test_a_run_stopped_by_a_signal_and_continued_equals_an_uninterrupted_one(
+def test_a_run_stopped_by_a_signal_equals_an_uninterrupted_one(
     name: str, options: dict, train: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Once resumed."""
     whole = kept(train(name, "whole", **options))
     with monkeypatch.context() as patch:
         stop_during(patch, 3)  # the fourth of six steps: on no cadence
@@ -91,9 +92,7 @@ def test_a_run_stopped_by_a_signal_and_continued_equals_an_uninterrupted_one(
     assert differing(whole, kept(train(name, "parts", **options))) == []
 
 
-def test_a_run_that_died_between_two_checkpoints_equals_an_uninterrupted_one(
-    train: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_killed_between_checkpoints_equals_a_whole_one(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = kept(train(FAST[1], "whole", sample_every=1))
     phase = phases.generator_phase
 
@@ -169,7 +168,7 @@ def test_cadences_of_the_duties_change_no_weight(name: str, train: Any) -> None:
 
 
 @pytest.mark.parametrize("name", FAST)
-def test_the_same_seed_gives_the_same_bits_and_another_seed_others(name: str, train: Any) -> None:
+def test_the_same_seed_gives_the_same_bits_another_seed_others(name: str, train: Any) -> None:
     first = kept(train(name, "first"))
     assert differing(first, kept(train(name, "second"))) == []
     other = kept(train(name, "other", seed=1))
@@ -223,7 +222,8 @@ def test_training_leaves_the_number_of_threads_as_it_was(train: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["conv, batch norm, average, momentum", "mlp, clipping, RMSProp"])
-def test_the_ith_sample_of_a_seed_is_the_same_for_every_n_and_after_a_fresh_load(name: str, train: Any) -> None:
+def test_the_ith_sample_of_a_seed_is_the_same_for_every_n(name: str, train: Any) -> None:
+    """And after a fresh load."""
     run = train(name, "run", steps=2)
     many = wgan.load(run).sample(250, seed=5)
     for n in (1, 3, 64, 100, 101, 250):
@@ -257,7 +257,8 @@ def test_a_sample_does_not_depend_on_its_batch_mates(train: Any) -> None:
         torch.testing.assert_close(model.decode(strange, y)[:1], alone[:1], rtol=0, atol=1e-5)
 
 
-def test_a_sheet_during_training_is_made_in_evaluation_mode_and_leaves_the_mode_alone() -> None:
+def test_a_grid_while_training_is_made_in_evaluation_mode() -> None:
+    """And the mode is left as it was."""
     p = loop.make_players(images_config(ema=0), SINGLE, images())
     p.generator.train()
     statistics = [b.clone() for b in p.generator.buffers()]
@@ -271,7 +272,7 @@ def test_a_sheet_during_training_is_made_in_evaluation_mode_and_leaves_the_mode_
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp64"])
-def test_the_average_is_sampled_unless_the_raw_generator_is_asked_for(precision: str, train: Any) -> None:
+def test_the_average_is_sampled_unless_raw_is_asked_for(precision: str, train: Any) -> None:
     run = train("conv, batch norm, average, momentum", "run", precision=precision)
     tensors, config = final(run), run.config
     for raw, part in ((False, "average"), (True, "generator")):

@@ -51,7 +51,8 @@ FAMILIES = {
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_fakes_are_made_without_a_graph_and_the_critic_update_leaves_the_generator_alone(family: str) -> None:
+def test_a_critic_update_leaves_the_generator_alone(family: str) -> None:
+    """Its fakes are made without a graph."""
     make, source = FAMILIES[family]
     p = exact_players(make(), source())
     n = p.config.batch
@@ -65,7 +66,8 @@ def test_fakes_are_made_without_a_graph_and_the_critic_update_leaves_the_generat
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_generator_update_leaves_the_critics_weights_and_gradients_alone(family: str) -> None:
+def test_a_generator_update_leaves_the_critic_alone(family: str) -> None:
+    """Its weights and its gradients."""
     make, source = FAMILIES[family]
     p = exact_players(make(), source())
     n = p.config.batch
@@ -123,7 +125,7 @@ def test_an_update_is_one_backward_of_one_scalar_and_one_step(
 
 
 @pytest.mark.parametrize("name", ["gan", "wgan-clip"])
-def test_the_two_halves_of_a_separate_update_add_up_to_the_joint_loss(name: str) -> None:
+def test_the_halves_of_a_separate_update_add_up_to_the_joint(name: str) -> None:
     # with a rate of 0 and a wide clip the critic stands still, so both ways see the same scores
     real, fake = two_clouds()
     losses = {}
@@ -133,7 +135,8 @@ def test_the_two_halves_of_a_separate_update_add_up_to_the_joint_loss(name: str)
     assert losses["separate"] == pytest.approx(losses["joint"], rel=1e-12)
 
 
-def test_a_separate_update_steps_on_reals_first_and_judges_fakes_by_the_new_critic() -> None:
+def test_a_separate_update_steps_on_reals_first() -> None:
+    """And judges fakes by the critic after that step."""
     # w moves by +rate * mean(real), then by -rate * mean(fake)
     p = by_hand(LinearCritic(torch.tensor([1.0, 1.0]).double()), objective="wgan-clip", critic_update="separate")
     real, fake = torch.tensor([[2.0, 0.0]]).double().expand(4, 2), torch.tensor([[0.0, 3.0]]).double().expand(4, 2)
@@ -156,7 +159,7 @@ def test_real_scores_never_depend_on_the_fakes_beside_them(norm: str) -> None:
 
 
 @pytest.mark.parametrize("statistics", ["batch", "running"])
-def test_a_generator_update_judges_by_the_statistics_that_were_asked_for(statistics: str) -> None:
+def test_a_generator_update_judges_by_the_requested_statistics(statistics: str) -> None:
     config = images_config(
         objective="wgan-clip",
         critic_norm="batch",
@@ -205,7 +208,7 @@ def test_the_generator_meets_a_clipped_critic_at_every_step(update: str, monkeyp
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_separate_halves_are_refused_where_a_term_belongs_to_both(name: str) -> None:
+def test_separate_halves_are_refused_where_a_term_joins_both(name: str) -> None:
     if not (FACTS[name].penalised or FACTS[name].pairs):
         points_config(objective=name, critic_update="separate")
     else:
