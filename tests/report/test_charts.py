@@ -9,7 +9,8 @@ from wgan.report import charts
 from wgan.visual.panels import Panel
 
 
-def test_curves_of_a_million_steps_are_thinned_and_keep_their_spikes():
+def test_long_curves_are_thinned_and_keep_their_spikes():
+    """Curves of a million steps."""
     steps, values = np.arange(1, 100_001.0), np.zeros(100_000) + np.arange(100_000) % 7
     values[51_234] = 20.0
     (panel,) = charts.charts_of({"a": {"generator/loss": (steps, values)}}, {})
@@ -43,7 +44,7 @@ def curve(*values, start=0.0, apart=10.0):
 BOTH = {"critic/gradient_norm": curve(1, 2, 3), "generator/gradient_norm": curve(4, 6, 5)}
 
 
-def test_one_run_has_a_colour_for_each_tag_and_several_one_for_each_run():
+def test_colours_tell_tags_of_one_run_or_runs_apart():
     (alone,) = charts.charts_of({"a": BOTH}, {})
     assert [(n.name, n.colour, n.dashed, n.last) for n in alone.lines] == [
         ("critic", 0, False, "3"),

@@ -86,7 +86,7 @@ def test_an_old_run_is_counted_whatever_its_optimizer(run, options):
     assert reader.gather(run, "run").parameters == {"critic": 17}
 
 
-def test_the_trained_numbers_are_counted_from_the_newest_checkpoint(run):
+def test_trained_numbers_are_those_of_the_newest_checkpoint(run):
     (run / "checkpoints").mkdir()
     shapes = {"generator/body.weight": [9, 9], "generator_optimizer/0/exp_avg": [3, 4]}
     shapes |= {"generator_optimizer/0/exp_avg_sq": [3, 4], "generator_optimizer/0/step": []}
@@ -190,7 +190,7 @@ def test_a_link_out_of_the_folder_is_not_followed(run, tmp_path, name):
     assert "a secret" not in page and any(name in n and "link out of the run folder" in n for n in notes)
 
 
-def test_a_linked_folder_of_samples_and_a_linked_config_are_refused(run, tmp_path, command):
+def test_linked_samples_and_a_linked_config_are_refused(run, tmp_path, command):
     (run / "samples").rename(tmp_path / "elsewhere")
     (run / "samples").symlink_to(tmp_path / "elsewhere")
     page, notes = page_of(run)
@@ -225,7 +225,7 @@ def test_a_log_that_was_torn_or_tampered_with_still_gives_curves(run):
     assert not any("nan" in d or "inf" in d for d in re.findall(r'd="([^"]*)"', page))
 
 
-def test_a_log_out_of_order_and_far_too_many_long_alarms_are_put_right(run):
+def test_a_disordered_log_with_many_long_alarms_is_put_right(run):
     rows = [{"step": 5, "critic/loss": 50.0}, {"step": 9, "critic/loss": 90.0}, {"step": 7, "critic/loss": 70.0}]
     rows += [{"step": 8, "alarm": "x" * 10_000}] * 101
     (run / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -261,7 +261,8 @@ def test_a_file_that_is_too_large_is_not_read(run):
     assert reader.gather(run, "run").notes == ["metrics.json is left out: it has more than 4 MB"]
 
 
-def test_the_figures_of_up_to_eight_checkpoints_are_read_with_their_steps(run):
+def test_metrics_of_up_to_eight_checkpoints_are_read(run):
+    """With their steps."""
     each = [{"checkpoint": f"c{i}", "step": 10 * i, "figures": [figure("fid-lenet", float(i))]} for i in range(9)]
     (run / "metrics.json").write_text(json.dumps({"results": each}))
     found = reader.gather(run, "run").results

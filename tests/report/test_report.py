@@ -61,7 +61,7 @@ def test_a_page_shows_what_was_trained_measured_and_drawn(reported_run):
     )
 
 
-def test_nothing_is_fetched_and_nothing_but_the_own_script_may_run(reported_run):
+def test_nothing_is_fetched_and_only_our_script_may_run(reported_run):
     page, _ = page_of(reported_run)
     assert "http" not in page.replace("http-equiv", "")
     assert "//" not in re.sub(r"data:image/\w+;base64,[\w+/=]+", "", page)
@@ -83,7 +83,8 @@ def test_the_same_folder_gives_the_same_bytes(reported_run, tmp_path):
     assert pages[0] == pages[1]
 
 
-def test_the_slider_has_every_grid_and_the_page_shows_the_last_without_it(reported_run):
+def test_the_slider_has_every_grid_and_the_page_the_last(reported_run):
+    """Which is shown without the slider."""
     page, _ = page_of(reported_run)
     (grids,) = json.loads(re.search(r'<script type="application/json" id="grids">(.*?)</script>', page, re.S)[1])
     assert [s["step"] for s in grids] == [0, 100, 200]
@@ -122,14 +123,14 @@ def test_a_chart_is_drawn_with_its_ticks_and_what_is_beyond_them(run):
         assert ("1 of 101 values beyond the axis" in section) == (title == "Generator loss")
 
 
-def test_no_auxiliary_classifier_is_told_of_where_there_are_no_labels(reported_run, tmp_path):
+def test_no_auxiliary_classifier_is_shown_without_labels(reported_run, tmp_path):
     facts = {k: v for k, v in FACTS.items() if not k.startswith("class")}
     plain = write_run(tmp_path / "plain", facts=facts, grids=1, gif=False)
     assert "auxiliary classifier 1 / 0.2" in Elements(page_of(reported_run)[0]).text
     assert "auxiliary classifier 1" not in Elements(page_of(plain)[0]).text
 
 
-def test_class_labels_stand_over_the_columns_of_a_conditional_run_only(reported_run, tmp_path):
+def test_class_labels_stand_over_columns_if_conditional(reported_run, tmp_path):
     label = re.compile(r'<div class="labels".*?</div>', re.S)
     assert re.findall(r"<span>(\w+)</span>", label.search(page_of(reported_run)[0])[0]) == list("0123456789")
     plain = write_run(tmp_path / "plain", conditioning="none", critic_conditioning="none", grids=1, gif=False)
@@ -147,7 +148,7 @@ def test_the_command_line_says_where_the_page_is(command, run):
     assert result.code == 0 and str(run / "report.html") in result.out and (run / "report.html").is_file()
 
 
-def test_the_number_of_an_objective_is_the_one_that_matters_to_it():
+def test_an_objectives_number_is_the_one_that_matters_to_it():
     for name, text in (
         ("gan", "gan"),
         ("wgan-clip", "wgan-clip, weights within ±0.02"),
@@ -157,19 +158,19 @@ def test_the_number_of_an_objective_is_the_one_that_matters_to_it():
         assert report.objective(config, False) == text
 
 
-def test_the_bars_of_the_digits_are_as_high_as_their_share_of_the_largest(run):
+def test_the_bars_of_digits_are_fractions_of_the_largest(run):
     with open(run / "log.jsonl", "a") as log:
         log.write(json.dumps({"step": 200, "evaluate/share_3": 0.5, "evaluate/share_8": 0.125}) + "\n")
     assert report.classes(reader.gather(run, "run")) == [("3", 0.5, 1.0), ("8", 0.125, 0.25)]
 
 
-def test_the_step_is_that_of_the_newest_grid_where_the_log_is_behind(run):
+def test_the_step_is_the_newest_grids_where_the_log_is_behind(run):
     (run / "log.jsonl").unlink()
     save_png(image_grid(digits(1)), run / "samples" / "step-00000150.png")
     assert report.show(run, "run", report_images.BUDGET).found.step == 150
 
 
-def test_the_bits_of_a_run_need_only_what_was_left_to_the_machine(tmp_path):
+def test_a_runs_bits_need_only_what_was_left_to_the_machine(tmp_path):
     for name, options, bits in (
         ("auto", {}, "--threads 2 --precision fp32"),
         ("given", {"threads": 2, "precision": "fp32"}, ""),
@@ -191,7 +192,8 @@ def test_how_often_the_critic_is_updated_is_told():
 # --- several runs -----------------------------------------------------------------------------------------------------
 
 
-def test_several_runs_stand_side_by_side_and_their_differences_are_marked(reported_run, tmp_path):
+def test_several_runs_stand_side_by_side(reported_run, tmp_path):
+    """And their differences are marked."""
     other = write_run(tmp_path / "two", seed=4, objective="wgan-lp", grids=2)
     write_metrics(other, figure("fid-lenet", 7.0))
     (other / "walk.gif").write_bytes(b"none")
@@ -264,13 +266,14 @@ def test_the_default_of_several_is_in_the_current_folder(command, reported_run, 
     assert (tmp_path / "report.html").is_file()
 
 
-def test_the_best_figure_is_the_smallest_or_the_largest_as_it_says():
+def test_the_best_value_is_the_smallest_or_largest_as_said():
     for better, best in (("lower", 0), ("higher", 1), ("none", None)):
         assert report.best_of([{"value": v, "better": better} for v in (1.0, 2.0)]) == best
     assert report.best_of([{"value": 1.0, "better": "lower"}, None]) is None
 
 
-def test_runs_share_the_room_for_pictures_and_what_differs_is_marked_in_the_facts(reported_run, tmp_path, monkeypatch):
+def test_runs_share_the_space_for_images(reported_run, tmp_path, monkeypatch):
+    """And what differs is marked in the facts."""
     rooms = []
     monkeypatch.setattr(report, "run_images", lambda found, room: rooms.append(room) or report_images.RunImages())
     other = write_run(tmp_path / "two", seed=4, grids=0, gif=False)

@@ -105,7 +105,7 @@ def test_a_chart_tells_the_values_under_the_mouse(browser, pages):
     assert browser.run("document.querySelector('.tip').hidden") is True
 
 
-def test_without_scripts_the_last_grid_the_animation_and_the_curves_are_there(browser, pages, tmp_path):
+def test_without_scripts_grid_animation_and_curves_are_there(browser, pages, tmp_path):
     browser.open(pages[0], scripts=False)
     browser.screenshot(tmp_path / "plain.png")
     browser.open(pages[0], scripts=True)

@@ -25,7 +25,7 @@ def decoded(picture):
     return data, Image.open(io.BytesIO(data))
 
 
-def test_a_grid_larger_than_the_room_is_shown_at_the_largest_size_that_fits():
+def test_a_grid_is_shown_at_the_largest_size_that_fits():
     (found,) = images.fitted_grids([(7, noise(0, 256))], 6000)
     data, picture = decoded(found)
     assert found.step == 7 and picture.size == (found.width, found.height) == (64, 64) and len(data) <= 6000
@@ -34,7 +34,8 @@ def test_a_grid_larger_than_the_room_is_shown_at_the_largest_size_that_fits():
 @pytest.mark.parametrize(
     ("count", "room", "milliseconds"), [(60, 100_000, 250), (60, 10_000_000, 250), (60, 100_000, 20)]
 )
-def test_an_animation_holds_as_many_frames_as_there_is_room_for_and_lasts_as_long(count, room, milliseconds):
+def test_an_animation_holds_the_frames_that_fit(count, room, milliseconds):
+    """And lasts as long as before."""
     found = images.fitted_gif([noise(i) for i in range(count)], milliseconds, room)
     data, picture = decoded(found)
     times = [frame.info["duration"] for frame in ImageSequence.Iterator(picture)]
@@ -46,13 +47,15 @@ def test_an_animation_holds_as_many_frames_as_there_is_room_for_and_lasts_as_lon
     assert (first == np.asarray(noise(0))).all() and (last == np.asarray(noise(count - 1))).all()
 
 
-def test_an_animation_whose_last_frame_is_small_loses_no_more_frames_than_it_must():
+def test_an_animation_loses_no_more_frames_than_it_must():
+    """Its last frame is small."""
     frames = [*(noise(i) for i in range(40)), Image.new("L", (64, 64))]
     data, picture = decoded(images.fitted_gif(frames, 250, 100_000))
     assert 70_000 < len(data) <= 100_000 and picture.n_frames > 10
 
 
-def test_an_animation_that_is_too_large_is_drawn_anew_from_the_grids_with_their_steps(tmp_path):
+def test_an_animation_too_large_is_drawn_again_from_the_grids(tmp_path):
+    """With their steps."""
     found = gather(write_run(tmp_path / "run", grids=8), "run")
     grids = images.decoded_grids(found)
     size = (tmp_path / "run" / "progress.gif").stat().st_size

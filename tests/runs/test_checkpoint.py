@@ -83,7 +83,7 @@ def test_a_missing_folder_has_none(tmp_path):
 
 
 @pytest.mark.parametrize("position", [0, 7, 8, 60, -1, -20])
-def test_one_flipped_bit_of_the_tensors_is_found_named_and_set_aside(folder, position):
+def test_one_flipped_bit_of_the_tensors_is_named_and_set_aside(folder, position):
     flip(folder / "step-00000010.safetensors", position)
     with pytest.raises(WganError, match=r"step-00000010\.safetensors is damaged"):
         load(folder, 10)
@@ -185,7 +185,8 @@ class Breaks:
 
 # a checkpoint is two files: each is synced, renamed, and its folder synced
 @pytest.mark.parametrize(("name", "count"), [("replace", n) for n in (1, 2)] + [("fsync", n) for n in (1, 2, 3, 4)])
-def test_a_refusal_of_the_system_at_any_moment_leaves_the_older_checkpoint_whole(folder, monkeypatch, name, count):
+def test_a_system_error_at_any_moment_leaves_the_older_whole(folder, monkeypatch, name, count):
+    """The older checkpoint."""
     before = {n: (folder / n).read_bytes() for n in names(folder)}
     with monkeypatch.context() as patch:
         patch.setattr(os, name, Breaks(getattr(os, name), count))
@@ -268,7 +269,9 @@ def test_what_a_kill_left_half_written_is_swept(folder):
     assert len(names(folder)) == 5
 
 
-def test_a_kill_while_one_is_removed_leaves_no_manifest_without_tensors(folder, monkeypatch):
+def test_a_kill_while_removing_leaves_no_manifest_alone(folder, monkeypatch):
+    """No manifest without its tensors."""
+
     class Killed(BaseException):
         pass
 
@@ -289,7 +292,7 @@ def test_a_kill_while_one_is_removed_leaves_no_manifest_without_tensors(folder, 
 
 
 @pytest.mark.parametrize("place", ["fsync", "replace"])
-def test_a_write_that_fails_leaves_what_was_there_and_nothing_else(tmp_path, monkeypatch, place):
+def test_a_failed_write_leaves_what_was_there_and_no_more(tmp_path, monkeypatch, place):
     path = tmp_path / "x.json"
     files.write_atomically(path, b"old")
 

@@ -44,7 +44,7 @@ def test_what_changes_no_weight_may_be_changed(begun):
     assert [r["step"] for r in run.log()][-2:] == [3, 4]
 
 
-def test_what_changes_weights_is_refused_with_the_way_to_continue(begun, command):
+def test_what_changes_weights_is_refused_with_the_way_to_resume(begun, command):
     said = command("train", "--run", "run", "--steps", "4", "--lr", "0.5").sentence()
     assert "lr: " in said and "batch" not in said and "wgan train --run run" in said
 

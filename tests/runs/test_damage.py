@@ -22,9 +22,8 @@ def stopped(tmp_path, command, cheap):
     return tmp_path / "run"
 
 
-def test_a_flipped_bit_is_named_set_aside_and_the_checkpoint_before_is_used(
-    stopped, command, uninterrupted, monkeypatch
-):
+def test_a_flipped_bit_is_named_and_the_one_before_is_used(stopped, command, uninterrupted, monkeypatch):
+    """The damaged checkpoint is set aside."""
     path = stopped / "checkpoints" / "step-00000024.safetensors"
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
@@ -37,7 +36,8 @@ def test_a_flipped_bit_is_named_set_aside_and_the_checkpoint_before_is_used(
         assert (stopped / name).read_bytes() == uninterrupted[name]
 
 
-def test_when_every_checkpoint_is_damaged_it_says_so_and_starts_again(stopped, command, uninterrupted):
+def test_where_every_checkpoint_is_damaged_it_starts_again(stopped, command, uninterrupted):
+    """And says so."""
     for path in (stopped / "checkpoints").glob("*.safetensors"):
         path.write_bytes(b"")
     found = command(*WORDS, "--run", stopped)
@@ -52,7 +52,8 @@ def test_a_newer_checkpoint_is_refused_and_kept(stopped, command):
     assert path.is_file()
 
 
-def test_a_checkpoint_of_other_networks_is_refused_in_one_sentence(stopped, command):
+def test_a_checkpoint_of_other_networks_is_refused(stopped, command):
+    """In one sentence."""
     config = stopped / "config.json"
     config.write_text(config.read_text().replace('"critic_layers": "16"', '"critic_layers": "17"'))
     said = command(*WORDS, "--run", stopped, "--critic-layers", "17").sentence()
@@ -70,7 +71,8 @@ def test_a_checkpoint_of_other_networks_is_refused_in_one_sentence(stopped, comm
     ],
     ids=["renamed", "of no parameter", "of another shape", "of another kind", "missing"],
 )
-def test_a_state_that_no_such_optimizer_has_is_refused_in_one_sentence(stopped, command, change):
+def test_a_state_of_another_optimizer_is_refused(stopped, command, change):
+    """In one sentence."""
     found = checkpoint.load(stopped / "checkpoints", 24)
     tensors = {name: tensor.clone() for name, tensor in change(dict(found.tensors)).items()}
     checkpoint.save(stopped / "checkpoints", 24, tensors, {"config": found.manifest["config"]})
@@ -78,9 +80,8 @@ def test_a_state_that_no_such_optimizer_has_is_refused_in_one_sentence(stopped, 
     assert "step 24" in said and "does not fit the networks" in said
 
 
-def test_a_full_disk_stops_in_one_sentence_and_the_run_goes_on_when_there_is_room(
-    tmp_path, command, cheap, uninterrupted
-):
+def test_a_full_disk_stops_in_one_sentence_and_resumes(tmp_path, command, cheap, uninterrupted):
+    """When there is room again."""
     fsync, left = os.fsync, [30]
 
     def full(handle):
@@ -99,7 +100,7 @@ def test_a_full_disk_stops_in_one_sentence_and_the_run_goes_on_when_there_is_roo
         assert (tmp_path / name).read_bytes() == uninterrupted[name]
 
 
-def test_a_folder_that_is_deleted_under_a_run_stops_it_in_one_sentence(tmp_path, command, cheap, monkeypatch):
+def test_a_folder_deleted_under_a_run_stops_it_in_one_sentence(tmp_path, command, cheap, monkeypatch):
     check = phases.require_finite
 
     def delete(stats, step):
@@ -115,9 +116,8 @@ def test_a_folder_that_is_deleted_under_a_run_stops_it_in_one_sentence(tmp_path,
 
 
 @pytest.mark.parametrize("player", ["critic", "generator"])
-def test_a_loss_that_is_not_finite_stops_there_named_and_the_last_checkpoint_is_kept(
-    tmp_path, command, cheap, monkeypatch, player
-):
+def test_a_loss_that_is_not_finite_is_named_and_stops(tmp_path, command, cheap, monkeypatch, player):
+    """The last checkpoint is kept."""
     phase = getattr(phases, f"{player}_phase")
 
     def poisoned(players, source, step, *rest):

@@ -90,9 +90,8 @@ def full_disk(place: str, count: int) -> Iterator[Full]:
 
 
 @pytest.mark.parametrize("stride", [25, pytest.param(1, marks=pytest.mark.slow)])  # every call in the slow set
-def test_a_disk_that_is_full_at_any_call_stops_in_one_sentence_and_goes_on_when_there_is_room(
-    tmp_path: Path, command: Any, stride: int
-) -> None:
+def test_a_disk_full_at_any_call_stops_and_resumes(tmp_path: Path, command: Any, stride: int) -> None:
+    """It stops in one sentence, and the run resumes when there is room."""
     assert command(*RING, *SHORT, "--run", tmp_path / "whole").code == 0
     whole = kept(tmp_path / "whole")
     for place in PLACES:

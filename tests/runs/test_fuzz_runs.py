@@ -47,9 +47,7 @@ def test_a_run_folder_with_a_damaged_file_is_sampled_or_refused(data: st.DataObj
 
 
 @cases(15, 500)
-def test_a_run_folder_with_a_damaged_file_is_continued_or_refused(
-    data: st.DataObject, bench: Bench, ring: Path
-) -> None:
+def test_a_run_with_a_damaged_file_is_resumed_or_refused(data: st.DataObject, bench: Bench, ring: Path) -> None:
     run = Path(shutil.copytree(ring, bench.fresh() / "run"))
     config = open_run(ring).config.replace(steps=3)
     damage(data, run)

@@ -32,7 +32,8 @@ def accumulated(folder):
     return events
 
 
-def test_a_line_is_the_step_then_the_tags_in_order_with_exact_floats_and_no_time(tmp_path):
+def test_a_line_is_the_step_then_the_tags_in_order(tmp_path):
+    """With exact floats and no clock time."""
     with Log(tmp_path, 0) as log:
         log.scalars(7, {"z": 0.1, "a": np.float64(1 / 3), "m": 2})
         log.event(7, "slow")
@@ -104,7 +105,7 @@ def test_a_huge_line_is_not_read_whole(tmp_path):
     assert max(map(len, wgan.runs.log.lines((tmp_path / "log.jsonl").open("rb")))) == LINE_LIMIT
 
 
-def test_a_number_that_is_not_finite_is_valid_json_and_comes_back_as_nan(tmp_path):
+def test_a_number_that_is_not_finite_is_json_and_read_as_nan(tmp_path):
     with Log(tmp_path, 0) as log:
         log.scalars(1, {"a": math.nan, "b": math.inf, "c": 1.5})
     assert (tmp_path / "log.jsonl").read_text() == '{"step": 1, "a": null, "b": null, "c": 1.5}\n'
@@ -129,7 +130,7 @@ def test_nothing_is_written_through_a_link_out_of_the_folder(tmp_path):
     assert [record["step"] for record in read_log(tmp_path / "run")] == [1]
 
 
-def test_tensorboard_shows_the_same_tags_and_forgets_what_was_undone(tmp_path):
+def test_tensorboard_shows_the_same_and_forgets_what_was_undone(tmp_path):
     write(tmp_path, range(1, 8))
     with Log(tmp_path, 4) as log:
         for step in (5, 6):
@@ -155,7 +156,8 @@ def test_a_full_disk_is_one_sentence_naming_the_file(tmp_path, name):
             log.scalars(1, {"a": 1.0})
 
 
-def test_a_full_disk_under_the_events_is_an_error_of_the_caller_without_a_traceback_beside(tmp_path):
+def test_a_full_disk_under_the_events_raises_without_a_traceback(tmp_path):
+    """The caller gets the error, and no other thread prints a traceback."""
     code = (
         "import resource, sys; from wgan.errors import WganError; from wgan.runs.log import Log\n"
         "log = Log(sys.argv[1], 0); resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"

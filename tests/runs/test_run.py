@@ -182,7 +182,8 @@ def test_what_cannot_be_built_leaves_no_trace(tmp_path):
     assert names(tmp_path) == []
 
 
-def test_a_config_that_differs_is_refused_with_each_field_and_nothing_is_written(tmp_path):
+def test_another_config_is_refused_and_nothing_is_written(tmp_path):
+    """The message names each field that differs."""
     start_or_continue(tmp_path, Config(), FACTS)
     before = bytes_of(tmp_path)
     with pytest.raises(WganError) as caught:
@@ -225,7 +226,8 @@ def test_a_second_holder_is_refused_until_the_first_lets_go(tmp_path):
     lock(tmp_path).release()
 
 
-def test_a_second_process_is_refused_in_one_sentence_and_changes_nothing(tmp_path, command):
+def test_a_second_process_is_refused_and_changes_nothing(tmp_path, command):
+    """In one sentence."""
     run = tmp_path / "run"
     child = Child([*WORDS, "--run", str(run)], tmp_path / "out", pause=300)
     wait_for((run / "samples" / "step-00000000.png").exists)
@@ -263,7 +265,7 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_sentence(tmp_path, comma
 # --- a process as a user starts it ------------------------------------------------------------------------------------
 
 
-def test_a_run_on_one_selected_class_is_read_sampled_and_continued(tmp_path, cheap, command):
+def test_a_run_on_one_selected_class_is_sampled_and_resumed(tmp_path, cheap, command):
     words = ("train", "small-mlp-clip", "--data", "mnist:5", "--run", tmp_path / "fives", "--batch", 8, "--threads", 1)
     assert command(*words, "--steps", 1).code == 0
     assert open_run(tmp_path / "fives").facts.class_names == ("5",)

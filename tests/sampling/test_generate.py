@@ -48,7 +48,7 @@ def test_a_seed_out_of_range_is_refused(seed):
 
 
 @pytest.mark.parametrize("bound", [0.1, 0.5, 1.0, 2.0, 5.0, 30.0])
-def test_truncated_latents_lie_within_the_bound_in_the_same_order(bound):
+def test_truncated_latents_lie_within_the_bound_in_order(bound):
     z = torch.linspace(-6, 6, 2001)
     cut = truncated(z, bound)
     assert cut.dtype == z.dtype and torch.isfinite(cut).all()
@@ -89,7 +89,8 @@ def test_an_arc_begins_and_ends_at_its_ends():
     assert torch.allclose(arc[0], a, atol=1e-5) and torch.allclose(arc[-1], b, atol=1e-5)
 
 
-def test_an_arc_keeps_the_length_where_both_ends_have_it_and_moves_at_constant_speed():
+def test_an_arc_keeps_its_length_and_moves_at_constant_speed():
+    """Its length, where both ends have it."""
     a, b = torch.nn.functional.normalize(latents(0, 2, 16)) * 4
     arc = slerp(a, b, T)
     assert torch.allclose(arc.norm(dim=1), torch.full((9,), 4.0), atol=1e-5)
@@ -154,7 +155,7 @@ def test_a_label_changes_the_sample_and_nothing_else_of_it(model):
 # --- samples ----------------------------------------------------------------------------------------------------------
 
 
-def test_samples_are_images_in_minus_one_to_one_with_their_labels(model):
+def test_samples_are_in_minus_one_to_one_with_their_labels(model):
     samples = model.sample(12, seed=4)
     assert isinstance(samples, Samples) and samples.shape == (12, 1, 28, 28) and samples.dtype == torch.float32
     assert -1 <= float(samples.min()) < float(samples.max()) <= 1
@@ -210,7 +211,8 @@ def test_fewer_than_one_sample_is_refused(model, n):
         model.sample(n)
 
 
-def test_more_samples_than_fit_into_memory_are_refused_before_any_is_made(model, monkeypatch):
+def test_more_samples_than_memory_holds_are_refused_at_once(model, monkeypatch):
+    """Before any is made."""
     monkeypatch.setattr("wgan.sampling.latents.latents", lambda *_: pytest.fail("drew latents"))
     most = LIMIT // 784
     for n in (most + 1, 10**18):
@@ -237,7 +239,7 @@ def test_a_walk_passes_through_its_latents_and_comes_back(plain):
     assert 0.2 * mean < float(strides.min()) and float(strides.max()) < 3 * mean
 
 
-def test_a_conditional_walk_crosses_the_labels_and_one_label_holds(model):
+def test_a_conditional_walk_crosses_labels_unless_one_is_given(model):
     assert walk(model, 3, 2, seed=0, rows=2).labels.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
     assert set(walk(model, 3, 2, seed=0, label="7").labels.tolist()) == {7}
 
@@ -275,7 +277,8 @@ def test_a_checkpoint_that_is_no_step_is_refused(ring_run, which):
         load(ring_run, which)
 
 
-def test_a_damaged_newest_checkpoint_is_said_and_the_one_before_is_used(ring_run, copy):
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(ring_run, copy):
+    """And a note says so."""
     run = copy(ring_run)
     path = run / "checkpoints" / "step-00000002.safetensors"
     path.write_bytes(path.read_bytes()[:-1])

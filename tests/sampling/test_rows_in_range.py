@@ -62,7 +62,7 @@ def labelled(here, cheap, cache):
     return "run"
 
 
-def test_rows_of_a_labelled_table_have_the_frequencies_of_the_data(labelled, command):
+def test_labelled_rows_have_the_frequencies_of_the_data(labelled, command):
     model = load(labelled)
     labels = model.sample(3000, seed=1).labels
     assert set(labels.tolist()) == {-3, 12}

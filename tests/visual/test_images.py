@@ -188,7 +188,8 @@ def test_a_large_grid_makes_small_frames(tmp_path):
     assert max(Image.open(tmp_path / "progress.gif").size) <= 800
 
 
-def test_what_cannot_be_animated_is_one_sentence_and_keeps_the_old_file(tmp_path):
+def test_what_cannot_be_animated_keeps_the_old_file(tmp_path):
+    """And is one sentence."""
     (tmp_path / "progress.gif").write_bytes(b"old")
     with pytest.raises(WganError, match="at least one"):
         animation([], tmp_path / "progress.gif")

@@ -143,7 +143,7 @@ def test_the_same_log_is_the_same_picture():
     assert losses_plot(log(50)).info == {}
 
 
-def test_a_few_wild_values_do_not_flatten_the_rest_and_are_counted():
+def test_wild_values_do_not_flatten_the_rest_and_are_counted():
     values = np.sin(np.arange(500.0))
     _, (axes,) = figure_of(1, 4, 4)
     axes.plot(values)
@@ -177,7 +177,7 @@ def test_the_real_points_of_a_picture_are_of_every_mode(monkeypatch, spec):
     assert len(seen[0]) == 2000 and mode.bincount(minlength=len(source.modes)).min() > 2000 / len(source.modes) / 2
 
 
-def test_only_the_score_gap_of_a_wasserstein_objective_is_called_an_estimate(monkeypatch):
+def test_only_a_wasserstein_gap_is_called_an_estimate(monkeypatch):
     titles = []
     real = wgan.visual.plots.legend_above
     monkeypatch.setattr(
