@@ -166,7 +166,7 @@ def test_a_training_leaves_the_streams_of_the_process_alone(here, cheap, cache, 
         assert drawn() == expected
 
 
-def test_layers_drawn_from_a_generator_have_the_bits_of_a_seeded_process():
+def test_layers_drawn_from_a_stream_have_a_seeded_process_bits():
     with torch.random.fork_rng():
         torch.manual_seed(7)
         expected = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Embedding(5, 2), torch.nn.Conv2d(1, 2, 3))

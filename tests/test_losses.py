@@ -71,7 +71,7 @@ def test_generator_losses_are_the_published_formulas() -> None:
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_every_critic_wants_real_high_and_every_generator_wants_fake_high(name: str) -> None:
+def test_critics_want_real_high_and_generators_fake_high(name: str) -> None:
     rules = OBJECTIVES[name]
     # reals below 1 and fakes between 0 and 1: within the hinge's margin and between the targets of least squares
     real, fake = (t.clone().requires_grad_(True) for t in (REAL / 4, FAKE / 8 + 0.5))
@@ -96,7 +96,7 @@ def test_losses_are_means_so_a_doubled_batch_costs_the_same(name: str) -> None:
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 @pytest.mark.parametrize("family", MODELS)
-def test_no_sigmoid_on_a_critic_its_scores_are_linear_in_the_last_layer(name: str, family: str) -> None:
+def test_a_critic_has_no_sigmoid_its_last_layer_is_linear(name: str, family: str) -> None:
     options = {"critic": family, "critic_layers": "6k4x2 /" if family == "conv" else "6", "objective": name}
     critic = build(images_config(**options), (1, 8, 8), 3)[1].double()
     x, y = normal(0, 4, 1, 8, 8), torch.tensor([0, 1, 2, 0])
@@ -110,7 +110,7 @@ def test_no_sigmoid_on_a_critic_its_scores_are_linear_in_the_last_layer(name: st
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_what_is_logged_for_a_critic_are_raw_scores_not_probabilities(name: str) -> None:
+def test_raw_scores_are_logged_and_no_probabilities(name: str) -> None:
     p = by_hand(LinearCritic(torch.tensor([30.0, 40.0]).double()), objective=name, clip=100)
     real, fake = torch.tensor([[1.0, 0], [3, 1]]).double(), torch.tensor([[0.0, -1], [0, -2]]).double()
     stats = critic_loss(p, {"real": real, "fake": fake}, None, draws(2))[1]
@@ -130,7 +130,7 @@ def test_class_loss_is_the_cross_entropy_of_raw_logits() -> None:
 # --- clipping --------------------------------------------------------------------------------------------------------
 
 
-def test_clipping_bounds_in_place_and_counts_what_sits_on_the_bound() -> None:
+def test_clipping_is_in_place_and_counts_what_is_at_the_bound() -> None:
     w = torch.tensor([-3.0, -0.01, 0.005, 0.02], dtype=torch.float64)
     clip_weights([w], 0.01)
     assert w.tolist() == [-0.01, -0.01, 0.005, 0.01]
@@ -163,7 +163,7 @@ def test_clip_scope_conv_takes_convolution_kernels_only() -> None:
 
 @pytest.mark.parametrize("scope", ["all", "conv"])
 @pytest.mark.parametrize("update", ["joint", "separate"])
-def test_after_a_critic_update_the_clipped_weights_keep_their_bound(scope: str, update: str) -> None:
+def test_clipped_weights_keep_their_bound_after_an_update(scope: str, update: str) -> None:
     c = images_config(objective="wgan-clip", critic_norm="batch", clip_scope=scope, critic_update=update, clip=0.003)
     c = c.replace(lr=0.05, conditioning="none", critic_conditioning="none")
     p = exact_players(c, images())
@@ -177,7 +177,8 @@ def test_after_a_critic_update_the_clipped_weights_keep_their_bound(scope: str, 
     assert p.critic.score.weight.abs().max() > 0.003 or scope == "all"
 
 
-def test_clipping_a_spectrally_normalised_critic_is_refused_because_it_would_bound_nothing() -> None:
+def test_clipping_under_spectral_norm_is_refused() -> None:
+    """It would bound nothing."""
     with pytest.raises(WganError, match="spectral"):
         points_config(objective="wgan-clip", critic_norm="spectral")
 
@@ -211,7 +212,7 @@ def test_every_objective_is_whole_and_agrees_with_its_facts() -> None:
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_batch_norm_in_the_critic_is_refused_exactly_where_there_is_a_penalty(name: str) -> None:
+def test_batch_norm_is_refused_exactly_where_there_is_a_penalty(name: str) -> None:
     if name in PENALISED:
         with pytest.raises(WganError, match="depend on the whole batch"):
             points_config(objective=name, critic_norm="batch")
@@ -253,7 +254,8 @@ def test_a_new_objective_is_two_entries(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert len(costs) == 2 and all(math.isfinite(cost) for cost in costs)
 
 
-def test_norm_gains_are_clipped_only_when_asked_by_name_and_running_statistics_never():
+def test_norm_gains_are_clipped_only_when_asked():
+    """By name; running statistics are never clipped."""
     critic = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Linear(2, 1))
     norm = critic[1]
     assert all(p is not norm.weight and p is not norm.bias for p in clippable(critic, "all"))

@@ -60,7 +60,8 @@ def test_penalty_of_a_linear_critic_is_exact(name: str, size: float, shape: tupl
     assert penalty.item() == pytest.approx(LINEAR_COST[name][size], rel=1e-12, abs=1e-12)
 
 
-def test_penalty_takes_the_norm_sample_by_sample_where_gradients_are_uneven() -> None:
+def test_the_penalty_takes_the_norm_sample_by_sample() -> None:
+    """Shown where the gradients of the samples differ."""
     # D(x) = sum(a x^2)/2, gradient a x. a = (1, 2), x = (3, 0), (0, 2), (0.3, 0.2): norms 3, 4, 0.5.
     a = torch.tensor([1.0, 2.0], dtype=torch.float64)
     x = torch.tensor([[3.0, 0.0], [0.0, 2.0], [0.3, 0.2]], dtype=torch.float64)
@@ -95,7 +96,7 @@ def test_critic_loss_is_stationary_at_the_closed_form_optimum(name: str, slope: 
     assert float(stats["critic/slope"]) == pytest.approx(slope, rel=1e-13)
 
 
-def test_one_critic_loss_is_the_score_loss_plus_penalty_plus_class_terms() -> None:
+def test_a_critic_loss_is_scores_plus_penalty_plus_class_terms() -> None:
     c = images_config(class_critic=0.5, class_generator=1.0, penalty_weight=3.0)
     p = exact_players(c, images())
     real, fake, y = normal(1, 6, 1, 8, 8), normal(2, 6, 1, 8, 8), torch.arange(6) % 3
@@ -137,7 +138,8 @@ def test_mixing_weights_are_uniform_between_0_and_1() -> None:
     assert distance < 1.95 / math.sqrt(5000)
 
 
-def test_interpolates_lie_on_the_segment_between_a_real_sample_and_its_fake() -> None:
+def test_interpolates_lie_between_a_real_and_its_fake() -> None:
+    """On the segment between them."""
     real, fake = normal(1, 9, 2, 3, 3), normal(2, 9, 2, 3, 3)
     given = torch.linspace(0, 1, 9, dtype=torch.float64).view(9, 1, 1, 1)
     asked = []
@@ -183,7 +185,7 @@ def test_penalties_take_any_batch_and_any_number_of_channels(name: str, channels
 
 
 @pytest.mark.parametrize("name", PENALISED)
-def test_a_flat_critic_has_the_exact_penalty_and_a_finite_gradient(name: str) -> None:
+def test_a_flat_critic_has_an_exact_penalty_and_finite_gradient(name: str) -> None:
     p = by_hand(LinearCritic(torch.zeros(2, 3).double()), objective=name, penalty_weight=10.0)
     penalty, _ = penalty_term(p, normal(1, 4, 2, 3), normal(2, 4, 2, 3), None, draws(4))
     # (0 - 1)^2 where the target slope is 1 from both sides, else 0
@@ -192,7 +194,7 @@ def test_a_flat_critic_has_the_exact_penalty_and_a_finite_gradient(name: str) ->
     assert torch.equal(p.critic.w.grad, torch.zeros(2, 3).double())  # by the convention at 0, and not NaN
 
 
-def test_one_flat_sample_does_not_spoil_the_gradient_of_the_others() -> None:
+def test_one_flat_sample_does_not_spoil_the_others_gradient() -> None:
     g = torch.tensor([[3.0, 4.0], [0.0, 0.0]], dtype=torch.float64, requires_grad=True)
     norms = safe_norms(g)
     assert norms.tolist() == [5.0, 0.0]
@@ -208,7 +210,7 @@ def test_gradient_norms_carry_no_epsilon(size: float) -> None:
     torch.testing.assert_close(norms, torch.full((3,), size, dtype=torch.float64), rtol=1e-14, atol=0)
 
 
-def test_norms_of_half_precision_gradients_are_computed_in_single() -> None:
+def test_norms_of_bf16_gradients_are_computed_in_fp32() -> None:
     ones = torch.ones(2, 1000, dtype=torch.bfloat16)  # bf16 cannot count to 1000 in ones
     norms = safe_norms(ones)
     assert norms.dtype == torch.float32
@@ -223,7 +225,8 @@ def test_the_penalty_has_the_right_gradient_for_the_critic() -> None:
     torch.testing.assert_close(p.critic.w.grad, torch.tensor([48.0, 64.0]).double(), rtol=1e-13, atol=0)
 
 
-def test_the_penalty_reaches_every_layer_by_the_second_derivative() -> None:
+def test_the_penalty_reaches_every_layer() -> None:
+    """By the second derivative."""
     p = exact_players(points_config(objective="wgan-gp"), points())
     real, fake = normal(1, 8, 2), normal(2, 8, 2)
     first = p.critic.trunk.layers[1].weight  # of the first linear map, behind Flatten

@@ -62,6 +62,6 @@ def test_a_cache_that_cannot_be_written_changes_nothing(monkeypatch: pytest.Monk
     assert engine.bf16_pays()
 
 
-def test_the_measurement_is_a_positive_number_and_keeps_the_threads() -> None:
+def test_the_measurement_is_positive_and_keeps_the_threads() -> None:
     before = torch.get_num_threads()
     assert trial.bf16_gain() > 0 and torch.get_num_threads() == before

@@ -30,13 +30,14 @@ def run(steps, seconds, tty, total=100, start=0):
     return out.getvalue()
 
 
-def test_plain_lines_are_the_first_one_each_ten_seconds_and_the_last():
+def test_plain_lines_are_the_first_the_last_and_one_each_10_s():
     lines = run(range(1, 101), 0.5, tty=False).splitlines()
     assert [int(line.split()[1].split("/")[0]) for line in lines] == [1, 21, 41, 61, 81, 100]
     assert lines[1] == "step 21/100  2 steps/s  0:39 left  W 3.21  G -0.5  grad 0.98"
 
 
-def test_the_last_line_does_not_wait_for_what_comes_after_the_training():
+def test_the_last_line_does_not_wait_for_later_work():
+    """For what comes after the training."""
     out = io.StringIO()
     with Progress(2, 0, tty=False, file=out, clock=lambda: 0.0) as progress:
         progress.update(1, VALUES)
@@ -126,7 +127,7 @@ def test_a_count_is_one_line_that_is_taken_away():
     assert text.rindex("\x1b[2K") > text.rindex("preparing photos")
 
 
-def test_short_work_and_an_output_that_is_no_terminal_show_no_count():
+def test_short_work_or_no_terminal_shows_no_count():
     assert counted(0.009) == "" and counted(0.5, tty=False) == ""
 
 

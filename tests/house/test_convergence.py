@@ -41,7 +41,8 @@ def stability(**groups):
     return {"summary": {"stability": found}}
 
 
-def test_more_stable_is_more_runs_at_the_threshold_and_seeds_that_differ_less(tool):
+def test_more_stable_is_more_runs_that_arrive_and_less_spread(tool):
+    """More runs reach the threshold, and seeds differ less."""
     found = stability(
         gan=(0.5, {"rate × 1": (8.0, 2.0), "rate × 3": (40.0, 20.0)}),
         wgan_gp=(0.6, {"rate × 1": (1.0, 0.2), "rate × 3": (2.0, 0.6)}),
@@ -87,6 +88,6 @@ def test_the_summary_of_a_comparison_is_that_of_its_runs(file):
 
 
 @pytest.mark.parametrize("name", ["grid", "mnist"])
-def test_the_comparison_at_length_is_of_four_objectives_over_three_seeds(tool, name):
+def test_the_long_comparison_has_four_objectives_three_seeds(tool, name):
     found = tool.results()[name]
     assert {c["seed"] for c in found["cells"]} == {0, 1, 2} and len(found["request"]["objectives"]) == 4

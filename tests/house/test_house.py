@@ -21,6 +21,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 MOST_LINES = 400
+LONGEST_NAME = 60  # of a test, in characters: the rest of what it says stands in its docstring
 
 # --- layers -----------------------------------------------------------------------------------------------------------
 
@@ -116,7 +117,8 @@ assert not heavy, heavy
     assert found.returncode == 0, found.stderr
 
 
-def test_every_public_name_is_loaded_on_first_use_from_where_it_is_said_to_be():
+def test_every_public_name_is_loaded_on_first_use():
+    """From the module that `_PUBLIC` names."""
     assert set(wgan._PUBLIC) == set(wgan.__all__) - {"__version__"}
     for name, module in wgan._PUBLIC.items():
         assert getattr(sys.modules.get(module) or __import__(module, fromlist=[name]), name) is getattr(wgan, name)
@@ -134,10 +136,17 @@ def test_a_file_says_in_its_first_line_what_it_is_and_is_short(path):
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda p: p.name)
-def test_a_test_file_says_in_its_first_line_what_it_tests_and_is_short(path):
+def test_a_test_file_says_what_it_tests_and_is_short(path):
+    """In its first line."""
     lines = path.read_text().splitlines()
     assert lines[0].startswith('"""') and len(lines[0]) > 20
     assert len(lines) <= MOST_LINES
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda p: p.name)
+def test_the_name_of_a_test_is_short(path):
+    names = [n.name for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)]
+    assert [n for n in names if n.startswith("test_") and len(n) > LONGEST_NAME] == []
 
 
 def calls(tree):
@@ -148,7 +157,7 @@ def calls(tree):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
-def test_no_source_can_run_code_that_a_file_holds_nor_catches_everything(path):
+def test_no_source_runs_code_of_files_or_catches_everything(path):
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
@@ -188,7 +197,7 @@ def test_the_formatter_lays_out_every_line(path):
 # --- one version ------------------------------------------------------------------------------------------------------
 
 
-def test_the_version_is_written_once_and_told_the_same_everywhere():
+def test_the_version_is_written_once_and_the_same_everywhere():
     """pyproject.toml reads it from the package; the citation and the changelog name it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert "version" not in project["project"] and project["project"]["dynamic"] == ["version"]
