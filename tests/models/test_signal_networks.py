@@ -99,7 +99,7 @@ def test_what_does_not_fit_is_refused(options, shape, words):
     assert words in str(error.value)
 
 
-def test_kernels_are_drawn_clipped_and_divided_like_those_of_images():
+def test_kernels_are_drawn_clipped_and_divided_as_for_images():
     from wgan.losses import clippable
 
     torch.manual_seed(0)

@@ -107,7 +107,8 @@ def test_a_folder_of_pictures_is_refused(run, tmp_path, capsys):
     assert "signals: give a .npz" in capsys.readouterr().err
 
 
-def test_every_metric_of_signals_is_measured_beside_its_reference(run, flat, tmp_path):
+def test_signal_metrics_stand_next_to_their_reference(run, flat, tmp_path):
+    """Every one of them."""
     report = wgan.evaluate(run, n=100)
     names = {"spectrum-distance", "autocorrelation-distance", "channel-w1", "worst-channel-w1", "signal-detection"}
     names |= {"random-coverage", "random-relative-fid", "sliced-w1", "certified-w1", "copies", "coverage"}
