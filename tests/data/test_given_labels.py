@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from wgan.data.own.in_memory import arrays_of
+from wgan.data import open_source
+from wgan.data.own.in_memory import arrays_of, spec_of
 from wgan.errors import WganError
 
 X = np.random.default_rng(0).integers(0, 255, (60, 8, 8)).astype(np.uint8)
@@ -58,3 +59,11 @@ HOT = np.eye(3)[Y]
 def test_what_is_no_label_is_told_what_it_is(data, said):
     with pytest.raises(WganError, match=said):
         arrays_of(data)
+
+
+@pytest.mark.parametrize("missing", ["nan", "", "?", "<NA>"])
+def test_a_missing_label_among_texts_is_no_class(cache, missing):
+    labels = np.array(["cat", "dog", missing])[Y]
+    with pytest.raises(WganError) as refused:
+        open_source(spec_of((X, labels)))
+    assert f"no label for 20 of 60 samples, the first is sample 2 ('{missing}')" in str(refused.value)

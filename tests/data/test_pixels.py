@@ -178,6 +178,32 @@ def test_signals_are_refused(tmp_path, shape):
     assert f"reshaped to [N, {np.prod(shape)}]" in refusal(tmp_path / "x.npy")
 
 
+FLOATS, BYTES = "float32", "uint8"
+LONG = [(5, 200), (200, 5), (12, 1000), (9, 128), (128, 9), (16, 64), (22, 500)]
+
+
+@pytest.mark.parametrize("shape, dtype", [*((s, FLOATS) for s in LONG), ((5, 200), BYTES), ((22, 500), BYTES)])
+def test_signals_of_a_few_channels_are_no_pictures(tmp_path, shape, dtype):
+    np.save(tmp_path / "x.npy", (RNG.random((N, *shape)) * 250).astype(dtype))
+    said = refusal(tmp_path / "x.npy")
+    assert f"signals of {min(shape)} channels" in said and f"reshaped to [N, {np.prod(shape)}]" in said
+    assert f"[N, 1, {shape[0]}, {shape[1]}]" in said
+
+
+PLAUSIBLE = [(5, 5), (8, 8), (8, 16), (16, 16), (28, 28), (64, 80), (32, 256), (80, 100)]
+
+
+@pytest.mark.parametrize("shape, dtype", [*((s, FLOATS) for s in PLAUSIBLE), ((8, 100), BYTES), ((16, 128), BYTES)])
+def test_arrays_of_plausible_pictures_stay_pictures(tmp_path, cache, shape, dtype):
+    np.save(tmp_path / "x.npy", (RNG.random((N, *shape)) * 250).astype(dtype))
+    assert open_source(str(tmp_path / "x.npy")).shape == (1, *shape)
+
+
+def test_pictures_with_a_channel_are_pictures_however_long(tmp_path, cache):
+    np.save(tmp_path / "x.npy", RNG.random((N, 1, 5, 200)).astype("f4"))
+    assert open_source(str(tmp_path / "x.npy")).shape == (1, 5, 200)
+
+
 def jpegs():
     """Pictures of fine detail as JPEG files of 512 pixels."""
     zone = 127.5 + 127.5 * np.cos(((np.indices((512, 512)) - 256) ** 2).sum(0) / 500)

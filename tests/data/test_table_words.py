@@ -75,10 +75,52 @@ def test_a_first_line_that_may_be_a_row_is_one(tmp_path, cache, head):
     assert len(source) == 60 + bool(head) and not source.units.names
 
 
-@pytest.mark.parametrize("missing", ["NA", "", "NaN", "null", "None", "N/A", "<NA>"])
+@pytest.mark.parametrize(
+    "missing", ["NA", "", "NaN", "null", "None", "N/A", "<NA>", "?", " ?", "-", ".", "#VALUE!", "n.a."]
+)
 def test_a_missing_label_is_no_class(tmp_path, cache, missing):
     said = refusal(write(tmp_path / "t.csv", "i,a,b,c", label=missing), labels="c")
-    assert "has no label in line 9" in said and (not missing or f"'{missing}'" in said)
+    assert "has no label in line 9" in said and (not missing or f"'{missing.strip()}'" in said)
+
+
+@pytest.mark.parametrize("labels", [["+", "-"], ["?", ".", "-", "a"], ["-1", "1"], ["A+", "A-", "B"], ["none", "mild"]])
+def test_signs_and_words_that_are_classes_stay_classes(tmp_path, cache, labels):
+    lines = [f"{i % 9},{i % 7}.5,{labels[i % len(labels)]}" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,c", *lines]))
+    source, _ = opened(tmp_path / "t.csv", labels="c")
+    assert sorted(source.class_names) == sorted(labels)
+
+
+def test_a_label_that_is_named_as_missing_is_none(tmp_path, cache):
+    said = refusal(write(tmp_path / "t.csv", "i,a,b,c", label="unknown"), labels="c", missing="unknown")
+    assert "has no label in line 9 ('unknown')" in said
+
+
+def test_a_mark_among_the_values_of_a_category_is_told(tmp_path, cache):
+    lines = [f"{i % 9}.5,{['blue', 'red', ' ?'][i % 3]}" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,colour", *lines]))
+    _, notes = opened(tmp_path / "t.csv")
+    assert "column colour holds '?' in 20 of 60 rows" in notes and '--missing "?"' in notes
+    _, notes = opened(tmp_path / "t.csv", missing="?")
+    assert "holds" not in notes
+
+
+@pytest.mark.parametrize("mark", [-999, 99999, -200, 0])
+@pytest.mark.parametrize("word", [True, False])
+def test_a_number_far_from_all_others_is_told(tmp_path, cache, mark, word):
+    lines = [f"{mark if i % 10 == 0 else 20 + i % 9},{'ab'[i % 2] if word else i * 37 % 61}" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["age,b", *lines]))
+    _, notes = opened(tmp_path / "t.csv")
+    assert f"column age holds {mark} in 6 of 60 rows, far from all others" in notes
+    _, notes = opened(tmp_path / "t.csv", missing=str(mark))
+    assert "far from" not in notes
+
+
+@pytest.mark.parametrize("values", [[0, 1], [0, 50, 100], list(range(20)), [1, 2, 4, 8, 16, 32, 64]])
+def test_numbers_that_only_lie_apart_are_not(tmp_path, cache, values):
+    lines = [f"{values[i % len(values)]},{i * 37 % 61}.5" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b", *lines]))
+    assert "far from" not in opened(tmp_path / "t.csv")[1]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wgan.data.own.archives import shown
+from wgan.data.own.missing_marks import marks_among
 from wgan.errors import WganError
 
 ROOM = 1 << 30  # bytes that any packed file may unpack to
@@ -118,6 +119,22 @@ def require_labels(arrays: Arrays, where: str) -> None:
         raise WganError(f"{where}: labels must be whole numbers or texts, one for each sample, and some are not")
     if labels.dtype.kind not in "fiubUS":
         raise WganError(f"{where}: labels must be whole numbers or texts, not {labels.dtype}")
+    if labels.dtype.kind in "US":
+        require_no_marks(
+            [v.decode(errors="replace") if isinstance(v, bytes) else v for v in labels.ravel().tolist()], where
+        )
+
+
+def require_no_marks(labels: Sequence[str], where: str) -> None:
+    """Raise WganError where a label is none: empty, or a mark of a missing value, such as the nan that pandas makes of one."""
+    marks = {"", *marks_among(labels)}
+    missing = [(i, label.strip()) for i, label in enumerate(labels) if label.strip() in marks]
+    if missing:
+        at, label = missing[0]
+        raise WganError(
+            f"{where} has no label for {len(missing)} of {len(labels)} samples, the first is sample {at} ('{label}'): drop "
+            "these, rename a class of that name, or give --labels none"
+        )
 
 
 def save_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -17,6 +17,7 @@ from wgan.data import units
 from wgan.data.own.arrays import Arrays, require_labels
 from wgan.data.own.cache import Prepared, Writer
 from wgan.data.own.decode import Frame, resize
+from wgan.data.own.missing_marks import far_note
 from wgan.data.own.pixels import MOST_KEPT, Scale, Span, as_bytes, scale_of, span_of, whole_span
 from wgan.data.split import chosen, contents_of, held_out_mask, require_enough
 from wgan.errors import WganError
@@ -25,6 +26,9 @@ from wgan.progress import counting
 CHUNK = 256  # samples converted together
 MOST_CHANNELS = 16
 LEAST_SIDE = 4  # pixels
+FEW_ROWS = 16  # a 3-D array with so few rows, each LONG_ROWS as long or longer, is of signals: 12 leads, 9 sensors
+FEW_ROWS_OF_BYTES = 7  # of bytes, as pictures mostly are: a line of text may be 8 pixels high
+LONG_ROWS, ANY_ROWS = 4, 16  # times as long as there are rows; of any number of rows
 
 
 def prepare_arrays(arrays: Arrays, options: ReadingOptions, folder: Path, where: str) -> Prepared:
@@ -97,6 +101,9 @@ def _vectors(
     notes = list(arrays.notes)
     if constant:
         notes.append(f"constant in the training part, kept as it is: column {', '.join(constant)}")
+    if arrays.kinds:  # of a table, where a mark can be named
+        called = arrays.names or [f"number {i + 1}" for i in range(c)]
+        notes += filter(None, (far_note(name, rows[:, i]) for i, name in enumerate(called)))
     standard = fitted.standardise(rows)
     writer = Writer(folder, len(rows), (len(fitted.kept),), "float32", where)
     writer.fill(((i, standard[i]) for i in writer.todo), lambda done: None)
@@ -135,6 +142,7 @@ def _images(
     where: str,
 ) -> Prepared:
     last = channels_last(arrays.values.shape, where)
+    require_pictures(arrays.values, last, where)
     layout = layout_note(arrays.values.shape, last)
     scale = scale_of_arrays(arrays.values, where)
     frame = frame_of(arrays.values.shape, last, options, where)
@@ -175,6 +183,38 @@ def channels_last(shape: tuple[int, ...], where: str) -> bool | None:
     )
 
 
+def sides(shape: tuple[int, ...], last: bool | None) -> tuple[int, int]:
+    """Return height and width of images of a shape."""
+    height, width = shape[1:3] if last is not False else shape[2:4]
+    return height, width
+
+
+def require_pictures(values: NDArray[Any], last: bool | None, where: str) -> None:
+    """Raise WganError for what are signals rather than pictures, such as [N, 12, 1000], and for too small pictures.
+
+    A channel dimension, [N, 1, H, W], says that they are pictures, however long.
+    """
+    shape = list(values.shape)
+    height, width = sides(values.shape, last)
+    vectors = f"signals are not trained on: give vectors, reshaped to [N, {math.prod(shape[1:])}]"
+    if min(height, width) < LEAST_SIDE:
+        raise WganError(
+            f"{where} has the shape {shape}: pictures of {height}x{width} pixels are too small, and {vectors}"
+        )
+    if last is None and are_signals(height, width, values.dtype.kind in "bu" and values.dtype.itemsize == 1):
+        raise WganError(
+            f"{where} has the shape {shape}, which is that of signals of {min(height, width)} channels, and {vectors}; pictures "
+            f"of {height}x{width} pixels: reshaped to [N, 1, {height}, {width}]"
+        )
+
+
+def are_signals(height: int, width: int, in_bytes: bool) -> bool:
+    """Return whether samples of two dimensions are signals of a few channels rather than pictures, whichever comes first."""
+    rows, length = sorted((height, width))
+    few = rows <= (FEW_ROWS_OF_BYTES if in_bytes else FEW_ROWS) and length >= LONG_ROWS * rows
+    return few or length >= ANY_ROWS * rows
+
+
 def layout_note(shape: tuple[int, ...], last: bool | None) -> str:
     """Return how channels that are neither grey nor colours were told from sides, or nothing."""
     if last is None:
@@ -204,12 +244,7 @@ def spans(values: NDArray[Any], where: str) -> Iterator[Span]:
 
 def frame_of(shape: tuple[int, ...], last: bool | None, options: ReadingOptions, where: str) -> Frame:
     """Return the size and channels of the prepared images; WganError for channels that cannot be had."""
-    height, width = shape[1:3] if last is not False else shape[2:4]
-    if min(height, width) < LEAST_SIDE:
-        raise WganError(
-            f"{where} has the shape {list(shape)}: pictures of {height}x{width} pixels are too small, and signals are not "
-            f"trained on: give vectors, reshaped to [N, {math.prod(shape[1:])}]"
-        )
+    height, width = sides(shape, last)
     stored = 1
     if last is not None:
         stored = shape[3] if last else shape[1]

@@ -11,14 +11,12 @@ from typing import NamedTuple
 
 from wgan.data.own.archives import shown
 from wgan.data.own.arrays import plain
+from wgan.data.own.missing_marks import MISSING
 from wgan.errors import WganError
 
 WHOLE = re.compile(r"[+-]?\d{1,18}")
 COMMA = re.compile(r"[+-]?[\d.']*\d,\d+")  # a number as half of Europe writes it
 UNNAMED = re.compile(r"(Unnamed: \d+(\.\d+)*|__index_level_\d+__)?")  # what pandas calls a column without a name
-MISSING = frozenset(
-    ["", "#N/A", "#N/A N/A", "#NA", "-NaN", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
-)  # as pandas reads them
 
 
 class Line(NamedTuple):

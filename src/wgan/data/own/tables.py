@@ -14,7 +14,6 @@ from wgan.data.own.archives import shown
 from wgan.data.own.arrays import Arrays, plain
 from wgan.data.own.delimited import (
     COMMA,
-    MISSING,
     UNNAMED,
     WHOLE,
     is_number,
@@ -22,6 +21,7 @@ from wgan.data.own.delimited import (
     read_sheet,
     require_distinct,
 )
+from wgan.data.own.missing_marks import MISSING, marks_among
 from wgan.errors import WganError, nearest
 
 
@@ -93,9 +93,15 @@ def decimals_of(cells: Sequence[str]) -> int:
     return max(len(cell.strip().partition(".")[2]) for cell in cells)
 
 
-def whole_labels(cells: Sequence[str], where: str, lines: Sequence[int]) -> NDArray[Any]:
-    """Return labels as int64 where all are whole numbers, else as text; WganError for a missing one, such as NA."""
-    missing = [(line, cell.strip()) for line, cell in zip(lines, cells, strict=True) if cell.strip() in MISSING]
+def whole_labels(
+    cells: Sequence[str], where: str, lines: Sequence[int], marks: frozenset[str] = frozenset()
+) -> NDArray[Any]:
+    """Return labels as int64 where all are whole numbers, else as text; WganError for a missing one, such as NA or ?.
+
+    marks: what the user calls missing, too.
+    """
+    marks |= {"", *marks_among(cells)}
+    missing = [(line, cell.strip()) for line, cell in zip(lines, cells, strict=True) if cell.strip() in marks]
     if missing:
         line, cell = missing[0]
         what = (

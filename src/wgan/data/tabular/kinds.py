@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from wgan.data.own.delimited import COMMA, MISSING, WHOLE, is_number
+from wgan.data.own.delimited import COMMA, WHOLE, is_number
+from wgan.data.own.missing_marks import MISSING, mark_note, marks_among
 from wgan.data.tabular.dates import formats_of, read_dates
 from wgan.errors import WganError, nearest
 
@@ -39,7 +40,7 @@ class Found:
     form: str = ""  # of dates
     digits: int = 0  # after the point, at most; 0 = whole numbers, -1 = as many as the number has
     style: str = "fixed"  # always as many digits; short = as few as say it; repr = as few, but at least one
-    note: str = ""  # why it is left out
+    note: str = ""  # why it is left out, or how it may be misread
 
 
 def asked_kinds(text: str, names: Sequence[str], where: str) -> dict[str, Asked]:
@@ -161,7 +162,8 @@ def text_of_kind(name: str, cells: Sequence[str], present: Sequence[str], missin
     """Return a column of text: a category, or left out where it names the rows; WganError for free text."""
     different = len(set(present))
     if len(present) < 20 or different < MOSTLY * len(present):
-        return Found(name, "category", missing)
+        marks = marks_among(present)
+        return Found(name, "category", missing, note=mark_note(name, cells, marks[0]) if marks else "")
     if sum(map(len, present)) > LONG * len(present):
         raise WganError(
             f"column {name} of {where} holds free text ('{present[0][:30]}...'), which is not learned: leave it "

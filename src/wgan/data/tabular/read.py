@@ -14,7 +14,8 @@ from wgan.config import ReadingOptions
 from wgan.data.own.arrays import Arrays
 from wgan.data.own.cache import Prepared, Writer
 from wgan.data.own.convert import numbered
-from wgan.data.own.delimited import MISSING, is_number
+from wgan.data.own.delimited import is_number
+from wgan.data.own.missing_marks import MISSING, far_note
 from wgan.data.own.tables import label_column, whole_labels
 from wgan.data.split import chosen, contents_of, held_out_mask, require_enough
 from wgan.data.tabular.cells import Cells
@@ -36,7 +37,7 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
         raise WganError(f"size, crop and channels are for images, and {where} holds a table: leave them out")
     require_enough(len(cells.lines), where)
     at = label_column(cells.names, options.labels, where)
-    label = None if at < 0 else whole_labels(cells.columns[at], where, cells.lines)
+    label = None if at < 0 else whole_labels(cells.columns[at], where, cells.lines, marks_of(options))
     _, names, numbers = numbered(
         Arrays(np.zeros((len(cells.lines), 1)), label, label=cells.names[at] if at >= 0 else ""), options, where
     )
@@ -50,6 +51,7 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
     train = ~held_out_mask(len(rows), held_out)
     if alone:
         notes.append(f"the class {options.labels} has one value only: the data are read without classes")
+    notes += filter(None, (far_note(k.name, c) for k, (c, _) in zip(kinds, read, strict=True) if k.kind == "number"))
     rules = rules_of(options.keep, kinds, rows, train, cells.lines, where)
     together = groups_of(options.together, [k.name for k in kinds], rules, where)
     groups = [combinations(rows[train], places) for places in together]
@@ -76,9 +78,8 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
 def kinds_of(cells: Cells, options: ReadingOptions, label_at: int, where: str) -> tuple[list[Found], list[str]]:
     """Return the columns that are learned, and what is to be said of the others."""
     asked = asked_kinds(options.columns, cells.names, where)
-    marks = frozenset(mark.strip() for mark in options.missing.split(",")) - {""}
     found = [
-        kind_of(name, column, asked, marks, cells.lines, where)
+        kind_of(name, column, asked, marks_of(options), cells.lines, where)
         for i, (name, column) in enumerate(zip(cells.names, cells.columns, strict=True))
         if i != label_at
     ]
@@ -86,6 +87,11 @@ def kinds_of(cells: Cells, options: ReadingOptions, label_at: int, where: str) -
     if not kept:
         raise WganError(f"{where} holds nothing to learn: every column is left out")
     return kept, [k.note for k in found if k.note]
+
+
+def marks_of(options: ReadingOptions) -> frozenset[str]:
+    """Return the cells that the user calls missing, without blanks around them."""
+    return frozenset(mark.strip() for mark in options.missing.split(",")) - {""}
 
 
 def codes_of(found: Found, cells: Sequence[str], where: str) -> tuple[Codes, tuple[str, ...]]:
