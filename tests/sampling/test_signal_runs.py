@@ -2,6 +2,7 @@
 
 import csv
 import json
+import wave
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def test_files_hold_samples_in_the_users_type(run, flat, tmp_path):
 
 def test_a_folder_of_pictures_is_refused(run, tmp_path, capsys):
     assert cli.main(["sample", str(run.path), "--out", f"{tmp_path}/pictures/"]) == 2
-    assert "signals: give a .npz" in capsys.readouterr().err
+    assert "these signals came from an array: give a .npz" in capsys.readouterr().err
 
 
 def test_signal_metrics_stand_next_to_their_reference(run, flat, tmp_path):
@@ -156,3 +157,22 @@ def test_exports_hold_the_units_or_refuse(run, flat, tmp_path):
 def test_the_estimator_takes_signals(data):
     made = wgan.Generator(recipe="signals", options={**SMALL, "steps": 2}).fit(data[0][:, 0])
     assert made.sample(3).shape == (3, 20) and made.score(data[0][:50, 0]) < 0
+
+
+def test_samples_of_recordings_are_recordings(tmp_path):
+    values = np.random.default_rng(0).integers(-900, 900, (60, 1, 24))
+    for i, some in enumerate(values):
+        recorded(tmp_path / "data" / f"{i}.wav", some)
+    made = wgan.train(data=tmp_path / "data", run=tmp_path / "run", **{k: v for k, v in SMALL.items() if k != "kind"})
+    sampled(made.path, f"{tmp_path}/out/")
+    with wave.open(str(tmp_path / "out" / "000003.wav")) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth(), file.getnframes()) == (4000, 1, 2, 24)
+        found = np.frombuffer(file.readframes(24), "<i2")
+    assert found.tolist() == wgan.load(made).sample(6)[3, 0].tolist()
+
+
+def recorded(path, values):
+    path.parent.mkdir(exist_ok=True)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((len(values), 2, 4000, 0, "NONE", ""))
+        file.writeframes(values.T.astype("<i2").tobytes())

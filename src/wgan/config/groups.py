@@ -98,6 +98,15 @@ class ReadingOptions(OptionGroup):
         "what an array holds: auto = images or vectors, by its shape; signal = [N, T] or [N, C, T] is N signals of T steps",
         later=True,
     )
+    window: Annotated[int | None, Range(8, 65536)] = option(
+        None, "cut long signals into windows of N steps; 0 = take them whole", none="0", later=True
+    )
+    step: Annotated[int | None, Range(1, 65536)] = option(
+        None, "steps from one window to the next; 0 = as many as a window has", none="0", later=True
+    )
+    group: str = option(
+        "", "column of a table with a row for each step that says which series it belongs to", later=True
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -105,12 +114,20 @@ class ReadingOptions(OptionGroup):
             raise WganError(f"size must be a multiple of 4 from 8 to 256 (or 0 = as the images are), not {self.size}")
         if self.channels == 2:
             raise WganError("channels must be 1 (grey), 3 (colour) or 0 (as the images are), not 2")
+        if self.window is None and (self.step or self.group):
+            name, more = ("step", " (the length of a run is steps)") if self.step else ("group", "")
+            raise WganError(f"{name} says how long series are cut into windows: give window too, or leave it out{more}")
+
+    @property
+    def signals(self) -> bool:
+        """Whether arrays and tables are to be read as signals."""
+        return self.kind == "signal" or self.window is not None
 
     def key(self) -> dict[str, int | str]:
         """Return the options as the name of a prepared copy holds them: 0 for None."""
         whole = {"size": self.size or 0, "crop": self.crop, "channels": self.channels or 0, "labels": self.labels}
-        kind = {} if self.kind == "auto" else {"kind": self.kind}
-        return whole | self.of_tables() | kind
+        defaults = {"kind": "auto", "window": None, "step": None, "group": ""}
+        return whole | self.of_tables() | {n: v for n, d in defaults.items() if (v := getattr(self, n)) != d}
 
     def of_tables(self) -> dict[str, str]:
         """Return the options for tables that are given."""

@@ -53,6 +53,12 @@ class Options(TypedDict, total=False):
     kind: Literal["auto", "signal"]
     """what an array holds: auto = images or vectors, by its shape; signal = [N, T] or [N, C, T] is N signals of T steps
     (default: auto)"""
+    window: int | None
+    """cut long signals into windows of N steps; 0 = take them whole (default: 0; 8 to 65536)"""
+    step: int | None
+    """steps from one window to the next; 0 = as many as a window has (default: 0; 1 to 65536)"""
+    group: str
+    """column of a table with a row for each step that says which series it belongs to (default: )"""
     latent: int
     """dimension of the latent z ~ N(0, 1) (default: 128; 1 to 65536)"""
     generator: Literal["conv", "resnet", "conv1d", "mlp"] | nn.Module | None

@@ -22,6 +22,7 @@ class SignalUnits:
     scale: tuple[float, ...]  # their standard deviation
     dtype: str  # of the user's values
     names: tuple[str, ...] = ()  # of the channels; () = they have none
+    rate: int = 0  # steps in a second, of recordings; 0 = not known
     flat: bool = False  # the user's signals are [T], without an axis of channels
 
     def standardise(self, values: NDArray[Any]) -> NDArray[np.float32]:
@@ -86,6 +87,8 @@ def is_sound(units: SignalUnits) -> bool:
         and len(units.names) in (0, len(units.mean))
         and all(isinstance(name, str) for name in units.names)
         and isinstance(units.flat, bool)
+        and type(units.rate) is int
+        and 0 <= units.rate < 2**31
     )
 
 
@@ -103,7 +106,7 @@ def fit(values: NDArray[Any], train: NDArray[np.bool_], names: tuple[str, ...], 
             "nothing to learn: leave it out"
         )
     kind = "float64" if values.dtype.kind == "b" else str(values.dtype)
-    return SignalUnits(tuple(mean.tolist()), tuple(scale.tolist()), kind, names, flat)
+    return SignalUnits(tuple(mean.tolist()), tuple(scale.tolist()), kind, names, flat=flat)
 
 
 def total(values: NDArray[Any], numbers: NDArray[np.int64], channel: int, centre: float, power: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -170,16 +171,34 @@ def folder_name(label: str) -> str:
 
 
 def write_folder(samples: Samples, out: Path, model: Model) -> None:
-    """Write one PNG for each image, below a folder for each class where conditional."""
+    """Write one PNG for each image, one WAV for each recording, below a folder for each class where conditional."""
     if samples.dim() == 3:
-        raise WganError(
-            "a folder holds pictures, and these samples are signals: give a .npz, .npy, .csv or .png to --out"
-        )
-    names = None if samples.labels is None else samples.labels
+        write_recordings(samples, out, model)
+        return
     for i, image in enumerate(visible(samples.to_images())):
-        folder = out if names is None else out / folder_name(str(names[i]))
-        make_folder(folder)
-        save_png(Image.fromarray(image), folder / f"{i:06d}.png")
+        save_png(Image.fromarray(image), folder_of(samples, i, out) / f"{i:06d}.png")
+
+
+def folder_of(samples: Samples, i: int, out: Path) -> Path:
+    """Return the folder of sample i, made where it is not there."""
+    folder = out if samples.labels is None else out / folder_name(str(samples.labels[i]))
+    make_folder(folder)
+    return folder
+
+
+def write_recordings(samples: Samples, out: Path, model: Model) -> None:
+    """Write one WAV of 16 bits for each signal; WganError where the data were no such recordings."""
+    units = model.signal
+    if units is None or not units.rate:
+        raise WganError(
+            "a folder holds pictures or recordings, and these signals came from an array: give a .npz, .npy or .csv to --out"
+        )
+    for i, values in enumerate(units.stored(samples.numpy())):
+        packed = io.BytesIO()
+        with wave.open(packed, "wb") as file:
+            file.setparams((values.shape[0], 2, units.rate, 0, "NONE", ""))
+            file.writeframes(values.T.astype("<i2").tobytes())
+        write_atomically(folder_of(samples, i, out) / f"{i:06d}.wav", packed.getvalue())
 
 
 WRITERS: dict[str, Callable[[Samples, Path, Model], None]] = {

@@ -31,17 +31,17 @@ class Grouping:
     notes: tuple[str, ...] = ()
 
 
-def group(files: Sequence[Member], where: str, classes: bool = True) -> Grouping:
-    """Read splits and, with `classes`, classes from the folders the files lie in.
+def group(files: Sequence[Member], where: str, classes: bool = True, what: str = "images") -> Grouping:
+    """Read splits and, with `classes`, classes from the folders the files lie in; what: messages call the files.
 
     Raises WganError when some files lie in class folders and some do not: their labels would be missing.
     """
     parts = unwrapped([PurePosixPath(f.name).parts[:-1] for f in files])
-    parts, kinds = split_off(files, parts, where)
+    parts, kinds = split_off(files, parts, where, what)
     kept = [i for i, kind in enumerate(kinds) if kind != "extra"]
-    held_out, notes = held_out_of([kinds[i] for i in kept], len(files) - len(kept))
+    held_out, notes = held_out_of([kinds[i] for i in kept], len(files) - len(kept), what)
     parts = unwrapped([parts[i] for i in kept])
-    found = classes_of([files[i] for i in kept], parts, where) if classes else Grouping(kept)
+    found = classes_of([files[i] for i in kept], parts, where, what) if classes else Grouping(kept)
     return Grouping(kept, found.names, found.labels, held_out, (*notes, *found.notes))
 
 
@@ -52,7 +52,7 @@ def unwrapped(parts: Parts) -> Parts:
     return parts
 
 
-def split_off(files: Sequence[Member], parts: Parts, where: str) -> tuple[Parts, list[str]]:
+def split_off(files: Sequence[Member], parts: Parts, where: str, what: str) -> tuple[Parts, list[str]]:
     """Return the folders without those that name splits, and train, val, test, extra or '' for each file."""
     kinds = [""] * len(parts)
     level = 0
@@ -65,7 +65,7 @@ def split_off(files: Sequence[Member], parts: Parts, where: str) -> tuple[Parts,
         if len(deep) < len(parts):
             stray = next(f for f, p in zip(files, parts, strict=True) if not p)
             raise WganError(
-                f"{len(parts) - len(deep)} of {len(parts)} images of {where} lie next to the folders {', '.join(found)}, the "
+                f"{len(parts) - len(deep)} of {len(parts)} {what} of {where} lie next to the folders {', '.join(found)}, the "
                 f"first is {shown(stray.name)}: move them into one of these"
             )
         several = len({rest for _, rest in found.values()}) > 1
@@ -75,15 +75,15 @@ def split_off(files: Sequence[Member], parts: Parts, where: str) -> tuple[Parts,
     return parts, kinds
 
 
-def held_out_of(kinds: Sequence[str], extra: int) -> tuple[list[bool] | None, list[str]]:
+def held_out_of(kinds: Sequence[str], extra: int, what: str) -> tuple[list[bool] | None, list[str]]:
     """Return which files the data hold out themselves, or None, and what is said of their splits."""
     counts = Counter(kinds)
     said = {k: n for k, n in counts.items() if k}
-    notes = [f"{extra} images in folders next to train and test are left out"] if extra else []
+    notes = [f"{extra} {what} in folders next to train and test are left out"] if extra else []
     if len(said) < 2 or not counts["train"]:
         if said:
             notes.append(
-                f"all {len(kinds)} images lie in folders called {' and '.join(said)}: some of them are held out"
+                f"all {len(kinds)} {what} lie in folders called {' and '.join(said)}: some of them are held out"
             )
         return None, notes
     return [k != "train" for k in kinds], [*held_out_note(counts), *notes]
@@ -96,7 +96,7 @@ def held_out_note(counts: Mapping[str, int]) -> list[str]:
     return [f"train ({counts['train']}) is trained on, {' and '.join(others)} {verb} held out"] if others else []
 
 
-def classes_of(files: Sequence[Member], parts: Parts, where: str) -> Grouping:
+def classes_of(files: Sequence[Member], parts: Parts, where: str, what: str) -> Grouping:
     """Return the classes that the first folder of each file names."""
     every = list(range(len(files)))
     outside = [f for f, p in zip(files, parts, strict=True) if not p]
@@ -104,7 +104,7 @@ def classes_of(files: Sequence[Member], parts: Parts, where: str) -> Grouping:
         return Grouping(every)
     if outside:
         raise WganError(
-            f"{len(outside)} of {len(files)} images of {where} lie next to the class folders, the first is "
+            f"{len(outside)} of {len(files)} {what} of {where} lie next to the class folders, the first is "
             f"{shown(outside[0].name)}: move them into a folder, or give --labels none"
         )
     counts = Counter(p[0] for p in parts)
@@ -112,7 +112,7 @@ def classes_of(files: Sequence[Member], parts: Parts, where: str) -> Grouping:
     if len(names) == 1:
         return Grouping(every)
     if 2 * len(names) > len(files):
-        return Grouping(every, notes=(f"{len(names)} folders for {len(files)} images are too many to be classes",))
+        return Grouping(every, notes=(f"{len(names)} folders for {len(files)} {what} are too many to be classes",))
     if running(names, [counts[n] for n in names]):
         first, last = shown(names[0]), shown(names[-1])
         return Grouping(every, notes=(f"folders {first} to {last} of equal size are numbered parts, no classes",))

@@ -6,6 +6,7 @@ import os
 import re
 import tarfile
 import zipfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ from wgan.data.own.idx_files import find_idx, looks_like_idx, read_idx_folder, r
 from wgan.data.own.image_folder import prepare_pictures, stamp
 from wgan.data.own.in_memory import GIVEN, given_path
 from wgan.data.own.named_arrays import from_mapping, labels_of_npy, read_npy
-from wgan.data.own.series import prepare_signals
+from wgan.data.own.recordings import holds_recordings, of_arrays, of_table, of_wav, wav_files, whole, windows
+from wgan.data.own.series import channelled, prepare_signals
 from wgan.data.own.tables import TABLES, NotNumeric
 from wgan.data.source import TOYS, Source
 from wgan.data.tabular.cells import read_cells
@@ -38,7 +40,7 @@ from wgan.errors import WganError
 
 HUB = "hf:"
 ARRAYS = (".npy", ".npz", ".safetensors")
-KINDS = "a folder of images, a zip or tar of one, .npy, .npz, .safetensors, .csv, .parquet or IDX files"
+KINDS = "a folder of images, a zip or tar of one, .npy, .npz, .safetensors, .csv, .parquet, IDX or WAV files"
 
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/{1,3}(?P<rest>.*)")  # C:/ is a drive, see require_name
@@ -119,7 +121,8 @@ def prepared(spec: str, options: ReadingOptions) -> Prepared:
         if not path.exists():
             raise WganError(f"no file or folder {where}: --data takes {KINDS}, or a name such as mnist")
         if path.is_dir():
-            return prepare_arrays_once(path, options, where) if idx_only(path) else prepare_pictures(path, options)
+            arrays = idx_only(path) or holds_recordings(path)
+            return prepare_arrays_once(path, options, where) if arrays else prepare_pictures(path, options)
         if path.stat().st_size == 0:
             raise WganError(f"{where} is empty")
         if path.suffix.lower() not in ARRAYS and is_archive(path):
@@ -173,34 +176,68 @@ def idx_only(path: Path) -> bool:
 
 def prepare_arrays_once(path: Path, options: ReadingOptions, where: str) -> Prepared:
     """Prepare an array file, a table or a folder of IDX files, unless that was done before."""
-    files = [p for p in sorted(path.iterdir()) if p.is_file()] if path.is_dir() else near_labels(path)
-    before = [(shown(p.name), *stamp(p)) for p in files]
+    files = files_of(path)
+    before = stamps(files)
     key = key_of("arrays", str(path), before, options.key())
     with locked(key) as folder:
         found = load(key)
         if found is not None:
             return found
         done = prepare(path, options, folder, where)
-        if [(shown(p.name), *stamp(p)) for p in files] != before:
+        if stamps(files) != before:
             for name in ("about.json", "rows.npz", "x.bin"):  # this first: without it nothing counts as prepared
                 (done.folder / name).unlink()
             raise WganError(f"{where} changed while it was read: run the command again")
         return done
 
 
+def files_of(path: Path) -> list[Path]:
+    """Return the files that data are read from: all of a folder, all recordings below it, or a file and its labels."""
+    if not path.is_dir():
+        return near_labels(path)
+    if holds_recordings(path):
+        return [path / member.name for member in wav_files(path)]
+    return [p for p in sorted(path.iterdir()) if p.is_file()]
+
+
+def stamps(files: Sequence[Path]) -> list[tuple[str, int, int]]:
+    """Return what changes when one of the files does."""
+    return [(shown(p), *stamp(p)) for p in files]
+
+
 def prepare(path: Path, options: ReadingOptions, folder: Path, where: str) -> Prepared:
     """Prepare an array file or a table; a table that is not of numbers alone by the kinds of its columns."""
     asked = options.of_tables()
-    if asked and (path.suffix.lower() not in TABLES or options.kind == "signal"):
+    if asked and (path.suffix.lower() not in TABLES or options.signals):
         raise WganError(f"columns, missing, keep and together are for tables, and {where} is none: leave them out")
-    if options.kind == "signal":
-        return prepare_signals(read(path, options, where), options, folder, where)
+    if options.signals or holds_recordings(path):
+        arrays, rate = signals_of(path, options, where)
+        return prepare_signals(arrays, options, folder, where, rate)
     if asked:
         return prepare_table(read_cells(path), options, folder, where)
     try:
         return prepare_arrays(read(path, options, where), options, folder, where)
     except NotNumeric:
         return prepare_table(read_cells(path), options, folder, where)
+
+
+def signals_of(path: Path, options: ReadingOptions, where: str) -> tuple[Arrays, int]:
+    """Return signals, cut into windows where `options` say so, and how many steps they have in a second (0 = not known)."""
+    table, wav = path.suffix.lower() in TABLES, holds_recordings(path)
+    if options.group and not table:
+        raise WganError(f"group is a column of a table, and {where} is none: leave it out")
+    if not wav and options.window is None:
+        return read(path, options, where), 0
+    if wav:
+        found = of_wav(path, options, where)
+    elif table:
+        found = of_table(path, options)
+    else:
+        arrays = read(path, options, where)
+        found = of_arrays(arrays, channelled(arrays.values, where)[0])
+    if options.window is None:
+        return whole(found, where), found.rate
+    return windows(found, options.window, options.step or options.window, where), found.rate
 
 
 def near_labels(path: Path) -> list[Path]:

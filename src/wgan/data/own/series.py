@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ LEAST_STEPS = 8
 MOST_CHANNELS = 256
 
 
-def prepare_signals(arrays: Arrays, options: ReadingOptions, folder: Path, where: str) -> Prepared:
-    """Prepare arrays as signals; WganError for anything that cannot be trained on."""
+def prepare_signals(arrays: Arrays, options: ReadingOptions, folder: Path, where: str, rate: int = 0) -> Prepared:
+    """Prepare arrays as signals of `rate` steps in a second (0 = not known); WganError for what cannot be trained on."""
     if options.size or options.channels or options.crop != "center":
         raise WganError(f"size, crop and channels are for images, and {where} is read as signals: leave them out")
     arrays, classes, labels = numbered(arrays, options, where)
@@ -30,7 +31,8 @@ def prepare_signals(arrays: Arrays, options: ReadingOptions, folder: Path, where
     require_enough(len(values), where)
     require_finite(values, where)
     held_out = chosen(contents_of(values), labels) if arrays.held_out is None else arrays.held_out
-    units = signals.fit(values, ~held_out_mask(len(values), held_out), (), flat, where)
+    fitted = signals.fit(values, ~held_out_mask(len(values), held_out), channel_names(arrays, values), flat, where)
+    units = replace(fitted, rate=rate)
     writer = Writer(folder, len(values), values.shape[1:], "float32", where)
     writer.fill(standardised(values, writer.todo, units), lambda done: None)
     count, channels, steps = values.shape
@@ -47,6 +49,11 @@ def prepare_signals(arrays: Arrays, options: ReadingOptions, folder: Path, where
         "facts": {"stored": list(arrays.values.shape), "dtype": str(arrays.values.dtype)},
     }
     return writer.finish(labels, held_out, about)
+
+
+def channel_names(arrays: Arrays, values: NDArray[Any]) -> tuple[str, ...]:
+    """Return the names of the channels of signals [N, C, T]; those of a table's columns name steps where there is no C."""
+    return arrays.names if len(arrays.names) == values.shape[1] else ()
 
 
 def channelled(values: NDArray[Any], where: str) -> tuple[NDArray[Any], bool]:
