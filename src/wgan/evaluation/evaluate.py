@@ -24,6 +24,7 @@ from wgan.evaluation.own_metrics import OwnMetric, Two, own_metrics
 from wgan.evaluation.samples import About, Reals, Subject, from_file, from_model, from_pictures, is_pictures, open_reals
 from wgan.evaluation.shown import report_html
 from wgan.evaluation.table_metrics import require_target
+from wgan.evaluation.table_pictures import pictures_of
 from wgan.evaluation.tracking import loss_tracks_quality
 from wgan.host import thread_count, undisturbed
 from wgan.metrics.inception import Extractor, load_inception
@@ -45,10 +46,12 @@ class Result:
     about: About
     values: list[MetricValue]
     measured: Measured
+    pictures: dict[str, Any] | None = None  # of a table, for the report
 
     def to_json(self) -> dict[str, Any]:
         """Return it as metrics.json has it."""
-        return {**self.about.to_json(), "figures": [value.to_json() for value in self.values]}
+        found = {**self.about.to_json(), "figures": [value.to_json() for value in self.values]}
+        return found if self.pictures is None else {**found, "table": self.pictures}
 
 
 @dataclass(frozen=True)
@@ -227,7 +230,8 @@ class Work:
             texts = self.group.all_gather(text.encode())
             found = {int(i): [MetricValue(**f) for f in fs] for text in texts for i, fs in json.loads(text).items()}
         values = list(chain.from_iterable(found[i] for i in sorted(found)))
-        return Result(about=subject.about, values=values, measured=measured)
+        pictures = pictures_of(measured) if "columns" in names else None
+        return Result(about=subject.about, values=values, measured=measured, pictures=pictures)
 
     def values(self, measured: Measured, name: str) -> list[MetricValue]:
         """Return the values of one metric, each with its space and the sha256 of its extractor."""

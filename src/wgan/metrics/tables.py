@@ -93,6 +93,20 @@ def correlation(a: Rows, b: Rows) -> float:
     return float(np.corrcoef(a[both], b[both])[0, 1])
 
 
+def association(a: Rows, b: Rows) -> float:
+    """Return Cramér's V of two columns of levels or bins [N], corrected for bias (Bergsma 2013), in 0..1."""
+    pairs = [np.unique(np.where(np.isnan(x), -np.inf, x), return_inverse=True)[1] for x in (a, b)]
+    rows, columns = (int(x.max()) + 1 for x in pairs)
+    n = len(a)
+    if min(rows, columns) < 2 or n < 2:
+        return 0.0
+    table = np.bincount(pairs[0] * columns + pairs[1], minlength=rows * columns).reshape(rows, columns) / n
+    expected = np.outer(table.sum(1), table.sum(0))
+    square = float(((table - expected) ** 2 / expected).sum()) - (rows - 1) * (columns - 1) / (n - 1)
+    most = min(k - (k - 1) ** 2 / (n - 1) for k in (rows, columns)) - 1
+    return float(np.sqrt(min(1.0, max(0.0, square) / most))) if most > 0 else 0.0
+
+
 def missing_gap(fake: Rows, real: Rows) -> Rows:
     """Return for each column the difference of the fractions of missing cells, in 0..1."""
     gap: Rows = np.abs(np.isnan(fake).mean(0) - np.isnan(real).mean(0))

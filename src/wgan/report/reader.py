@@ -20,6 +20,7 @@ from wgan.config import FIELDS, Config, from_json
 from wgan.config import changed as options_changed
 from wgan.errors import WganError
 from wgan.recipes import DEFAULT, RECIPES, configure
+from wgan.report.tables import TablePictures, pictures_from
 from wgan.runs.facts import are_counts
 from wgan.runs.log import decode, lines
 
@@ -50,6 +51,7 @@ class RunRecord:
     results: list[dict[str, Any]] = field(default_factory=list)  # of metrics.json, checked
     about: dict[str, str] = field(default_factory=dict)  # the rest of metrics.json: split, reference
     parameters: dict[str, int] = field(default_factory=dict)  # network -> trained numbers
+    table: TablePictures | None = None  # of the first result that has any
     step: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -224,6 +226,7 @@ def read_metrics(found: RunRecord) -> None:
         label = text_of(result.get("checkpoint", ""))
         if known:
             found.results.append({"label": label, "step": number(result.get("step")), "figures": known})
+            found.table = found.table or pictures_from(result.get("table"))
     found.about = {k: text_of(values[k]) for k in ("data", "split", "floor", "n_real", "trained_on") if k in values}
 
 

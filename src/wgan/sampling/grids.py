@@ -15,15 +15,18 @@ from wgan.data import Source
 from wgan.files import replace_file
 from wgan.metrics.signals import power
 from wgan.rng import order
+from wgan.sampling.histograms import table_histograms
+from wgan.visual.columns import column_grid
 from wgan.visual.images import image_grid, to_uint8
 from wgan.visual.lines import lines
 from wgan.visual.plots import limits_of, scatter
 
 COLUMNS = 10
+SHOWN = 20  # columns of a table
 
 
 def portray(samples: Tensor, source: Source | None) -> Image.Image:
-    """Return images as a grid, signals as line plots beside real ones, points of the plane as a scatter plot over them."""
+    """Return images as a grid, signals and the columns of tables beside real ones, points of the plane as a scatter plot."""
     if samples.dim() == 4:
         return image_grid(to_uint8(samples), COLUMNS * math.ceil(math.sqrt(len(samples)) / COLUMNS))  # about square
     if samples.dim() == 3:
@@ -32,6 +35,9 @@ def portray(samples: Tensor, source: Source | None) -> Image.Image:
             return lines(made)
         beside = some_of(source, 1000).numpy()
         return lines(made, beside, (power(made), power(beside)))
+    if source is not None and source.table is not None and source.codes is not None:
+        real = source.codes(first(source, 2000)).numpy()
+        return column_grid(table_histograms(source.table, source.table.decode(samples.numpy()), real, SHOWN))
     if samples.shape[1] == 1:
         samples = torch.cat([samples, torch.zeros_like(samples)], 1)
     if source is None:
@@ -43,7 +49,12 @@ def portray(samples: Tensor, source: Source | None) -> Image.Image:
 
 def some_of(source: Source, most: int) -> Tensor:
     """Return up to `most` real samples, shuffled: every 50th point of the grid would be of one and the same mode."""
-    return source.batch(order(0, "epoch", len(source), 0, min(len(source), most)))[0]
+    return source.batch(first(source, most))[0]
+
+
+def first(source: Source, most: int) -> Tensor:
+    """Return the numbers of up to `most` real samples, shuffled."""
+    return order(0, "epoch", len(source), 0, min(len(source), most))
 
 
 def save_gif(frames: Sequence[Image.Image], path: Path, fps: float = 20) -> None:
