@@ -39,14 +39,13 @@ def descend(
     config: Config,
     optimizer: torch.optim.Optimizer,
     rows: int,
-    loss_of: Callable[[Cut], tuple[Tensor | None, Stats]],
+    loss_of: Callable[[Cut], tuple[Tensor, Stats]],
     moving: Sequence[Tensor] = (),
 ) -> Stats:
     """Take one optimizer step down the mean of `loss_of` over the world's batch, of which `rows` samples are here.
 
     `loss_of` returns the whole loss as one scalar, and statistics, of what its argument cuts out of the rows here: all
-    of them, or one microbatch after the other; None for a loss whose gradients it set itself. Gradients and statistics are
-    averaged over microbatches and processes.
+    of them, or one microbatch after the other. Gradients and statistics are averaged over microbatches and processes.
     `moving`: buffers that every pass moves (singular vectors of spectral norm): each microbatch finds them where the first
     did, so that a step is the same for every microbatch.
     The average comes after every backward and right before the step: whatever put a gradient there, it is averaged.
@@ -59,10 +58,14 @@ def descend(
             x.copy_(start)
         with at_hand(engine, cut, config.dropout > 0):
             loss, stats = loss_of(cut)
-            if loss is not None:
-                (loss if cut.many == 1 else loss / cut.many).backward()
+            (loss if cut.many == 1 else loss / cut.many).backward()
         found.append(stats)
     stats = found[0] if len(found) == 1 else {name: mean([s[name] for s in found]) for name in found[0]}
+    return stepped(engine, optimizer, stats)
+
+
+def stepped(engine: Engine, optimizer: torch.optim.Optimizer, stats: Stats) -> Stats:
+    """Average gradients and statistics over the processes, take the optimizer's step, return the statistics."""
     if engine.group.world > 1:
         gradients = [w.grad for group in optimizer.param_groups for w in group["params"] if w.grad is not None]
         means = engine.group.average(gradients, [torch.as_tensor(s) for s in stats.values()])

@@ -7,6 +7,7 @@ writes back: nothing is allocated.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -18,7 +19,7 @@ LONG_AGO = 1e9  # steps: a bias correction of exactly 1 in float32 and float64, 
 def one_pass(params: list[Tensor], squares: list[Tensor], lr: float, decay: float, eps: float) -> None:
     """v = decay v + (1 - decay) g^2; w -= lr g / (sqrt(v) + eps), for all weights in one pass over memory."""
     grads = [_laid_out_as(p) for p in params]
-    steps = [torch.tensor(LONG_AGO, dtype=torch.float32, device=params[0].device)] * len(params)
+    steps = [_long_ago(params[0].device)] * len(params)
     torch._fused_adam_(
         params,
         grads,
@@ -34,6 +35,11 @@ def one_pass(params: list[Tensor], squares: list[Tensor], lr: float, decay: floa
         amsgrad=False,
         maximize=False,
     )
+
+
+@functools.cache
+def _long_ago(device: torch.device) -> Tensor:
+    return torch.tensor(LONG_AGO, dtype=torch.float32, device=device)
 
 
 def _laid_out_as(p: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from wgan.models.fast.linear import inputs_only
 from wgan.models.layers import spectral_buffers
 from wgan.models.networks import Critic
 from wgan.rng import Draws
-from wgan.training.accumulate import Cut, Stats, cuts, descend
+from wgan.training.accumulate import Cut, Stats, cuts, descend, stepped
 from wgan.training.legacy import clip_at, critic_steps, statistics
 from wgan.training.players import Players
 from wgan.training.schedule import ema_decay
@@ -36,7 +36,12 @@ def pack(x: Tensor, m: int) -> Tensor:
 
 
 def make_fakes(p: Players, z: Tensor, y: Tensor | None) -> Tensor:
-    """Return G(z, y) [B, *shape] without a gradient: the critic's update needs none through the generator."""
+    """Return G(z, y) [B, *shape] without a gradient: the critic's update needs none through the generator.
+
+    Two plain MLPs make them in a buffer that the next call for as many writes over.
+    """
+    if p.written is not None:
+        return p.written.fakes(z)
     with torch.no_grad(), p.engine.autocast(), statistics(p.generator, p.config.critic_fakes):
         made = [p.generator(cut(z), cut(y)) for cut in cuts(len(z), p.config.microbatch)]
     return made[0] if len(made) == 1 else torch.cat(made)
@@ -81,10 +86,11 @@ def critic_update(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draw
 
 
 def _critic_step(p: Players, sides: Mapping[str, Tensor], y: Tensor | None, draws: Draws) -> Stats:
-    def loss_of(cut: Cut) -> tuple[Tensor | None, Stats]:
-        if p.written is not None:
-            points = penalty_points(p, sides["real"], sides["fake"], draws.restart()) if penalised(p, sides) else None
-            return None, p.written.critic_loss(sides, points, p.config.penalty)
+    if p.written is not None:
+        points = penalty_points(p, sides["real"], sides["fake"], draws) if penalised(p, sides) else None
+        return stepped(p.engine, p.critic_optimizer, p.written.critic_loss(sides, points, p.config.penalty))
+
+    def loss_of(cut: Cut) -> tuple[Tensor, Stats]:
         return critic_loss(p, {side: cut(x) for side, x in sides.items()}, cut(y), draws.restart())
 
     packs = len(next(iter(sides.values())))
@@ -179,25 +185,28 @@ def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Labelled | N
 
     real: reals with their own labels, which a relativistic objective compares the fakes with.
     """
-    by_hand = p.written if real is None and not p.share and p.config.pack == 1 else None
-    if by_hand is None:
-        p.critic.requires_grad_(False)  # spares the critic's weight gradients
-        for weight in p.moved:
-            weight.requires_grad_(True)
     if not p.generator.training:
         p.generator.train()
+    if p.written is not None and real is None and not p.share and p.config.pack == 1:
+        stats = stepped(p.engine, p.generator_optimizer, p.written.generator_loss(z))
+    else:
+        stats = _generator_step(p, z, y, real, step)
+    if p.average is not None and p.config.ema is not None:
+        update_average(p.average, p.generator, ema_decay(p.config.ema, step))
+    return stats
 
-    def loss_of(cut: Cut) -> tuple[Tensor | None, Stats]:
-        if by_hand is not None:
-            return None, by_hand.generator_loss(z)
+
+def _generator_step(p: Players, z: Tensor, y: Tensor | None, real: Labelled | None, step: int) -> Stats:
+    p.critic.requires_grad_(False)  # spares the critic's weight gradients
+    for weight in p.moved:
+        weight.requires_grad_(True)
+
+    def loss_of(cut: Cut) -> tuple[Tensor, Stats]:
         part = None if real is None else (cut(real[0]), cut(real[1]))
         return generator_loss(p, cut(z), cut(y), part, step)
 
     with statistics(p.critic, p.config.critic_statistics):
-        stats = descend(p.engine, p.config, p.generator_optimizer, len(z), loss_of, moving(p))
-    if p.average is not None and p.config.ema is not None:
-        update_average(p.average, p.generator, ema_decay(p.config.ema, step))
-    return stats
+        return descend(p.engine, p.config, p.generator_optimizer, len(z), loss_of, moving(p))
 
 
 def generator_loss(p: Players, z: Tensor, y: Tensor | None, real: Labelled | None, step: int) -> tuple[Tensor, Stats]:
