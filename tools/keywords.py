@@ -44,6 +44,7 @@ class Options(TypedDict, total=False):
 def kind_of(known: Option) -> str:
     """Return the annotation of one option."""
     kind = known.kind.__name__
+    kind += " | str" * known.sides
     if known.choices:
         kind = f"Literal[{', '.join(repr(choice) for choice in known.choices)}]".replace("'", '"')
     kind += f" | {OBJECTS[known.name]}" if known.name in OBJECTS else ""

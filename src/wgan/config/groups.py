@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from wgan.config.objectives import FACTS, facts_about
-from wgan.config.option import OneOf, OptionGroup, Range, option, options_of
+from wgan.config.option import OneOf, OptionGroup, Range, Sides, option, options_of
 from wgan.errors import WganError
 
 Family = Literal["conv", "resnet", "conv1d", "mlp"]
@@ -61,15 +61,15 @@ class ReadingOptions(OptionGroup):
     """How your own data are read; bundled data take none of these. A size no network can make raises WganError."""
 
     title: ClassVar[str] = "your own data"
-    size: Annotated[int | None, Range(8, 256)] = option(
+    size: Annotated[int | str | None, Sides(8, 256)] = option(
         None,
-        "resize images to N x N pixels, a multiple of 4; 0 = keep their size if all have the same",
+        "resize images to N x N pixels, or HEIGHTxWIDTH, multiples of 4; 0 = keep their size if all have the same",
         none="0",
         later=True,
     )
     crop: Literal["center", "fit", "none"] = option(
         "center",
-        "how images become square: center = cut out the middle; fit = all of it, edges repeated; none = scale, keep the shape",
+        "how images get their shape: center = cut out the middle; fit = all of it, edges repeated; none = scale, keep the shape",
         later=True,
     )
     channels: Annotated[int | None, Range(1, 3)] = option(
@@ -110,13 +110,25 @@ class ReadingOptions(OptionGroup):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.size is not None and self.size % 4:
+        if any(side % 4 for side in self.sides or ()):
             raise WganError(f"size must be a multiple of 4 from 8 to 256 (or 0 = as the images are), not {self.size}")
+        if isinstance(self.size, str) and self.crop == "none":
+            raise WganError(
+                f"size {self.size} with crop none, which keeps the shape: give one number, or crop center or fit"
+            )
         if self.channels == 2:
             raise WganError("channels must be 1 (grey), 3 (colour) or 0 (as the images are), not 2")
         if self.window is None and (self.step or self.group):
             name, more = ("step", " (the length of a run is steps)") if self.step else ("group", "")
             raise WganError(f"{name} says how long series are cut into windows: give window too, or leave it out{more}")
+
+    @property
+    def sides(self) -> tuple[int, int] | None:
+        """The height and width that `size` asks for."""
+        if self.size is None:
+            return None
+        height, _, width = str(self.size).partition("x")
+        return int(height), int(width or height)
 
     @property
     def signals(self) -> bool:

@@ -30,11 +30,11 @@ class Options(TypedDict, total=False):
     augment_target: float | None
     """adapt that probability to hold the critic's overfitting at this value, for example 0.3 (Karras 2020); 0 = it is
     fixed (default: 0; 0 to 1)"""
-    size: int | None
-    """resize images to N x N pixels, a multiple of 4; 0 = keep their size if all have the same (default: 0; 8 to
-    256)"""
+    size: int | str | None
+    """resize images to N x N pixels, or HEIGHTxWIDTH, multiples of 4; 0 = keep their size if all have the same
+    (default: 0; 8 to 256)"""
     crop: Literal["center", "fit", "none"]
-    """how images become square: center = cut out the middle; fit = all of it, edges repeated; none = scale, keep the
+    """how images get their shape: center = cut out the middle; fit = all of it, edges repeated; none = scale, keep the
     shape (default: center)"""
     channels: int | None
     """1 = grey, 3 = colour; 0 = as the images are (default: 0; 1 to 3)"""

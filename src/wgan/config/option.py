@@ -28,6 +28,13 @@ class Range(NamedTuple):
     high: float = math.inf
 
 
+class Sides(NamedTuple):
+    """A whole number from `low` to `high`, or two of them as the text HEIGHTxWIDTH."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+
 class OneOf(NamedTuple):
     """The keys of a table that grows elsewhere; choices that the code branches on are a `Literal`."""
 
@@ -72,6 +79,7 @@ class Option:
     free: bool = False
     labels: bool = False
     own: bool = False
+    sides: bool = False  # two numbers, HEIGHTxWIDTH, are taken too
 
     def word(self, value: Any) -> str:
         """Return `value` as a command takes it."""
@@ -90,6 +98,8 @@ class Option:
             raise WganError(f"{wanted}, not {value!r}")
         if self.kind is str:
             return self._text(value, wanted)
+        if self.sides and isinstance(value, str) and "x" in value.lower():
+            return self._two(value, f"{wanted}, or two of them as HEIGHTxWIDTH such as 48x96")
         number = self._number(value, wanted)
         return None if self.none == "0" and number == 0 else self._in_range(number)
 
@@ -115,6 +125,13 @@ class Option:
         if isinstance(value, float) and number != value and value == value:
             raise WganError(f"{wanted}, not {value}")
         return number  # type: ignore[no-any-return]
+
+    def _two(self, value: str, wanted: str) -> int | str:
+        parts = value.lower().split("x")
+        if len(parts) != 2:
+            raise WganError(f"{wanted}, not '{value}'")
+        height, width = (int(self._in_range(self._number(part, wanted))) for part in parts)
+        return height if height == width else f"{height}x{width}"
 
     def _in_range(self, number: float) -> float:
         if not self.low <= number <= self.high:
@@ -160,8 +177,9 @@ def _allowed(hint: Any) -> dict[str, Any]:
     if get_origin(hint) is Annotated:
         hint, *limits = get_args(hint)
     if get_origin(hint) in (Union, UnionType):
-        (hint,) = (a for a in get_args(hint) if a is not type(None))
+        hint, *_ = (a for a in get_args(hint) if a is not type(None))
     found: dict[str, Any] = {"kind": str, "choices": get_args(hint)} if get_origin(hint) is Literal else {"kind": hint}
     for limit in limits:
-        found |= limit._asdict() if isinstance(limit, Range) else {"choices": limit.names}
+        found |= {"choices": limit.names} if isinstance(limit, OneOf) else limit._asdict()
+        found |= {"sides": True} if isinstance(limit, Sides) else {}
     return found

@@ -251,11 +251,11 @@ def frame_of(shape: tuple[int, ...], last: bool | None, options: ReadingOptions,
     channels = options.channels or stored
     if channels != stored and (stored not in (1, 3, 4)):
         raise WganError(f"{where} has {stored} channels, which cannot become {channels}: leave --channels out")
-    if options.size and options.crop == "none":
+    if options.sides and options.crop == "none":
         short = min(height, width)
-        height, width = (max(4, round(n * options.size / short / 4) * 4) for n in (height, width))
-    elif options.size:
-        height = width = options.size
+        height, width = (max(4, round(n * options.sides[0] / short / 4) * 4) for n in (height, width))
+    elif options.sides:
+        height, width = options.sides
     return Frame(channels, height, width, options.crop)
 
 

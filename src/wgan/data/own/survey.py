@@ -78,16 +78,17 @@ def choose_frame(survey: Survey, options: ReadingOptions, where: str) -> tuple[F
             f"{where} holds images of {len(sizes)} sizes, {width}x{height} most often: crop none needs one size; "
             "use --crop center or fit"
         )
-    size = options.size
-    if not size and not (alike and max(width, height) <= LARGE):
+    sides = options.sides
+    if not sides and not (alike and max(width, height) <= LARGE):
         size = 64 if min(min(w, h) for w, h in sizes) >= 64 else 32
         what = f"all are {width}x{height}" if alike else f"the images have {len(sizes)} sizes"
         notes.append(f"{what}: they are made {size}x{size} (--size, --crop {options.crop})")
-    if size and options.crop == "none":
+        sides = size, size
+    if sides and options.crop == "none":
         short = min(width, height)
-        width, height = (max(4, round(n * size / short / 4) * 4) for n in (width, height))
-    elif size:
-        width = height = size
+        width, height = (max(4, round(n * sides[0] / short / 4) * 4) for n in (width, height))
+    elif sides:
+        height, width = sides
     channels = options.channels or (1 if survey.grey == len(survey.found) else 3)
     if not options.channels and 0 < survey.grey < len(survey.found):
         notes.append(f"{survey.grey} of {len(survey.found)} images are grey: all are read as colour (--channels)")
