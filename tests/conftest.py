@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+from wgan.evaluation import class_metrics, context
+from wgan.runs import log
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded: tiny tensors, a second thread only costs
 
 import functools
@@ -90,7 +93,7 @@ def command(capsys):
 def cheap(monkeypatch):
     """Train without the evaluation and without redrawing the curves: for tests that are not about them."""
     make_cheap(monkeypatch.setattr)
-    monkeypatch.setattr("wgan.training.loop.finish_pictures", lambda *_, **__: None)
+    monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
 
 
 @pytest.fixture
@@ -172,9 +175,9 @@ def train_images():
 def hasty(monkeypatch):
     """Classifiers of cas and gan-test, and evaluation critics, that learn for a moment only."""
     short = functools.partial(fit_classifier, updates=50)
-    monkeypatch.setattr("wgan.evaluation.context.fit_critic", functools.partial(fit_critic, steps=20))
-    monkeypatch.setattr("wgan.evaluation.class_metrics.fit_classifier", short)
-    monkeypatch.setattr("wgan.evaluation.context.fit_classifier", short)
+    monkeypatch.setattr(context, "fit_critic", functools.partial(fit_critic, steps=20))
+    monkeypatch.setattr(class_metrics, "fit_classifier", short)
+    monkeypatch.setattr(context, "fit_classifier", short)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +197,7 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> Any:
         make_cheap(patch.setattr)
         patch.setattr(loop, "finish_pictures", lambda *_, **__: None)
         patch.setattr(recorder, "draw_sheet", lambda *_: None)
-        patch.setattr("wgan.runs.log.Events", lambda *_, **__: Quiet())
+        patch.setattr(log, "Events", lambda *_, **__: Quiet())
         options = dict(generator_layers="4", critic_layers="4", batch=4, n_critic=1, threads=1)
         loop.train(configure("gulrajani-ring", {**options, "steps": 2, "checkpoint_every": 1}), folder, tty=False)
         yield folder

@@ -22,6 +22,7 @@ from wgan.models.fast.linear import linear, times
 from wgan.models.kernels import PLAIN
 from wgan.rng import stream
 from wgan.runs.folder import open_run
+from wgan.training import state
 from wgan.training import step as phases
 from wgan.training.players import make_players
 from wgan.ways import LINEAR, OLD, Ways, ways_of
@@ -209,7 +210,7 @@ def test_a_run_that_moved_keeps_its_ways_and_says_so(
 ) -> None:
     gains["mkl"] = 2.0
     wgan.train(run="moved", steps=2, **RING)
-    monkeypatch.setattr("wgan.training.state.processor_name", lambda: "Another Processor")
+    monkeypatch.setattr(state, "processor_name", lambda: "Another Processor")
     gains["mkl"] = 0.5
     run = wgan.train(run="moved", steps=4, **RING)
     assert run.facts.ways.linear == "mkl" and run.facts.processor == processor.processor_name()

@@ -12,6 +12,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import wgan
 from wgan.errors import WganError
+from wgan.training import recorder
 
 TINY = {"generator_layers": "8", "critic_layers": "8", "latent": 2, "n_critic": 1, "threads": 1}
 pytestmark = pytest.mark.usefixtures("cache", "cheap")
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("cache", "cheap")
 @pytest.fixture
 def quick(monkeypatch):
     """Runs that draw and log next to nothing: scikit-learn's checks fit some sixty times."""
-    monkeypatch.setattr("wgan.training.recorder.draw_sheet", lambda *a: None)
+    monkeypatch.setattr(recorder, "draw_sheet", lambda *a: None)
 
 
 def table(n=60, seed=0):

@@ -14,6 +14,7 @@ from wgan.cli import data as inspection
 from wgan.cli.train import copying
 from wgan.config import Config
 from wgan.errors import WganError
+from wgan.evaluation import evaluate as evaluating
 from wgan.evaluation.context import MetricValue
 from wgan.models import auto, build
 from wgan.recipes import configure
@@ -85,7 +86,7 @@ def test_the_line_on_copies_says_the_figures_of_the_evaluation(tmp_path, monkeyp
             figure=lambda name: MetricValue(name=name, value=0.125, n_fake=40, n_real=25), results=[result]
         )
 
-    monkeypatch.setattr("wgan.evaluation.evaluate.evaluate", measured)
+    monkeypatch.setattr(evaluating, "evaluate", measured)
     monkeypatch.setattr(inspection, "FEW", few)
     config = configure("vectors", {"data": str(tmp_path / "x.npy")})
     said = [*copying(config, tmp_path)]

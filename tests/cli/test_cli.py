@@ -11,10 +11,12 @@ from helpers.run_folders import files
 from PIL import Image
 
 import wgan
+from wgan.cli import benchmark as timing
 from wgan.cli import main as cli
 from wgan.config import FIELDS
 from wgan.recipes import RECIPES, configure
 from wgan.runs.folder import open_run
+from wgan.training import loop
 
 SMALL = ["gulrajani-ring", "--generator-layers", "16", "--critic-layers", "16", *TINY]
 
@@ -174,7 +176,7 @@ def test_without_a_recipe_the_default_one_is_trained(here, command, monkeypatch)
         seen.append((config, str(path)))
         pytest.skip("seen")
 
-    monkeypatch.setattr("wgan.training.loop.train", seen_only)
+    monkeypatch.setattr(loop, "train", seen_only)
     with pytest.raises(pytest.skip.Exception):
         command("train")
     assert seen == [(configure("mnist"), "runs/mnist")]
@@ -255,7 +257,7 @@ def test_a_dry_run_prints_what_would_run_and_writes_nothing(here, command):
 def test_a_mistake_about_data_comes_before_anything_long(here, command, monkeypatch, line, words):
     """What is known by then is one line, which recipe is taken; nothing is timed."""
     monkeypatch.setenv("WGAN_DATA", str(here))
-    monkeypatch.setattr("wgan.cli.benchmark.benchmark", lambda *_: pytest.fail("timed"))
+    monkeypatch.setattr(timing, "benchmark", lambda *_: pytest.fail("timed"))
     (here / "BAD.zip").write_text("x")
     found = command(*line.split())
     assert words in found.sentence() and found.out.count("\n") <= 1

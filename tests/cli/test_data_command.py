@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import zlib
 
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ def test_duplicates_are_found_by_bytes_not_by_checksum(tmp_path, monkeypatch):
 
     x = np.random.default_rng(0).integers(0, 256, (50, 8, 8), dtype=np.uint8)
     x[7] = x[9] = x[3]
-    monkeypatch.setattr("wgan.data.own.cache.zlib.crc32", lambda data: 1)  # every checksum collides
+    monkeypatch.setattr(zlib, "crc32", lambda data: 1)  # every checksum collides
     np.save(tmp_path / "x.npy", x)
     assert inspection.duplicates(prepared(str(tmp_path / "x.npy"), ReadingOptions())) == 2
 

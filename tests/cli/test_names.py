@@ -9,7 +9,7 @@ from PIL import Image
 
 import wgan
 from wgan.api import plan
-from wgan.cli import lookup
+from wgan.cli import lookup, processes
 from wgan.cli import main as cli
 
 COMMANDS = {
@@ -133,7 +133,7 @@ def test_a_folder_of_the_runs_name_does_not_hide_it(runs, here):
 
 def test_processes_that_a_command_starts_get_the_run_by_name(runs, command, monkeypatch):
     seen = []
-    monkeypatch.setattr("wgan.cli.processes.launch", lambda words, n, restarts: seen.append(words) or 0)
+    monkeypatch.setattr(processes, "launch", lambda words, n, restarts: seen.append(words) or 0)
     command("sample", "-n", "4", "--processes", "2")
     command("sample", "old", "--processes", "2")
     assert seen == [["sample", "runs/new", "-n", "4", "--processes", "2"], ["sample", "old", "--processes", "2"]]

@@ -17,6 +17,8 @@ from wgan.distributed import signals
 from wgan.errors import WganError
 from wgan.files import write_atomically
 from wgan.runs.folder import open_run
+from wgan.training import loop, recorder
+from wgan.training.monitor import Monitor
 
 
 @pytest.fixture
@@ -29,10 +31,10 @@ def tiny(monkeypatch):
     monkeypatch.setattr(measure, "SAMPLES", 200)
     monkeypatch.setattr(measure, "metrics_of", lambda source, long: ["modes"])
     figures = {"evaluate/selection": 1.0, "evaluate/wasserstein_train": 0.5}
-    monkeypatch.setattr("wgan.training.monitor.Monitor.measure", lambda self, players, step, *more: dict(figures))
-    monkeypatch.setattr("wgan.training.monitor.Monitor.alarms", lambda self, step, figures: [])
-    monkeypatch.setattr("wgan.training.loop.finish_pictures", lambda *_, **__: None)
-    monkeypatch.setattr("wgan.training.recorder.draw_sheet", lambda *about: None)
+    monkeypatch.setattr(Monitor, "measure", lambda self, players, step, *more: dict(figures))
+    monkeypatch.setattr(Monitor, "alarms", lambda self, step, figures: [])
+    monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
+    monkeypatch.setattr(recorder, "draw_sheet", lambda *about: None)
     monkeypatch.setattr(compare, "vanishing", lambda config: {config.objective: [[0, 1.0], [1, 0.5]]})
     return request(
         objectives=("gan",), seeds=1, amount=20, parts=("quality", "collapse", "rates", "gradients"), data="ring"

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from wgan.cli import main as cli
+from wgan.cli import processes
 from wgan.config import Config
 from wgan.data import Source
 from wgan.distributed.group import Group
@@ -152,7 +153,7 @@ def test_two_processes_make_the_samples_of_one(out: str, conditional_run: Path, 
 
 def test_the_flag_starts_as_many_as_it_says(monkeypatch: pytest.MonkeyPatch, ring_run: Path, tmp_path: Path) -> None:
     started: list[tuple[list[str], int, int]] = []
-    monkeypatch.setattr("wgan.cli.processes.launch", lambda *arguments: started.append(arguments) or 0)
+    monkeypatch.setattr(processes, "launch", lambda *arguments: started.append(arguments) or 0)
     for words in (["train", "mnist"], ["sample", str(ring_run), "--out", "x.npz"], ["evaluate", str(ring_run)]):
         line = [*words, "--processes", "2", "--restarts", "1"]
         assert cli.main(line) == 0 and started.pop() == (line, 2, 1)

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from wgan.cli import main as cli
 from wgan.distributed import signals as stopping
 from wgan.distributed.signals import Interrupted, Stop, stop_on_signal
 
@@ -97,7 +98,7 @@ def test_an_interrupt_that_no_command_heard_is_one_line(monkeypatch, capsys) -> 
     def interrupt() -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("wgan.cli.main.main", interrupt)
+    monkeypatch.setattr(cli, "main", interrupt)
     monkeypatch.setattr(program.signal, "signal", lambda *_: None)
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     try:

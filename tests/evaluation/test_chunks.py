@@ -6,7 +6,7 @@ import torch
 
 from wgan.data import Source
 from wgan.errors import WganError
-from wgan.evaluation import samples
+from wgan.evaluation import context, samples
 from wgan.evaluation.context import Measured
 from wgan.evaluation.metrics_table import METRICS
 from wgan.evaluation.samples import About, Reals, Subject, from_model
@@ -72,10 +72,10 @@ def test_no_metric_reads_more_than_a_chunk_of_large_images(name, sets, monkeypat
 
     monkeypatch.setattr(Pixels, "__getitem__", spy)
     monkeypatch.setattr(neighbours, "CELLS", CELLS)
-    monkeypatch.setattr("wgan.evaluation.context.BLOCK", CELLS)
+    monkeypatch.setattr(context, "BLOCK", CELLS)
     monkeypatch.setattr(certified, "HELD", 0)
     monkeypatch.setattr(certified, "BATCH", 6)
-    monkeypatch.setattr("wgan.evaluation.context.fit_critic", lambda real, fake: fit_critic(real, fake, steps=3))
+    monkeypatch.setattr(context, "fit_critic", lambda real, fake: fit_critic(real, fake, steps=3))
     train, test = images(4, 150), images(5, 100)
     sources = [Source("own", s, SHAPE, len(x), lambda i, x=x: x[i]) for s, x in (("train", train), ("test", test))]
     measured = Measured(Subject(images(6, 150), None, About(n_fake=0)), Reals(*sources, 150))

@@ -10,6 +10,7 @@ from helpers.report_runs import figures
 from wgan.data import Source, open_source
 from wgan.data.source import report_indices
 from wgan.errors import WganError
+from wgan.evaluation import context, sample_metrics
 from wgan.evaluation.context import Measured, flat, shrunk
 from wgan.evaluation.evaluate import evaluate
 from wgan.evaluation.metrics_table import HOME, METRICS, PROMINENT, VALUES
@@ -88,7 +89,7 @@ def test_the_bound_is_read_on_fakes_its_critic_never_saw(train_images, monkeypat
         seen.append((real, fake))
         return fit_critic(real, fake, steps=60)
 
-    monkeypatch.setattr("wgan.evaluation.context.fit_critic", fit)
+    monkeypatch.setattr(context, "fit_critic", fit)
     x = torch.from_numpy(train_images[0])[:400, None].clone()
     x[:200] = 0  # what the critic learns to tell from digits; the other half are digits
     reals = open_reals("mnist", 400)
@@ -161,7 +162,7 @@ def test_the_bracket_has_floors_and_its_bounds_are_in_order(tmp_path, train_imag
 
 
 def test_the_bracket_reads_fakes_its_critic_never_saw(train_images, hasty, monkeypatch):
-    monkeypatch.setattr("wgan.evaluation.sample_metrics.SMALL", 60)
+    monkeypatch.setattr(sample_metrics, "SMALL", 60)
     x, reals = torch.from_numpy(train_images[0])[:200, None], open_reals("mnist", 200)
     *_, exact = METRICS["bracket"].measure(Measured(Subject(x, None, About(n_fake=0)), reals))
     real = flat(reals.balanced(60))

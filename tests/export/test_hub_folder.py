@@ -14,6 +14,7 @@ from helpers.report_runs import EVIL, figure, write_metrics
 import wgan
 from wgan.data.own.open import public_name
 from wgan.errors import WganError
+from wgan.export import hub
 from wgan.export.card import card_of, card_text, plain
 from wgan.export.hub import export_hub
 from wgan.runs.exported import FILES
@@ -215,7 +216,7 @@ def test_force_never_takes_a_run_for_an_exported_model(conditional_run, copy, co
 
 
 def test_an_export_that_fails_leaves_nothing(conditional_run, tmp_path, monkeypatch):
-    monkeypatch.setattr("wgan.export.hub.save_png", lambda *_: (_ for _ in ()).throw(WganError("disk full")))
+    monkeypatch.setattr(hub, "save_png", lambda *_: (_ for _ in ()).throw(WganError("disk full")))
     with pytest.raises(WganError, match="disk full"):
         export_hub(wgan.load(conditional_run), tmp_path / "m")
     assert list(tmp_path.iterdir()) == []

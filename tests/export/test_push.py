@@ -5,6 +5,7 @@ import sys
 import pytest
 import torch
 from helpers.hub_server import Hub
+from huggingface_hub import constants
 
 import wgan
 from wgan.errors import WganError
@@ -19,7 +20,7 @@ def hub(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_ENDPOINT", "")
     with Hub() as found:
         monkeypatch.setenv("HF_ENDPOINT", found.url)
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
         yield found
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 import wgan
 from wgan.cli import main as cli
+from wgan.cli import processes
 
 GUIDE = sorted((Path(__file__).parents[2] / "docs" / "guide").glob("*.md"))
 PAGES = [page for page in GUIDE if page.name != "README.md"]
@@ -75,7 +76,7 @@ def test_the_commands_of_a_page_run_in_their_order(page, reader, tmp_path, monke
     shutil.copytree(reader, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
     make_cheap(monkeypatch.setattr)
-    monkeypatch.setattr("wgan.cli.processes.launch", lambda *_: 0)
+    monkeypatch.setattr(processes, "launch", lambda *_: 0)
     lines = commands(page, "bash", "console")
     assert lines
     for words in lines:

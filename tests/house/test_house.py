@@ -149,6 +149,15 @@ def test_the_name_of_a_test_is_short(path):
     assert [n for n in names if n.startswith("test_") and len(n) > LONGEST_NAME] == []
 
 
+@pytest.mark.parametrize("path", TESTS, ids=lambda p: p.name)
+def test_a_patch_names_an_object_and_no_dotted_string(path):
+    """A string breaks unseen when a module moves: pass the thing in, or patch the object that is imported."""
+    for name, call in calls(ast.parse(path.read_text())):
+        if name.rpartition(".")[2] in ("setattr", "delattr", "patch") and call.args:
+            first = call.args[0]
+            assert not (isinstance(first, ast.Constant) and "." in str(first.value)), f"line {call.lineno}"
+
+
 def calls(tree):
     """Yield (dotted name, call) of each call."""
     for node in ast.walk(tree):

@@ -10,6 +10,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from wgan.errors import WganError
+from wgan.evaluation import context
+from wgan.evaluation import evaluate as evaluating
 from wgan.evaluation.evaluate import evaluate
 from wgan.metrics.distances import fid
 from wgan.metrics.inception import (
@@ -238,7 +240,8 @@ def test_a_pickle_is_refused_with_the_way_to_convert_it(tmp_path, weights):
 def narrow(monkeypatch):
     """Stand in for the network's features, which cost minutes: the mean of each of 49 squares of the image."""
     monkeypatch.setattr(
-        "wgan.evaluation.context.inception_features",
+        context,
+        "inception_features",
         lambda images, network, tick: nn.functional.avg_pool2d(images.float(), 4).flatten(1).numpy() + 3.0,
     )
 
@@ -260,7 +263,7 @@ def test_fid_inception_is_unscaled_under_its_own_name(conditional_run, file, ext
 
 
 def test_weights_add_the_metric_and_without_them_it_is_refused(conditional_run, file, command, narrow, monkeypatch):
-    monkeypatch.setattr("wgan.evaluation.evaluate.METRICS", {k: v for k, v in measures().items() if "fid" in k})
+    monkeypatch.setattr(evaluating, "METRICS", {k: v for k, v in measures().items() if "fid" in k})
     words = ("evaluate", conditional_run, "-n", 150, "--out", conditional_run / "inception.json")
     assert "fid-inception" in command(*words, "--inception-weights", file).out
     assert "fid-inception" not in command(*words).out

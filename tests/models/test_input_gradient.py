@@ -13,6 +13,7 @@ from wgan.losses import gradient_norms, safe_norms
 from wgan.models import build
 from wgan.models.fast.input_gradient import plain_layers
 from wgan.models.networks import Critic
+from wgan.training import updates
 from wgan.training.players import make_players
 from wgan.training.updates import critic_update
 
@@ -89,7 +90,7 @@ def test_an_update_of_the_critic_takes_it(kind: str, monkeypatch: pytest.MonkeyP
         p = make_players(config, EXACT, images())
         with monkeypatch.context() as patch:
             if by_hand:
-                patch.delattr("wgan.training.updates.gradient_norms")
+                patch.delattr(updates, "gradient_norms")
             else:
                 patch.setattr(Critic, "slope", lambda *_: None)
             x, y = images().batch(torch.arange(8))

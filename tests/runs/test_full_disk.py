@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import errno
 import io
 import os
@@ -81,11 +82,11 @@ def full_disk(place: str, count: int) -> Iterator[Full]:
         elif place == "mkdir":
             patch.setattr(Path, "mkdir", full.wrap(Path.mkdir))
         elif place == "open":
-            patch.setattr("builtins.open", full.wrap(open, lambda path, mode="r", *_: "b" in mode and "r" not in mode))
+            patch.setattr(builtins, "open", full.wrap(open, lambda path, mode="r", *_: "b" in mode and "r" not in mode))
             patch.setattr(Path, "open", full.wrap(Path.open, lambda path, mode="r", *_: "x" in mode))
         else:
             FullFile.full = full
-            patch.setattr("wgan.runs.log.io.FileIO", FullFile)
+            patch.setattr(io, "FileIO", FullFile)
         yield full
 
 

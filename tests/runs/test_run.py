@@ -3,9 +3,12 @@
 import dataclasses
 import errno
 import json
+import os
 import signal
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from helpers.child_processes import Child, wait_for
 from helpers.run_folders import WORDS, bytes_of, json_of, without_events
 
@@ -254,11 +257,11 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_sentence(tmp_path, comma
         raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path))
 
     if name == "mkdir":
-        monkeypatch.setattr("pathlib.Path.mkdir", refuse)
+        monkeypatch.setattr(Path, "mkdir", refuse)
     elif name == "lock":
-        monkeypatch.setattr("wgan.runs.folder.FileLock.acquire", refuse)
+        monkeypatch.setattr(FileLock, "acquire", refuse)
     else:
-        monkeypatch.setattr("os.replace", refuse)
+        monkeypatch.setattr(os, "replace", refuse)
     assert "ermission denied" in command(*WORDS, "--run", tmp_path / "run").sentence()
 
 

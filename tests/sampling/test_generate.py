@@ -8,6 +8,7 @@ import torch
 
 import wgan
 from wgan.errors import WganError
+from wgan.sampling import model as loading
 from wgan.sampling.latents import latents, slerp, truncated
 from wgan.sampling.model import LIMIT, Samples, images_of, load, walk
 
@@ -213,7 +214,7 @@ def test_fewer_than_one_sample_is_refused(model, n):
 
 def test_more_samples_than_memory_holds_are_refused_at_once(model, monkeypatch):
     """Before any is made."""
-    monkeypatch.setattr("wgan.sampling.latents.latents", lambda *_: pytest.fail("drew latents"))
+    monkeypatch.setattr(loading, "latents", lambda *_: pytest.fail("drew latents"))
     most = LIMIT // 784
     for n in (most + 1, 10**18):
         with pytest.raises(WganError, match=f"at most {most}"):

@@ -6,6 +6,7 @@ import torch
 
 import wgan
 from wgan.data.units import fit, step_of
+from wgan.sampling import model as model_files
 from wgan.sampling.model import load
 
 G = np.random.default_rng(0)
@@ -95,7 +96,7 @@ def test_a_generator_that_leaves_the_range_is_told_of(labelled, command, monkeyp
     assert min(samples.outside.values()) > 0 and samples.outside == free.outside
     assert not model.units.outside(model.units.standardise(samples.numpy())).any()
     assert np.abs(free.numpy()).max() > np.abs(samples.numpy()).max()
-    monkeypatch.setattr("wgan.sampling.model.load", lambda *_, **__: model)
+    monkeypatch.setattr(model_files, "load", lambda *_, **__: model)
     said = command("sample", labelled, "-n", "20", "--out", "rows.csv").err
     assert "outside of the range of the training rows, clipped to it (--beyond-range keeps them)" in said
     kept = command("sample", labelled, "-n", "20", "--out", "rows.csv", "--force", "--beyond-range").err

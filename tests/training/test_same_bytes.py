@@ -14,6 +14,7 @@ from helpers.run_folders import LAST, WORDS, without_events
 from wgan.runs import checkpoint
 from wgan.runs.folder import open_run
 from wgan.runs.log import read_log
+from wgan.training import monitor
 
 # --- the same bytes, whatever happens ---------------------------------------------------------------------------------
 
@@ -127,7 +128,7 @@ def test_drawing_grids_leaves_batch_norm_statistics_alone(tmp_path, command, che
 
 
 def test_the_evaluation_changes_no_weight(tmp_path, command, uninterrupted, monkeypatch):
-    monkeypatch.setattr("wgan.training.monitor.SAMPLES", 100)
+    monkeypatch.setattr(monitor, "SAMPLES", 100)
     assert command(*WORDS, "--run", tmp_path, "--evaluate-every", 12).code == 0
     name = f"checkpoints/step-{LAST:08d}.safetensors"
     assert (tmp_path / name).read_bytes() == uninterrupted[name]

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import pytest
 from helpers.interrupted import CONV, N_CRITIC, POINTS, SYSTEMS, kept, logged, train
 
@@ -292,7 +293,7 @@ def test_an_animation_is_left_between_two_frames(monkeypatch: pytest.MonkeyPatch
 
 
 def test_no_plot_waits_for_the_list_of_fonts_after_a_signal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("matplotlib.get_cachedir", lambda: str(tmp_path))
+    monkeypatch.setattr(matplotlib, "get_cachedir", lambda: str(tmp_path))
     assert not plots.fonts_are_listed()
     (tmp_path / "fontlist-v390.json").write_text("{}")
     assert plots.fonts_are_listed()

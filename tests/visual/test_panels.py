@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from matplotlib.axes import Axes
+
 from wgan.report import charts
 from wgan.visual import plots
 from wgan.visual.panels import PANELS, panels_of
@@ -20,7 +22,7 @@ def test_every_tag_of_a_panel_is_one_that_a_run_logs():
 
 def test_the_picture_and_the_page_call_a_panel_alike(monkeypatch):
     titles = []
-    monkeypatch.setattr("matplotlib.axes.Axes.set_title", lambda self, text, **options: titles.append(text))
+    monkeypatch.setattr(Axes, "set_title", lambda self, text, **options: titles.append(text))
     records = [{"step": step, **{t: 1.0 + step for p in PANELS for t in p.tags}} for step in range(9)]
     plots.losses_plot(records)
     curves = plots.curves_of(records, {tag: tag for panel in PANELS for tag in panel.tags})

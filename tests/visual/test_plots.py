@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
 
 import wgan.visual.plots
 from wgan.data import open_source
@@ -69,7 +70,7 @@ def test_the_real_points_are_behind():
 
 def test_samples_outside_are_counted(monkeypatch):
     notes = []
-    monkeypatch.setattr("matplotlib.axes.Axes.text", lambda self, x, y, text, **options: notes.append(text))
+    monkeypatch.setattr(Axes, "text", lambda self, x, y, text, **options: notes.append(text))
     scatter(np.array([[0.0, 0.0], [0.0, 5.0], [np.nan, 0.0]]), None, (-1.0, 1.0))
     scatter(np.zeros((3, 2)), None, (-1.0, 1.0))
     assert notes == ["2 of 3 fakes outside"]
@@ -127,7 +128,7 @@ def test_only_finite_numbers_become_curves():
 )
 def test_there_is_a_panel_for_what_was_logged_and_no_other(monkeypatch, tags, panels):
     titles = []
-    monkeypatch.setattr("matplotlib.axes.Axes.set_title", lambda self, text, **options: titles.append(text))
+    monkeypatch.setattr(Axes, "set_title", lambda self, text, **options: titles.append(text))
     losses_plot(log(20, tags))
     assert titles == panels
 
