@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from helpers.serving import Served
 
 import wgan
 from wgan.cli.serve import announce, is_loopback
+from wgan.export import patience, serve
 from wgan.export.guard import Guard, Refused, check_names
 from wgan.export.serve import Worker, application
 from wgan.models.own import OwnGenerator
@@ -59,6 +61,19 @@ def test_rows_come_as_csv_as_the_command_writes_them(points, ring_run, command, 
     assert data == (tmp_path / "s.csv").read_bytes()
     columns = json.loads(points.ask("POST", "/sample", {"n": 3, "format": "json"})[2])["columns"]
     assert list(columns) == ["x0", "x1"] and [len(values) for values in columns.values()] == [3, 3]
+
+
+def test_rows_that_are_asked_for_come_as_the_command_writes_them(shop_run, command, tmp_path):
+    with Served(application(wgan.load(shop_run))) as served:
+        for number, where in enumerate(("colour=red", "colour=blue,day>=2024-01-10")):
+            out = tmp_path / f"{number}.csv"
+            status, _, data = served.ask("POST", "/sample", {"n": 20, "where": where, "format": "csv"})
+            assert status == 200, data
+            assert command("sample", shop_run, "-n", 20, "--where", where, "--out", out).code == 0
+            assert data == out.read_bytes() and data.count(where.partition(",")[0][7:].encode()) == 20
+        assert b"<code>where</code>" in served.ask("GET", "/docs")[2]
+        for where, said in (("colour=green", "no row of the training data"), ("size=3", "no column"), ("", "where: ")):
+            assert said in served.refusal("POST", "/sample", {"where": where})[1]
 
 
 def test_images_come_as_json_with_their_labels(server, conditional_run):
@@ -124,6 +139,7 @@ def test_a_generator_given_in_python_is_served_without_a_page(conditional_run):
         ({"label": {"a": 1}}, 422, "label: "),
         ({"label": "x" * 300}, 422, "label: "),
         ({"label": "\ud800"}, 422, "label: "),
+        ({"where": "colour=red"}, 400, "where is for tables"),
         ({"format": "pickle"}, 422, "format: "),
         ({"format": "csv"}, 400, "these samples are images"),
         ({"path": "/etc/passwd"}, 422, "the body: extra inputs"),
@@ -197,11 +213,12 @@ def test_a_body_that_does_not_come_is_not_waited_for():
     assert sent[0]["status"] == 408 and b"was not whole" in sent[1]["body"]
 
 
-def test_more_than_may_wait_are_told_to_come_again():
+@pytest.mark.parametrize("limits", [{"requests": 3}, {"samples": 3}])
+def test_more_than_may_wait_are_told_to_come_again(limits):
     release = threading.Event()
 
     async def crowd():
-        worker = Worker(waiting=2, seconds=20)
+        worker = Worker(**limits, seconds=20)
         waiting = [asyncio.create_task(worker.do(lambda: (release.wait(20), b"done")[1])) for _ in range(3)]
         await asyncio.sleep(0.05)
         with pytest.raises(Refused, match="too many requests"):
@@ -218,7 +235,7 @@ def test_what_takes_too_long_is_given_up_and_still_counted():
     release = threading.Event()
 
     async def slow():
-        worker = Worker(waiting=0, seconds=0.05)
+        worker = Worker(requests=1, seconds=0.05)
         with pytest.raises(Refused, match=r"longer than 0.05 s"):
             await worker.do(lambda: (release.wait(20), b"")[1])
         with pytest.raises(Refused, match="too many requests"):  # the thread is not free yet
@@ -229,6 +246,79 @@ def test_what_takes_too_long_is_given_up_and_still_counted():
         assert await worker.do(lambda: b"free") == b"free"
 
     asyncio.run(slow())
+
+
+@pytest.fixture
+def hasty_server(conditional_run, monkeypatch):
+    """A server that waits for nobody longer than a moment."""
+    monkeypatch.setattr(patience, "HEAD", 0.3)
+    monkeypatch.setattr(patience, "TAKING", 0.5)
+    with Served(application(wgan.load(conditional_run)), http=patience.Patient) as served:
+        served.door.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)  # or the system takes a whole answer
+        yield served
+
+
+def left(link):
+    """Return what comes until the other side closes the connection; fails after 20 seconds."""
+    link.settimeout(20)
+    try:
+        return b"".join(iter(lambda: link.recv(1 << 20), b""))
+    except ConnectionResetError:
+        return b"reset"
+
+
+def soon(true):
+    """Return whether something becomes true within 20 seconds."""
+    end = time.monotonic() + 20
+    while not true() and time.monotonic() < end:
+        time.sleep(0.02)
+    return true()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"])
+def test_a_request_that_does_not_come_ends_the_connection(hasty_server, sent):
+    with socket.create_connection(("127.0.0.1", hasty_server.port)) as link:
+        link.sendall(sent)
+        assert left(link) == b""
+
+
+def test_a_second_request_that_stops_halfway_ends_the_connection(hasty_server):
+    whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", hasty_server.port)) as link:
+        link.sendall(whole)
+        answer = b""
+        while not answer.endswith(b"}"):
+            answer += link.recv(1 << 16)
+        link.sendall(b"GET /hea")
+        assert left(link) == b""
+
+
+def test_a_request_that_is_worked_on_is_not_cut_off(hasty_server, monkeypatch):
+    made = serve.encoded
+    monkeypatch.setattr(serve, "encoded", lambda *given: (time.sleep(1), made(*given))[1])
+    assert hasty_server.ask("POST", "/sample", {"n": 2, "format": "npz"})[0] == 200
+
+
+def test_an_answer_that_nobody_takes_ends_the_connection(hasty_server):
+    body = json.dumps({"n": 1000, "format": "json"})
+    head = f"POST /sample HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    with socket.socket() as link:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        link.connect(("127.0.0.1", hasty_server.port))
+        link.sendall(f"{head}\r\n\r\n{body}".encode())
+        open_now = hasty_server.server.server_state.connections
+        assert soon(lambda: len(open_now) == 1) and soon(lambda: not open_now)
+
+
+def test_a_hundred_slow_clients_keep_nobody_waiting(server):
+    links = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(100)]
+    try:
+        for i, link in enumerate(links):
+            link.sendall([b"POST /sample HTTP/1.1\r\nHost: localhost\r\n", b"G", b""][i % 3])
+        assert server.ask("POST", "/sample", {"n": 3, "format": "npz"})[0] == 200
+    finally:
+        for link in links:
+            link.close()
 
 
 # --- the process ------------------------------------------------------------------------------------------------------

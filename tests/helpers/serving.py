@@ -14,14 +14,15 @@ import uvicorn
 class Served:
     """An ASGI application behind a real server on a free port; use it in a `with` block."""
 
-    def __init__(self, app):
-        self.app = app
+    def __init__(self, app, **options):
+        self.app, self.options = app, options
 
     def __enter__(self):
         self.door = socket.socket()
         self.door.bind(("127.0.0.1", 0))
         self.port = self.door.getsockname()[1]
-        self.server = uvicorn.Server(uvicorn.Config(self.app, log_level="critical", timeout_graceful_shutdown=5))
+        config = uvicorn.Config(self.app, log_level="critical", timeout_graceful_shutdown=5, **self.options)
+        self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.door]}, daemon=True)
         self.thread.start()
         while not self.server.started:

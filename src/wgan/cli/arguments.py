@@ -212,7 +212,7 @@ def add_export(commands: Any) -> None:
         "--to",
         required=True,
         metavar="WHAT",
-        help="hub: a folder with a model card; page: one HTML file that makes samples",
+        help="hub: a folder with a model card; page: one HTML file that makes samples; onnx: one ONNX file",
     )
     p.add_argument("--out", metavar="PATH", help="default: RUN-model, RUN.html, RUN.onnx")
     add_weights(p)

@@ -80,8 +80,11 @@ def run(uvicorn: Any, app: Any, door: socket.socket) -> None:
 
     uvicorn raises the signal again when it is done: by then the command has nothing left to do, so it is let pass.
     """
+    from wgan.export.patience import Patient
+
     config = uvicorn.Config(
         app,
+        http=Patient,
         log_level="warning",
         access_log=False,
         limit_concurrency=CONNECTIONS,

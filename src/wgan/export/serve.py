@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Annotated, Any, Literal
@@ -21,12 +22,14 @@ from wgan.errors import WganError
 from wgan.export.card import Card, card_of, column_names, templates
 from wgan.export.guard import Application, Guard, Refused
 from wgan.export.page import render
+from wgan.export.together import UNTIL, shared
 from wgan.sampling.export import array_of, columns_of, csv_text, npz_bytes
 from wgan.sampling.grids import portray
 from wgan.sampling.model import Model, Samples
 
 MOST = 1000  # samples of one request
-WAITING = 16  # requests that may wait for the one being computed; more are told to come again
+REQUESTS = 100  # that are worked on at once; more are told to come again
+SAMPLES = 16_000  # of all of them together: what they may hold in memory
 SECONDS = 60.0  # that one request may wait and be computed
 TYPES = {
     "png": "image/png",
@@ -46,6 +49,12 @@ class Asked(BaseModel):
     label: Name | Annotated[list[Name], Field(min_length=1, max_length=100)] | None = Field(
         None, description="one class, or several that take turns; null: as wgan sample does without --label"
     )
+    where: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1000,
+        description="what rows are to have, as wgan sample --where: colour=red,age>=40",
+    )
     format: Literal["png", "npz", "json", "csv"] = Field("png", description="csv: of rows and points only")
 
 
@@ -56,28 +65,36 @@ class Answer(BaseModel):
 
 
 class Worker:
-    """Computes one request after the other in one thread: the model's own threads are all the machine has to give."""
+    """Works on many requests at once, each in a thread: their latents are computed together, see wgan.export.together."""
 
-    def __init__(self, waiting: int = WAITING, seconds: float = SECONDS) -> None:
-        self.most, self.seconds, self.count = waiting + 1, seconds, 0
-        self.pool = ThreadPoolExecutor(1, thread_name_prefix="wgan-serve")
+    def __init__(self, requests: int = REQUESTS, samples: int = SAMPLES, seconds: float = SECONDS) -> None:
+        self.requests, self.samples, self.seconds = requests, samples, seconds
+        self.running = self.taken = 0  # requests, and their samples
+        self.pool = ThreadPoolExecutor(requests, thread_name_prefix="wgan-serve")
 
-    async def do(self, work: Callable[[], bytes]) -> bytes:
-        """Return what `work` returns; Refused while too much waits, or where it takes too long."""
-        if self.count >= self.most:
+    async def do(self, work: Callable[[], bytes], samples: int = 1) -> bytes:
+        """Return what `work` returns, which makes that many samples; Refused while too much runs, or where it takes too long."""
+        if self.running >= self.requests or self.taken + samples > self.samples:
             raise Refused(503, "too many requests are waiting: try again in a second")
         loop = asyncio.get_running_loop()
-        self.count += 1
-        future: Future[bytes] = self.pool.submit(work)
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self.done))
+        self.count(1, samples)
+        future: Future[bytes] = self.pool.submit(limited, work, time.monotonic() + self.seconds)
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self.count, -1, -samples))
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self.seconds)
         except TimeoutError:
             raise Refused(503, f"the request took longer than {self.seconds:g} s: ask for fewer samples") from None
 
-    def done(self) -> None:
-        """Count one request less."""
-        self.count -= 1
+    def count(self, requests: int, samples: int) -> None:
+        """Count requests that begin, or end."""
+        self.running += requests
+        self.taken += samples
+
+
+def limited(work: Callable[[], bytes], until: float) -> bytes:
+    """Return what `work` returns, which computes nothing more after the moment `until`."""
+    UNTIL.set(until)
+    return work()
 
 
 def application(model: Model, hosts: frozenset[str] = frozenset(), worker: Worker | None = None) -> Application:
@@ -85,7 +102,7 @@ def application(model: Model, hosts: frozenset[str] = frozenset(), worker: Worke
     app = FastAPI(title="wgan serve", version=__version__, docs_url=None, redoc_url=None)
     add_refusals(app)
     add_pages(app, model)
-    add_sampling(app, model, worker or Worker())
+    add_sampling(app, shared(model), worker or Worker())
     return Guard(app, hosts)
 
 
@@ -126,7 +143,9 @@ def add_pages(app: FastAPI, model: Model) -> None:
         page = templates().get_template("nopage.html").render(card=card, reason=str(error))
     about, help_page = (
         info(model, card),
-        templates().get_template("asking.html").render(card=card, most=MOST, label=first_label(model)),
+        templates()
+        .get_template("asking.html")
+        .render(card=card, most=MOST, label=first_label(model), where=can_ask(model)),
     )
 
     @app.get("/", response_class=HTMLResponse)
@@ -153,6 +172,11 @@ def add_pages(app: FastAPI, model: Model) -> None:
 def first_label(model: Model) -> str:
     """Return a label to show in an example, '' for an unconditional model."""
     return model.class_names[0] if model.class_names else ""
+
+
+def can_ask(model: Model) -> bool:
+    """Return whether rows can be asked for by `where`: those of a table of any kind that is trained without classes."""
+    return model.table is not None and not model.class_names
 
 
 def info(model: Model, card: Card) -> dict[str, Any]:
@@ -183,7 +207,7 @@ def add_sampling(app: FastAPI, model: Model, worker: Worker) -> None:
     @app.post("/sample", response_class=Response, responses={200: {"content": content}, **refusals})
     async def sample(asked: Asked) -> Response:
         """Samples of the model, as wgan sample makes them with the same seed."""
-        data = await worker.do(lambda: encoded(model, asked))
+        data = await worker.do(lambda: encoded(model, asked), asked.n)
         name = {
             "Content-Disposition": f'attachment; filename="samples.{asked.format}"',
             "X-Content-Type-Options": "nosniff",
@@ -193,7 +217,7 @@ def add_sampling(app: FastAPI, model: Model, worker: Worker) -> None:
 
 def encoded(model: Model, asked: Asked) -> bytes:
     """Return the samples that are asked for in their format: bytes for bytes what `wgan sample` writes."""
-    samples = model.sample(asked.n, asked.label, asked.seed)
+    samples = model.sample(asked.n, asked.label, asked.seed, where=asked.where)
     match asked.format:
         case "npz":
             return npz_bytes(samples, model)
