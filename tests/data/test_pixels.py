@@ -169,7 +169,9 @@ def test_samples_of_one_row_are_vectors(tmp_path, shape):
     x = RNG.normal(size=(N, *shape))
     np.save(tmp_path / "x.npy", x)
     source = open_source(str(tmp_path / "x.npy"))
-    assert source.shape == (50,) and source.notes == (f"{[N, *shape]} is read as vectors of 50 numbers",)
+    assert source.shape == (50,) and source.notes == (
+        f"{[N, *shape]} is read as vectors of 50 numbers (--kind signal: as signals)",
+    )
 
 
 @pytest.mark.parametrize("shape", [(2, 50), (3, 2, 50), (50, 2, 3)])

@@ -50,7 +50,7 @@ def flat(arrays: Arrays) -> Arrays:
     shape = arrays.values.shape
     if len(shape) < 3 or sum(side > 1 for side in shape[1:]) > 1:
         return arrays
-    note = f"{list(shape)} is read as vectors of {math.prod(shape[1:])} numbers"
+    note = f"{list(shape)} is read as vectors of {math.prod(shape[1:])} numbers (--kind signal: as signals)"
     return replace(arrays, values=arrays.values.reshape(len(arrays.values), -1), notes=(*arrays.notes, note))
 
 
@@ -196,15 +196,14 @@ def require_pictures(values: NDArray[Any], last: bool | None, where: str) -> Non
     """
     shape = list(values.shape)
     height, width = sides(values.shape, last)
-    vectors = f"signals are not trained on: give vectors, reshaped to [N, {math.prod(shape[1:])}]"
+    swapped = "" if height < width else " after swapping its last two axes"
+    ways = f"read it as signals with --kind signal{swapped}, or as vectors, reshaped to [N, {math.prod(shape[1:])}]"
     if min(height, width) < LEAST_SIDE:
-        raise WganError(
-            f"{where} has the shape {shape}: pictures of {height}x{width} pixels are too small, and {vectors}"
-        )
+        raise WganError(f"{where} has the shape {shape}: pictures of {height}x{width} pixels are too small; {ways}")
     if last is None and are_signals(height, width, values.dtype.kind in "bu" and values.dtype.itemsize == 1):
         raise WganError(
-            f"{where} has the shape {shape}, which is that of signals of {min(height, width)} channels, and {vectors}; pictures "
-            f"of {height}x{width} pixels: reshaped to [N, 1, {height}, {width}]"
+            f"{where} has the shape {shape}, which is that of signals of {min(height, width)} channels: {ways}, or as "
+            f"pictures of {height}x{width} pixels, reshaped to [N, 1, {height}, {width}]"
         )
 
 
