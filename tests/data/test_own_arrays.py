@@ -183,7 +183,7 @@ BAD = [
     ("x.npz", lambda p: labelled(p, np.arange(N)), "60 classes for 60 samples", {}),
     ("x.csv", lambda p: p.write_text("a,b\n"), "no rows", {}),
     ("x.csv", lambda p: p.write_bytes(b"\xff\xfe\x00"), "is not UTF-8 text", {}),
-    ("x.csv", lambda p: table(p, [*rows(), [1]]), "1 cells in line 62", {"labels": "colour"}),
+    ("x.csv", lambda p: table(p, [*rows(), [1]]), "1 cell in line 62", {"labels": "colour"}),
     ("x.csv", lambda p: table(p, rows()), "no column 'color': did you mean colour", {"labels": "color"}),
     ("x.csv", lambda p: table(p, [[*r[:4], ""] for r in rows()]), "no label in line 2", {"labels": "colour"}),
     ("x.csv", lambda p: table(p, [r[:2] for r in rows()], ["a", "a"]), "two columns called 'a'", {}),

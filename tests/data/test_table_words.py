@@ -131,7 +131,14 @@ def test_numbers_that_only_lie_apart_are_not(tmp_path, cache, values):
         ("a,b\n" + '"1,234",2\n' * 60, "'1,234' in line 2; save the table with decimal points"),
         ("a,b\n1,2\n2,3\n" * 30, "repeats its names of columns in line 4"),
         ("1.0 2.0 3.0\n" * 60, "blanks between its columns"),
-        ("a,b\n" + "1,2\n" * 50 + "1\n", "has 1 cells in line 52"),
+        (
+            "a,b\n" + "1,2\n" * 50 + "1\n",
+            "1 cell in line 52, and 2 elsewhere; it is the last line: the file may be cut short",
+        ),
+        ("a,b\n1\n" + "1,2\n" * 50, "has 1 cell in line 2, and 2 elsewhere"),
+        ("a,b,c\n" + "1,2\n" * 50, "has 2 cells in line 2, and 3 elsewhere"),
+        ("x kind n\n" + "1.5 red 2\n" * 60, "blanks between its columns"),
+        ("a,b\n" + "1,x\n" * 50 + "1,y\0\n", "holds a zero byte in line 52"),
         ("a,b\n1,2\n\n1,x\n" + "1,2\n" * 50, "'x' in line 4"),
         ("a,b\n1,2\ninf,3\n" + "1,2\n" * 50, "NaN or infinite values"),
         ("a,b\n1,x\ninf,y\n" + "1,x\n" * 50, "column a of"),
@@ -140,6 +147,29 @@ def test_numbers_that_only_lie_apart_are_not(tmp_path, cache, values):
 def test_what_is_wrong_with_a_table_is_said(tmp_path, text, said):
     (tmp_path / "t.csv").write_text(text)
     assert said in refusal(tmp_path / "t.csv")
+
+
+def test_lines_that_end_with_a_delimiter_keep_their_names(tmp_path, cache):
+    """They have a cell more than the line of names, and so have those of R, which begin with the names of the rows."""
+    for name, line in (("t.csv", "{0},{1},w{2},\n"), ("r.csv", "row{0},{1},w{2},7.5\n")):
+        text = "".join(line.format(i, i * 37 % 61, i % 3) for i in range(60))
+        (tmp_path / name).write_text(("a,b,c\n" if name == "t.csv" else "b,c,d\n") + text)
+    source, notes = opened(tmp_path / "t.csv", columns="a=number")
+    assert source.table.names == ["a", "b", "c"] and "without a name" not in notes
+    source, notes = opened(tmp_path / "r.csv")
+    assert source.table.names == ["b", "c", "d"] and "the column without a name" in notes
+
+
+def test_a_bar_may_stand_between_cells(tmp_path, cache):
+    (tmp_path / "t.csv").write_text("a|b\n" + "".join(f"{i}.5|x,{i % 3}\n" for i in range(60)))
+    source, _ = opened(tmp_path / "t.csv")
+    assert source.table.names == ["a", "b"] and source.table.columns[1].levels == ("x,0", "x,1", "x,2")
+
+
+def test_a_class_of_one_value_is_told(tmp_path, cache):
+    (tmp_path / "t.csv").write_text("a,b,c\n" + "".join(f"{i},{i * 37 % 61}.5,x\n" for i in range(60)))
+    source, notes = opened(tmp_path / "t.csv", labels="c")
+    assert source.classes == 0 and "the class c has one value only: the data are read without classes" in notes
 
 
 @pytest.mark.parametrize("head", ["sep=;\na;b", "# a;b", "# made by hand\n# a;b"])

@@ -91,6 +91,11 @@ def test_a_value_that_many_rows_share_has_a_slot():
     assert fit_number(codes).spikes == (0.0,) and SPIKE > 20 / 5000
 
 
+def test_of_few_rows_no_value_is_a_spike():
+    codes = np.r_[np.arange(40.0), 3.0, 3.0, 7.0]
+    assert fit_number(codes).spikes == () and fit_number(np.r_[codes, 3.0, 3.0]).spikes == (3.0,)
+
+
 def test_a_value_of_no_training_row_has_no_slot():
     coding = fit_category(np.array([0.0, 1.0, 1.0]))
     assert coding.encode(np.array([2.0, np.nan]), np.array([0.5, 0.5])).tolist() == [[0, 0], [0, 0]]

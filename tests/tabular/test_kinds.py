@@ -168,6 +168,8 @@ def test_numbers_with_something_beside_them_are_told_from_words(tmp_path, column
 def test_a_named_column_that_counts_the_rows_is_left_out(tmp_path, start):
     found, notes = column_of(write(tmp_path / "t.csv", [str(i + start) for i in range(N)]))
     assert found is None and f"column c, {start} to {N - 1 + start}, numbers the rows: left out" in notes
+    found, _ = column_of(tmp_path / "t.csv", columns="c=number")
+    assert found.kind == "number"
 
 
 def test_cells_keep_what_they_hold(tmp_path):

@@ -67,7 +67,9 @@ def numbered(
     labels = labels.astype(np.int64) if labels.dtype.kind in "fb" else labels
     found, numbers = np.unique(labels, return_inverse=True)
     if len(found) == 1:
-        return arrays, (), None
+        what = f"the class {arrays.label} has" if arrays.label else "the labels have"
+        note = f"{what} one value only: the data are read without classes"
+        return replace(arrays, notes=(*arrays.notes, note)), (), None
     if 2 * len(found) > len(labels):
         raise WganError(
             f"{where} has {len(found)} classes for {len(labels)} samples: give --labels none to ignore them"

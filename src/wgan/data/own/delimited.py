@@ -62,6 +62,9 @@ def read_text(path: Path) -> str:
         raise WganError(f"{shown(path)} cannot be read as CSV: {plain(error)}") from None
     if not text.strip():
         raise WganError(f"{shown(path)} is empty")
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise WganError(f"{shown(path)} holds a zero byte in line {line}, which no text has: is it a table, and whole?")
     return text
 
 
@@ -69,7 +72,7 @@ def delimiter_of(line: str) -> str:
     """Return the delimiter of a line; a comma between semicolons is a decimal one."""
     if ";" in line and all(cell.count(",") <= 1 for cell in line.split(";")):
         return ";"
-    return max(",;\t", key=line.count)
+    return max(",;\t|", key=line.count)
 
 
 def cells_of(rows: Sequence[str], delimiter: str, skipped: int, path: Path) -> list[Line]:
@@ -81,12 +84,22 @@ def cells_of(rows: Sequence[str], delimiter: str, skipped: int, path: Path) -> l
         raise WganError(f"{shown(path)} cannot be read as CSV: {plain(error)}") from None
     if not lines:
         raise WganError(f"{shown(path)} is empty")
-    words = lines[-1].cells[0].split()
-    if len(lines[-1].cells) == 1 and len(words) > 1 and all(map(is_number, words)):
+    if has_blanks_between(lines):
         raise WganError(
             f"{shown(path)} has blanks between its columns: save it with commas, for example numpy.savetxt(..., delimiter=',')"
         )
     return lines
+
+
+def has_blanks_between(lines: Sequence[Line]) -> bool:
+    """Return whether columns stand apart by blanks: numbers in the last line, or as many words in each as there are names."""
+    if len(lines[-1].cells) > 1:
+        return False
+    words = lines[-1].cells[0].split()
+    counts = {len(line.cells[0].split()) if len(line.cells) == 1 else 0 for line in lines}
+    if len(words) > 1 and all(map(is_number, words)):
+        return True
+    return len(words) > 2 and len(counts) == 1 and any(map(is_number, words))
 
 
 def with_names(lines: list[Line], path: Path) -> Sheet:
@@ -101,14 +114,19 @@ def with_names(lines: list[Line], path: Path) -> Sheet:
         ]
     if not lines:
         raise WganError(f"{shown(path)} holds column names and no rows")
-    if names and all(
-        len(line.cells) == len(names) + 1 for line in lines
-    ):  # R's write.table: no name for the rows' names
-        names = ["", *names]
+    if names and all(len(line.cells) == len(names) + 1 for line in lines):
+        if all(
+            not line.cells[-1].strip() for line in lines
+        ):  # each line ends with the delimiter, that of the names does not
+            lines = [Line(line.number, line.cells[:-1]) for line in lines]
+        else:  # R's write.table: no name for the rows' names
+            names = ["", *names]
     width = len(names) or len(lines[0].cells)
     for number, cells in lines:
         if len(cells) != width:
-            raise WganError(f"{shown(path)} has {len(cells)} cells in line {number}, and {width} elsewhere")
+            count = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
+            cut = "; it is the last line: the file may be cut short" if number == lines[-1].number else ""
+            raise WganError(f"{shown(path)} has {count} in line {number}, and {width} elsewhere{cut}")
     return Sheet(names, lines, notes)
 
 

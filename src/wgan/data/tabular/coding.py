@@ -14,6 +14,7 @@ from scipy.special import ndtr, ndtri
 
 FEW = 10  # distinct numbers: each has a slot of its own
 SPIKE = 0.02  # fraction of the rows from which on a number has a slot of its own
+LEAST_SPIKE = 5  # rows: of few rows any value would be such a fraction
 MOST_SPIKES = 8
 MOST_LEVELS = 64  # slots of a category; rarer levels share one
 LATTICE = 512  # distinct values that are listed; of more only quantiles are kept
@@ -118,7 +119,7 @@ def fit_number(codes: Codes) -> Coding:
         return Coding(tuple(values.tolist()), missing)
     common = np.argsort(-counts, kind="stable")[:MOST_SPIKES]
     spike = np.zeros(len(values), np.bool_)
-    spike[common[counts[common] >= SPIKE * counts.sum()]] = True
+    spike[common[counts[common] >= max(SPIKE * counts.sum(), LEAST_SPIKE)]] = True
     return rest_of(values[~spike], counts[~spike], values[spike], missing)
 
 

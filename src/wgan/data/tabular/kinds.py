@@ -78,7 +78,7 @@ def kind_of(
         dates = date_of(name, bare, wish, plain | MISSING, where)
         if dates is not None:
             return written(dates, cells, bare)
-    if counts_rows(present):
+    if not wish.kind and counts_rows(present):
         return Found(name, "skip", note=f"column {name}, {present[0]} to {present[-1]}, numbers the rows: left out")
     numbers = [cell for cell in present if cell not in MISSING and (is_number(cell) or DRESSED.fullmatch(cell))]
     if wish.kind == "number" or are_numbers(numbers, [cell for cell in present if cell not in MISSING]):
