@@ -205,7 +205,7 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         make_cheap(patch.setattr)
         patch.setattr(loop, "finish_pictures", lambda *_, **__: None)
-        patch.setattr(recorder, "draw_sheet", lambda *_: None)
+        patch.setattr(recorder, "draw_grid", lambda *_: None)
         patch.setattr(log, "Events", lambda *_, **__: Quiet())
         options = dict(generator_layers="4", critic_layers="4", batch=4, n_critic=1, threads=1)
         loop.train(configure("gulrajani-ring", {**options, "steps": 2, "checkpoint_every": 1}), folder, tty=False)

@@ -134,8 +134,8 @@ def test_clipping_is_in_place_and_counts_what_is_at_the_bound() -> None:
     w = torch.tensor([-3.0, -0.01, 0.005, 0.02], dtype=torch.float64)
     clip_weights([w], 0.01)
     assert w.tolist() == [-0.01, -0.01, 0.005, 0.01]
-    assert losses.share_at_bound([w], 0.01) == 0.75
-    assert losses.share_at_bound([], 0.01) == 0.0
+    assert losses.fraction_at_bound([w], 0.01) == 0.75
+    assert losses.fraction_at_bound([], 0.01) == 0.0
 
 
 def conv_critic(norm: str) -> nn.Module:

@@ -264,7 +264,7 @@ def clip_weights(parameters: Iterable[Tensor], bound: float) -> None:
 
 
 @torch.no_grad()
-def share_at_bound(parameters: Iterable[Tensor], bound: float) -> float:
+def fraction_at_bound(parameters: Iterable[Tensor], bound: float) -> float:
     """Return the fraction of weights that sit on the clipping bound, in [0, 1]."""
     sizes, hits = 0, 0
     for p in parameters:

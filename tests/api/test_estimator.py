@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("cache", "cheap")
 @pytest.fixture
 def quick(monkeypatch):
     """Runs that draw and log next to nothing: scikit-learn's checks fit some sixty times."""
-    monkeypatch.setattr(recorder, "draw_sheet", lambda *a: None)
+    monkeypatch.setattr(recorder, "draw_grid", lambda *a: None)
 
 
 def table(n=60, seed=0):

@@ -126,7 +126,9 @@ def test_the_slopes_chart_stands_on_a_logarithmic_axis():
         "shares": [0.0, 0.25, 0.75, 0.0, 0.0],
         "near_one": 0.5,
     }
-    (panel,) = compare_page.slopes(result_of([cell("gan", 1.0, slopes=wide), cell("wgan-gp", 1.0, slopes=wide)]))
+    (panel,) = compare_page.norm_histogram(
+        result_of([cell("gan", 1.0, slopes=wide), cell("wgan-gp", 1.0, slopes=wide)])
+    )
     assert [line.name for line in panel.lines] == ["gan", "wgan-gp"]
     assert [v for _, v in panel.lines[0].points] == [
         0.25,

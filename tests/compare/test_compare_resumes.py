@@ -34,7 +34,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(Monitor, "measure", lambda self, players, step, *more: dict(figures))
     monkeypatch.setattr(Monitor, "alarms", lambda self, step, figures: [])
     monkeypatch.setattr(loop, "finish_pictures", lambda *_, **__: None)
-    monkeypatch.setattr(recorder, "draw_sheet", lambda *about: None)
+    monkeypatch.setattr(recorder, "draw_grid", lambda *about: None)
     monkeypatch.setattr(compare, "vanishing", lambda config: {config.objective: [[0, 1.0], [1, 0.5]]})
     return request(
         objectives=("gan",), seeds=1, amount=20, parts=("quality", "collapse", "rates", "gradients"), data="ring"

@@ -113,7 +113,7 @@ def ring(copy, ring_run):
 
 def test_gradient_norms_are_those_of_the_last_critic(ring):
     """At reals, at fakes and between them."""
-    found = diagnostics.critic_slopes(ring)
+    found = diagnostics.critic_gradient_norms(ring)
     assert set(found["quantiles"]) == set(PLACES)
     for values in found["quantiles"].values():
         assert values == pytest.approx([3.0] * len(diagnostics.QUANTILES))
@@ -125,9 +125,9 @@ def test_gradient_norms_are_those_of_the_last_critic(ring):
 
 def test_slopes_near_one_are_counted(ring):
     set_critic(ring, lambda key, t: t * 0.4 if "score.weight" in key else t)
-    assert diagnostics.critic_slopes(ring)["near_one"] == 1.0  # 1.2
+    assert diagnostics.critic_gradient_norms(ring)["near_one"] == 1.0  # 1.2
     set_critic(ring, lambda key, t: t * 0.3 if "score.weight" in key else t)
-    assert diagnostics.critic_slopes(ring)["near_one"] == 0.0  # 0.36
+    assert diagnostics.critic_gradient_norms(ring)["near_one"] == 0.0  # 0.36
 
 
 def test_places_are_held_out_reals_last_fakes_and_mixes(ring_run):
@@ -168,7 +168,7 @@ def test_slopes_are_taken_at_samples_that_were_held_out(ring, monkeypatch):
     held = []
     real = diagnostics.places_of
     monkeypatch.setattr(diagnostics, "places_of", lambda p, source: held.append(source) or real(p, source))
-    diagnostics.critic_slopes(ring)
+    diagnostics.critic_gradient_norms(ring)
     index = torch.arange(20)
     test, train = (diagnostics.open_source(ring.config.data, split).batch(index)[0] for split in ("test", "train"))
     assert torch.equal(held[0].batch(index)[0], test) and not torch.equal(test, train)

@@ -50,7 +50,7 @@ def both(critic: Critic, x: Tensor, y: Tensor, half: bool) -> list[tuple[Tensor,
     for by_hand in (True, False):
         critic.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            slope = critic.slope(x, y)
+            slope = critic.input_gradient(x, y)
             assert slope is not None and slope.shape == (len(x), 64)
             norms = safe_norms(slope) if by_hand else gradient_norms(lambda points: critic(points, y)[0], x)
         (norms - 1).square().mean().backward()  # type: ignore[no-untyped-call]
@@ -77,7 +77,7 @@ def test_the_slope_by_hand_is_autograds(kind: str, precision: str) -> None:
 @pytest.mark.parametrize("kind", OTHERS)
 def test_other_critics_are_left_to_autograd(kind: str) -> None:
     critic = critic_of(**OTHERS[kind])
-    assert critic.slope(normal(1, 6, *SHAPE).float(), torch.arange(6) % 3) is None
+    assert critic.input_gradient(normal(1, 6, *SHAPE).float(), torch.arange(6) % 3) is None
     assert plain_layers(critic_of().trunk) is not None
 
 
@@ -92,7 +92,7 @@ def test_an_update_of_the_critic_takes_it(kind: str, monkeypatch: pytest.MonkeyP
             if by_hand:
                 patch.delattr(updates, "gradient_norms")
             else:
-                patch.setattr(Critic, "slope", lambda *_: None)
+                patch.setattr(Critic, "input_gradient", lambda *_: None)
             x, y = images().batch(torch.arange(8))
             real = p.engine.to_float(x)
             critic_update(p, real, real.flip(0) * 0.5, y, p.engine.draws(1, 0, "points", 8))

@@ -247,7 +247,7 @@ def test_a_second_process_is_refused_and_changes_nothing(tmp_path, command):
 def test_a_training_that_ends_or_fails_lets_go_of_the_lock(tmp_path, command, cheap, monkeypatch):
     assert command(*WORDS, "--run", tmp_path / "run").code == 0
     lock(tmp_path / "run").release()
-    monkeypatch.setattr(recorder, "draw_sheet", lambda *_: (_ for _ in ()).throw(WganError("full")))
+    monkeypatch.setattr(recorder, "draw_grid", lambda *_: (_ for _ in ()).throw(WganError("full")))
     assert command(*WORDS, "--run", tmp_path / "other").sentence() == "full"
     lock(tmp_path / "other").release()
 

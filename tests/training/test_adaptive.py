@@ -78,7 +78,7 @@ def test_images_are_looked_at_as_the_critic_sees_them(monkeypatch):
         adaptive, "augment", lambda x, share, draws: (shares.append((share, draws.uniform(10).shape)), x)[1]
     )
     players, monitor = watched(Brightness())
-    players.share = 0.7
+    players.augment_fraction = 0.7
     overfitting(players, monitor, 4)
     assert shares == [(0.7, (8, 10))] * 3
 
@@ -86,7 +86,7 @@ def test_images_are_looked_at_as_the_critic_sees_them(monkeypatch):
 def test_looking_changes_nothing_in_the_players():
     config = images_config(augment_target=0.3, critic_norm="spectral", objective="hinge")
     players = exact_players(config, images())
-    players.share = 0.5
+    players.augment_fraction = 0.5
     monitor = Monitor(config, images())
     monitor.__dict__["held_out"] = images(120)
     before = [t.clone() for n in (players.critic, players.generator, players.average) for t in n.state_dict().values()]
@@ -110,7 +110,7 @@ def test_every_fourth_step_is_looked_at_and_all_say_the_fraction():
     assert [s["augment/share"] for s in said] == pytest.approx([0, 0, 0, *[change] * 4, 2 * change])
     assert ["augment/overfitting" in s for s in said] == [False] * 3 + [True] + [False] * 3 + [True]
     again = follow(players, monitor, 8, said[-1])  # a step whose evaluation was cut: taken already
-    assert again == said[-1] and players.share == pytest.approx(2 * change)
+    assert again == said[-1] and players.augment_fraction == pytest.approx(2 * change)
 
 
 def test_without_a_target_nothing_is_looked_at():
@@ -122,10 +122,10 @@ def test_both_players_see_images_changed_by_todays_fraction():
     players = exact_players(ADAPTIVE, images())
     x = torch.rand(200, 1, 8, 8, dtype=torch.float64)
     assert players.augment(x, 0, "augment real 0") is x  # it starts at --augment, here 0
-    players.share = 0.8
+    players.augment_fraction = 0.8
     changed = (players.augment(x, 0, "augment real 0") != x).flatten(1).any(1).double().mean()
     assert changed > 0.9
-    assert exact_players(ADAPTIVE.replace(augment=0.4), images()).share == 0.4
+    assert exact_players(ADAPTIVE.replace(augment=0.4), images()).augment_fraction == 0.4
 
 
 def test_a_checkpoint_holds_the_share_to_the_last_bit(tmp_path, monkeypatch):
@@ -138,7 +138,7 @@ def test_a_checkpoint_holds_the_share_to_the_last_bit(tmp_path, monkeypatch):
     assert share != 0.3 and load(run.checkpoints, 4).manifest["share"] == share
     players = loop.make_players(config, EXACT, source)
     loop.restore(players, wgan.open_run(tmp_path / "run"))
-    assert players.share == share
+    assert players.augment_fraction == share
 
 
 def test_too_few_held_out_images_are_refused():

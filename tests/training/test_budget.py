@@ -61,7 +61,7 @@ def clock(monkeypatch):
     return now
 
 
-COSTS = Costs(step=0.5, update=0.125, evaluation=2.0, sheet=1.0)
+COSTS = Costs(step=0.5, update=0.125, evaluation=2.0, grid=1.0)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from wgan.recipes import configure
 from wgan.rng import stream
 from wgan.runs.folder import open_run
 from wgan.training import monitor as module
-from wgan.training.monitor import ALARMS, SELECTION, Monitor, frozen_copy, scores_of, slopes
+from wgan.training.monitor import ALARMS, SELECTION, Monitor, frozen_copy, norms_at_samples, scores_of
 from wgan.training.players import Players, make_players
 from wgan.training.state import state
 
@@ -235,7 +235,7 @@ def test_overfitting_is_the_lead_of_training_images(digits):
 def test_slopes_are_measured_at_reals_and_at_fakes():
     p = by_hand(QuadraticCritic(torch.ones(2, dtype=torch.float64)))  # the slope at x is ||x||
     real, fake = torch.tensor([[3.0, 4.0]]).repeat(5, 1), torch.tensor([[0.0, 2.0]]).repeat(5, 1)
-    assert slopes(p, real, fake, None).tolist() == [5.0] * 5 + [2.0] * 5
+    assert norms_at_samples(p, real, fake, None).tolist() == [5.0] * 5 + [2.0] * 5
 
 
 def test_a_critic_of_packs_scores_whole_packs(digits):
@@ -247,8 +247,8 @@ def test_a_critic_of_packs_scores_whole_packs(digits):
         expected = p.critic(packs)[0]
     assert torch.allclose(scores_of(p, x, None).float(), expected, atol=1e-5)
     fakes = p.engine.to_float(x)
-    assert torch.equal(slopes(p, x, fakes, None), slopes(p, x[:48], fakes[:48], None))
-    assert len(slopes(p, x, fakes, None)) == 24  # 12 packs of each side
+    assert torch.equal(norms_at_samples(p, x, fakes, None), norms_at_samples(p, x[:48], fakes[:48], None))
+    assert len(norms_at_samples(p, x, fakes, None)) == 24  # 12 packs of each side
 
 
 def test_fakes_of_the_averaged_generator_are_measured(digits):

@@ -192,7 +192,7 @@ def test_a_signal_before_an_evaluation_leaves_it_out(monkeypatch: pytest.MonkeyP
 MOMENTS = {
     "the step": (loop, "take_step", 3),
     "a line of the log": (log.Log, "scalars", 3),
-    "a sheet": (recorder, "draw_sheet", 2),
+    "a sheet": (recorder, "draw_grid", 2),
     "a checkpoint": (recorder, "save", 1),
     "the progress line": (progress.Progress, "update", 2),
     "after the last checkpoint": (recorder, "save", 2),
@@ -250,7 +250,9 @@ def test_each_part_of_an_evaluation_is_left(part: str, monkeypatch: pytest.Monke
         patch.setattr(owner, part, asked)
         if part == "quality":  # its one figure is not cut
             patch.setattr(monitor.Monitor, "quality", works)
-            patch.setattr(monitor, "slopes", lambda *a: (signal.raise_signal(signal.SIGTERM), monitor.torch.ones(2))[1])
+            patch.setattr(
+                monitor, "norms_at_samples", lambda *a: (signal.raise_signal(signal.SIGTERM), monitor.torch.ones(2))[1]
+            )
             patch.setattr(monitor, "exact_w1", lambda *_: after.append("exact_w1"))
         assert train(monkeypatch, POINTS, tmp_path).code == 143
     assert after == []

@@ -32,11 +32,11 @@ from wgan.visual.plots import scatter
 
 FEW, VERY_FEW = 5000, 500  # images
 LISTED, UNREADABLE = 10, 100  # of anything; of files that cannot be read
-ON_SHEET = 100
+IN_GRID = 100
 
 
 def command(found: argparse.Namespace) -> int:
-    """`wgan data`: print what is found and write the contact sheet."""
+    """`wgan data`: print what is found and write the grid of samples."""
     given = reading(found)
     spec = absolute(found.spec)
     options = ReadingOptions(**given)
@@ -56,7 +56,7 @@ def command(found: argparse.Namespace) -> int:
     for line in advice(spec, source, given, found.measure):
         tell(line)
     if found.out:
-        save_png(contact_sheet(source), Path(found.out))
+        save_png(grid_of_samples(source), Path(found.out))
         tell(f"{'contact sheet':14} {found.out}")
     if found.json:
         print_json(for_program(spec, options, said))
@@ -191,11 +191,11 @@ def duplicates(data: Prepared) -> int:
     return copies
 
 
-def contact_sheet(source: Source):  # type: ignore[no-untyped-def]
+def grid_of_samples(source: Source):  # type: ignore[no-untyped-def]
     """Return an image of training samples: images class by class, signals as lines, vectors by their first two columns."""
-    many = 2000 if kind_of(source) == "vectors" else ON_SHEET
+    many = 2000 if kind_of(source) == "vectors" else IN_GRID
     index = torch.linspace(0, len(source) - 1, min(many, len(source))).long()
-    if source.labels is not None and many == ON_SHEET:
+    if source.labels is not None and many == IN_GRID:
         index = torch.argsort(source.labels, stable=True)[index]
     x = source.batch(index)[0]
     if source.is_image:

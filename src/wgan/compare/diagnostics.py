@@ -30,7 +30,7 @@ UPDATES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 300, 400, 500)  # of the critic, af
 BINS = 40  # of the weights
 POINTS = 512  # at which gradient norms are taken, of each kind
 DECADES = (-6.0, 3.0)  # log10 of the gradient norms in the histogram; what lies beyond counts in the outermost bin
-SLOPE_BINS = 45  # five to a decade
+NORM_BINS = 45  # five to a decade
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -107,10 +107,10 @@ def critic_weights(run: Run) -> dict[str, Any]:
     }
 
 
-def critic_slopes(run: Run) -> dict[str, Any]:
+def critic_gradient_norms(run: Run) -> dict[str, Any]:
     """Return how ||grad_x D(x)|| of the last critic is distributed at held-out reals, at fakes and between them.
 
-    quantiles: place -> the gradient norms at QUANTILES; edges [SLOPE_BINS + 1] in log10 and the fraction [SLOPE_BINS] of all
+    quantiles: place -> the gradient norms at QUANTILES; edges [NORM_BINS + 1] in log10 and the fraction [NORM_BINS] of all
     three places together; near_one: the fraction of them from 0.5 to 2, where the gradient penalty wants them.
     """
     config = run.config
@@ -119,10 +119,10 @@ def critic_slopes(run: Run) -> dict[str, Any]:
     with thread_count(engine.threads):
         p = make_players(config, engine, source)
         restore(p, run)
-        places = {name: slopes_at(p, x) for name, x in places_of(p, held_out).items()}
+        places = {name: gradient_norms_at(p, x) for name, x in places_of(p, held_out).items()}
     every = np.concatenate(list(places.values()))
     decades = np.log10(np.maximum(every, 1e-30)).clip(*DECADES)
-    counts, edges = np.histogram(decades, SLOPE_BINS, DECADES)
+    counts, edges = np.histogram(decades, NORM_BINS, DECADES)
     return {
         "quantiles": {name: np.quantile(v, QUANTILES).tolist() for name, v in places.items()},
         "edges": edges.tolist(),
@@ -141,7 +141,7 @@ def places_of(p: Players, held_out: Source) -> dict[str, Tensor]:
     return {"real": real, "fake": fake, "between": eps * real + (1 - eps) * fake}
 
 
-def slopes_at(p: Players, x: Tensor) -> np.ndarray:
+def gradient_norms_at(p: Players, x: Tensor) -> np.ndarray:
     """Return ||grad_x D(x)|| [N] of the critic in the state in which it trains."""
     judged = dataclasses.replace(p, critic=frozen_copy(p.critic))
     points = x.detach().requires_grad_(True)

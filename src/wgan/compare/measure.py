@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wgan.compare.diagnostics import critic_slopes, critic_weights
+from wgan.compare.diagnostics import critic_gradient_norms, critic_weights
 from wgan.compare.plan import Trial
 from wgan.compare.summary import curve_of, tracks
 from wgan.data import Source
@@ -55,7 +55,7 @@ def reading(trial: Trial, run: Run) -> dict[str, Any]:
         "tracks": tracks(curve),
         "share_clipped": last(records, "critic/share_clipped"),
         "weights": critic_weights(run) if long and trial.seed == 0 else {},
-        "slopes": critic_slopes(run) if long else {},
+        "slopes": critic_gradient_norms(run) if long else {},
     }
 
 

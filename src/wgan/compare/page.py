@@ -42,7 +42,7 @@ def render(result: Mapping[str, Any], grids: Sequence[tuple[str, Picture]]) -> s
         gradients=gradients(result["gradients"]),
         tracks=tracks(result),
         weights=weights(result),
-        slopes=slopes(result),
+        norms=norm_histogram(result),
         hundredths=hundredths,
         script=script,
         style=style,
@@ -161,7 +161,7 @@ def weights(result: Mapping[str, Any]) -> list[Chart]:
     return charts
 
 
-def slopes(result: Mapping[str, Any]) -> list[Chart]:
+def norm_histogram(result: Mapping[str, Any]) -> list[Chart]:
     """Return the histogram of the critics' gradient norms, all seeds together, on a logarithmic axis."""
     curves = {}
     for name in result["request"]["objectives"]:

@@ -94,6 +94,6 @@ class Critic(nn.Module):
                 score = score + (self.projection(y) * h).sum(1)
             return score, self.head(h) if self.head is not None else None
 
-    def slope(self, x: Tensor, y: Tensor | None = None) -> Tensor | None:
+    def input_gradient(self, x: Tensor, y: Tensor | None = None) -> Tensor | None:
         """x, y as above -> the gradient of the score in x [B, n]; None where autograd has to find it."""
         return input_gradient(self.trunk, self.score, x, None if self.projection is None else self.projection(y))

@@ -23,7 +23,7 @@ def histogram(
 
     `missing` is no bar, and what lies beyond the axis of a number is in none.
     """
-    found: dict[str, Any] = {"name": name, "missing": [share(np.isnan(real)), share(np.isnan(fake))]}
+    found: dict[str, Any] = {"name": name, "missing": [fraction(np.isnan(real)), fraction(np.isnan(fake))]}
     present = real[~np.isnan(real)]
     if not len(present):
         return {**found, "kind": "level", "labels": [], "real": [], "fake": []}
@@ -47,7 +47,7 @@ def level_bars(
     own: Numbers, fake: Numbers, real: Numbers, missing: list[float], text: Callable[[float], str]
 ) -> dict[str, Any]:
     """Return a bar for each of the levels `own`, and one for all others where there are any."""
-    bars = [[share(side == v) for v in own] for side in (real, fake)]
+    bars = [[fraction(side == v) for v in own] for side in (real, fake)]
     labels = [text(float(v)) for v in own]
     rest = [max(0.0, 1 - sum(bar) - gone) for bar, gone in zip(bars, missing, strict=True)]
     if max(rest) > 1e-9:
@@ -56,7 +56,7 @@ def level_bars(
     return {"kind": "level", "labels": labels, "real": bars[0], "fake": bars[1]}
 
 
-def share(flags: NDArray[np.bool_]) -> float:
+def fraction(flags: NDArray[np.bool_]) -> float:
     """Return which fraction is true."""
     return float(flags.mean())
 

@@ -1,4 +1,4 @@
-"""Augmentation that adapts: its share follows how much better the critic knows training images than held-out ones."""
+"""Augmentation that adapts: its fraction follows how much better the critic knows training images than held-out ones."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from wgan.training.players import Players
 from wgan.training.updates import judge, pack
 
 EVERY = 4  # steps between two looks (Karras 2020: 4 minibatches)
-SWING = 100_000  # real images during which the share can go from 0 to 1
+SWING = 100_000  # real images during which the fraction can go from 0 to 1
 MOST = 0.8  # above it a generator may learn to make changed images (Karras 2020, section 3.1)
 LEAST = 20  # held-out images to look at: with fewer the ratio is a matter of which they are
 
 
 def require_held_out(monitor: Monitor) -> None:
-    """Raise WganError when the share shall adapt and there are too few held-out images to see overfitting by."""
+    """Raise WganError when the fraction is to adapt and there are too few held-out images to see overfitting by."""
     config = monitor.config
     if not config.augment_target:
         return
@@ -40,23 +40,23 @@ def require_held_out(monitor: Monitor) -> None:
 def follow(p: Players, monitor: Monitor, step: int, stats: Stats) -> Stats:
     """Return the statistics of `step` with the probability of augmentation, after moving it where `augment_target` is on.
 
-    The share is all the state there is, and a checkpoint keeps it. Statistics that hold it already are those of a step
+    The fraction is all the state there is, and a checkpoint keeps it. Statistics that hold it already are those of a step
     whose evaluation a signal cut: they are not counted twice.
     """
     if not p.config.augment_target or "augment/share" in stats:
         return stats
     if step % EVERY:
-        return {**stats, "augment/share": p.share}
+        return {**stats, "augment/share": p.augment_fraction}
     ratio = overfitting(p, monitor, step)
-    p.share = moved(p.share, ratio, p.config)
-    return {**stats, "augment/share": p.share, "augment/overfitting": ratio}
+    p.augment_fraction = moved(p.augment_fraction, ratio, p.config)
+    return {**stats, "augment/share": p.augment_fraction, "augment/overfitting": ratio}
 
 
-def moved(share: float, ratio: float, c: Config) -> float:
-    """Return the share one step of EVERY · batch / SWING nearer to where the overfitting ratio is at its target."""
+def moved(fraction: float, ratio: float, c: Config) -> float:
+    """Return the fraction one step of EVERY · batch / SWING nearer to where the overfitting ratio is at its target."""
     change = EVERY * c.batch / SWING
     above = c.augment_target is not None and ratio > c.augment_target
-    return min(max(share + (change if above else -change), 0.0), MOST)
+    return min(max(fraction + (change if above else -change), 0.0), MOST)
 
 
 def overfitting(p: Players, monitor: Monitor, step: int) -> float:
@@ -87,12 +87,13 @@ def mean_score(p: Players, x: Tensor, y: Tensor | None, source: torch.Generator)
     """Return the critic's mean score of stored or generated images x [B, C, H, W], changed as in training."""
     seen = p.engine.to_float(x)
     u = Fixed(torch.rand(len(x), 10, generator=source).to(seen))
-    score, _ = judge(p, pack(augment(seen, p.share, u), p.config.pack), None if y is None else y.to(p.engine.device))
+    changed = pack(augment(seen, p.augment_fraction, u), p.config.pack)
+    score, _ = judge(p, changed, None if y is None else y.to(p.engine.device))
     return float(score.double().mean())
 
 
 class Fixed:
-    """Draws that every process of a group makes alike: the share must be the same for all."""
+    """Draws that every process of a group makes alike: the fraction must be the same for all."""
 
     def __init__(self, u: Tensor) -> None:
         self.u = u  # [B, 10]

@@ -21,10 +21,10 @@ class Draws(Protocol):
         """U[0, 1) draws [B, *shape]."""
 
 
-def augment(x: Tensor, share: float, draws: Draws) -> Tensor:
-    """Return images x [B, C, H, W] with each of the three changes made to a fraction `share` of them, differentiably."""
+def augment(x: Tensor, fraction: float, draws: Draws) -> Tensor:
+    """Return images x [B, C, H, W] with each of the three changes made to a `fraction` of them, differentiably."""
     u = draws.uniform(10).to(x.dtype)  # [B, 10]
-    chosen = u[:, 7:] < share  # [B, 3]
+    chosen = u[:, 7:] < fraction  # [B, 3]
     x = pick(chosen[:, 0], colour(x, u[:, 0], u[:, 1], u[:, 2]), x)
     x = pick(chosen[:, 1], translation(x, u[:, 3], u[:, 4]), x)
     return pick(chosen[:, 2], cutout(x, u[:, 5], u[:, 6]), x)

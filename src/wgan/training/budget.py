@@ -71,13 +71,13 @@ class Costs:
     step: float  # with n_critic updates of the critic, and its part of the log
     update: float  # of the critic alone, where a schedule has steps with more of them
     evaluation: float
-    sheet: float
+    grid: float
     opening: float = 0.0  # what the first evaluation takes more: held-out samples and their features, once a run
 
     def of(self, c: Config, steps: int) -> float:
         """Return the seconds of a run of `steps` steps."""
         more = updates_before(c.critic_schedule, steps, c.n_critic) - steps * c.n_critic
-        duties = times(c.evaluate_every, steps) * self.evaluation + times(c.sample_every, steps) * self.sheet
+        duties = times(c.evaluate_every, steps) * self.evaluation + times(c.sample_every, steps) * self.grid
         return self.opening + steps * self.step + more * self.update + duties
 
 
@@ -139,7 +139,7 @@ def measured(config: Config, source: Source, b: Budget, group: Group, given: Giv
         update = timed(b.clock, lambda: critic_phase(p, source, 0)) / config.n_critic
         with p.engine.shard.alone():
             first, evaluation = (timed(b.clock, lambda: monitor.measure(p, 0)) for _ in range(2))
-        drawn = timed(b.clock, lambda: sheet(p, source))
+        drawn = timed(b.clock, lambda: grid(p, source))
         return Costs(step, update, evaluation, drawn, max(first - evaluation, 0.0))
 
 
@@ -150,7 +150,7 @@ def seconds_of_step(p: Players, source: Source, stop: Stop, b: Budget, monitor: 
     def step(i: int) -> None:
         stats = take_step(p, source, i, stop, due(p.config.log_every, i))
         if p.config.augment_target:
-            p.share = group.on_main(lambda: _share(p, monitor, i, stats))
+            p.augment_fraction = group.on_main(lambda: _augment_fraction(p, monitor, i, stats))
         for value in stats.values():
             float(value)
 
@@ -163,13 +163,13 @@ def seconds_of_step(p: Players, source: Source, stop: Stop, b: Budget, monitor: 
     return (b.clock() - begun) / count
 
 
-def _share(p: Players, monitor: Monitor, i: int, stats: Any) -> float:
+def _augment_fraction(p: Players, monitor: Monitor, i: int, stats: Any) -> float:
     with p.engine.shard.alone():
         follow(p, monitor, i, stats)
-    return p.share
+    return p.augment_fraction
 
 
-def sheet(p: Players, source: Source) -> None:
+def grid(p: Players, source: Source) -> None:
     """Make the samples of a sample grid."""
     network = p.best_generator
     if source.is_image:

@@ -128,7 +128,7 @@ class Monitor:
         return generate(network, z, y if network.classes else None, p.engine)
 
     def gaps(self, p: Players, fakes: Tensor) -> dict[str, float]:
-        """Return the critic's gap on held-out and on training reals, its largest slope, and their quotient.
+        """Return the critic's gap on held-out and on training reals, its largest gradient norm, and their quotient.
 
         The critic is a copy in the state it trains in (batch statistics, no dropout), so that this is the training
         functional on other images.
@@ -141,16 +141,16 @@ class Monitor:
         held = scores_of(judged, self.reals[0], y)
         train = scores_of(judged, train_x, train_y)
         fake = scores_of(judged, fakes, y)
-        slope = slopes(judged, self.reals[0], fakes, y)
+        norms = norms_at_samples(judged, self.reals[0], fakes, y)
         error = float((held.var() / len(held) + train.var() / len(train)).sqrt())
         gap = float(held.mean() - fake.mean())
         return {
             "evaluate/wasserstein_held_out": gap,
             "evaluate/wasserstein_train": float(train.mean() - fake.mean()),
             "evaluate/overfit": float(train.mean() - held.mean()) / max(error, 1e-12),
-            "evaluate/slope_max": float(slope.max()),
-            "evaluate/slope_mean": float(slope.mean()),
-            "evaluate/gap_per_slope": gap / max(float(slope.max()), 1e-12),
+            "evaluate/slope_max": float(norms.max()),
+            "evaluate/slope_mean": float(norms.mean()),
+            "evaluate/gap_per_slope": gap / max(float(norms.max()), 1e-12),
         }
 
     def quality(self, fakes: Tensor) -> dict[str, float]:
@@ -261,7 +261,7 @@ def scores_of(p: Players, x: Tensor, y: Tensor | None) -> Tensor:
     return torch.cat(p.engine.group.map(math.ceil(len(x) / size), batch_of))
 
 
-def slopes(p: Players, real: Tensor, fake: Tensor, y: Tensor | None) -> Tensor:
+def norms_at_samples(p: Players, real: Tensor, fake: Tensor, y: Tensor | None) -> Tensor:
     """Return ||grad D|| at up to 256 reals and as many fakes: where the critic is used, not only where it was penalised."""
     n = min(256, len(real), len(fake)) // p.config.pack * p.config.pack
     norms = []

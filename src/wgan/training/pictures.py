@@ -19,7 +19,7 @@ from wgan.visual.images import animation, sample_files, save_png
 from wgan.visual.plots import losses_plot
 
 
-def draw_sheet(p: Players, source: Source, run: Run, log: Log, step: int) -> None:
+def draw_grid(p: Players, source: Source, run: Run, log: Log, step: int) -> None:
     """Write samples/step-*.png from the fixed latents, and the same picture to TensorBoard."""
     network = p.best_generator
     many = BLOCK if source.is_image else 1000

@@ -41,7 +41,7 @@ class Players:
     critic_optimizer: torch.optim.Optimizer
     clipped: list[Tensor]  # what weight clipping bounds; empty when it is off
     moved: list[nn.Parameter] = field(default_factory=list)  # of the critic, by the generator's update too
-    share: float = 0.0  # of augmented images; it moves where `augment_target` is on
+    augment_fraction: float = 0.0  # of augmented images; it moves where `augment_target` is on
     given: Given = NONE_GIVEN  # which of all this the caller made
     frozen: list[nn.Parameter] = field(default_factory=list)  # of a caller's critic: weights that never learn
     written: Written | None = None  # both updates without autograd, where both networks are plain MLPs
@@ -53,7 +53,9 @@ class Players:
 
     def augment(self, x: Tensor, step: int, purpose: str) -> Tensor:
         """Return x [B, C, H, W], real or fake, as the critic sees it: changed when `augment` is on, by draws of its own."""
-        return augment(x, self.share, self.engine.draws(self.config.seed, step, purpose, len(x))) if self.share else x
+        if not self.augment_fraction:
+            return x
+        return augment(x, self.augment_fraction, self.engine.draws(self.config.seed, step, purpose, len(x)))
 
     def mirror(self, x: Tensor, position: int) -> Tensor:
         """Return real images x [B, C, H, W], half of them mirrored when `flip` is on: a mirrored one counts as data."""
@@ -101,7 +103,7 @@ def make_players(config: Config, engine: Engine, source: Source, given: Given = 
         *optimizers,
         clipped,
         moved=moved,
-        share=config.augment,
+        augment_fraction=config.augment,
         given=given,
         frozen=frozen,
         written=written(config, engine, rules, generator, critic, moved),

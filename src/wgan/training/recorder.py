@@ -16,7 +16,7 @@ from wgan.runs.log import Log
 from wgan.training.accumulate import Stats
 from wgan.training.adaptive import follow
 from wgan.training.monitor import Monitor
-from wgan.training.pictures import draw_sheet
+from wgan.training.pictures import draw_grid
 from wgan.training.players import Players
 from wgan.training.state import NOTHING, Begun, Restored, save, state, tidy
 
@@ -49,7 +49,7 @@ class Recorder:
             for note in [*cautions(self.players.config), *self.source.notes, *restored.notes]:
                 self.progress.message(note)
             if restored.fresh:
-                draw_sheet(self.players, self.source, self.run, self.log, 0)
+                draw_grid(self.players, self.source, self.run, self.log, 0)
             if restored.event:
                 # with the next step's line, because this checkpoint may be read again
                 self.log.event(restored.start + 1, restored.event)
@@ -77,9 +77,9 @@ class Recorder:
         def work() -> tuple[float, dict[str, float]]:
             with p.engine.shard.alone():
                 after = follow(p, self.monitor, done, stats)
-            return p.share, {name: float(value) for name, value in after.items() if name not in stats}
+            return p.augment_fraction, {name: float(value) for name, value in after.items() if name not in stats}
 
-        p.share, more = p.engine.group.on_main(work)
+        p.augment_fraction, more = p.engine.group.on_main(work)
         return {**stats, **more}
 
     def measure(self, done: int) -> dict[str, float] | None:
@@ -108,8 +108,8 @@ class Recorder:
         self.players.engine.group.on_main(work)
 
     def draw(self, done: int) -> None:
-        """Draw the sheet of step `done`."""
-        self.players.engine.group.on_main(lambda: draw_sheet(self.players, self.source, self.run, self.log, done))
+        """Draw the sample grid of step `done`."""
+        self.players.engine.group.on_main(lambda: draw_grid(self.players, self.source, self.run, self.log, done))
 
     def save(self, done: int, begun: Begun = NOTHING) -> None:
         """Write the log's last lines, then the checkpoint of step `done`; all processes must hold the same weights."""

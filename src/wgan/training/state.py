@@ -91,7 +91,7 @@ def save(p: Players, run: Run, step: int, best: int | None, begun: Begun = NOTHI
     was cut short, how often the run went back, and what else `about` names.
     """
     left: dict[str, Any] = {} if begun.stats is None else {"measured": dict(begun.stats)}
-    left |= {"share": p.share} if p.config.augment_target else {}
+    left |= {"share": p.augment_fraction} if p.config.augment_target else {}
     more = {"config": p.config.recipe, "versions": versions(), "parts": sorted(state(p)), "retries": p.engine.stream}
     checkpoint.save(run.checkpoints, step, checkpoint.flatten(state(p)), {**more, **left, **about}, begun.updates)
     tidy(run, best)
@@ -141,7 +141,7 @@ def restore(p: Players, run: Run) -> Restored:
             "one of them was changed, or written by another wgan"
         ) from None
     m = found.manifest
-    begun, p.share = Begun(found.updates, m.get("measured")), m.get("share", p.share)
+    begun, p.augment_fraction = Begun(found.updates, m.get("measured")), m.get("share", p.augment_fraction)
     p.engine = replace(p.engine, stream=m.get("retries", 0))
     done = found.step == run.config.steps and begun.stats is None
     inside = f" and {begun.updates} critic updates of the next" if begun.updates else ""

@@ -15,10 +15,10 @@ from wgan.losses import (
     POINTS,
     class_loss,
     critic_term,
+    fraction_at_bound,
     generator_term,
     gradient_norms,
     safe_norms,
-    share_at_bound,
 )
 from wgan.models.fast.linear import inputs_only
 from wgan.models.layers import spectral_buffers
@@ -151,7 +151,7 @@ def penalty_term(p: Players, real: Tensor, fake: Tensor, y: Tensor | None, draws
     points = penalty_points(p, real, fake, draws)
     labels = y if y is None or len(points) == len(y) else torch.cat([y, y])
     with p.engine.autocast():
-        by_hand = p.critic.slope(points.detach(), labels) if isinstance(p.critic, Critic) else None
+        by_hand = p.critic.input_gradient(points.detach(), labels) if isinstance(p.critic, Critic) else None
     if by_hand is not None:
         norms = safe_norms(by_hand)
     else:
@@ -187,7 +187,7 @@ def generator_update(p: Players, z: Tensor, y: Tensor | None, real: Labelled | N
     """
     if not p.generator.training:
         p.generator.train()
-    if p.written is not None and real is None and not p.share and p.config.pack == 1:
+    if p.written is not None and real is None and not p.augment_fraction and p.config.pack == 1:
         stats = stepped(p.engine, p.generator_optimizer, p.written.generator_loss(z))
     else:
         stats = _generator_step(p, z, y, real, step)
@@ -248,7 +248,7 @@ def watch(p: Players) -> Stats:
         "generator/gradient_norm": gradient_norm(p.generator),
     }
     if p.clipped:
-        stats["critic/share_clipped"] = share_at_bound(p.clipped, p.config.clip)
+        stats["critic/share_clipped"] = fraction_at_bound(p.clipped, p.config.clip)
     return stats
 
 

@@ -134,9 +134,9 @@ class Written:
         self.critic.forward(h)
         scores = dict(zip(sides, h[-1][:rows, 0].split([len(x) for x in sides.values()]), strict=True))
         means = {side: s.mean() for side, s in scores.items()}
-        loss, slopes = critic_slopes(self.objective, scores, means)
+        loss, gradients = critic_loss_gradients(self.objective, scores, means)
         stats: Stats = {f"critic/{side}": mean for side, mean in means.items()}
-        torch.cat([*slopes, *([] if points is None else [torch.ones_like(h[-1][rows:, 0])])], out=d[-1].squeeze(1))
+        torch.cat([*gradients, *([] if points is None else [torch.ones_like(h[-1][rows:, 0])])], out=d[-1].squeeze(1))
         self.critic.backward(h, d)
         if points is not None:
             u = self.critic.to_input(d[1][rows:], self.critic.buffers("turned", total - rows)[0])
@@ -183,8 +183,8 @@ class Written:
         seen, back = [*self.critic.buffers("judged", len(z))], [*self.critic.buffers("judging", len(z))]
         seen[0] = x
         self.critic.forward(seen)
-        loss, slope = generator_slope(self.objective, seen[-1][:, 0])
-        back[-1].copy_(slope[:, None])
+        loss, gradient = generator_loss_gradient(self.objective, seen[-1][:, 0])
+        back[-1].copy_(gradient[:, None])
         self.critic.backward(seen, back)
         d[-1] = self.critic.to_input(back[1], d[-1])
         if self.tanh:
@@ -194,22 +194,22 @@ class Written:
         return {"generator/loss": loss, "generator/score": seen[-1].mean()}
 
 
-def critic_slopes(
+def critic_loss_gradients(
     o: Objective, scores: Mapping[str, Tensor], means: Mapping[str, Tensor]
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Return the critic's loss and its gradient in the scores [B] of each side, whose means are known."""
     if o.real is linear_real and o.fake is linear_fake:  # autograd takes as long for -1 / B and 1 / B as for a product
         signs = {"real": -1.0, "fake": 1.0}
-        slopes = tuple(torch.full_like(s, signs[side] / len(s)) for side, s in scores.items())
+        gradients = tuple(torch.full_like(s, signs[side] / len(s)) for side, s in scores.items())
         halves = [signs[side] * mean for side, mean in means.items()]
-        return halves[0] if len(halves) == 1 else halves[0] + halves[1], slopes
+        return halves[0] if len(halves) == 1 else halves[0] + halves[1], gradients
     leaves = {side: s.detach().requires_grad_(True) for side, s in scores.items()}
     with torch.enable_grad():
         loss = critic_term(o, leaves.get("real"), leaves.get("fake"))
     return loss.detach(), torch.autograd.grad(loss, [*leaves.values()])
 
 
-def generator_slope(o: Objective, scores: Tensor) -> tuple[Tensor, Tensor]:
+def generator_loss_gradient(o: Objective, scores: Tensor) -> tuple[Tensor, Tensor]:
     """Return the generator's loss and its gradient in the fakes' scores [B]."""
     if o.generator is linear_generator:
         return generator_term(o, scores), torch.full_like(scores, -1.0 / len(scores))

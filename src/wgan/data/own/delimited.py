@@ -26,7 +26,7 @@ class Line(NamedTuple):
     cells: list[str]
 
 
-class Sheet(NamedTuple):
+class Delimited(NamedTuple):
     """What a file holds: names of columns (none = []), lines of cells, and what the user should know of how it was read."""
 
     names: list[str]
@@ -34,7 +34,7 @@ class Sheet(NamedTuple):
     notes: list[str]
 
 
-def read_sheet(path: Path) -> Sheet:
+def read_delimited(path: Path) -> Delimited:
     """Read a file of cells between , ; or tab, with or without names; WganError for what is no such table."""
     text = read_text(path)
     first = text.partition("\n")[0].strip().strip('"')
@@ -102,7 +102,7 @@ def has_blanks_between(lines: Sequence[Line]) -> bool:
     return len(words) > 2 and len(counts) == 1 and any(map(is_number, words))
 
 
-def with_names(lines: list[Line], path: Path) -> Sheet:
+def with_names(lines: list[Line], path: Path) -> Delimited:
     """Return the table below its line of names; WganError where lines have different numbers of cells, or none is left."""
     names, notes = [], []
     if not all(is_number(cell) or COMMA.fullmatch(cell.strip()) for cell in lines[0].cells):
@@ -127,7 +127,7 @@ def with_names(lines: list[Line], path: Path) -> Sheet:
             count = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
             cut = "; it is the last line: the file may be cut short" if number == lines[-1].number else ""
             raise WganError(f"{shown(path)} has {count} in line {number}, and {width} elsewhere{cut}")
-    return Sheet(names, lines, notes)
+    return Delimited(names, lines, notes)
 
 
 def are_names(cells: Sequence[str], below: Sequence[Sequence[str]]) -> bool:

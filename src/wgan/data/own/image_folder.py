@@ -22,7 +22,7 @@ from wgan.data.split import require_enough
 from wgan.errors import WganError
 from wgan.progress import counting
 
-SHARE_BAD = 0.01  # of unreadable files; more are refused
+BAD_FRACTION = 0.01  # of unreadable files; more are refused
 
 
 class TooManyBad(WganError):
@@ -142,7 +142,7 @@ def decoded(
 
 def require_readable(bad: dict[int, str], files: list[Member], where: str) -> None:
     """Raise WganError when more than 1 % of the files cannot be read."""
-    if len(bad) > SHARE_BAD * len(files):
+    if len(bad) > BAD_FRACTION * len(files):
         named = [(shown(files[i].name), bad[i]) for i in sorted(bad)]
         raise TooManyBad(
             f"{len(bad)} of {len(files)} images of {where} cannot be read, more than 1 %: the first is {named[0][0]} "

@@ -16,7 +16,7 @@ LEAST_USED = 0.25  # of a range: values that use less of it are stretched
 DEEPEST = 0.3  # of a range: the sharpest resize rings past it by less (0.29 on digits)
 CLIPPED = 0.006  # of a range: the mean distance of all values from it, when the rest is an overshoot that is clipped
 NEGATIVE = -0.1  # below it lies no overshoot of 0..1
-SHARE_NEGATIVE = 0.01  # of values below NEGATIVE that make -1..1 of a data set
+NEGATIVE_FRACTION = 0.01  # of values below NEGATIVE that make -1..1 of a data set
 MOST_KEPT = 1 << 16  # values kept to tell outliers
 OUTLIERS = 0.001  # of values at either end
 
@@ -90,7 +90,7 @@ def scale_of(span: Span, where: str, plain: bool = False) -> Scale:
         raise WganError(f"{where} holds nothing to learn: every value is {low:g}")
     for i, (a, b) in enumerate(RANGES):
         used, clipped = high - low >= LEAST_USED * (b - a), span.distance[i] <= CLIPPED * (b - a) * span.count
-        if used and clipped and (a == 0 or span.negative >= SHARE_NEGATIVE * span.count):
+        if used and clipped and (a == 0 or span.negative >= NEGATIVE_FRACTION * span.count):
             said = [] if plain and (a, b) == (0, 255) else read_as(span, i)
             return Scale(a, b, "; ".join([*said, *outlier_note(span, a, b)]))
     said = [f"values {low:g} to {high:g} are stretched to black and white"]

@@ -18,7 +18,7 @@ from wgan.data.own.delimited import (
     WHOLE,
     is_number,
     numbers_or_names_rows,
-    read_sheet,
+    read_delimited,
     require_distinct,
 )
 from wgan.data.own.missing_marks import MISSING, marks_among
@@ -37,7 +37,7 @@ def read_csv(path: Path, label: str, needed: bool = True) -> Arrays:
     is not numeric, or the line that has another number of cells. Each cell is read in Python, because a message names its
     line: of millions of rows, Parquet is read much faster.
     """
-    names, lines, notes = read_sheet(path)
+    names, lines, notes = read_delimited(path)
     numbers = [line.number for line in lines]
     columns = [list(column) for column in zip(*(line.cells for line in lines), strict=True)]
     for i in reversed(range(len(names))):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wgan.data.own.archives import shown
-from wgan.data.own.delimited import is_number, numbers_or_names_rows, read_sheet, require_distinct
+from wgan.data.own.delimited import is_number, numbers_or_names_rows, read_delimited, require_distinct
 from wgan.data.own.tables import parquet_table
 from wgan.errors import WganError
 
@@ -31,7 +31,7 @@ def read_cells(path: Path) -> Cells:
     """Read a CSV or Parquet file; WganError for what is no such table."""
     if path.suffix.lower() in (".parquet", ".pq"):
         return parquet_cells(path)
-    names, lines, notes = read_sheet(path)
+    names, lines, notes = read_delimited(path)
     again = next((line.number for line in lines if names and [cell.strip() for cell in line.cells] == names), 0)
     if again:
         raise WganError(f"{shown(path)} repeats its names of columns in line {again}: remove that line")
