@@ -41,7 +41,7 @@ def kept(folder):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that only the work of the budget moves: 0.25 s a step, 2 s an evaluation, 1 s a sheet."""
+    """A clock that only the work of the budget moves: 0.25 s a step, 2 s an evaluation, 1 s a sample grid."""
     now = [100.0]
 
     def costly(name, seconds, owner=budget):
@@ -56,7 +56,7 @@ def clock(monkeypatch):
     costly("take_step", 0.25)
     costly("critic_phase", 0.125)
     costly("measure", 2.0, monitor.Monitor)
-    costly("sheet", 1.0)
+    costly("grid", 1.0)
     monkeypatch.setattr(budget.time, "perf_counter", lambda: now[0])
     return now
 
@@ -85,7 +85,7 @@ def test_a_duty_falls_on_its_steps_and_on_the_last():
 
 
 def test_minutes_write_a_number_of_steps_and_nothing_else(clock, capsys):
-    # 15 s: 2 + 3 steps (1.25 s), a critic phase, two evaluations, a sheet: 6.375; 3 for the end: 5.625 are left
+    # 15 s: 2 + 3 steps (1.25 s), a critic phase, two evaluations, a sample grid: 6.375; 3 for the end: 5.625 are left
     run = wgan.train(run="timed", minutes=0.25, **{**RING, "evaluate_every": None, "sample_every": None})
     assert run.config.steps == run.step == 10  # (5.625 - 2 - 1) / 0.25 = 10.5
     assert "a step takes 250 ms here, so the run has 10 steps" in capsys.readouterr().out
