@@ -55,7 +55,7 @@ class Dark(nn.Module):
 def watched(critic, train=250, held_out=150, fake=-1.0, config=ADAPTIVE):
     """Players with this critic, and a monitor whose train and held-out images have these brightnesses."""
     players = exact_players(config, images())
-    players = dataclasses.replace(players, critic=critic, average=Dark(fake), share=0.0)
+    players = dataclasses.replace(players, critic=critic, average=Dark(fake), augment_fraction=0.0)
     monitor = Monitor(config, flat_images(train))
     monitor.__dict__["held_out"] = flat_images(held_out)
     return players, monitor
