@@ -19,15 +19,14 @@ from wgan.engine import fastest_ways, make_engine, threads_that_pay
 from wgan.errors import WganError
 from wgan.models.fast import fast_kernels, trial
 from wgan.models.fast.linear import linear, times
-from wgan.models.kernels import PLAIN
 from wgan.rng import stream
 from wgan.runs.folder import open_run
 from wgan.training import state
 from wgan.training import step as phases
 from wgan.training.players import make_players
-from wgan.ways import LINEAR, OLD, Ways, ways_of
+from wgan.ways import LIBRARY, LINEAR, OLD, PRODUCTS, SMALL_MAPS, Ways, ways_of
 
-ALL = [Ways(linear) for linear in LINEAR]
+ALL = [Ways(linear, small) for linear in LINEAR for small in SMALL_MAPS]
 SMALL = {"generator_layers": "16", "critic_layers": "16", "batch": 8, "n_critic": 1, "threads": 1}
 RING = {**SMALL, "recipe": "gulrajani-ring", "log_every": 2, "evaluate_every": 3, "checkpoint_every": 3}
 
@@ -35,10 +34,11 @@ RING = {**SMALL, "recipe": "gulrajani-ring", "log_every": 2, "evaluate_every": 3
 @pytest.fixture
 def gains(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, float]:
     """Gains of the test's own in place of measured ones, and a cache without any."""
-    found = {"mkl": 1.0, "threads": 2.0}
+    found = {"mkl": 1.0, "small maps": 1.0, "threads": 2.0}
     monkeypatch.setenv("WGAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(engine, "busy", lambda most: False)
     monkeypatch.setattr(engine, "mkl_gain", lambda: found["mkl"])
+    monkeypatch.setattr(engine, "small_maps_gain", lambda: found["small maps"])
     monkeypatch.setattr(engine, "threads_gain", lambda n: found.get(f"{n} threads", found["threads"]))
     return found
 
@@ -50,6 +50,13 @@ def gains(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, float]:
 def test_linear_maps_go_to_the_library_that_is_faster(mkl: float, expected: str, gains: dict[str, float]) -> None:
     gains["mkl"] = mkl
     assert fastest_ways() == Ways(expected)
+
+
+@pytest.mark.parametrize(("gain", "expected"), [(0.5, LIBRARY), (1.19, LIBRARY), (1.2, PRODUCTS)])
+def test_small_maps_are_products_where_that_is_faster(gain: float, expected: str, gains: dict[str, float]) -> None:
+    gains["small maps"] = gain
+    assert make_engine("cpu", "fp32", 1, convolutional=True, choose=True).ways == Ways("onednn", expected)
+    assert make_engine("cpu", "fp32", 1, choose=True).ways == OLD  # an MLP has no maps
 
 
 @pytest.mark.parametrize(
@@ -120,8 +127,8 @@ def ticking(*seconds: float) -> Any:
 
 @pytest.mark.parametrize(
     "gain",
-    [trial.mkl_gain, trial.bf16_gain, lambda clock: trial.threads_gain(2, clock)],
-    ids=["mkl", "bf16", "threads"],
+    [trial.mkl_gain, trial.bf16_gain, trial.small_maps_gain, lambda clock: trial.threads_gain(2, clock)],
+    ids=["mkl", "bf16", "small maps", "threads"],
 )
 def test_a_gain_is_the_quotient_of_the_two_times(gain: Any) -> None:
     threads = torch.get_num_threads()
@@ -157,7 +164,7 @@ def test_a_linear_map_is_the_plain_one_with_two_derivatives(way: str) -> None:
         torch.testing.assert_close(a, b, rtol=2e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize("ways", ALL, ids=lambda w: w.linear)
+@pytest.mark.parametrize("ways", ALL, ids=str)
 @pytest.mark.parametrize("kind", ["points", "images", "nearest"])
 def test_a_step_is_the_same_up_to_rounding_in_every_way(kind: str, ways: Ways) -> None:
     config = (
@@ -179,8 +186,8 @@ def test_a_step_is_the_same_up_to_rounding_in_every_way(kind: str, ways: Ways) -
 
 def test_the_kernels_are_those_of_the_ways() -> None:
     kernels = {ways: fast_kernels(ways) for ways in ALL}
-    assert len({(k.convolve, k.transposed, k.repeated) for k in kernels.values()}) == 1  # ours, whatever was measured
-    assert not {k.convolve for k in kernels.values()} & {PLAIN.convolve}
+    for name in ("convolve", "transposed", "repeated"):
+        assert {getattr(k, name).keywords["small"] for k in kernels.values()} == set(SMALL_MAPS)
     assert {k.linear.keywords["library"] for k in kernels.values()} == set(LINEAR)  # type: ignore[attr-defined]
     assert {k.times.keywords["library"] for k in kernels.values()} == set(LINEAR)  # type: ignore[attr-defined]
 

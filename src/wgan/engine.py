@@ -15,13 +15,13 @@ from wgan.distributed.cores import cores
 from wgan.distributed.group import Group
 from wgan.distributed.shard import Shard
 from wgan.errors import WganError, unknown
-from wgan.models.fast.trial import bf16_gain, mkl_gain, threads_gain
+from wgan.models.fast.trial import bf16_gain, mkl_gain, small_maps_gain, threads_gain
 from wgan.processor import cpuinfo, remembered
 from wgan.rng import Draws, stream
-from wgan.ways import OLD, Ways
+from wgan.ways import LIBRARY, OLD, PRODUCTS, Ways
 
 CLEARLY = 1.1  # times as fast
-WORTH = 1.2  # how many times faster bf16 must be: it rounds to 8 bits, and a close call would differ from day to day
+WORTH = 1.2  # the same where more hangs on it: bf16 rounds to 8 bits, and small maps stand for other shapes
 
 
 @dataclass(frozen=True)
@@ -131,16 +131,20 @@ def make_engine(
         count,
         group=group,
         shard=Shard(group.rank, group.world),
-        ways=fastest_ways() if choose else OLD,
+        ways=fastest_ways(convolutional) if choose else OLD,
     )
 
 
-def fastest_ways() -> Ways:
+def fastest_ways(convolutional: bool = False) -> Ways:
     """Return the ways of computing that are the fastest on this CPU: measured once, then remembered.
 
     The usual way stays unless the other is CLEARLY faster: a close call would differ from day to day.
     """
-    return Ways("mkl" if remembered("MKL over oneDNN", mkl_gain) >= CLEARLY else "onednn")
+    linear = "mkl" if remembered("MKL over oneDNN", mkl_gain) >= CLEARLY else "onednn"
+    if not convolutional:
+        return Ways(linear)
+    gain = remembered("products over small maps", small_maps_gain)
+    return Ways(linear, PRODUCTS if gain >= WORTH else LIBRARY)
 
 
 def busy(most: int) -> bool:

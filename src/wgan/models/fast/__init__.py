@@ -21,9 +21,9 @@ def fast_kernels(ways: Ways) -> Kernels:
     """Return the fast kernels that compute as `ways` says."""
     return Kernels(
         functools.partial(_linear, library=ways.linear),
-        _convolve,
-        _transposed,
-        convolution.repeated,
+        functools.partial(_convolve, small=ways.small_maps),
+        functools.partial(_transposed, small=ways.small_maps),
+        functools.partial(convolution.repeated, small=ways.small_maps),
         functools.partial(times, library=ways.linear),
         _drop,
         _tanh,
@@ -34,12 +34,16 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor, library: str) -> Tensor:
     return linear(x, weight, bias, library) if can_multiply(x) else F.linear(x, weight, bias)
 
 
-def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan) -> Tensor:
-    return (convolution if x.device.type == "cpu" else PLAIN).convolve(x, weight, bias, plan)
+def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan, small: str) -> Tensor:
+    if x.device.type != "cpu":
+        return PLAIN.convolve(x, weight, bias, plan)
+    return convolution.convolve(x, weight, bias, plan, small)
 
 
-def _transposed(x: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan) -> Tensor:
-    return (convolution if x.device.type == "cpu" else PLAIN).transposed(x, weight, bias, plan)
+def _transposed(x: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan, small: str) -> Tensor:
+    if x.device.type != "cpu":
+        return PLAIN.transposed(x, weight, bias, plan)
+    return convolution.transposed(x, weight, bias, plan, small)
 
 
 def _drop(x: Tensor, p: float) -> Tensor:

@@ -15,27 +15,33 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from wgan.models.fast import taps
 from wgan.models.fast.linear import needed
 from wgan.models.kernels import Plan
+from wgan.ways import LIBRARY, PRODUCTS
 
 FEW = 4  # channels of an image: up to here a convolution to or from it is computed tap by tap
-PATCHED = (torch.bfloat16,)  # in fp32 the library's weight gradient is the faster one
+PATCHED = (torch.bfloat16,)  # whose weight gradients go over patches; those of fp32 only where MANY
+MANY = 256  # channels of the small side from which patches pay in fp32
 LARGEST = 2**24  # numbers of one matrix of patches; above, copying them costs more than they save
 
 
-def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan) -> Tensor:
-    """x [B, C, H, W], weight [C', C, k, k] -> [B, C', h, w]; bf16 under autocast."""
-    out: Tensor = _Forward.apply(*_cast(x, weight, bias), plan)  # type: ignore[no-untyped-call]
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan, small: str = LIBRARY) -> Tensor:
+    """x [B, C, H, W], weight [C', C, k, k] -> [B, C', h, w]; bf16 under autocast.
+
+    small: whose are small maps and weight gradients in fp32, see Ways.small_maps.
+    """
+    out: Tensor = _Forward.apply(*_cast(x, weight, bias), plan, small)  # type: ignore[no-untyped-call]
     return out
 
 
-def transposed(x: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan) -> Tensor:
+def transposed(x: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan, small: str = LIBRARY) -> Tensor:
     """x [B, C, h, w], weight [C, C', k, k] -> [B, C', H, W], the gradient of a convolution; bf16 under autocast."""
-    out: Tensor = _Backward.apply(*_cast(x, weight, bias), plan)  # type: ignore[no-untyped-call]
+    out: Tensor = _Backward.apply(*_cast(x, weight, bias), plan, small)  # type: ignore[no-untyped-call]
     return out
 
 
-def repeated(x: Tensor, weight: Tensor, bias: Tensor | None, fold: Tensor) -> Tensor:
+def repeated(x: Tensor, weight: Tensor, bias: Tensor | None, fold: Tensor, small: str = LIBRARY) -> Tensor:
     """x [B, C, H, W], each pixel twice, then a 'same' convolution -> [B, C', 2 H, 2 W], computed at the low resolution.
 
     Each of the four output phases reads few low-resolution pixels, so the kernel is folded: 5 x 5 becomes four 3 x 3, 2.8
@@ -46,11 +52,16 @@ def repeated(x: Tensor, weight: Tensor, bias: Tensor | None, fold: Tensor) -> Te
     kernel = folded.flatten(0, 2).contiguous(memory_format=torch.channels_last)
     four = None if bias is None else bias.repeat(4)
     if x.device.type == "cpu":
-        y = convolve(x, kernel, four, Plan(k, 1, (k // 2, k // 2), (h, w), (h, w)))
+        y = convolve(x, kernel, four, Plan(k, 1, (k // 2, k // 2), (h, w), (h, w)), small)
     else:
         y = F.conv2d(x, kernel, four, padding=k // 2)
     phases = y.permute(0, 2, 3, 1).view(len(x), h, w, 2, 2, -1)  # pixels of all channels stay together: a fast copy
     return phases.permute(0, 1, 3, 2, 4, 5).reshape(len(x), 2 * h, 2 * w, -1).permute(0, 3, 1, 2)
+
+
+def three_products(x: Tensor, w: Tensor, g: Tensor, p: Plan, small: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what a convolution and its backward pass compute: output, input gradient, weight gradient."""
+    return _forward(x, w, None, p, small), _backward(g, w, None, p, small), _weight(x, g, p, small)
 
 
 def _cast(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -61,47 +72,47 @@ def _cast(*tensors: Tensor | None) -> tuple[Tensor | None, ...]:
 
 class _Forward(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor, b: Tensor | None, plan: Plan) -> Tensor:
+    def forward(ctx: Any, x: Tensor, w: Tensor, b: Tensor | None, plan: Plan, small: str) -> Tensor:
         ctx.save_for_backward(x, w)
-        ctx.plan = plan
-        return _forward(x, w, b, plan)
+        ctx.how = plan, small
+        return _forward(x, w, b, plan, small)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         (x, w), need = ctx.saved_tensors, needed(ctx)
-        dx = _Backward.apply(g, w, None, ctx.plan) if need[0] else None  # type: ignore[no-untyped-call]
-        dw = _Weight.apply(x, g, ctx.plan) if need[1] else None  # type: ignore[no-untyped-call]
-        return dx, dw, _over_pixels(g) if need[2] else None, None
+        dx = _Backward.apply(g, w, None, *ctx.how) if need[0] else None  # type: ignore[no-untyped-call]
+        dw = _Weight.apply(x, g, *ctx.how) if need[1] else None  # type: ignore[no-untyped-call]
+        return dx, dw, _over_pixels(g) if need[2] else None, None, None
 
 
 class _Backward(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, g: Tensor, w: Tensor, b: Tensor | None, plan: Plan) -> Tensor:
+    def forward(ctx: Any, g: Tensor, w: Tensor, b: Tensor | None, plan: Plan, small: str) -> Tensor:
         ctx.save_for_backward(g, w)
-        ctx.plan = plan
-        return _backward(g, w, b, plan)
+        ctx.how = plan, small
+        return _backward(g, w, b, plan, small)
 
     @staticmethod
     def backward(ctx: Any, gg: Tensor) -> tuple[Tensor | None, ...]:
         (g, w), need = ctx.saved_tensors, needed(ctx)
-        dg = _Forward.apply(gg, w, None, ctx.plan) if need[0] else None  # type: ignore[no-untyped-call]
-        dw = _Weight.apply(gg, g, ctx.plan) if need[1] else None  # type: ignore[no-untyped-call]
-        return dg, dw, _over_pixels(gg) if need[2] else None, None
+        dg = _Forward.apply(gg, w, None, *ctx.how) if need[0] else None  # type: ignore[no-untyped-call]
+        dw = _Weight.apply(gg, g, *ctx.how) if need[1] else None  # type: ignore[no-untyped-call]
+        return dg, dw, _over_pixels(gg) if need[2] else None, None, None
 
 
 class _Weight(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, g: Tensor, plan: Plan) -> Tensor:
+    def forward(ctx: Any, x: Tensor, g: Tensor, plan: Plan, small: str) -> Tensor:
         ctx.save_for_backward(x, g)
-        ctx.plan = plan
-        return _weight(x, g, plan)
+        ctx.how = plan, small
+        return _weight(x, g, plan, small)
 
     @staticmethod
     def backward(ctx: Any, gw: Tensor) -> tuple[Tensor | None, ...]:
         (x, g), need = ctx.saved_tensors, ctx.needs_input_grad
-        dx = _Backward.apply(g, gw, None, ctx.plan) if need[0] else None  # type: ignore[no-untyped-call]
-        dg = _Forward.apply(x, gw, None, ctx.plan) if need[1] else None  # type: ignore[no-untyped-call]
-        return dx, dg, None
+        dx = _Backward.apply(g, gw, None, *ctx.how) if need[0] else None  # type: ignore[no-untyped-call]
+        dg = _Forward.apply(x, gw, None, *ctx.how) if need[1] else None  # type: ignore[no-untyped-call]
+        return dx, dg, None, None
 
 
 def _over_pixels(g: Tensor) -> Tensor:
@@ -109,10 +120,16 @@ def _over_pixels(g: Tensor) -> Tensor:
     return g.sum((0, 2, 3))
 
 
-def _forward(x: Tensor, w: Tensor, b: Tensor | None, p: Plan) -> Tensor:
+def _by_runs(x: Tensor, p: Plan, channels: int, wide: int, small: str) -> bool:
+    return small == PRODUCTS and x.dtype != torch.bfloat16 and taps.suits(p, channels, wide)
+
+
+def _forward(x: Tensor, w: Tensor, b: Tensor | None, p: Plan, small: str) -> Tensor:
     if len(w) <= FEW and p.stride == 1:
-        taps = w.flip(2, 3).permute(0, 2, 3, 1)
-        return _scatter(_by_tap(taps, x), b, len(w), len(x), p.big, p, _flipped(p), p.small).to(x.dtype)
+        kernel = w.flip(2, 3).permute(0, 2, 3, 1)
+        return _scatter(_by_tap(kernel, x), b, len(w), len(x), p.big, p, _flipped(p), p.small).to(x.dtype)
+    if _by_runs(x, p, w.shape[1], len(w), small):
+        return taps.forward(x, w, b, p)
     after = p.after
     if after == p.before:
         return F.conv2d(_last(x), w, b, p.stride, p.before)
@@ -120,14 +137,16 @@ def _forward(x: Tensor, w: Tensor, b: Tensor | None, p: Plan) -> Tensor:
     return F.conv2d(_last(padded), w, b, p.stride)
 
 
-def _backward(g: Tensor, w: Tensor, b: Tensor | None, p: Plan) -> Tensor:
+def _backward(g: Tensor, w: Tensor, b: Tensor | None, p: Plan, small: str) -> Tensor:
     channels = w.shape[1]
     if channels <= FEW:
-        taps = w.permute(1, 2, 3, 0)
-        return _scatter(_by_tap(taps, g), b, channels, len(g), p.small, p, p.before, p.big).to(g.dtype)
+        kernel = w.permute(1, 2, 3, 0)
+        return _scatter(_by_tap(kernel, g), b, channels, len(g), p.small, p, p.before, p.big).to(g.dtype)
     if len(w) <= FEW and p.stride == 1 and b is None:
         rows = _gather(g, p.big, p, _flipped(p)).t() @ w.flip(2, 3).permute(0, 2, 3, 1).reshape(-1, channels)
         return rows.view(len(g), *p.big, channels).permute(0, 3, 1, 2)
+    if _by_runs(g, p, channels, len(w), small):
+        return taps.backward(g, w, b, p)
     after = p.after
     if after == p.before:
         return F.conv_transpose2d(_last(g), w, b, p.stride, p.before)
@@ -139,19 +158,27 @@ def _backward(g: Tensor, w: Tensor, b: Tensor | None, p: Plan) -> Tensor:
     return y if b is None else y.add_(b[:, None, None])
 
 
-def _weight(x: Tensor, g: Tensor, p: Plan) -> Tensor:
+def _weight(x: Tensor, g: Tensor, p: Plan, small: str) -> Tensor:
     n, channels, wide = len(x), x.shape[1], g.shape[1]
     if channels <= FEW:
-        taps = _gather(x, p.small, p, p.before) @ _rows(g)  # [C k k, C']
-        return taps.view(channels, p.kernel, p.kernel, wide).permute(3, 0, 1, 2)
+        found = _gather(x, p.small, p, p.before) @ _rows(g)  # [C k k, C']
+        return found.view(channels, p.kernel, p.kernel, wide).permute(3, 0, 1, 2)
     if wide <= FEW and p.stride == 1:
-        taps = _gather(g, p.big, p, _flipped(p)) @ _rows(x)  # [C' k k, C]
-        return taps.view(wide, p.kernel, p.kernel, channels).flip(1, 2).permute(0, 3, 1, 2)
+        found = _gather(g, p.big, p, _flipped(p)) @ _rows(x)  # [C' k k, C]
+        return found.view(wide, p.kernel, p.kernel, channels).flip(1, 2).permute(0, 3, 1, 2)
+    if _by_runs(x, p, channels, wide, small):
+        return taps.weight(x, g, p)
     size = n * math.prod(p.small) * p.kernel**2 * channels
-    if x.dtype in PATCHED and size <= LARGEST and (p.stride > 1 or math.prod(p.small) <= 64):
-        taps = _rows(g).t() @ _patches(x, p)  # [C', k k C]
-        return taps.view(wide, p.kernel, p.kernel, channels).permute(0, 3, 1, 2)
+    if size <= LARGEST and _patched(x.dtype, p, wide, small):
+        found = _rows(g).t() @ _patches(x, p)  # [C', k k C]
+        return found.view(wide, p.kernel, p.kernel, channels).permute(0, 3, 1, 2)
     return _library_weight(x, g, p)
+
+
+def _patched(dtype: torch.dtype, p: Plan, wide: int, small: str) -> bool:
+    if dtype in PATCHED:
+        return p.stride > 1 or math.prod(p.small) <= 64
+    return small == PRODUCTS and p.stride > 1 and wide >= MANY
 
 
 def _library_weight(x: Tensor, g: Tensor, p: Plan) -> Tensor:
@@ -206,9 +233,9 @@ def _gather(x: Tensor, small: tuple[int, int], p: Plan, before: tuple[int, int])
     return windows.permute(1, 4, 5, 0, 2, 3).reshape(x.shape[1] * p.kernel**2, -1)
 
 
-def _by_tap(taps: Tensor, x: Tensor) -> Tensor:
-    """taps [C', k, k, C], x [B, C, h, w] -> what each pixel gives to each tap, [C' k k, B h w]."""
-    return taps.reshape(-1, taps.shape[3]) @ _rows(x).t()
+def _by_tap(kernel: Tensor, x: Tensor) -> Tensor:
+    """kernel [C', k, k, C], x [B, C, h, w] -> what each pixel gives to each tap, [C' k k, B h w]."""
+    return kernel.reshape(-1, kernel.shape[3]) @ _rows(x).t()
 
 
 def _scatter(

@@ -9,10 +9,14 @@ import torch
 from torch.nn import functional as F
 
 from wgan.host import thread_count
+from wgan.models.fast import convolution
 from wgan.models.fast.linear import product
+from wgan.models.kernels import Plan
+from wgan.ways import LIBRARY, PRODUCTS, SMALL_MAPS
 
 Clock = Callable[[], float]
 DENSE = ((64, 128, 256), (64, 256, 784), (128, 784, 256), (128, 256, 256))  # rows, inputs, outputs of small MLPs
+FEW_ROUNDS = 3  # of ways that are far apart
 ROUNDS = 9  # on one thread in seconds of the CPU: those of other programs do not count
 
 
@@ -39,6 +43,19 @@ def threads_gain(count: int, clock: Clock = time.perf_counter) -> float:
     return best["one"] / best["many"]
 
 
+def small_maps_gain(clock: Clock = time.process_time) -> float:
+    """Return the time of a 3 x 3 convolution over 4 x 4 maps and its derivatives by the library over that by taps."""
+    plan = Plan(3, 1, (1, 1), (4, 4), (4, 4))
+    x, g = (torch.ones(32, 256, 4, 4).contiguous(memory_format=torch.channels_last) for _ in range(2))
+    w = torch.ones(256, 256, 3, 3).contiguous(memory_format=torch.channels_last)
+
+    def way(small: str) -> Callable[[], object]:
+        return lambda: convolution.three_products(x, w, g, plan, small)
+
+    best = quickest({name: way(name) for name in SMALL_MAPS}, clock, FEW_ROUNDS)
+    return best[LIBRARY] / best[PRODUCTS]
+
+
 def bf16_gain(clock: Clock = time.process_time) -> float:
     """Return the time of a convolution in fp32 over that in bf16."""
     x = torch.ones(32, 64, 14, 14).to(memory_format=torch.channels_last)
@@ -52,11 +69,11 @@ def bf16_gain(clock: Clock = time.process_time) -> float:
     return best["fp32"] / best["bf16"]
 
 
-def quickest(ways: Mapping[str, Callable[[], object]], clock: Clock) -> dict[str, float]:
-    """Return the shortest of ROUNDS times of each way, s, measured in turn on one thread after one that prepares kernels."""
+def quickest(ways: Mapping[str, Callable[[], object]], clock: Clock, rounds: int = ROUNDS) -> dict[str, float]:
+    """Return the shortest of `rounds` times of each way, s, measured in turn on one thread after one that prepares kernels."""
     best = dict.fromkeys(ways, float("inf"))
     with thread_count(1):
-        for number in range(ROUNDS + 1):
+        for number in range(rounds + 1):
             for name, way in ways.items():
                 begun = clock()
                 way()
