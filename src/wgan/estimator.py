@@ -139,15 +139,19 @@ class Generator:
         """
         model = self.model
         made = model.sample(n_samples, label=label, seed=seed_of(random_state))
-        drawn: NDArray[Any] = made.to_images() if made.dim() == 4 else made.numpy()
-        flat = made.dim() == 3 and model.signal is not None and model.signal.flat
+        drawn: NDArray[Any]
+        if model.depth is not None:
+            drawn = model.depth.stored(made.numpy())
+        else:
+            drawn = made.to_images() if made.dim() == 4 else made.numpy()
+        flat = model.signal is not None and model.signal.flat
         return drawn[:, 0] if flat else drawn
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return minus the distance between X and as many samples: 0 is the best, and higher is better.
 
-        Rows and signals: W1, with each number divided by its standard deviation in X. Images: sliced W1 of pixels in [0, 1].
-        At most 2000 of X are compared. y is not looked at.
+        Rows, signals and images of values: W1, with each number divided by its standard deviation in X. Images: sliced W1 of
+        pixels in [0, 1]. At most 2000 of X are compared. y is not looked at.
         """
         from wgan.metrics.distances import exact_w1, sliced_w1
 
@@ -157,7 +161,7 @@ class Generator:
             raise WganError(
                 f"X has {real.shape[1]} features, but Generator is expecting {self.n_features_in_} features as input"
             )
-        if fake.ndim > 2 and not self.model.run.facts.signal:
+        if fake.ndim > 2 and not (self.model.signal or self.model.depth):
             return -float(sliced_w1(fake / 255.0, channels_last(real) / 255.0))
         fake, real = (x.reshape(len(x), -1) for x in (fake, real))
         scale = real.std(0)

@@ -13,7 +13,7 @@ from wgan.cli import main as cli
 from wgan.config import ReadingOptions
 from wgan.errors import WganError
 from wgan.evaluation.metrics_table import METRICS
-from wgan.export.onnx import Series
+from wgan.export.onnx import Values
 from wgan.export.page import export_page
 from wgan.sampling.dataset import SampleSet
 from wgan.sampling.latents import latents
@@ -150,7 +150,7 @@ def test_exports_hold_the_units_or_refuse(run, flat, tmp_path):
     for trained in (run, flat):
         model = wgan.load(trained)
         z, y = latent_and_labels(model)
-        values, x = Series(model.network, model.signal)(z, y)
+        values, x = Values(model.network, model.signal)(z, y)
         assert torch.equal(values, torch.from_numpy(model.signal.restore(x.numpy())))
 
 

@@ -72,6 +72,11 @@ class ReadingOptions(OptionGroup):
         "how images get their shape: center = cut out the middle; fit = all of it, edges repeated; none = scale, keep the shape",
         later=True,
     )
+    depth: Literal["byte", "float"] = option(
+        "byte",
+        "values of images: byte = 0 to 255, as a screen shows them; float = kept, with their units and range, also 16 bits",
+        later=True,
+    )
     channels: Annotated[int | None, Range(1, 3)] = option(
         None, "1 = grey, 3 = colour; 0 = as the images are", none="0", later=True
     )
@@ -138,7 +143,7 @@ class ReadingOptions(OptionGroup):
     def key(self) -> dict[str, int | str]:
         """Return the options as the name of a prepared copy holds them: 0 for None."""
         whole = {"size": self.size or 0, "crop": self.crop, "channels": self.channels or 0, "labels": self.labels}
-        defaults = {"kind": "auto", "window": None, "step": None, "group": ""}
+        defaults = {"depth": "byte", "kind": "auto", "window": None, "step": None, "group": ""}
         return whole | self.of_tables() | {n: v for n, d in defaults.items() if (v := getattr(self, n)) != d}
 
     def of_tables(self) -> dict[str, str]:
@@ -165,7 +170,7 @@ class NetworkOptions(OptionGroup):
         "how a generator layer xN enlarges: transpose = strided transposed convolution; nearest = repeat pixels, then convolve",
     )
     output: Literal["auto", "tanh", "linear"] = option(
-        "auto", "last activation; auto = tanh for images, linear for vectors and signals"
+        "auto", "last activation; auto = tanh for images, linear for vectors, signals and images of depth float"
     )
     conditioning: Literal["none", "product", "concat", "norm"] = option(
         "norm",

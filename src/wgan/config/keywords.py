@@ -36,6 +36,9 @@ class Options(TypedDict, total=False):
     crop: Literal["center", "fit", "none"]
     """how images get their shape: center = cut out the middle; fit = all of it, edges repeated; none = scale, keep the
     shape (default: center)"""
+    depth: Literal["byte", "float"]
+    """values of images: byte = 0 to 255, as a screen shows them; float = kept, with their units and range, also 16 bits
+    (default: byte)"""
     channels: int | None
     """1 = grey, 3 = colour; 0 = as the images are (default: 0; 1 to 3)"""
     labels: str
@@ -76,7 +79,7 @@ class Options(TypedDict, total=False):
     """how a generator layer xN enlarges: transpose = strided transposed convolution; nearest = repeat pixels, then
     convolve (default: transpose)"""
     output: Literal["auto", "tanh", "linear"]
-    """last activation; auto = tanh for images, linear for vectors and signals (default: auto)"""
+    """last activation; auto = tanh for images, linear for vectors, signals and images of depth float (default: auto)"""
     conditioning: Literal["none", "product", "concat", "norm"]
     """how the generator sees the label: product = embedding times z; concat = appended to z; norm = gain and bias by
     class (default: norm)"""

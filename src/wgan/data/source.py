@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wgan.data.depth import PixelUnits
 from wgan.data.signals import SignalUnits
 from wgan.data.tabular.table import Table
 from wgan.data.units import Units
@@ -43,6 +44,7 @@ class Source:
     mode_count: int = 0  # K; 0 = the modes are not known
     mode_index: Tensor | None = field(default=None, repr=False)  # int64 [N] in 0..mode_count-1
     units: Units | None = field(default=None, repr=False)  # of vectors that were standardised
+    depth: PixelUnits | None = field(default=None, repr=False)  # of images that keep their values: float32 in [-1, 1]
     signal: SignalUnits | None = field(default=None, repr=False)  # of signals that were standardised
     table: Table | None = field(default=None, repr=False)  # of a table with columns of any kind, and
     codes: Callable[[Tensor], Tensor] | None = field(
@@ -57,7 +59,7 @@ class Source:
 
     @property
     def is_image(self) -> bool:
-        """Whether a sample is an image uint8 [C, H, W] rather than a vector float32 [D] or a signal."""
+        """Whether a sample is an image [C, H, W], uint8 or float32, rather than a vector float32 [D] or a signal."""
         return len(self.shape) == 3
 
     @property
@@ -86,6 +88,8 @@ class Source:
             "data": self.fingerprint,
             "units": None if self.units is None else self.units.to_json(),
         }
+        if self.depth is not None:
+            found["depth"] = self.depth.to_json()
         if self.signal is not None:
             found["signal"] = self.signal.to_json()
         if self.table is not None:

@@ -78,6 +78,11 @@ class Measured:
         return self.fakes.dim() == 4
 
     @property
+    def keeps_values(self) -> bool:
+        """Whether the samples are images of values rather than bytes."""
+        return self.is_image and self.fakes.dtype != torch.uint8
+
+    @property
     def is_signal(self) -> bool:
         """Whether the samples are signals."""
         return self.fakes.dim() == 3
@@ -100,7 +105,7 @@ class Measured:
     @functools.cached_property
     def random_features(self) -> NDArray[np.float32]:
         """Features of the fakes by a network with random weights."""
-        return random_features(self.fakes)
+        return random_features(self.fakes, self.keeps_values)
 
     @functools.cached_property
     def predicted(self) -> NDArray[np.int64]:
@@ -195,12 +200,14 @@ class Measured:
 
     def real_random_features(self, part: int | None) -> NDArray[np.float32]:
         """Features of a draw of training reals, of the held-out ones for None, by a network with random weights."""
-        return self.of_reals(f"random features {part}", lambda: random_features(self.real(part)))
+        return self.of_reals(f"random features {part}", lambda: random_features(self.real(part), self.keeps_values))
 
 
 def flat(x: Tensor) -> Any:
-    """Return samples as rows [N, D]: pixels in [0, 1], made when they are read, or vectors in their own units."""
-    return Pixels(x) if x.dtype == torch.uint8 else x.float().flatten(1).numpy()
+    """Return samples as rows [N, D]: pixels in [0, 1] (of bytes made when they are read), or vectors in their own units."""
+    if x.dtype == torch.uint8:
+        return Pixels(x)
+    return (x.float() if x.dim() < 4 else (x.float() + 1) / 2).flatten(1).numpy()
 
 
 def shrunk(x: Tensor) -> Tensor:

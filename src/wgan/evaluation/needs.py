@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from wgan.evaluation.context import Measured
 from wgan.evaluation.table_metrics import columns_of
 
@@ -35,14 +37,16 @@ def classified(m: Measured) -> str:
     """Labelled images that a small classifier can read."""
     if m.subject.labels is None or m.reals.test.classes < 2:
         return "it needs labels of at least two classes"
-    return "" if m.is_image and min(m.fakes.shape[2:]) >= 8 else "its classifier reads images with sides from 8"
+    readable = m.is_image and m.fakes.dtype == torch.uint8 and min(m.fakes.shape[2:]) >= 8
+    return "" if readable else "its classifier reads images of bytes with sides from 8"
 
 
 def inception(m: Measured) -> str:
     """Inception weights are at hand, and images it reads."""
     if m.inception is None:
         return "it needs --inception-weights FILE.safetensors"
-    return "" if m.is_image and m.fakes.shape[1] in (1, 3) else "Inception reads grey and colour images"
+    seen = m.is_image and m.fakes.dtype == torch.uint8 and m.fakes.shape[1] in (1, 3)
+    return "" if seen else "Inception reads grey and colour images of bytes"
 
 
 def stacked(m: Measured) -> str:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from wgan.config import ReadingOptions
 from wgan.data import Source, open_source
+from wgan.data.depth import PixelUnits
 from wgan.data.own.arrays import load_npy, read_npz
 from wgan.data.own.open import is_archive
 from wgan.data.own.tables import TABLES
@@ -145,7 +146,7 @@ def from_model(model: Model, n: int, seed: int, labels: Tensor | None) -> Subjec
     parts = []
     for some in torch.arange(n).split(PART):
         samples = model.decode(z[some], None if asked is None else asked[some]).as_subclass(Tensor)
-        parts.append(to_bytes(samples) if samples.dim() == 4 else samples)
+        parts.append(to_bytes(samples) if samples.dim() == 4 and model.depth is None else samples)
     about = About(run=str(model.run.path), step=model.step, generator=model.weights, seed=seed, n_fake=n)
     fakes, units = torch.cat(parts), model.units
     if model.table is not None:
@@ -184,7 +185,9 @@ def from_file(path: Path, n: int, like: Source) -> Subject:
     name = next((k for k in ("images", "samples", "arr_0") if k in arrays), None)
     if name is None:
         raise WganError(f"{path} holds {', '.join(arrays) or 'nothing'}: expected an array named images or samples")
-    if like.is_signal:
+    if like.depth is not None:
+        fakes = as_values(arrays[name], like.shape, like.depth, f"{path} ({name})")
+    elif like.is_signal:
         fakes = as_signals(arrays[name], like, f"{path} ({name})")
     elif like.units is None:
         fakes = as_samples(arrays[name], like.shape, f"{path} ({name})")
@@ -238,6 +241,8 @@ def from_pictures(path: Path, n: int, like: Source) -> Subject:
 
     Raises WganError for images of another size than the data's, or a folder that is no class of them.
     """
+    if like.depth is not None:
+        raise WganError(f"{like.name} keeps values (depth float): give samples as a .npz or .npy")
     if not like.is_image:
         kind = "signals: give an array" if like.is_signal else "vectors: give a table or an array"
         raise WganError(f"{path} holds images, and {like.name} holds {kind}")
@@ -287,6 +292,20 @@ def read_table(path: Path, like: Source) -> dict[str, NDArray[Any]]:
             raise WganError(f"{path} and {like.name} have other columns: only one of them has {', '.join(strange[:5])}")
         arrays["samples"] = found.values[:, [found.names.index(name) for name in units.names]]
     return arrays
+
+
+def as_values(array: NDArray[Any], shape: tuple[int, ...], units: PixelUnits, where: str) -> Tensor:
+    """Return images in the user's units, [N, H, W] or [N, H, W, C], as float32 [N, C, H, W]; WganError where they do not fit."""
+    values = array[:, None] if array.ndim == 3 else array
+    if array.ndim == 4:
+        values = np.moveaxis(array, -1, 1)
+    if values.shape[1:] != shape or values.dtype.kind not in "fiu":
+        raise WganError(
+            f"{where} is {array.dtype} {list(array.shape)}: expected numbers, {' x '.join(map(str, shape))} each"
+        )
+    if not np.isfinite(values).all():
+        raise WganError(f"{where} holds NaN or infinite values")
+    return torch.from_numpy(np.ascontiguousarray(units.standardise(values)))
 
 
 def as_signals(array: NDArray[Any], like: Source, where: str) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from wgan.data.depth import PixelUnits
 from wgan.data.signals import SignalUnits
 from wgan.data.units import Units
 from wgan.errors import WganError
@@ -60,10 +61,10 @@ class Images(nn.Module):
         return images.expand(-1, 3, -1, -1) if self.rgb and images.shape[1] == 1 else images, x
 
 
-class Series(nn.Module):
-    """z [B, Z], label int64 [B] -> signals float64 [B, C, T] in the units of the data, and standardised floats."""
+class Values(nn.Module):
+    """z [B, Z], label int64 [B] -> signals [B, C, T] or images [B, C, H, W] as float64 in the units of the data, and floats."""
 
-    def __init__(self, network: nn.Module, units: SignalUnits | None) -> None:
+    def __init__(self, network: nn.Module, units: SignalUnits | PixelUnits | None) -> None:
         super().__init__()
         mean, scale = ([0.0], [1.0]) if units is None else (units.mean, units.scale)
         kind = np.dtype("float64" if units is None else units.dtype)
@@ -74,7 +75,7 @@ class Series(nn.Module):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float64)[:, None])
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return what wgan.data.signals.SignalUnits.restore makes of x, and x."""
+        """Return what `restore` of the units makes of x, and x."""
         n = dict(self.named_buffers(recurse=False))
         x = self.network(z, label).float()
         values = x.double() * n["scale"] + n["mean"]
@@ -192,8 +193,8 @@ def generator_plan(model: Model, rgb: bool) -> Plan:
     if rgb and (not images or shape[0] not in (1, 3)):
         raise WganError("--rgb is for grey images, which it gives three equal channels: leave it out")
     module: nn.Module = Images(network, rgb) if images else Rows(network, model.units)
-    if signals:
-        module = Series(network, model.signal)
+    if signals or model.depth is not None:
+        module = Values(network, model.signal or model.depth)
     given = {"z": latents(0, CHECKED, model.network.latent), **labels_of(model, bool(model.network.classes))}
     return Plan(module, given, [{1: "rows", 2: "signals", 3: "images"}[len(shape)], "samples"])
 

@@ -26,9 +26,10 @@ MOST_ROWS = 10_000  # samples that a page makes at once
 
 def export_page(model: Model, out: Path) -> int:
     """Write the page of `model` to `out` and return its size in bytes; WganError for what it cannot compute or show."""
-    if len(model.run.facts.shape) == 2:
+    if len(model.run.facts.shape) == 2 or model.depth is not None:
+        kind = "signals" if model.depth is None else "images of values (depth float)"
         raise WganError(
-            "a page shows images and rows, and this model makes signals: export to hub or onnx, or use wgan serve"
+            f"a page shows images of bytes and rows, and this model makes {kind}: export to hub or onnx, or use wgan serve"
         )
     text = render(model, card_of(model, model.run.path.resolve().name)).encode("utf-8", "replace")
     replace_file(out, lambda file: file.write(text))

@@ -26,6 +26,7 @@ from wgan.export.together import UNTIL, shared
 from wgan.sampling.export import array_of, columns_of, csv_text, npz_bytes
 from wgan.sampling.grids import portray
 from wgan.sampling.model import Model, Samples
+from wgan.sampling.rows import displayed
 
 MOST = 1000  # samples of one request
 REQUESTS = 100  # that are worked on at once; more are told to come again
@@ -227,7 +228,7 @@ def encoded(model: Model, asked: Asked) -> bytes:
             return json_text(samples, model).encode()
         case _:
             picture = io.BytesIO()
-            portray(samples, None).save(picture, format="PNG")
+            portray(displayed(samples), None).save(picture, format="PNG")
             return picture.getvalue()
 
 

@@ -62,10 +62,11 @@ def extractor_name(channels: int, *sides: int) -> str:
 
 
 @torch.no_grad()
-def random_features(samples: Any) -> NDArray[np.float32]:
+def random_features(samples: Any, scaled: bool = False) -> NDArray[np.float32]:
     """Return features of a random network: h ← halve(lrelu(W * h)) while the map is larger than 8 pixels, then a projection.
 
-    samples: images uint8 [N, C, H, W], any C, sides of at least 4, or standardised signals float [N, C, T], T at least 4
+    samples: images uint8 [N, C, H, W], with `scaled` floats in [-1, 1], any C, sides of at least 4, or standardised signals
+    float [N, C, T], T at least 4
     -> float32 [N, 128], arbitrary unit.
     Source: random embeddings for precision and recall, Naeem et al. 2020, section 4.2; the network is our own.
     Errors: WganError for another dtype or shape, or no image. Nothing is learned: the features see colours, edges and
@@ -73,7 +74,7 @@ def random_features(samples: Any) -> NDArray[np.float32]:
     where the printed hash is the same.
     """
     x = torch.as_tensor(samples)
-    known = x.ndim == (4 if x.dtype == torch.uint8 else 3) and (x.dtype == torch.uint8 or x.is_floating_point())
+    known = x.ndim == 4 if x.dtype == torch.uint8 else x.is_floating_point() and x.ndim == 3 + scaled
     if not known or min(x.shape[2:]) < 4:
         name = str(x.dtype).removeprefix("torch.")
         raise WganError(
@@ -87,7 +88,7 @@ def random_features(samples: Any) -> NDArray[np.float32]:
     for start in range(0, len(x), CHUNK):
         part = x[start : start + CHUNK].cpu()
         h = torch.zeros(CHUNK, *x.shape[1:])
-        h[: len(part)] = part.float() if x.ndim == 3 else part.float() / 127.5 - 1
+        h[: len(part)] = part.float() / 127.5 - 1 if x.dtype == torch.uint8 else part.float()
         h = signal_maps(h, kernels) if x.ndim == 3 else image_maps(h, kernels)
         outputs.append((h.flatten(1) @ projection.T)[: len(part)])
     result: NDArray[np.float32] = torch.cat(outputs).numpy()

@@ -81,7 +81,7 @@ def kernels_of(config: Config, ways: Ways) -> Kernels:
 
 
 def _generator(
-    c: NetworkOptions, shape: tuple[int, ...], classes: int, conditioning: str, kernels: Kernels, head: TableHead | None
+    c: Config, shape: tuple[int, ...], classes: int, conditioning: str, kernels: Kernels, head: TableHead | None
 ) -> Generator:
     if c.generator == OWN:
         raise WganError("generator own stands for a network that only Python can give: wgan.train(generator=MODULE)")
@@ -102,7 +102,7 @@ def _generator(
     layers = auto.line("generator", c.generator, shape) if c.generator_layers == "auto" else c.generator_layers
     body = MODELS[c.generator][0](layers, inputs, shape, style)
     initialise(body, c.generator_init)
-    tanh = c.output == "tanh" or (c.output == "auto" and len(shape) == 3)
+    tanh = c.output == "tanh" or (c.output == "auto" and len(shape) == 3 and c.depth == "byte")
     told = classes if conditioning != "none" else 0
     network = Generator(body, c.latent, conditioning, told, tanh, kernels, head)
     return network.to(memory_format=torch.channels_last) if c.generator in CONVOLUTIONAL else network  # type: ignore[call-overload]

@@ -33,7 +33,7 @@ class Exported:
 def to_json(config: Config, facts: RunFacts, exported: Exported) -> str:
     """Return the text of config.json: how to build the network, and what its samples mean.
 
-    `range` is that of the numbers of an image; None = vectors, in the units that `facts` holds.
+    `range` is that of the numbers of an image; None = in the units that `facts` holds.
     """
     values = {
         "format": FORMAT,
@@ -41,7 +41,7 @@ def to_json(config: Config, facts: RunFacts, exported: Exported) -> str:
         "step": exported.step,
         "weights": exported.weights,
         "sha256": exported.sha256,
-        "range": [-1, 1] if len(facts.shape) == 3 else None,
+        "range": [-1, 1] if len(facts.shape) == 3 and facts.depth is None else None,
         "facts": facts.to_json(),
         "options": json.loads(config.to_json()),
     }

@@ -37,6 +37,7 @@ class RunFacts:
     data: str = ""  # hash of the content of the user's own data
     units: dict[str, Any] | None = None  # of vectors that were standardised: see data/units.py
     table: dict[str, Any] | None = None  # of a table with columns of any kind: see data/tabular/table.py
+    depth: dict[str, Any] | None = None  # of images that keep their values: see data/depth.py
     signal: dict[str, Any] | None = None  # of signals that were standardised: see data/signals.py
     class_counts: tuple[int, ...] = ()  # training samples of each class of a user's own data
     origin: dict[str, Any] = field(default_factory=dict)  # the run it started from, and which weights were taken

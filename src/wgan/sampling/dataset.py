@@ -12,7 +12,7 @@ from wgan.errors import WganError
 from wgan.sampling.generate import BLOCK
 from wgan.sampling.latents import latent_block, require_seed
 from wgan.sampling.model import Model
-from wgan.sampling.rows import rows_in_units, rows_of_table, signals_in_units
+from wgan.sampling.rows import in_units, rows_in_units, rows_of_table
 
 MOST = 2**31  # samples of one set
 KEPT = 256 << 20  # bytes of blocks that are kept: read in any order, the newest of a larger set are made again
@@ -68,8 +68,8 @@ class SampleSet(Dataset[tuple[Tensor, Tensor] | Tensor]):
         samples = model.decode(z[: rows.stop - rows.start], None if self.labels is None else self.labels[rows])
         if model.table is not None:
             samples = rows_of_table(samples, model.table)
-        elif model.signal is not None:
-            samples = signals_in_units(samples, model.signal)
+        elif model.signal is not None or model.depth is not None:
+            samples = in_units(samples, model.signal or model.depth)
         elif model.units is not None:
             samples = rows_in_units(samples, model.units)
         return samples.as_subclass(Tensor)

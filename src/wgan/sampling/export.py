@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from wgan.data.depth import PixelUnits
 from wgan.data.tabular.table import Table
 from wgan.errors import WganError
 from wgan.files import replace_file, write_atomically
 from wgan.runs.folder import make_folder
 from wgan.sampling.grids import portray
 from wgan.sampling.model import Model, Samples
-from wgan.sampling.rows import values_of, with_label
+from wgan.sampling.rows import displayed, values_of, with_label
 from wgan.visual.images import save_png, visible
 
 GRID = 10_000  # samples in one grid; more would be an image that nothing opens
@@ -28,7 +29,7 @@ GRID = 10_000  # samples in one grid; more would be an image that nothing opens
 
 def write_grid(samples: Samples, out: Path, model: Model) -> None:
     """Write one PNG: a grid of images, line plots of signals, or a scatter plot of points."""
-    save_png(portray(samples, None), out)
+    save_png(portray(displayed(samples), None), out)
 
 
 def write_npz(samples: Samples, out: Path, model: Model) -> None:
@@ -59,7 +60,9 @@ def arrays_of(samples: Samples, model: Model) -> dict[str, NDArray[Any]]:
 
 
 def array_of(samples: Samples, model: Model) -> NDArray[Any]:
-    """Return the samples as one array: images uint8 [N, H, W] or [N, H, W, C], signals and vectors in the user's own type."""
+    """Return the samples as one array: images uint8 [N, H, W] or [N, H, W, C], all else in the user's own type."""
+    if model.depth is not None:
+        return model.depth.stored(samples.numpy())
     if samples.dim() == 4:
         return samples.to_images()
     if samples.dim() == 2:
@@ -175,8 +178,23 @@ def write_folder(samples: Samples, out: Path, model: Model) -> None:
     if samples.dim() == 3:
         write_recordings(samples, out, model)
         return
+    if model.depth is not None:
+        write_values(samples, out, model.depth)
+        return
     for i, image in enumerate(visible(samples.to_images())):
         save_png(Image.fromarray(image), folder_of(samples, i, out) / f"{i:06d}.png")
+
+
+def write_values(samples: Samples, out: Path, units: PixelUnits) -> None:
+    """Write one file for each grey image of values: PNG of 8 or 16 bits, else TIFF; WganError for several channels."""
+    if samples.shape[1] > 1:
+        raise WganError("pictures of values have one channel, and these have more: give a .npz or .npy to --out")
+    png = units.dtype in ("uint8", "uint16")
+    for i, values in enumerate(units.stored(samples.numpy())):
+        kept = values if png or units.dtype == "int32" else values.astype(np.float32)
+        image = Image.fromarray(kept)
+        path = folder_of(samples, i, out) / f"{i:06d}{'.png' if png else '.tif'}"
+        replace_file(path, lambda file, image=image: image.save(file, format="PNG" if png else "TIFF"))  # type: ignore[misc]
 
 
 def folder_of(samples: Samples, i: int, out: Path) -> Path:

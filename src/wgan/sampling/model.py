@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wgan.data.depth import PixelUnits
+from wgan.data.depth import from_json as depth_from_json
 from wgan.data.signals import SignalUnits
 from wgan.data.signals import from_json as signal_from_json
 from wgan.data.tabular.table import Table
@@ -30,7 +32,7 @@ from wgan.runs.checkpoint import part
 from wgan.runs.folder import Run, open_run
 from wgan.sampling.generate import BLOCK, generate
 from wgan.sampling.latents import latents, slerp, truncated
-from wgan.sampling.rows import frame_of, own_labels, rows_in_units, rows_of_model, signals_in_units
+from wgan.sampling.rows import displayed, frame_of, in_units, own_labels, rows_in_units, rows_of_model
 from wgan.sampling.shown import model_html, samples_html, samples_png
 from wgan.sampling.weights import exported_checkpoint, whole_checkpoint
 from wgan.visual.images import to_uint8
@@ -51,6 +53,7 @@ class Samples(torch.Tensor):
     labels: np.ndarray | None = None
     outside: dict[str, float] | None = None
     columns: list[str] | None = None
+    depth: PixelUnits | None = None  # of images that are values in the user's units
     signals: bool = False  # [N, C, T], or one [C, T]
     kept: float = 1.0  # the fraction of the rows drawn that lie in the ranges asked for
     source: Units | Table | None = None  # of rows of a table: what says which values they stand for
@@ -61,7 +64,7 @@ class Samples(torch.Tensor):
         if isinstance(part, Samples) and part.dim() == 2 == self.dim() and part.shape[1] == self.shape[1]:
             part.columns, part.source = self.columns, self.source
         if isinstance(part, Samples) and part.dim() > 1:
-            part.signals = self.signals
+            part.signals, part.depth = self.signals, self.depth
         rows = index[0] if isinstance(index, tuple) and index else index
         flat = not (isinstance(rows, Tensor) and rows.dim() > 1)  # an index of more axes picks values, not samples
         if self.labels is not None and isinstance(part, Samples) and flat:
@@ -79,8 +82,8 @@ class Samples(torch.Tensor):
         return frame_of(self, library)
 
     def to_images(self) -> np.ndarray:
-        """Return uint8 images [N, H, W] (grey) or [N, H, W, 3]; WganError for vectors."""
-        return images_of(self.as_subclass(torch.Tensor))
+        """Return uint8 images [N, H, W] (grey) or [N, H, W, 3], as a screen shows them; WganError for vectors."""
+        return images_of(displayed(self))
 
 
 def images_of(samples: Tensor) -> np.ndarray:
@@ -158,8 +161,8 @@ class Model:
         labels = self.drawn_labels(n, seed) if label is None and self.frequencies else self.labels(n, label)
         z = truncated(latents(seed, n, self.network.latent), truncation)
         samples, units = self.decode(z, labels), self.units
-        if self.signal is not None:
-            return signals_in_units(samples, self.signal)
+        if self.signal is not None or self.depth is not None:
+            return in_units(samples, self.signal or self.depth)
         return samples if units is None else rows_in_units(samples, units, beyond_range)
 
     @cached_property
@@ -171,6 +174,11 @@ class Model:
     def signal(self) -> SignalUnits | None:
         """The channels of signals that were standardised for training; None for other data, and for bundled ones."""
         return signal_from_json(self.run.facts.signal)
+
+    @cached_property
+    def depth(self) -> PixelUnits | None:
+        """The range of images that keep their values; None for other data."""
+        return depth_from_json(self.run.facts.depth)
 
     @property
     def untrained(self) -> list[str]:
@@ -213,14 +221,16 @@ class Model:
         """Return G(z, labels) for latents [N, Z] and labels int64 [N] or None."""
         with thread_count(self.engine.threads):
             made = generate(self.network, z, labels, self.engine)
-        samples = (made.clamp_(-1, 1) if made.dim() == 4 else made).as_subclass(Samples)
+        samples = (made.clamp_(-1, 1) if made.dim() == 4 and self.run.facts.depth is None else made).as_subclass(
+            Samples
+        )
         samples.signals = len(self.run.facts.shape) == 2
         samples.labels = None if labels is None or not self.network.classes else own_labels(labels, self.class_names)
         return samples
 
     def to_images(self, samples: Tensor) -> np.ndarray:
         """Return samples in [-1, 1] as uint8 images [N, H, W] or [N, H, W, 3]."""
-        return images_of(samples.as_subclass(torch.Tensor))
+        return images_of(displayed(samples) if isinstance(samples, Samples) else samples)
 
     def labels(self, n: int, label: int | str | Sequence[int | str] | None) -> Tensor | None:
         """Return the label numbers int64 [n] that `label` asks for, None for an unconditional model."""

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wgan.data.depth import PixelUnits
 from wgan.data.signals import SignalUnits
 from wgan.data.tabular.table import Table
 from wgan.data.units import Units
@@ -36,11 +37,19 @@ def rows_in_units(samples: Samples, units: Units, beyond_range: bool = False) ->
     return rows
 
 
-def signals_in_units(samples: Samples, units: SignalUnits) -> Samples:
-    """Return standardised signals [N, C, T] as float64 ones in the user's units, with their labels."""
+def in_units(samples: Samples, units: SignalUnits | PixelUnits | None) -> Samples:
+    """Return signals [N, C, T], or images [N, C, H, W] that keep their values, as float64 ones in the user's units."""
+    assert units is not None
     values = torch.from_numpy(units.restore(samples.numpy())).as_subclass(type(samples))
-    values.labels, values.signals = samples.labels, True
+    values.labels, values.signals = samples.labels, isinstance(units, SignalUnits)
+    values.depth = units if isinstance(units, PixelUnits) else None
     return values
+
+
+def displayed(samples: Samples) -> Tensor:
+    """Return samples as they are shown: images in units as networks see them, of which [-1, 1] is black to white."""
+    plain = samples.detach().as_subclass(torch.Tensor).cpu()
+    return plain if samples.depth is None else torch.from_numpy(samples.depth.standardise(plain.numpy()))
 
 
 def rows_of_table(samples: Samples, table: Table, wanted: Sequence[Where] = ()) -> Samples:

@@ -11,6 +11,7 @@ from torch import Tensor
 from wgan.data.tabular.table import Table
 from wgan.runs.shown import picture, table, titled
 from wgan.sampling.grids import portray
+from wgan.sampling.rows import displayed
 
 if TYPE_CHECKING:
     from wgan.sampling.model import Model, Samples
@@ -22,7 +23,7 @@ POINTS = 1000  # of a scatter plot
 
 def samples_png(samples: Samples) -> bytes | None:
     """Return images [N, C, H, W] or one as a grid, signals [N, C, T] as lines, points [N, 2] as a scatter plot; else None."""
-    plain = samples.detach().as_subclass(torch.Tensor).cpu()
+    plain = displayed(samples)
     if samples.signals and plain.numel():
         return png((plain if plain.dim() == 3 else plain[None])[:MOST].float())
     images = plain[None] if plain.dim() == 3 else plain

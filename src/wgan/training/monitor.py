@@ -99,7 +99,11 @@ class Monitor:
     @functools.cached_property
     def real_random_features(self) -> np.ndarray:
         """Features of the held-out reals in a network with random weights."""
-        return in_parts(random_features, self.reals[0], SEEN)
+        return in_parts(self.look, self.reals[0], SEEN)
+
+    def look(self, x: Tensor) -> np.ndarray:
+        """Return what a network with random weights sees in images or signals."""
+        return random_features(x, scaled=self.source.depth is not None)
 
     @property
     def has_digits(self) -> bool:
@@ -165,11 +169,14 @@ class Monitor:
             name, value = "evaluate/w1", exact_w1(fakes[:1000].numpy(), self.reals[0][:1000].numpy())
         elif self.source.is_signal or (not self.pixels and len(fakes) < MANY and min(fakes.shape[2:]) >= 4):
             shares = {}
-            seen = in_parts(random_features, stored(fakes), SEEN)
+            seen = in_parts(self.look, fakes if self.source.depth else stored(fakes), SEEN)
             name, value = "evaluate/random_fid", relative_fid(seen, self.real_random_features)
         else:
             shares = {}
-            name, value = "evaluate/sliced_w1", sliced_w1(to_uint8(fakes) / 255.0, bytes_last(self.reals[0]) / 255.0)
+            name, value = (
+                "evaluate/sliced_w1",
+                sliced_w1(pixels(fakes, self.source), pixels(self.reals[0], self.source)),
+            )
         return {name: float(value), SELECTION: float(value), **shares}
 
     def modes(self, fakes: Tensor) -> dict[str, float]:
@@ -211,6 +218,11 @@ class Monitor:
         if self.source.modes is not None and figures["evaluate/modes"] < len(self.source.modes):
             texts.append(ALARMS["mode"])
         return texts
+
+
+def pixels(x: Tensor, source: Source) -> Any:
+    """Return images in [0, 1] as their pixels are compared: bytes as a viewer shows them, values as they are."""
+    return ((x + 1) / 2).numpy() if source.depth else bytes_last(x) / 255.0
 
 
 def stored(fakes: Tensor) -> Tensor:

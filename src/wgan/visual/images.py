@@ -182,6 +182,8 @@ def save_png(image: Image, path: Path) -> None:
 
 
 def bytes_last(x: Any) -> np.ndarray:
-    """Return a tensor of uint8 images [N, C, H, W] as an array [N, H, W] or [N, H, W, 3], the layout of to_uint8."""
+    """Return images [N, C, H, W], uint8 or floats in [-1, 1], as uint8 [N, H, W] or [N, H, W, 3], the layout of to_uint8."""
+    if x.is_floating_point():
+        return to_uint8(x)
     out: np.ndarray = x[:, 0].numpy() if x.shape[1] == 1 else x.permute(0, 2, 3, 1).numpy()
     return out

@@ -218,6 +218,6 @@ def fingerprint(arrays: dict[str, NDArray[Any]], about: dict[str, Any]) -> str:
     units = about["units"] and {
         k: v for k, v in about["units"].items() if k not in ("low", "high", "step", "values", "below")
     }  # of the rows
-    more = [about[name] for name in ("table", "signal") if about.get(name)]
+    more = [about[name] for name in ("table", "signal", "depth") if about.get(name)]
     digest.update(json.dumps([about["shape"], about["dtype"], about["class_names"], units, *more]).encode())
     return digest.hexdigest()[:32]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from PIL import Image
 
 from wgan.config import ReadingOptions
 from wgan.data import units
+from wgan.data.own import float_images
 from wgan.data.own.arrays import Arrays, require_labels
 from wgan.data.own.cache import Prepared, Writer
 from wgan.data.own.decode import Frame, resize
@@ -145,21 +146,27 @@ def _images(
 ) -> Prepared:
     last = channels_last(arrays.values.shape, where)
     require_pictures(arrays.values, last, where)
+    keeps = options.depth == "float"
     layout = layout_note(arrays.values.shape, last)
     scale = scale_of_arrays(arrays.values, where)
     frame = frame_of(arrays.values.shape, last, options, where)
     shape = (frame.channels, frame.height, frame.width)
-    writer = Writer(folder, len(arrays.values), shape, "uint8", where)
+    if keeps:
+        float_images.require_same_channels(options, where)
+    writer = Writer(folder, len(arrays.values), shape, "float32" if keeps else "uint8", where)
+    parts = planes_of(arrays.values, writer.todo, last)
     with counting(len(writer.todo), f"preparing {where}", "images") as tick:
-        writer.fill(converted(arrays.values, writer.todo, last, scale, frame), tick)
+        writer.fill(float_images.of_arrays(parts, frame) if keeps else converted(parts, scale, frame), tick)
     about = {
         "kind": "images",
         "class_names": list(names),
         "units": None,
-        "notes": [note for note in (*arrays.notes, layout, scale.note) if note],
+        "notes": [note for note in (*arrays.notes, layout, "" if keeps else scale.note) if note],
         "bad": [],
         "facts": {"stored": list(arrays.values.shape), "dtype": str(arrays.values.dtype)},
     }
+    if keeps:
+        return float_images.finished(writer, labels, arrays.held_out, about, arrays.values.dtype, where)
     return writer.finish(labels, arrays.held_out, about)
 
 
@@ -260,16 +267,21 @@ def frame_of(shape: tuple[int, ...], last: bool | None, options: ReadingOptions,
     return Frame(channels, height, width, options.crop)
 
 
-def converted(
-    values: NDArray[Any], todo: list[int], last: bool | None, scale: Scale, frame: Frame
-) -> Iterator[tuple[int, NDArray[np.uint8] | str]]:
-    """Yield (number, uint8 [C, H, W]) of the images that are not prepared yet."""
+def planes_of(values: NDArray[Any], todo: list[int], last: bool | None) -> Iterator[tuple[list[int], NDArray[Any]]]:
+    """Yield the images that are not prepared yet, CHUNK at a time: their numbers and their values [B, C, H, W]."""
     for start in range(0, len(todo), CHUNK):
         numbers = todo[start : start + CHUNK]
         part = np.asarray(values[numbers[0] : numbers[-1] + 1])[np.array(numbers) - numbers[0]]
         if last is None:
             part = part[:, None]
-        planes = part.transpose(0, 3, 1, 2) if last else part
+        yield numbers, part.transpose(0, 3, 1, 2) if last else part
+
+
+def converted(
+    parts: Iterable[tuple[list[int], NDArray[Any]]], scale: Scale, frame: Frame
+) -> Iterator[tuple[int, NDArray[np.uint8] | str]]:
+    """Yield (number, uint8 [C, H, W]) of images."""
+    for numbers, planes in parts:
         for i, image in zip(numbers, as_bytes(planes, scale), strict=True):
             yield i, framed(image, frame)
 

@@ -81,6 +81,7 @@ class Header(NamedTuple):
     height: int
     grey: bool
     deep: bool = False  # more than 8 bits for each value
+    kind: str = "uint8"  # the type of its values
     pages: int = 1  # of a TIFF, frames of a GIF or WebP: the first is read
 
 
@@ -112,12 +113,19 @@ def header(file: BinaryIO) -> Header:
     if isinstance(picture, TiffImageFile):  # whether its size is turned already depends on Pillow's version
         width, height = (int(picture.tag_v2.get(tag, n)) for tag, n in ((256, width), (257, height)))
     width, height = (height, width) if orientation(picture) >= 5 else (width, height)
-    return Header(width, height, is_grey(picture), is_deep(picture), pages_of(picture))
+    return Header(width, height, is_grey(picture), is_deep(picture), kind_of(picture), pages_of(picture))
 
 
 def is_deep(picture: Image.Image) -> bool:
     """Return whether a picture holds numbers of more than 8 bits, as its mode says."""
     return picture.mode.startswith(("I", "F"))
+
+
+def kind_of(picture: Image.Image) -> str:
+    """Return the type of the numbers in a picture: uint8, uint16, int32 or float32."""
+    if picture.mode == "I" and picture.format != "PNG":  # a PNG has no more than 16 bits
+        return "int32"
+    return {"F": "float32", "I": "uint16"}.get(picture.mode[:1], "uint8")
 
 
 def pages_of(picture: Image.Image) -> int:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from wgan.config import ReadingOptions
 from wgan.data.own.archives import Member, Members, left_note, opened, shown
 from wgan.data.own.cache import Prepared, Writer, key_of, load, locked
-from wgan.data.own.decode import Frame, Scales, decode
+from wgan.data.own.decode import PLAIN, Frame, Scales, decode
+from wgan.data.own.float_images import finished, of_file
 from wgan.data.own.grouping import Grouping, group, listed_labels
 from wgan.data.own.survey import choose_frame, choose_scales, facts_of, page_note, survey_of
 from wgan.data.own.workers import each
@@ -78,14 +79,15 @@ def prepare_members(
     survey = survey_of(members)
     require_readable(survey.bad, members.files, where)
     frame, notes = choose_frame(survey, options, where)
-    scales, more = choose_scales(survey, members, where)
+    keeps = options.depth == "float"
+    scales, more = (PLAIN, []) if keeps else choose_scales(survey, members, where)
     notes += [*more, *page_note(survey)]
     shape = (frame.channels, frame.height, frame.width)
-    writer = Writer(folder, len(members.files), shape, "uint8", where)
+    writer = Writer(folder, len(members.files), shape, "float32" if keeps else "uint8", where)
     jobs = [i for i in writer.todo if i not in survey.bad]
     writer.reasons.update(survey.bad)
     with counting(len(jobs), f"preparing {where}", "images") as tick:
-        writer.fill(decoded(members, jobs, frame, scales), tick)
+        writer.fill(values_of(members, jobs, frame) if keeps else decoded(members, jobs, frame, scales), tick)
     bad = {i: reason for i, reason in writer.reasons.items() if writer.state[i] != 1}
     try:
         require_same()
@@ -104,6 +106,10 @@ def prepare_members(
         "bad": [[shown(members.files[i].name), reason] for i, reason in sorted(bad.items())],
         "facts": facts_of(survey, members),
     }
+    if keeps:
+        return finished(
+            writer, labels, held_out, about, np.result_type(*{h.kind for h in survey.found.values()}), where
+        )
     return writer.finish(labels, held_out, about)
 
 
@@ -138,6 +144,11 @@ def decoded(
 ) -> Iterator[tuple[int, NDArray[Any] | str]]:
     """Yield (number, uint8 [C, H, W]) of pictures, or why one cannot be read, in their order."""
     return each(members, jobs, lambda file: decode(file, frame, scales))
+
+
+def values_of(members: Members, jobs: list[int], frame: Frame) -> Iterator[tuple[int, NDArray[Any] | str]]:
+    """Yield (number, float32 [C, H, W]) of pictures in their own units, or why one cannot be read."""
+    return each(members, jobs, lambda file: of_file(file, frame))
 
 
 def require_readable(bad: dict[int, str], files: list[Member], where: str) -> None:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from wgan.config import ReadingOptions
-from wgan.data import signals
+from wgan.data import depth, signals
 from wgan.data import split as splits
 from wgan.data.own.archives import DAMAGED, ending_of, shown
 from wgan.data.own.arrays import Arrays, read_npz, read_safetensors
@@ -276,12 +276,13 @@ def as_source(data: Prepared, spec: str, split: str) -> Source:
     if data.about.get("table"):
         return table_source(data, spec, split, chosen)
     rows = data.rows[chosen]
-    values = data.values()
+    values, kept = data.values(), depth.from_json(data.about.get("depth"))
 
     def gather(indices: Tensor) -> Tensor:
         if len(indices) and (int(indices.min()) < 0 or int(indices.max()) >= len(rows)):
             raise IndexError(f"an index is outside of 0..{len(rows) - 1}")
-        return torch.from_numpy(np.take(values, rows[indices.numpy()], axis=0))
+        found = np.take(values, rows[indices.numpy()], axis=0)
+        return torch.from_numpy(found if kept is None else kept.standardise(found))
 
     about: dict[str, Any] = data.about
     untrained = untrained_note(data) if data.labels is not None else []
@@ -299,6 +300,7 @@ def as_source(data: Prepared, spec: str, split: str) -> Source:
         mode_tests=TOYS if recipe == "vectors" else (),
         units=from_json(about["units"]),
         signal=signals.from_json(about.get("signal")),
+        depth=kept,
         fingerprint=about["fingerprint"],
         notes=(*about["notes"], *untrained),
     )
