@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from wgan.data.own.archives import shown
 from wgan.data.own.arrays import plain
 from wgan.data.own.missing_marks import MISSING
+from wgan.data.own.packed import Packed
 from wgan.errors import WganError
 
 WHOLE = re.compile(r"[+-]?\d{1,18}")
@@ -27,45 +30,59 @@ class Line(NamedTuple):
 
 
 class Delimited(NamedTuple):
-    """What a file holds: names of columns (none = []), lines of cells, and what the user should know of how it was read."""
+    """What a file holds: names of columns (none = []), the columns of cells, the line of each row, and how it was read."""
 
     names: list[str]
-    lines: list[Line]
+    columns: list[Sequence[str]]
+    lines: Sequence[int]
     notes: list[str]
 
 
 def read_delimited(path: Path) -> Delimited:
-    """Read a file of cells between , ; or tab, with or without names; WganError for what is no such table."""
-    text = read_text(path)
-    first = text.partition("\n")[0].strip().strip('"')
-    delimiter = first[4:] if re.fullmatch("sep=.", first) else ""  # Excel's first line
-    rows = [f"{line}\n" for line in re.split("\r\n|\r|\n", text)]  # not splitlines: a cell may hold what that splits at
-    skipped = 1 if delimiter else 0
-    while skipped < len(rows) and rows[skipped].startswith("#"):
-        skipped += 1
-    body = rows[skipped:]
-    delimiter = delimiter or delimiter_of(body[0] if body else "")
-    lines = cells_of(body, delimiter, skipped, path)
-    if skipped and rows[skipped - 1].startswith("#"):  # numpy.savetxt writes its header as a comment
-        header = next(csv.reader([rows[skipped - 1].lstrip("# ")], delimiter=delimiter))
-        lines = [Line(skipped, header), *lines] if len(header) == len(lines[0].cells) else lines
-    return with_names(lines, path)
+    """Read a file of cells between , ; | or tab, with or without names; WganError for what is no such table.
 
-
-def read_text(path: Path) -> str:
-    """Return the text of a file; WganError for one that is empty or no text."""
+    It is read line by line and kept packed, about as large as the file.
+    """
     try:
-        text = path.read_text("utf-8-sig")
+        with open(
+            path, encoding="utf-8-sig"
+        ) as file:  # ends of lines as \n, and no others: a cell may hold what they look like
+            return table_of(whole_lines(file, path), path)
     except UnicodeDecodeError:
         raise WganError(f"{shown(path)} is not UTF-8 text: save it as CSV in UTF-8") from None
-    except OSError as error:
+    except (OSError, csv.Error) as error:
         raise WganError(f"{shown(path)} cannot be read as CSV: {plain(error)}") from None
-    if not text.strip():
+
+
+def whole_lines(file: Iterable[str], path: Path) -> Iterator[str]:
+    """Yield the lines of a file, each with its end; WganError for one that is no text."""
+    for number, line in enumerate(file, 1):
+        if "\0" in line:
+            raise WganError(
+                f"{shown(path)} holds a zero byte in line {number}, which no text has: is it a table, and whole?"
+            )
+        yield line if line.endswith("\n") else line + "\n"
+
+
+def table_of(rows: Iterator[str], path: Path) -> Delimited:
+    """Return the table that lines of text hold."""
+    line, skipped, comment = next(rows, ""), 0, ""
+    said = line.strip().strip('"')
+    delimiter = said[4:] if re.fullmatch("sep=.", said) else ""  # Excel's first line
+    if delimiter:
+        line, skipped = next(rows, ""), 1
+    while line.startswith("#"):
+        comment, line, skipped = line, next(rows, ""), skipped + 1
+    delimiter = delimiter or delimiter_of(line)
+    lines = cells_of(itertools.chain([line], rows), delimiter, skipped)
+    head = next(lines, None)
+    if head is None:
         raise WganError(f"{shown(path)} is empty")
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise WganError(f"{shown(path)} holds a zero byte in line {line}, which no text has: is it a table, and whole?")
-    return text
+    if comment:  # numpy.savetxt writes its header as a comment
+        names = next(csv.reader([comment.lstrip("# ")], delimiter=delimiter))
+        if len(names) == len(head.cells):
+            head, lines = Line(skipped, names), itertools.chain([head], lines)
+    return with_names(head, packed(lines, len(head.cells)), path)
 
 
 def delimiter_of(line: str) -> str:
@@ -75,78 +92,114 @@ def delimiter_of(line: str) -> str:
     return max(",;\t|", key=line.count)
 
 
-def cells_of(rows: Sequence[str], delimiter: str, skipped: int, path: Path) -> list[Line]:
-    """Return the cells of each line that is not blank; WganError for blanks between columns."""
+def cells_of(rows: Iterable[str], delimiter: str, skipped: int) -> Iterator[Line]:
+    """Yield the cells of each line that is not blank."""
     reader = csv.reader(rows, delimiter=delimiter)
-    try:
-        lines = [Line(reader.line_num + skipped, cells) for cells in reader if cells]
-    except csv.Error as error:
-        raise WganError(f"{shown(path)} cannot be read as CSV: {plain(error)}") from None
-    if not lines:
-        raise WganError(f"{shown(path)} is empty")
-    if has_blanks_between(lines):
+    for cells in reader:
+        if cells:
+            yield Line(reader.line_num + skipped, cells)
+
+
+@dataclass
+class Body:
+    """The lines below the first: their columns and numbers; the first line of another width, and the last one."""
+
+    columns: list[Packed]
+    numbers: array[int]
+    other: Line | None = None
+    last: Line | None = None
+
+
+def packed(lines: Iterator[Line], width: int) -> Body:
+    """Return lines as columns, `width` where there are none; lines unlike the first are left out, but for what `other` says."""
+    first = next(lines, None)
+    body = Body([Packed() for _ in range(width if first is None else len(first.cells))], array("q"))
+    for line in itertools.chain([] if first is None else [first], lines):
+        body.last = line
+        if len(line.cells) != len(body.columns):
+            body.other = body.other or line
+            continue
+        body.numbers.append(line.number)
+        for column, cell in zip(body.columns, line.cells, strict=True):
+            column.append(cell)
+    for column in body.columns:
+        column.close()
+    return body
+
+
+def require_no_blanks(head: Line, body: Body, path: Path) -> None:
+    """Raise WganError where columns stand apart by blanks: numbers in the last line, or as many words in each."""
+    last = (body.last or head).cells
+    words = last[0].split()
+    if len(last) > 1 or len(words) < 2 or not any(map(is_number, words)):
+        return
+    alike = len(words) > 2 and len(head.cells) == len(body.columns) == 1 and body.other is None
+    if all(map(is_number, words)) or (
+        alike and all(len(cell.split()) == len(words) for cell in itertools.chain(head.cells, body.columns[0]))
+    ):
         raise WganError(
             f"{shown(path)} has blanks between its columns: save it with commas, for example numpy.savetxt(..., delimiter=',')"
         )
-    return lines
 
 
-def has_blanks_between(lines: Sequence[Line]) -> bool:
-    """Return whether columns stand apart by blanks: numbers in the last line, or as many words in each as there are names."""
-    if len(lines[-1].cells) > 1:
-        return False
-    words = lines[-1].cells[0].split()
-    counts = {len(line.cells[0].split()) if len(line.cells) == 1 else 0 for line in lines}
-    if len(words) > 1 and all(map(is_number, words)):
-        return True
-    return len(words) > 2 and len(counts) == 1 and any(map(is_number, words))
-
-
-def with_names(lines: list[Line], path: Path) -> Delimited:
+def with_names(head: Line, body: Body, path: Path) -> Delimited:
     """Return the table below its line of names; WganError where lines have different numbers of cells, or none is left."""
+    require_no_blanks(head, body, path)
     names, notes = [], []
-    if not all(is_number(cell) or COMMA.fullmatch(cell.strip()) for cell in lines[0].cells):
-        names = [name.strip() for name in lines.pop(0).cells]
-    elif are_names(lines[0].cells, [line.cells for line in lines[1:]]):
-        names = [name.strip() for name in lines.pop(0).cells]
+    columns: list[Sequence[str]] = [*body.columns]
+    numbers: Sequence[int] = body.numbers
+    if not all(is_number(cell) or COMMA.fullmatch(cell.strip()) for cell in head.cells):
+        names = [name.strip() for name in head.cells]
+    elif are_names(head.cells, columns):
+        names = [name.strip() for name in head.cells]
         notes = [
             f"the first line, {', '.join(names[:4])}{' ...' * (len(names) > 4)}, is read as the names of the columns"
         ]
-    if not lines:
+    if names and body.last is None:
         raise WganError(f"{shown(path)} holds column names and no rows")
-    if names and all(len(line.cells) == len(names) + 1 for line in lines):
-        if all(
-            not line.cells[-1].strip() for line in lines
+    if names and len(columns) == len(names) + 1 and body.other is None:
+        if not any(
+            cell.strip() for cell in columns[-1]
         ):  # each line ends with the delimiter, that of the names does not
-            lines = [Line(line.number, line.cells[:-1]) for line in lines]
+            columns.pop()
         else:  # R's write.table: no name for the rows' names
             names = ["", *names]
-    width = len(names) or len(lines[0].cells)
-    for number, cells in lines:
-        if len(cells) != width:
-            count = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
-            cut = "; it is the last line: the file may be cut short" if number == lines[-1].number else ""
-            raise WganError(f"{shown(path)} has {count} in line {number}, and {width} elsewhere{cut}")
-    return Delimited(names, lines, notes)
+    require_width(head, body, len(columns), len(names) or len(head.cells), path)
+    if names:
+        return Delimited(names, columns, numbers, notes)
+    for cell, column in zip(head.cells, body.columns, strict=True):
+        column.lead(cell)
+    return Delimited([], columns, [head.number, *numbers], notes)
 
 
-def are_names(cells: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+def require_width(head: Line, body: Body, width: int, wanted: int, path: Path) -> None:
+    """Raise WganError for the first line that has another number of cells than `wanted`; width: of the first of all rows."""
+    wrong = body.other
+    if body.last is not None and width != wanted:
+        wrong = Line(body.numbers[0], [""] * width)
+    if wrong is None:
+        return
+    count = f"{len(wrong.cells)} cell{'s' * (len(wrong.cells) != 1)}"
+    cut = "; it is the last line: the file may be cut short" if body.last and wrong.number == body.last.number else ""
+    raise WganError(f"{shown(path)} has {count} in line {wrong.number}, and {wanted} elsewhere{cut}")
+
+
+def are_names(cells: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
     """Return whether a first line of numbers holds names, as pandas numbers columns: 0, 1, 2, 3 or 1990, 2000, 2010.
 
     They are whole, rise by equal steps, and are unlike what stands below: more than four of them, three with fractions
     below, or all outside their column. Two alone may well be a first sample, such as 0, 1, unless every number below is
     written with a point, as programs write fractions; a 0 above one such column is its name, too.
     """
-    if not below or not all(WHOLE.fullmatch(cell.strip()) for cell in cells):
+    if not columns[0] or not all(WHOLE.fullmatch(cell.strip()) for cell in cells):
         return False
-    if all("." in cell and is_number(cell) for line in below for cell in line):
+    if all("." in cell and is_number(cell) for column in columns for cell in column):
         return cells == ["0"] or (len(cells) > 1 and evenly(cells))
-    if len(cells) < 2:
+    if len(cells) < 2 or len(columns) != len(cells):
         return False
-    first, second = (evenly(line) for line in (cells, below[0]))
-    if not first or second or any(len(line) != len(cells) for line in below):
+    first, second = (evenly(line) for line in (cells, [column[0] for column in columns]))
+    if not first or second:
         return False
-    columns = list(zip(*below, strict=True))
     if not all(is_number(cell) or cell.strip() in MISSING for column in columns for cell in column[:50]):
         return True  # words below numbers
     fractions = any(not WHOLE.fullmatch(cell.strip()) for column in columns for cell in column[:50])

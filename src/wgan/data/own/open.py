@@ -218,7 +218,8 @@ def prepare(path: Path, options: ReadingOptions, folder: Path, where: str) -> Pr
     try:
         return prepare_arrays(read(path, options, where), options, folder, where)
     except NotNumeric:
-        return prepare_table(read_cells(path), options, folder, where)
+        pass  # not here: until this block ends, what was read is kept
+    return prepare_table(read_cells(path), options, folder, where)
 
 
 def signals_of(path: Path, options: ReadingOptions, where: str) -> tuple[Arrays, int]:

@@ -37,9 +37,7 @@ def read_csv(path: Path, label: str, needed: bool = True) -> Arrays:
     is not numeric, or the line that has another number of cells. Each cell is read in Python, because a message names its
     line: of millions of rows, Parquet is read much faster.
     """
-    names, lines, notes = read_delimited(path)
-    numbers = [line.number for line in lines]
-    columns = [list(column) for column in zip(*(line.cells for line in lines), strict=True)]
+    names, columns, numbers, notes = read_delimited(path)
     for i in reversed(range(len(names))):
         if why := numbers_or_names_rows(names[i], columns[i]):
             notes.append(why)

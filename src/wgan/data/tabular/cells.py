@@ -18,11 +18,11 @@ class Cells:
     """A table as text: the names of its columns, their cells, and the line of each row in the file."""
 
     names: list[str]
-    columns: list[list[str]]
+    columns: list[Sequence[str]]
     lines: Sequence[int]
     notes: list[str]
 
-    def column(self, name: str) -> list[str]:
+    def column(self, name: str) -> Sequence[str]:
         """Return the cells of one column."""
         return self.columns[self.names.index(name)]
 
@@ -31,14 +31,14 @@ def read_cells(path: Path) -> Cells:
     """Read a CSV or Parquet file; WganError for what is no such table."""
     if path.suffix.lower() in (".parquet", ".pq"):
         return parquet_cells(path)
-    names, lines, notes = read_delimited(path)
-    again = next((line.number for line in lines if names and [cell.strip() for cell in line.cells] == names), 0)
+    names, columns, lines, notes = read_delimited(path)
+    rows = zip(lines, zip(*columns, strict=True), strict=True)
+    again = next((n for n, cells in rows if names and [cell.strip() for cell in cells] == names), 0)
     if again:
         raise WganError(f"{shown(path)} repeats its names of columns in line {again}: remove that line")
-    columns = [list(column) for column in zip(*(line.cells for line in lines), strict=True)]
     if any(map(is_number, names)) and not notes:
         notes = [f"the first line, {', '.join(names[:4])}, is read as the names of the columns"]
-    found = named(names, columns, [line.number for line in lines], shown(path))
+    found = named(names, columns, lines, shown(path))
     return Cells(found.names, found.columns, found.lines, [*notes, *found.notes])
 
 
@@ -54,7 +54,7 @@ def as_cells(values: Iterable[Any]) -> list[str]:
     return ["" if v is None or v != v else str(v) for v in values]
 
 
-def named(names: Sequence[str], columns: Sequence[list[str]], lines: Sequence[int], where: str) -> Cells:
+def named(names: Sequence[str], columns: Sequence[Sequence[str]], lines: Sequence[int], where: str) -> Cells:
     """Return the cells without columns that only number or name the rows; WganError for two columns of one name."""
     kept, notes = [], []
     for i, column in enumerate(columns):

@@ -55,7 +55,7 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
     rules = rules_of(options.keep, kinds, rows, train, cells.lines, where)
     together = groups_of(options.together, [k.name for k in kinds], rules, where)
     groups = [combinations(rows[train], places) for places in together]
-    inner = inner_rows(rows[train], rules, groups)
+    inner = inner_rows(rows[train], rules, groups) if rules or groups else rows
     columns = [fitted(k, levels, codes[train]) for k, (codes, levels) in zip(kinds, read, strict=True)]
     columns = with_kept(columns, rules, groups, inner)
     table = Table(tuple(columns), cells.names[at] if at >= 0 else "", at, tuple(rules), tuple(groups))
