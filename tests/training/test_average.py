@@ -6,6 +6,8 @@ import torch
 from helpers.problems import exact_players, images, images_config, normal, points, points_config
 from torch import nn
 
+from wgan.config import Config
+from wgan.config.config import FIELDS
 from wgan.training.schedule import ema_decay
 from wgan.training.updates import generator_update, update_average
 
@@ -34,6 +36,13 @@ def test_a_young_average_forgets_its_random_start() -> None:
     # step 0: (1 + 0) / (10 + 0); step 90: 91 / 100; later the decay itself
     assert [ema_decay(0.999, step) for step in (0, 90, 10**6)] == [0.1, 0.91, 0.999]
     assert [ema_decay(0.5, step) for step in (0, 8, 9)] == [0.1, 0.5, 0.5]
+
+
+def test_the_step_that_reaches_the_decay_is_the_one_that_its_option_names() -> None:
+    default = Config().ema
+    assert default is not None
+    step = next(s for s in range(10**5) if ema_decay(default, s) == default)
+    assert step == 8990 and f"{default} is reached at step {step};" in FIELDS["ema"].help
 
 
 def test_the_average_of_a_still_network_is_that_network() -> None:
