@@ -137,7 +137,7 @@ def test_the_bound_on_a_mean_is_the_largest_ruled_out_by_bets():
     def fortune(m):
         mean, variance, total, squares, value = 0.5, 0.25, 0.5, 0.25, 1.0
         for t, v in enumerate(x, 1):
-            value *= 1 + min(0.75, math.sqrt(2 * math.log(1 / alpha) / (len(x) * variance))) * (v - m)
+            value *= 1 + min(0.75 / m, math.sqrt(2 * math.log(1 / alpha) / (len(x) * variance))) * (v - m)
             total += v
             mean = total / (t + 1)
             squares += (v - mean) ** 2

@@ -161,22 +161,23 @@ def lower_mean(x: Rows, alpha: float) -> float:
     """Return a number below the mean of a law on [0, 1], with confidence 1 − alpha at every n, by betting.
 
     The largest m with K(m) = Π_t (1 + λ_t (x_t − m)) >= 1 / alpha, or 0 where there is none                        (2)
-    λ_t = min(3/4, √(2 log(1/alpha) / (n v_{t−1}))), v_t = (1/4 + Σ_{i<=t} (x_i − μ_i)²) / (t + 1),
+    λ_t = min(3 / (4 m), √(2 log(1/alpha) / (n v_{t−1}))), v_t = (1/4 + Σ_{i<=t} (x_i − μ_i)²) / (t + 1),
     μ_t = (1/2 + Σ_{i<=t} x_i) / (t + 1)
     x [N] in 0..1, independent draws in an order that does not depend on them; 0 < alpha < 1.
     K is what a gambler has who bets on a mean above m, each bet made before x_t is seen. At the true mean it is a martingale
     from 1, so it reaches 1 / alpha with probability alpha at most (Markov), whatever the law: no normal law is assumed.
+    No bet loses more than 3/4 of what there is, whatever x_t is.
     Source: Waudby-Smith & Ramdas 2024, section 4, theorem 3 with the predictable plug-in for fixed n, one-sided.
     """
     n = len(x)
     count = np.arange(2, n + 2)
     means = (0.5 + np.cumsum(x)) / count
     variances = np.concatenate([[0.25], ((0.25 + np.cumsum((x - means) ** 2)) / count)[:-1]])
-    bets = np.minimum(0.75, np.sqrt(2 * math.log(1 / alpha) / (n * variances)))
+    bets = np.sqrt(2 * math.log(1 / alpha) / (n * variances))
     low, high = 0.0, 1.0
     for _ in range(50):  # log K falls in m
         middle = (low + high) / 2
-        won = float(np.log1p(bets * (x - middle)).sum()) >= math.log(1 / alpha)
+        won = float(np.log1p(np.minimum(0.75 / middle, bets) * (x - middle)).sum()) >= math.log(1 / alpha)
         low, high = (middle, high) if won else (low, middle)
     return low
 
