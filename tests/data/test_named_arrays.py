@@ -31,6 +31,7 @@ def sizes(spec):
         ("train_images", "train_labels", "val_images", "val_labels", "test_images", "test_labels"),  # MedMNIST
         ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test"),
         ("X_train", "Y_train", "X_valid", "Y_valid", "X_test", "Y_test"),
+        ("xtrain", "ytrain", "xval", "yval", "xtest", "ytest"),
         ("trainX", "trainY", "validX", "validY", "testX", "testY"),
         ("train", "train_target", "validation", "validation_target", "test", "test_target"),
         ("images_training", "labels_training", "images_dev", "labels_dev", "images_testing", "labels_testing"),
@@ -98,3 +99,10 @@ def test_labels_in_a_file_beside_the_samples(tmp_path, samples, labels):
     assert source.classes == 3 and source.notes == (f"labels are read from {labels}.npy",)
     np.save(tmp_path / f"{labels}.npy", np.arange(60) % 4)
     assert open_source(str(tmp_path / f"{samples}.npy")).classes == 4  # and a change of them is seen
+
+
+@pytest.mark.parametrize("part", ["x_train", "x_test"])
+def test_parts_in_two_units_are_refused(tmp_path, part):
+    parts = {"x_train": pictures(60), "x_test": pictures(20)}
+    parts[part] = parts[part] / np.float32(255)
+    assert "bring them to one range" in refusal(save(tmp_path / "x.npz", **parts))

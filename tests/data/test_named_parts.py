@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from wgan.config import ReadingOptions
 from wgan.data import open_source
+from wgan.errors import WganError
 
 pytestmark = pytest.mark.usefixtures("cache")
 RNG = np.random.default_rng(0)
@@ -30,7 +32,9 @@ def write(folder: Path, count: int, ending: str = "png") -> None:
         (folder / f"{i}.{ending}").write_bytes(png())
 
 
-@pytest.mark.parametrize(("train", "held"), [("train2017", "val2017"), ("Train", "validation"), ("training", "test")])
+@pytest.mark.parametrize(
+    ("train", "held"), [("train2017", "val2017"), ("Train", "validation"), ("training", "test"), ("train", "hold-out")]
+)
 def test_a_named_split_is_no_class(tmp_path: Path, train: str, held: str) -> None:
     write(tmp_path / "x" / "images" / train, 60)
     write(tmp_path / "x" / "images" / held, 20)
@@ -105,3 +109,60 @@ def test_pictures_are_told_by_their_first_bytes(tmp_path: Path) -> None:
     for i in range(20):
         (tmp_path / "x" / f"more{i}{('.jfif', '.picture', '')[i % 3]}").write_bytes(png())
     assert len(open_source(str(tmp_path / "x"), "all")) == 60
+
+
+@pytest.mark.parametrize(("train", "held"), [("train_", "test_"), ("COCO_train2014_", "COCO_val2014_")])
+def test_a_split_in_the_names_of_files_is_one(tmp_path: Path, train: str, held: str) -> None:
+    write(tmp_path / "x", 70)
+    for i in range(70):
+        (tmp_path / "x" / f"{i}.png").rename(tmp_path / "x" / f"{train if i < 60 else held}{i}.png")
+    source = open_source(str(tmp_path / "x"))
+    assert (len(source), len(open_source(str(tmp_path / "x"), "test"))) == (60, 10)
+    assert any("train (60) is trained on" in note for note in source.notes)
+    (tmp_path / "x" / f"{train}0.png").rename(tmp_path / "x" / "cat.png")  # now some names say something else
+    assert len(open_source(str(tmp_path / "x"))) == 53
+
+
+@pytest.mark.parametrize("name", ["fold{}", "Part_{}", "batch-{}"])
+def test_pieces_of_a_data_set_are_no_classes(tmp_path: Path, name: str) -> None:
+    for i in range(3):
+        write(tmp_path / "x" / name.format(i + 1), 20 + i)
+    source = open_source(str(tmp_path / "x"))
+    assert source.classes == 0 and "are numbered parts, no classes" in source.notes[0]
+
+
+def test_another_part_beside_a_training_file_is_named(tmp_path: Path) -> None:
+    for name, count in (("x_train", 60), ("x_test", 20), ("y_test", 20)):
+        np.save(tmp_path / f"{name}.npy", RNG.integers(0, 256, (count, 8, 8), dtype=np.uint8))
+    said = "x_test.npy beside it is not read: a part of x_train.npy is held out"
+    assert said in open_source(str(tmp_path / "x_train.npy")).notes
+    assert not any(
+        "beside" in note for note in open_source(str(tmp_path / "x_test.npy"), "all").notes if "test" in note
+    )
+
+
+@pytest.mark.parametrize("numeric", [True, False])
+def test_another_part_beside_a_training_table_is_named(tmp_path: Path, numeric: bool) -> None:
+    cells = "".join(f"{i % 7}.5,{i * i if numeric else 'ab'[i % 2]}\n" for i in range(60))
+    for part in ("train", "test"):
+        (tmp_path / f"{part}.csv").write_text("a,b\n" + cells)
+    assert any("test.csv beside it is not read" in note for note in open_source(str(tmp_path / "train.csv")).notes)
+
+
+def test_a_column_of_train_and_test_is_the_split(tmp_path: Path) -> None:
+    cells = "".join(f"{i * i}.5,{['train', 'Test'][i % 4 == 0]},{i % 7}\n" for i in range(80))
+    (tmp_path / "t.csv").write_text("a,set,b\n" + cells)
+    source = open_source(str(tmp_path / "t.csv"))
+    assert (len(source), len(open_source(str(tmp_path / "t.csv"), "test"))) == (60, 20)
+    assert "train (60) is trained on, test (20) is held out, by the column set, which is left out" in source.notes
+    assert source.table is not None and [c.name for c in source.table.columns] == ["a", "b"]
+    asked = open_source(str(tmp_path / "t.csv"), options=ReadingOptions(columns="set=category"))
+    assert asked.table is not None and "set" in [c.name for c in asked.table.columns]
+
+
+@pytest.mark.parametrize("file", ["train.npy", "a.csv", "b.zip"])
+def test_a_folder_of_other_data_names_the_way(tmp_path: Path, file: str) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / file).write_bytes(b"?")
+    with pytest.raises(WganError, match=f"give one of the {Path(file).suffix} files itself"):
+        open_source(str(tmp_path / "x"))

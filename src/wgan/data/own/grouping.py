@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from wgan.data.own.archives import Member, shown
-from wgan.data.own.naming import HELD_OUT, splits_among
+from wgan.data.own.naming import HELD_OUT, split_of, splits_among
 from wgan.errors import WganError
 
 DEPTH = 4  # levels of folders that are searched for splits
 PADDED = 3  # digits that folders of running numbers have at least; classes 0 to 9 have fewer
+
+PIECE = re.compile(r"(?:fold|part|chunk|shard|batch)[ _-]?\d+", re.IGNORECASE)  # of a data set, never a class
 
 Parts = list[tuple[str, ...]]  # the folders that each file lies in
 
@@ -38,6 +41,8 @@ def group(files: Sequence[Member], where: str, classes: bool = True, what: str =
     """
     parts = unwrapped([PurePosixPath(f.name).parts[:-1] for f in files])
     parts, kinds = split_off(files, parts, where, what)
+    if not any(parts) and not any(kinds):
+        kinds = kinds_of_names([PurePosixPath(f.name).stem for f in files])
     kept = [i for i, kind in enumerate(kinds) if kind != "extra"]
     held_out, notes = held_out_of([kinds[i] for i in kept], len(files) - len(kept), what)
     parts = unwrapped([parts[i] for i in kept])
@@ -73,6 +78,14 @@ def split_off(files: Sequence[Member], parts: Parts, where: str, what: str) -> t
         parts = [(*p[:level], *([found[p[level]][1]] if several else []), *p[level + 1 :]) for p in parts]
         level += several
     return parts, kinds
+
+
+def kinds_of_names(stems: Sequence[str]) -> list[str]:
+    """Return train, val or test for each file where all their names say so, as train_001 and test_001 do, else ''."""
+    found = [split_of(stem) for stem in stems]
+    kinds = [split[0] for split in found if split]
+    parted = len(kinds) == len(stems) and "train" in kinds and len(set(kinds)) > 1
+    return kinds if parted else [""] * len(stems)
 
 
 def held_out_of(kinds: Sequence[str], extra: int, what: str) -> tuple[list[bool] | None, list[str]]:
@@ -113,9 +126,11 @@ def classes_of(files: Sequence[Member], parts: Parts, where: str, what: str) -> 
         return Grouping(every)
     if 2 * len(names) > len(files):
         return Grouping(every, notes=(f"{len(names)} folders for {len(files)} {what} are too many to be classes",))
+    first, last = shown(names[0]), shown(names[-1])
     if running(names, [counts[n] for n in names]):
-        first, last = shown(names[0]), shown(names[-1])
         return Grouping(every, notes=(f"folders {first} to {last} of equal size are numbered parts, no classes",))
+    if all(map(PIECE.fullmatch, names)):
+        return Grouping(every, notes=(f"folders {first} to {last} are numbered parts, no classes",))
     number = {name: i for i, name in enumerate(names)}
     return Grouping(every, tuple(shown(n) for n in names), [number[p[0]] for p in parts])
 

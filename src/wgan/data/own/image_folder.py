@@ -17,6 +17,7 @@ from wgan.data.own.cache import Prepared, Writer, key_of, load, locked
 from wgan.data.own.decode import PLAIN, Frame, Scales, decode
 from wgan.data.own.float_images import finished, of_file
 from wgan.data.own.grouping import Grouping, group, listed_labels
+from wgan.data.own.named_arrays import ALONE
 from wgan.data.own.survey import choose_frame, choose_scales, facts_of, page_note, survey_of
 from wgan.data.own.workers import each
 from wgan.data.split import require_enough
@@ -121,7 +122,9 @@ def no_images(path: Path, members: Members) -> str:
         return f"{others}: a data set of the hub is read as --data hf:{shown(path)}"
     named = found[0].partition(": ")[2] if found else ""
     links = "".join(f"; {note}" for note in members.notes)
-    return others + (f" ({named})" if named else "") + links + ": give a folder of images"
+    alone = next((suffix for suffix in ALONE if members.left[suffix]), "")
+    way = f"give one of the {alone} files itself" if alone else "give a folder of images"
+    return f"{others}{f' ({named})' if named else ''}{links}: {way}"
 
 
 def grouped(members: Members, options: ReadingOptions, where: str) -> Grouping:

@@ -24,6 +24,9 @@ SAMPLE_WORDS = {
 }  # beside a train, val or test: train, x_train, trainImages
 LABEL_WORDS = {name.lower() for name in LABEL_NAMES}
 
+ALONE = (".npy", ".npz", ".safetensors", ".csv", ".tsv", ".parquet", ".zip", ".tar")  # files that are data by themselves
+APART = 20  # times as high as another part of the same pictures: another unit
+
 Named = Mapping[str, NDArray[Any]]
 
 
@@ -95,6 +98,7 @@ def joined(parts: Mapping[str, Arrays], where: str, notes: tuple[str, ...] = ())
         if (part.labels is None) != (train.labels is None):
             raise WganError(f"{where}: labels are missing for one of train and {kind}; give both, or --labels none")
         require_labels(part, where)
+    require_one_range({kind: part.values for kind, part in parts.items()}, where)
     hidden = [kind for kind in parts if kind in HELD_OUT and are_hidden(parts[kind], train)]
     said = [
         f"the {len(parts[kind].values)} samples of {kind} have the label -1, which is none: left out" for kind in hidden
@@ -107,6 +111,14 @@ def joined(parts: Mapping[str, Arrays], where: str, notes: tuple[str, ...] = ())
     counts = {kind: len(part.values) for kind, part in kept.items()}
     whole = np.concatenate([part.values for part in kept.values()])
     return Arrays(whole, labels, held_out, notes=(*held_out_note(counts), *said, *notes))
+
+
+def require_one_range(parts: Named, where: str) -> None:
+    """Raise WganError for pictures of which one part reaches far higher than another, as 0..1 beside 0..255 does."""
+    highs = {kind: float(values.max()) for kind, values in parts.items() if values.ndim > 2 and values.size}
+    if highs and max(highs.values()) > APART * abs(min(highs.values())):
+        said = " and ".join(f"{kind} samples to {high:g}" for kind, high in highs.items())
+        raise WganError(f"{where}: {said} at most: bring them to one range, for one scale is used for all")
 
 
 def are_hidden(part: Arrays, train: Arrays) -> bool:
@@ -148,3 +160,16 @@ def says_labels(stem: str, kind: str) -> bool:
     """Return whether a file's name says labels of this part of the data ('' = all of them)."""
     found = split_of(stem) or ("", stem)
     return found[0] == kind and found[1].lower() in LABEL_WORDS
+
+
+def beside_note(spec: str) -> list[str]:
+    """Return what is said of files beside a training part, such as train.npy, that are named as its other parts."""
+    path = Path(spec)
+    own = split_of(path.stem)
+    if path.suffix.lower() not in ALONE or not own or own[0] != "train" or not path.is_file():
+        return []
+    splits = {p.name: split_of(p.stem) for p in path.parent.iterdir() if p.suffix == path.suffix}
+    others = sorted(shown(name) for name, s in splits.items() if s and s[0] in HELD_OUT and s[1] == own[1])
+    verb = "are" if len(others) > 1 else "is"
+    note = f"{', '.join(others)} beside it {verb} not read: a part of {shown(path.name)} is held out"
+    return [note] if others else []

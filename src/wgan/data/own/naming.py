@@ -32,6 +32,8 @@ TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\da-zA-Z_]+")
 GLUED = re.compile(
     rf"({'|'.join(sorted(WORDS, key=len, reverse=True))})({'|'.join(sorted(FILLERS, key=len, reverse=True))})"
 )
+WITH_AXIS = re.compile(rf"([xy])({'|'.join(sorted(WORDS, key=len, reverse=True))})", re.IGNORECASE)
+HOLD_OUT = re.compile(r"h[eo]ld[ _-]out", re.IGNORECASE)
 
 
 def split_of(name: str) -> tuple[str, str] | None:
@@ -41,10 +43,13 @@ def split_of(name: str) -> tuple[str, str] | None:
     """
     if name.lower().startswith("t10k"):  # the test part of MNIST's files
         return "test", ""
-    tokens = TOKEN.findall(name.replace("held_out", "heldout").replace("held-out", "heldout"))
+    tokens = TOKEN.findall(HOLD_OUT.sub("holdout", name))
     kinds: list[str] = []
     rest: list[str] = []
     for token in tokens:
+        if glued := WITH_AXIS.fullmatch(token):  # xtrain and yTEST, as X_train without its bar
+            rest.append(glued[1])
+            token = glued[2]
         glued = GLUED.fullmatch(token.lower())
         word = glued[1] if glued else token.lower()
         if word in WORDS:

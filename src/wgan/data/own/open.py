@@ -8,6 +8,7 @@ import tarfile
 import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from wgan.data.own.hub import open_hub
 from wgan.data.own.idx_files import find_idx, looks_like_idx, read_idx_folder, read_idx_pair
 from wgan.data.own.image_folder import prepare_pictures, stamp
 from wgan.data.own.in_memory import GIVEN, given_path
-from wgan.data.own.named_arrays import from_mapping, labels_of_npy, read_npy
+from wgan.data.own.named_arrays import beside_note, from_mapping, labels_of_npy, read_npy
 from wgan.data.own.recordings import holds_recordings, of_arrays, of_table, of_wav, wav_files, whole, windows
 from wgan.data.own.series import channelled, prepare_signals
 from wgan.data.own.tables import TABLES, NotNumeric
@@ -275,7 +276,8 @@ def as_source(data: Prepared, spec: str, split: str) -> Source:
     """Return one split of prepared data as a Source that reads the mapped file."""
     chosen = splits.indices(len(data), data.held_out, split, called(spec))
     if data.about.get("table"):
-        return table_source(data, spec, split, chosen)
+        source = table_source(data, spec, split, chosen)
+        return replace(source, notes=(*source.notes, *beside_note(spec)))
     rows = data.rows[chosen]
     values, kept = data.values(), depth.from_json(data.about.get("depth"))
 
@@ -303,7 +305,7 @@ def as_source(data: Prepared, spec: str, split: str) -> Source:
         signal=signals.from_json(about.get("signal")),
         depth=kept,
         fingerprint=about["fingerprint"],
-        notes=(*about["notes"], *untrained),
+        notes=(*about["notes"], *untrained, *beside_note(spec)),
     )
 
 

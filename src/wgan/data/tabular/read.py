@@ -23,6 +23,7 @@ from wgan.data.tabular.coding import Codes, Coding, fit_category, fit_number
 from wgan.data.tabular.dates import read_dates
 from wgan.data.tabular.keep import groups_of, rules_of
 from wgan.data.tabular.kinds import Found, asked_kinds, kind_of
+from wgan.data.tabular.parts import parted
 from wgan.data.tabular.rules import Group, Rule, combinations, inner_rows, rule_text
 from wgan.data.tabular.table import Column, Table
 from wgan.data.units import step_of
@@ -36,6 +37,7 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
     if options.size or options.channels or options.crop != "center":
         raise WganError(f"size, crop and channels are for images, and {where} holds a table: leave them out")
     require_enough(len(cells.lines), where)
+    cells, given = parted(cells, {options.labels, *asked_kinds(options.columns, cells.names, where)})
     at = label_column(cells.names, options.labels, where)
     label = None if at < 0 else whole_labels(cells.columns[at], where, cells.lines, marks_of(options))
     _, names, numbers = numbered(
@@ -47,7 +49,7 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
     kinds, notes = kinds_of(cells, options, at, where)
     read = [codes_of(k, cells.column(k.name), where) for k in kinds]
     rows = np.stack([codes for codes, _ in read], 1)
-    held_out = chosen(contents_of(rows), numbers)
+    held_out = chosen(contents_of(rows), numbers) if given is None else given
     train = ~held_out_mask(len(rows), held_out)
     if alone:
         notes.append(f"the class {options.labels} has one value only: the data are read without classes")
