@@ -38,7 +38,7 @@ def test_a_young_average_forgets_its_random_start() -> None:
     assert [ema_decay(0.5, step) for step in (0, 8, 9)] == [0.1, 0.5, 0.5]
 
 
-def test_the_step_that_reaches_the_decay_is_the_one_that_its_option_names() -> None:
+def test_the_decay_is_reached_at_the_step_its_option_names() -> None:
     default = Config().ema
     assert default is not None
     step = next(s for s in range(10**5) if ema_decay(default, s) == default)
