@@ -25,7 +25,7 @@ from wgan.data import Source
 from wgan.distributed.group import Group
 from wgan.engine import make_engine, multiplies_bf16
 from wgan.runs import checkpoint
-from wgan.training import loop, state
+from wgan.training import start, state
 
 # --- rounding ---------------------------------------------------------------------------------------------------------
 
@@ -51,8 +51,8 @@ def measured(config: Config, source: Source, many: dict[str, Tensor]) -> Iterato
     each step gradients are rounded by eps of the networks' precision, and weights, kept in float32, by eps of that; at
     worst these errors add up.
     """
-    p = loop.make_players(config, make_engine("cpu", config.precision, 1), source)
-    start = {name: tensor.clone() for name, tensor in checkpoint.flatten(state.state(p)).items()}
+    p = start.make_players(config, make_engine("cpu", config.precision, 1), source)
+    begun = {name: tensor.clone() for name, tensor in checkpoint.flatten(state.state(p)).items()}
     p, _ = workers.steps(config, source, Group(), STEPS)
     one = checkpoint.flatten(state.state(p))
     for player, network in (("generator", p.generator), ("critic", p.critic)):
@@ -63,7 +63,7 @@ def measured(config: Config, source: Source, many: dict[str, Tensor]) -> Iterato
             weight = one[f"{player}/{name}"].double()
             lengths = {
                 "apart": weight - many[f"{player}/{name}"],
-                "moved": weight - start[f"{player}/{name}"],
+                "moved": weight - begun[f"{player}/{name}"],
                 "size": weight,
             }
             for key, vector in lengths.items():

@@ -27,7 +27,7 @@ from wgan.engine import Engine
 from wgan.errors import WganError
 from wgan.losses import OBJECTIVES
 from wgan.runs import checkpoint
-from wgan.training import loop
+from wgan.training import start
 from wgan.training import step as phases
 from wgan.training.state import require_divides
 
@@ -74,7 +74,7 @@ def test_each_optimizer_step_follows_one_backward_of_one_scalar(name: str, monke
     By autograd: the written-out updates of plain MLPs (training/written.py) take no backward at all.
     """
     config, source = workers.SYSTEMS[name]
-    p = dataclasses.replace(loop.make_players(config, EXACT, source), written=None)
+    p = dataclasses.replace(start.make_players(config, EXACT, source), written=None)
     calls: list[str] = []
     backward = Tensor.backward
 
@@ -138,7 +138,7 @@ def test_a_number_that_divides_is_taken() -> None:
 
 
 def test_a_group_of_one_leaves_engine_and_networks_as_they_are() -> None:
-    p = loop.make_players(images_config(dropout=0.2), EXACT, images())
+    p = start.make_players(images_config(dropout=0.2), EXACT, images())
     kinds = {type(m).__name__ for network in (p.generator, p.critic) for m in network.modules()}
     assert "SyncedBatchNorm" not in kinds and "SharedDropout" not in kinds
 

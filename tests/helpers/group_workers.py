@@ -19,7 +19,7 @@ from wgan.engine import make_engine
 from wgan.errors import LostContact, SaidElsewhere, WganError
 from wgan.losses import OBJECTIVES
 from wgan.runs import checkpoint
-from wgan.training import loop, monitor, recorder, state
+from wgan.training import loop, monitor, recorder, start, state
 from wgan.training import step as phases
 
 EIGHT = {"batch": 8, "precision": "fp64", "lr": 5e-5, "n_critic": 1}
@@ -82,7 +82,7 @@ SYSTEMS: dict[str, tuple[Config, Source]] = {
 
 def steps(config: Config, source: Source, group, count: int):
     """Take steps without a run folder; return the players and the statistics of the last."""
-    p = loop.make_players(config, make_engine("cpu", config.precision, 1, group=group), source)
+    p = start.make_players(config, make_engine("cpu", config.precision, 1, group=group), source)
     for step in range(count):
         stats = phases.take_step(p, source, step, Stop(), True)
     return p, loop.numbers(stats)
@@ -138,7 +138,7 @@ def on_own_data(spec: str, folder: str, caches: list):
 
 def quick():
     """Leave out the plots of the end and measure on few samples, in this process."""
-    for module in (loop, monitor):
+    for module in (start, monitor):
         module.open_source = lambda spec, split="train", seed=0, options=None: {"tiny": images, "line": points}[spec]()
     loop.finish_pictures = lambda *_, **__: None
     monitor.SAMPLES = 20
@@ -188,14 +188,14 @@ def bad_loss(step: int):
 
 def other_versions():
     if os.environ["RANK"] == "1":
-        known = loop.versions
-        loop.versions = lambda: {**known(), "torch": "1.0"}
+        known = start.versions
+        start.versions = lambda: {**known(), "torch": "1.0"}
 
 
 def other_batch():
     if os.environ["RANK"] == "1":
-        config = loop.require_one_plan
-        loop.require_one_plan = lambda c, *rest: config(c.replace(batch=16), *rest)
+        config = start.require_one_plan
+        start.require_one_plan = lambda c, *rest: config(c.replace(batch=16), *rest)
 
 
 def no_data():
@@ -204,7 +204,7 @@ def no_data():
         def lacking(*_, **__):
             raise WganError("no file or folder /data/faces")
 
-        loop.open_source = lacking
+        start.open_source = lacking
 
 
 def full_disk():

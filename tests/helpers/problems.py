@@ -14,7 +14,7 @@ from wgan.data import Source
 from wgan.engine import Engine
 from wgan.losses import clippable, objective
 from wgan.rng import Draws
-from wgan.training import loop, monitor
+from wgan.training import monitor, start
 from wgan.training.players import Players, make_players
 
 torch.set_num_threads(1)  # tiny tensors: a second thread only costs
@@ -210,7 +210,7 @@ def points(count: int = 26) -> Source:
 
 def train_on(monkeypatch: pytest.MonkeyPatch, source: Source) -> None:
     """Make every run train on, and be evaluated with, `source`, whatever its config names."""
-    for module in (loop, monitor):
+    for module in (start, monitor):
         monkeypatch.setattr(module, "open_source", lambda spec, split="train", seed=0, options=None: source)
 
 

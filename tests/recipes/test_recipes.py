@@ -14,7 +14,7 @@ from wgan.config import FIELDS, Config
 from wgan.data import Source, open_source
 from wgan.recipes import RECIPES, configure
 from wgan.sampling import generate, latents
-from wgan.training import loop, monitor, pictures
+from wgan.training import monitor, pictures, start
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
@@ -44,7 +44,7 @@ def test_every_recipe_takes_three_steps_and_fills_its_folder(
         monkeypatch.undo()
     if name == "fashion":
         request.getfixturevalue("fashion")
-    monkeypatch.setattr(loop, "open_source", opened)
+    monkeypatch.setattr(start, "open_source", opened)
     for module in (generate, latents, pictures):  # ten samples on a grid: the published generators are large
         monkeypatch.setattr(module, "BLOCK", 10)
     monkeypatch.setattr(monitor.Monitor, "measure", lambda *_: {})

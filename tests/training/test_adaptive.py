@@ -14,7 +14,7 @@ from wgan.config import Config
 from wgan.data import Source
 from wgan.errors import WganError
 from wgan.runs.checkpoint import load
-from wgan.training import adaptive, loop
+from wgan.training import adaptive, loop, start
 from wgan.training.adaptive import follow, moved, overfitting, require_held_out
 from wgan.training.monitor import Monitor
 
@@ -136,8 +136,8 @@ def test_a_checkpoint_holds_the_share_to_the_last_bit(tmp_path, monkeypatch):
     run = loop.train(config, tmp_path / "run", tty=False).run
     share = run.log()[-1]["augment/share"]
     assert share != 0.3 and load(run.checkpoints, 4).manifest["share"] == share
-    players = loop.make_players(config, EXACT, source)
-    loop.restore(players, wgan.open_run(tmp_path / "run"))
+    players = start.make_players(config, EXACT, source)
+    start.restore(players, wgan.open_run(tmp_path / "run"))
     assert players.augment_fraction == share
 
 

@@ -13,7 +13,7 @@ from wgan.distributed.group import Group
 from wgan.errors import WganError
 from wgan.runs.checkpoint import steps
 from wgan.runs.log import read_log
-from wgan.training import budget, loop, monitor
+from wgan.training import budget, monitor, start
 from wgan.training.budget import Costs, steps_within, times
 
 SMALL = {"generator_layers": "16", "critic_layers": "16", "batch": 8, "n_critic": 1, "threads": 1}
@@ -168,7 +168,7 @@ def test_what_the_first_evaluation_takes_more_counts_once(clock, monkeypatch):
     monkeypatch.setattr(monitor.Monitor, "measure", measure)
     config = Config().replace(data="ring", **{**SMALL, "generator": "mlp", "critic": "mlp", "generator_norm": "none"})
     config = config.replace(conditioning="none", critic_conditioning="none")
-    costs = budget.measured(config, loop.opened(config, Group()), budget.budget(1.0), Group())
+    costs = budget.measured(config, start.opened(config, Group()), budget.budget(1.0), Group())
     assert (costs.evaluation, costs.opening) == (2.0, 7.0)
     assert costs.of(config.replace(evaluate_every=2, sample_every=None), 6) == 7 + 6 * costs.step + 3 * 2 + 1
 
@@ -185,7 +185,7 @@ def test_measuring_takes_3_steps_or_3_hundredths_of_the_time(clock):
             "critic_conditioning": "none",
         },
     )
-    source = loop.opened(config, Group())
+    source = start.opened(config, Group())
     for minutes, steps_taken in ((0.2, 2 + 3), (1, 2 + 8), (1000, 2 + 40)):  # 1.8 s and at most 10 s, at 0.25 s each
         before = clock[0]
         budget.measured(config, source, budget.budget(minutes), Group())

@@ -16,7 +16,8 @@ from wgan.errors import NotFinite, WganError
 from wgan.losses import class_loss
 from wgan.models.layers import initialise
 from wgan.training.players import Players
-from wgan.training.updates import critic_update, generator_update, make_fakes, require_finite_weights
+from wgan.training.updates import critic_update, generator_update, make_fakes
+from wgan.training.watch import require_finite_weights
 
 CLIPPED: dict[str, Any] = {"objective": "wgan-clip", "critic_norm": "batch", "critic_update": "separate"}
 

@@ -18,7 +18,7 @@ from wgan.errors import WganError
 from wgan.models import layers
 from wgan.models.fast import FAST
 from wgan.runs import checkpoint
-from wgan.training import loop
+from wgan.training import start
 from wgan.training import step as phases
 
 IN_PARTS = [
@@ -57,7 +57,7 @@ def test_microbatches_may_change_on_resume_without_batch_norm() -> None:
 
 def test_a_microbatch_bounds_what_goes_through_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     config, source = points_config(batch=8, microbatch=2), points()
-    p = loop.make_players(config, EXACT, source)
+    p = start.make_players(config, EXACT, source)
     seen: list[int] = []
     for network in (p.generator, p.critic):
         network.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))

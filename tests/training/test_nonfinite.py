@@ -17,9 +17,9 @@ from wgan.errors import NotFinite, WganError
 from wgan.runs import checkpoint
 from wgan.runs.folder import open_run
 from wgan.runs.log import read_log
-from wgan.training import loop, monitor
+from wgan.training import loop, monitor, start
 from wgan.training import step as phases
-from wgan.training.updates import require_finite_weights
+from wgan.training.watch import require_finite_weights
 
 STEPS = 8
 CONFIG = points_config(n_critic=1, steps=STEPS, checkpoint_every=2, evaluate_every=0, sample_every=0, dropout=0.2)
@@ -225,7 +225,7 @@ def test_each_noise_stream_differs_and_stream_0_is_unchanged() -> None:
 def test_every_weight_is_looked_at(config: Config, player: str, value: float) -> None:
     from helpers.problems import SINGLE, images
 
-    p = loop.make_players(config, SINGLE, images() if config.data == "tiny" else points())
+    p = start.make_players(config, SINGLE, images() if config.data == "tiny" else points())
     require_finite_weights(p, 3)
     for name, weight in getattr(p, player).named_parameters():
         before = weight.detach().clone()

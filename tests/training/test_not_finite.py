@@ -15,7 +15,7 @@ from wgan.errors import WganError
 from wgan.runs import checkpoint
 from wgan.training import step as phases
 from wgan.training.players import Players
-from wgan.training.updates import require_finite
+from wgan.training.watch import require_finite
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

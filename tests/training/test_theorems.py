@@ -18,7 +18,7 @@ from wgan.models import build
 from wgan.runs import checkpoint
 from wgan.sampling import generate, latents
 from wgan.sampling import model as trained
-from wgan.training import loop
+from wgan.training import loop, start
 from wgan.training import step as phases
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -181,7 +181,7 @@ def test_every_use_of_randomness_follows_the_seed() -> None:
     streams = {}
     for seed in (0, 1):
         config = images_config(seed=seed, dropout=0.5)
-        p = loop.make_players(config, SINGLE, source)
+        p = start.make_players(config, SINGLE, source)
         with phases.randomness(p, 0, "critic dropout 0"):
             dropped = torch.rand(3)
         streams[seed] = [
@@ -259,7 +259,7 @@ def test_a_sample_does_not_depend_on_its_batch_mates(train: Any) -> None:
 
 def test_a_grid_while_training_is_made_in_evaluation_mode() -> None:
     """And the mode is left as it was."""
-    p = loop.make_players(images_config(ema=0), SINGLE, images())
+    p = start.make_players(images_config(ema=0), SINGLE, images())
     p.generator.train()
     statistics = [b.clone() for b in p.generator.buffers()]
     z, y = latents.fixed_latents(0, 5, 3)

@@ -37,9 +37,8 @@ from wgan.training.updates import (
     generator_update,
     judge_sides,
     make_fakes,
-    require_finite,
-    watch,
 )
+from wgan.training.watch import require_finite, watch
 
 # --- who moves in whose update ----------------------------------------------------------------------------------------
 

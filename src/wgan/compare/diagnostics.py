@@ -24,7 +24,8 @@ from wgan.sampling.generate import generate
 from wgan.training.monitor import frozen_copy
 from wgan.training.players import Players, make_players
 from wgan.training.state import engine_for, restore, resume_engine
-from wgan.training.updates import critic_update, gradient_norm, judge, make_fakes
+from wgan.training.updates import critic_update, judge, make_fakes
+from wgan.training.watch import gradient_norm
 
 UPDATES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 300, 400, 500)  # of the critic, after which the gradient is measured
 BINS = 40  # of the weights

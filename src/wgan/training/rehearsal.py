@@ -24,7 +24,8 @@ from wgan.training.optim import build_optimizers
 from wgan.training.own_networks import ROWS, first_line, size, some_samples
 from wgan.training.players import Players, clipped_weights
 from wgan.training.state import load_optimizer, optimizer_state, state
-from wgan.training.updates import critic_update, generator_update, require_finite, require_finite_weights
+from wgan.training.updates import critic_update, generator_update
+from wgan.training.watch import require_finite, require_finite_weights
 
 
 def rehearse(p: Players, source: Source) -> None:

@@ -17,14 +17,8 @@ from wgan.training.conditions import asked_of
 from wgan.training.optim import set_rate
 from wgan.training.players import Players
 from wgan.training.schedule import CRITIC_SCHEDULES, rate_factor, updates_before
-from wgan.training.updates import (
-    critic_update,
-    generator_update,
-    make_fakes,
-    require_finite,
-    require_finite_weights,
-    watch,
-)
+from wgan.training.updates import critic_update, generator_update, make_fakes
+from wgan.training.watch import require_finite, require_finite_weights, watch
 
 
 class StepCut(Interrupted):
