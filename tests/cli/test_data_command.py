@@ -55,7 +55,7 @@ def test_unreadable_files_are_listed_even_where_too_many(tmp_path, command, monk
 
 
 def test_a_contact_sheet_is_a_png(tmp_path, command):
-    assert "the contact sheet is a .png" in command("data", "mnist", "--out", tmp_path / "x.jpg").sentence()
+    assert "the grid is a .png file" in command("data", "mnist", "--out", tmp_path / "x.jpg").sentence()
     assert not (tmp_path / "x.jpg").exists()
 
 

@@ -104,7 +104,7 @@ def add_data(commands: Any) -> None:
     p = commands.add_parser("data", help="show what would be trained on, before anything runs")
     p.add_argument("spec", metavar="SPEC", help="a name such as mnist, or the path of your own data")
     add_reading(p)
-    p.add_argument("--out", metavar="FILE.png", help="write a contact sheet of some of the samples")
+    p.add_argument("--out", metavar="FILE.png", help="draw a grid of some of the samples")
     p.add_argument(
         "--strict", action="store_true", help="reject data with any unreadable file (training skips up to 1 %%)"
     )
@@ -119,7 +119,7 @@ def add_sample(commands: Any) -> None:
     """Declare `wgan sample`."""
     p = commands.add_parser("sample", help="make samples with a trained run")
     add_run(p)
-    p.add_argument("-n", type=whole, default=64, help="number of samples (default: 64)")
+    p.add_argument("-n", type=whole, default=64, metavar="N", help="number of samples (default: 64)")
     p.add_argument("--label", metavar="K", help="make samples of one class")
     p.add_argument(
         "--labels",
@@ -127,7 +127,7 @@ def add_sample(commands: Any) -> None:
         help="make samples of several classes in turn (default: all; rows of a table as often as in the data)",
     )
     p.add_argument(
-        "--where", metavar="A=X,B=Y", help="values, or ranges such as AGE>=40, that every row of a table is to have"
+        "--where", metavar="A=X,B=Y", help="values, or ranges such as AGE>=40, that every row of a table must have"
     )
     p.add_argument(
         "--beyond-range",

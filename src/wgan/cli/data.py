@@ -43,7 +43,7 @@ def command(found: argparse.Namespace) -> int:
     if found.out:
         require_place(Path(found.out))
         if Path(found.out).suffix.lower() != ".png":
-            raise WganError(f"--out {found.out}: the contact sheet is a .png")
+            raise WganError(f"--out {found.out}: the grid is a .png file")
     said: list[str] = []
     tell = said.append if found.json else print
     try:
@@ -57,7 +57,7 @@ def command(found: argparse.Namespace) -> int:
         tell(line)
     if found.out:
         save_png(grid_of_samples(source), Path(found.out))
-        tell(f"{'contact sheet':14} {found.out}")
+        tell(f"{'grid':14} {found.out}")
     if found.json:
         print_json(for_program(spec, options, said))
     return 0

@@ -95,7 +95,8 @@ def add_option(p: Any, known: Option, dest: str, why: str = "") -> None:
 def flag_help(known: Option) -> str:
     """Return the help line of an option with its choices and its default."""
     choices = f" [{', '.join(known.choices)}]" if known.choices else ""
-    return f"{known.help}{choices} (default: {known.word(known.default)})".replace("%", "%%")
+    default = f" (default: {word})" if (word := known.word(known.default)) else ""
+    return f"{known.help}{choices}{default}".replace("%", "%%")
 
 
 def switched(words: Sequence[str]) -> list[str]:

@@ -86,15 +86,15 @@ class ReadingOptions(OptionGroup):
         "what columns of a table are: NAME=KIND,... with number, category, date, date:FORMAT, identifier or skip",
         later=True,
     )
-    missing: str = option("", "marks of missing cells in a table beside empty ones, for example ?,NA", later=True)
+    missing: str = option("", "marks of missing cells in a table besides empty ones, for example ?,NA", later=True)
     keep: str = option(
         "",
-        "what every row of a table keeps: TOTAL=A+B or A<=B with names of columns, several between commas",
+        "rules that hold in every row of a table: TOTAL=A+B or A<=B with names of columns, separated by commas",
         later=True,
     )
     together: str = option(
         "",
-        "columns of a table that only come in combinations of the training rows: A,B, ; before another group",
+        "columns of a table whose combinations are only those of the training rows: A,B; several groups as A,B;C,D",
         later=True,
     )
 
@@ -296,7 +296,7 @@ class OutputOptions(OptionGroup):
     evaluate_every: Every = option(500, "steps between evaluations; 0 = only at the end", none="0", free=True)
     patience: Every = option(
         None,
-        "end the run when so many evaluations in a row found nothing better than the best before; 0 = never",
+        "end the run after N evaluations in a row without a new best; 0 = never",
         none="0",
         later=True,
         free=True,

@@ -47,12 +47,13 @@ class Options(TypedDict, total=False):
     """what columns of a table are: NAME=KIND,... with number, category, date, date:FORMAT, identifier or skip (default:
     )"""
     missing: str
-    """marks of missing cells in a table beside empty ones, for example ?,NA (default: )"""
+    """marks of missing cells in a table besides empty ones, for example ?,NA (default: )"""
     keep: str
-    """what every row of a table keeps: TOTAL=A+B or A<=B with names of columns, several between commas (default: )"""
-    together: str
-    """columns of a table that only come in combinations of the training rows: A,B, ; before another group (default:
+    """rules that hold in every row of a table: TOTAL=A+B or A<=B with names of columns, separated by commas (default:
     )"""
+    together: str
+    """columns of a table whose combinations are only those of the training rows: A,B; several groups as A,B;C,D
+    (default: )"""
     kind: Literal["auto", "signal"]
     """what an array holds: auto = images or vectors, by its shape; signal = [N, T] or [N, C, T] is N signals of T steps
     (default: auto)"""
@@ -172,8 +173,7 @@ class Options(TypedDict, total=False):
     evaluate_every: int | None
     """steps between evaluations; 0 = only at the end (default: 500; 1 or more)"""
     patience: int | None
-    """end the run when so many evaluations in a row found nothing better than the best before; 0 = never (default: 0; 1
-    or more)"""
+    """end the run after N evaluations in a row without a new best; 0 = never (default: 0; 1 or more)"""
     checkpoint_every: int | None
     """steps between checkpoints; 0 = only at the end (default: 500; 1 or more)"""
     keep_every: int | None
