@@ -116,3 +116,16 @@ def test_the_size_suggested_for_odd_sides_can_be_trained(tmp_path, monkeypatch, 
     words = shlex.split(line.partition("wgan train")[2])
     assert command("train", *words, "--dry-run").code == 0
     assert "--size" not in command("data", "mnist", "--no-measure").out
+
+
+def test_signals_are_told_by_their_channels(tmp_path, command):
+    values = np.random.default_rng(0).normal(size=(60, 2, 20)) * np.array([[1.0], [30.0]]) + np.array([[0.0], [500.0]])
+    np.save(tmp_path / "x.npy", values)
+    result = command("data", tmp_path / "x.npy", "--kind", "signal", "--out", tmp_path / "sheet.png", "--no-measure")
+    assert "signals, channels x steps = 2x20; 45 to train on, 15 held out" in result.out
+    assert "x1: mean " in result.out and "45 training signals are very few" in result.out
+    assert f"wgan train signals --kind signal --data {tmp_path}/x.npy" in result.out
+    assert Image.open(tmp_path / "sheet.png").size[0] > 100
+    found = command("data", tmp_path / "x.npy", "--kind", "signal", "--json", "--no-measure")
+    assert '"kind": "signals"' in found.out
+    assert "read it as signals with --kind signal" in command("data", tmp_path / "x.npy").sentence()
