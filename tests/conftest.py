@@ -139,15 +139,6 @@ def ring_run(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def shop_run(tmp_path_factory):
-    """A finished run of 2 steps on a table with columns of every kind, without classes."""
-    folder = tmp_path_factory.mktemp("shop")
-    lines = [f"{i % 50},{['red', 'blue', ''][i % 3]},2024-01-{1 + i % 28:02},{i * 37 % 101 / 8}" for i in range(300)]
-    (folder / "shop.csv").write_text("\n".join(["amount,colour,day,price", *lines]) + "\n")
-    return trained(folder / "run", "--data", str(folder / "shop.csv"))
-
-
-@pytest.fixture(scope="session")
 def reported_run(tmp_path_factory):
     """All that a report shows of a run: log, sheets, animation, walk, neighbours, figures; written by hand."""
     folder = write_run(tmp_path_factory.mktemp("report") / "one", seed=3, lr=0.001)

@@ -9,10 +9,13 @@ import torch
 from helpers.models import KINDS, untrained
 
 import wgan
+from wgan.data.tabular.coding import fit_number
+from wgan.data.tabular.table import Column
 from wgan.data.units import fit
 from wgan.errors import WganError
 from wgan.export import onnx as exporter
-from wgan.export.onnx import Plan, Restore, apart, checked, export_onnx
+from wgan.export.onnx import Plan, apart, checked, export_onnx
+from wgan.export.onnx_rows import Cell, Restore, compared
 from wgan.sampling.latents import latents
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -97,6 +100,77 @@ def test_a_table_comes_in_its_own_units(table, tmp_path):
     assert rows.dtype == np.float64 and rows.shape == (50, 4)
     assert np.abs(rows - table.restore(floats)).max() <= 1e-9
     assert json.loads(found.get_modelmeta().custom_metadata_map["columns"]) == ["age", "price", "same", "income"]
+
+
+def asked_of(model, n):
+    """Return what n rows are asked for, and the input of the file that says so."""
+    if model.network.classes:
+        y = torch.arange(n) % model.network.classes
+        return y, {"label": y.numpy()}
+    counts = torch.tensor([model.table.columns[i].coding.slots + 1 for i in model.table.asked])
+    y = torch.arange(n)[:, None] % counts
+    return y, {"asked": y.numpy()}
+
+
+def test_a_table_of_any_kind_comes_as_codes_of_its_values(shop, tmp_path):
+    said = export_onnx(shop, tmp_path / "t.onnx")
+    assert said.difference <= 1e-4 and said.outputs == ["rows", "samples"]
+    found, z = session(tmp_path / "t.onnx"), latents(5, 400, shop.network.latent)
+    y, given = asked_of(shop, 400)
+    rows, numbers = found.run(None, {"z": z.numpy(), **given})
+    made = shop.decode(z, y).as_subclass(torch.Tensor).numpy()
+    alike = np.abs(numbers - made).max(1) < 1e-4
+    assert alike.mean() > 0.99 and np.allclose(rows, shop.table.decode(numbers), rtol=1e-9, equal_nan=True)
+    about = json.loads(found.get_modelmeta().custom_metadata_map["columns"])
+    assert [c["name"] for c in about] == shop.table.names
+    colour = shop.table.names.index("colour")
+    assert {about[colour]["levels"][int(code)] for code in rows[:, colour]} == {"red", "blue, dark", 'a "b"'}
+
+
+@pytest.mark.parametrize("decimals", [0, 12])  # values that are listed, and quantiles of many
+def test_a_score_is_decoded_as_the_library_decodes_it(decimals):
+    draw = np.random.default_rng(0)
+    codes = np.where(draw.random(3000) < 0.2, np.nan, draw.normal(30, 9, 3000).round(decimals))
+    column = Column("c", "number", fit_number(codes), digits=decimals)
+    assert column.coding.lattice == (decimals == 0) and column.coding.missing
+    slot, score = draw.integers(0, column.coding.slots, 2000), draw.normal(0, 1.7, 2000).astype(np.float32)
+    x = np.concatenate([np.eye(column.coding.slots)[slot], score[:, None]], 1)
+    made = Cell(column)(torch.from_numpy(slot), torch.from_numpy(score)).numpy()
+    assert np.allclose(made, column.round(column.coding.decode(x)), rtol=1e-12, equal_nan=True)
+
+
+def test_the_file_gives_the_value_that_is_asked_for(shop, tmp_path):
+    if shop.network.classes:
+        pytest.skip("its rows are asked for by class")
+    export_onnx(shop, tmp_path / "t.onnx")
+    found = session(tmp_path / "t.onnx")
+    about = json.loads(found.get_modelmeta().custom_metadata_map["columns"])
+    asked = [c for c in about if "asked" in c]
+    at, column = [c["name"] for c in asked].index("colour"), shop.table.names.index("colour")
+    for number, level in enumerate(asked[at]["asked"], 1):
+        y = np.zeros((30, len(asked)), np.int64)
+        y[:, at] = number
+        rows, _ = found.run(None, {"z": latents(1, 30, shop.network.latent).numpy(), "asked": y})
+        assert {about[column]["levels"][int(code)] for code in rows[:, column]} == {level}
+
+
+def test_rows_of_other_values_are_seen(shop):
+    numbers = (
+        shop.decode(latents(0, 200, shop.network.latent), asked_of(shop, 200)[0]).as_subclass(torch.Tensor).numpy()
+    )
+    rows, hot = shop.table.decode(numbers), shop.table.names.index("colour")
+    assert compared([rows, numbers], [rows, numbers], shop.table) == 0
+    other = rows.copy()
+    other[:, hot] = (other[:, hot] + 1) % 3
+    assert compared([other, numbers], [rows, numbers], shop.table) == float("inf")
+    start = sum(c.coding.width for c in shop.table.columns[:hot])
+    turned = numbers.copy()
+    turned[:, start : start + 3] = np.roll(numbers[:, start : start + 3], 1, 1)
+    assert compared([shop.table.decode(turned), turned], [rows, numbers], shop.table) == float("inf")
+    shifted = numbers.astype(np.float64)
+    score = shop.table.columns[0].coding.slots
+    shifted[:, score] += 0.25 * (numbers[:, score] != 0)
+    assert compared([shop.table.decode(shifted), shifted], [rows, numbers], shop.table) > 0.05
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

@@ -13,12 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers.child_processes import make_cheap
 from helpers.models import KINDS, untrained
 from helpers.report_runs import EVIL
 
 import wgan
-from wgan.cli import main as cli
 from wgan.data.tabular.dates import FORMATS, text_of
 from wgan.data.units import fit
 from wgan.errors import WganError
@@ -93,40 +91,6 @@ def test_a_table_comes_back_in_its_own_units(tmp_path):
     assert (np.abs(made - rows) <= np.array([1, 0.01, 0, 30]) + 1e-9).all()  # one step where rounding decides
     assert (made[:, 0] == rows[:, 0]).mean() > 0.99 and (made[:, 2] == 3.5).all()
     assert len(set(made[:, 0])) > 5
-
-
-@pytest.fixture(scope="module", params=[(), ("--labels", "shop")], ids=["plain", "by-class"])
-def shop(request, tmp_path_factory):
-    """A run of one step on a table with columns of every kind."""
-    draw, folder = np.random.default_rng(0), tmp_path_factory.mktemp("shop")
-    lines = ["amount,price,weight,colour,when,shop,same,rare"]
-    for i in range(400):
-        price = "" if i % 9 == 0 else f"{draw.normal(5, 2):.2f}"
-        day, clock = f"2024-{1 + i % 12:02}-{1 + i % 28:02}", f"{i % 24:02}:{i % 60:02}"
-        weight = repr(float(draw.lognormal(0, 12)))
-        colour = ["red", "blue, dark", 'a "b"'][draw.integers(3)]
-        lines.append(
-            f'{draw.integers(50)},{price},{weight},"{colour.replace(chr(34), chr(34) * 2)}",{day} {clock},'
-            f"{'NSW'[i % 3]},7,v{min(i, 70 + i % 30)}"
-        )
-    (folder / "shop.csv").write_text("\n".join(lines) + "\n")
-    words = [
-        "--data",
-        folder / "shop.csv",
-        "--steps",
-        1,
-        "--batch",
-        16,
-        "--threads",
-        1,
-        "--run",
-        folder / "run",
-        *request.param,
-    ]
-    with pytest.MonkeyPatch.context() as patch:
-        make_cheap(patch.setattr)
-        assert cli.main(["train", *map(str, words)]) == 0
-    return wgan.load(folder / "run")
 
 
 @needs_node

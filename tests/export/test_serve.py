@@ -13,11 +13,13 @@ import time
 import urllib.request
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 
+from helpers.models import untrained
 from helpers.serving import Served
 
 import wgan
@@ -63,17 +65,23 @@ def test_rows_come_as_csv_as_the_command_writes_them(points, ring_run, command, 
     assert list(columns) == ["x0", "x1"] and [len(values) for values in columns.values()] == [3, 3]
 
 
-def test_rows_that_are_asked_for_come_as_the_command_writes_them(shop_run, command, tmp_path):
-    with Served(application(wgan.load(shop_run))) as served:
-        for number, where in enumerate(("colour=red", "colour=blue,day>=2024-01-10")):
-            out = tmp_path / f"{number}.csv"
-            status, _, data = served.ask("POST", "/sample", {"n": 20, "where": where, "format": "csv"})
-            assert status == 200, data
-            assert command("sample", shop_run, "-n", 20, "--where", where, "--out", out).code == 0
-            assert data == out.read_bytes() and data.count(where.partition(",")[0][7:].encode()) == 20
-        assert b"<code>where</code>" in served.ask("GET", "/docs")[2]
-        for where, said in (("colour=green", "no row of the training data"), ("size=3", "no column"), ("", "where: ")):
-            assert said in served.refusal("POST", "/sample", {"where": where})[1]
+def test_rows_that_are_asked_for_come_as_the_command_writes_them(shop, command, tmp_path):
+    """Rows of a table with classes are asked for by class."""
+    where, run = "colour=red,when>=2024-02-03 00:00", shop.run.path
+    with Served(application(shop)) as served:
+        body = {"n": 20, "where": where, "format": "csv"}
+        if shop.class_names:
+            assert "ask for shop with --label" in served.refusal("POST", "/sample", body)[1]
+            body = {"n": 20, "label": ["W", "N"], "format": "csv"}
+        status, _, data = served.ask("POST", "/sample", body)
+        page = served.ask("GET", "/docs")[2]
+        for wrong, said in (("colour=green", "no row of the training data"), ("size=3", "no column"), ("", "where: ")):
+            assert shop.class_names or said in served.refusal("POST", "/sample", {"where": wrong})[1]
+    words = ["--labels", "W,N"] if shop.class_names else ["--where", where]
+    assert command("sample", run, "-n", 20, *words, "--out", tmp_path / "s.csv").code == 0
+    assert status == 200 and data == (tmp_path / "s.csv").read_bytes(), data
+    assert shop.class_names or data.count(b"red") == 20
+    assert (b"<code>where</code>" in page) != bool(shop.class_names)
 
 
 def test_images_come_as_json_with_their_labels(server, conditional_run):
@@ -117,6 +125,17 @@ def test_a_generator_given_in_python_is_served_without_a_page(conditional_run):
         page = served.ask("GET", "/")[2].decode()
     assert "a page cannot compute a generator given in Python" in page and 'href="/docs"' in page
     assert "script-src 'none'" in page and "<script" not in page
+
+
+def test_signals_are_served_without_a_page():
+    model = untrained((2, 16), 0, "signals", generator="mlp", generator_layers="8", critic="mlp", critic_layers="8")
+    with Served(application(model)) as served:
+        assert "and this model makes signals" in served.ask("GET", "/")[2].decode()
+        assert np.shape(json.loads(served.ask("POST", "/sample", {"n": 3, "format": "json"})[2])["signals"]) == (
+            3,
+            2,
+            16,
+        )
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

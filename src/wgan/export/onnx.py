@@ -6,9 +6,10 @@ import importlib
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,20 @@ from torch.nn.utils import parametrize
 
 from wgan.data.depth import PixelUnits
 from wgan.data.signals import SignalUnits
-from wgan.data.units import Units
+from wgan.data.tabular.table import Table
 from wgan.errors import WganError
 from wgan.export.card import column_names
+from wgan.export.onnx_rows import Array, Rows, TableRows, compared, described_columns
 from wgan.files import replace_file
 from wgan.host import thread_count
 from wgan.models import AnyGenerator, build_critic, build_generator
+from wgan.models.networks import Generator
 from wgan.models.own import OwnGenerator
 from wgan.rng import seeded
 from wgan.runs import checkpoint as saved
 from wgan.runs.checkpoint import part
 from wgan.sampling.latents import latents
-from wgan.sampling.model import Model
+from wgan.sampling.model import Model, columns_of
 
 CHECKED = 1000  # latents that the file is checked with
 BATCHES = (1, 2, 7, 64)  # sizes of a batch that it is checked with
@@ -82,20 +85,6 @@ class Values(nn.Module):
         return torch.clamp(torch.round(values), n["ends"][0], n["ends"][1]) if self.whole else values, x
 
 
-class Rows(nn.Module):
-    """z [B, Z], label int64 [B] -> rows float64 [B, C] in the units of the data, and standardised floats [B, D]."""
-
-    def __init__(self, network: nn.Module, units: Units | None) -> None:
-        super().__init__()
-        self.network, self.restore = network, nn.Identity() if units is None else Restore(units)
-
-    def forward(self, z: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return what wgan.data.units.Units.restore makes of x, and x."""
-        x = self.network(z, label).float()
-        rows: Tensor = self.restore(x.double())
-        return rows, x
-
-
 class Scores(nn.Module):
     """x [B, *shape], label int64 [B] for a projection critic -> score [B], and class logits [B, K] where it has them."""
 
@@ -109,41 +98,18 @@ class Scores(nn.Module):
         return score if logits is None else (score, logits)
 
 
-class Restore(nn.Module):
-    """Standardised samples x [B, D] -> rows [B, C] in the user's units: Units.restore in operations that ONNX has.
+def apart(made: Any, wanted: Any) -> float:
+    """Return the largest difference of two arrays; infinite for another shape or type, or for bytes more than one apart."""
+    if made.shape != wanted.shape or made.dtype != wanted.dtype:
+        return float("inf")
+    if made.dtype == np.uint8:
+        return 0.0 if int(np.abs(made.astype(int) - wanted.astype(int)).max()) <= 1 else float("inf")
+    return float((np.abs(made - wanted) / np.maximum(1, np.abs(wanted))).max())
 
-    Its numbers are tensors: the exporter would round plain ones to 32 bits.
-    """
 
-    def __init__(self, units: Units) -> None:
-        super().__init__()
-        self.has_range = bool(units.low)
-        ones = [0.0] * len(units.mean)
-        numbers = {name: getattr(units, name) or ones for name in ("mean", "scale", "low", "high", "step")}
-        kinds = [np.dtype(kind) for kind in units.kinds]
-        limits = [np.iinfo(kind) if kind.kind in "iu" else None for kind in kinds]
-        numbers |= {
-            "least": [-np.inf if limit is None else float(limit.min) for limit in limits],
-            "most": [np.inf if limit is None else float(limit.max) for limit in limits],
-            "factor": [10.0**d if 0 <= d < 16 else 1.0 for d in units.decimals],
-        }
-        for name, values in numbers.items():
-            self.register_buffer(name, torch.tensor(values, dtype=torch.float64))
-        rounded = [kind.kind in "iu" or 0 <= d < 16 for kind, d in zip(kinds, units.decimals, strict=True)]
-        self.register_buffer("rounded", torch.tensor(rounded))
-        place = {column: at for at, column in enumerate(units.kept)}
-        self.register_buffer("place", torch.tensor([place.get(i, 0) for i in range(len(kinds))]))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x float64 [B, D] -> rows float64 [B, C]; a constant column has scale 0."""
-        n = dict(self.named_buffers())
-        rows = n["mean"] + x[:, n["place"]] * n["scale"]
-        if self.has_range:
-            stepped = n["low"] + torch.round((rows - n["low"]) / torch.where(n["step"] > 0, n["step"], 1)) * n["step"]
-            rows = torch.where(n["step"] > 0, stepped, rows)
-            rows = torch.minimum(torch.maximum(rows, n["low"]), n["high"])
-        rows = torch.where(n["rounded"], torch.round(rows * n["factor"]) / n["factor"], rows)
-        return torch.minimum(torch.maximum(rows, n["least"]), n["most"])
+def farthest(made: list[Array], wanted: list[Array]) -> float:
+    """Return the largest difference of two lists of arrays."""
+    return max(apart(a, b) for a, b in zip(made, wanted, strict=True))
 
 
 @dataclass(frozen=True)
@@ -153,6 +119,7 @@ class Plan:
     module: nn.Module
     given: dict[str, Tensor]
     outputs: list[str]
+    compare: Callable[[list[Array], list[Array]], float] = farthest
 
 
 def export_onnx(model: Model, out: Path, rgb: bool = False, critic: bool = False) -> Written:
@@ -188,15 +155,28 @@ def generator_plan(model: Model, rgb: bool) -> Plan:
     """Return the generator with what turns its numbers into images, or into rows in the units of the data."""
     shape, network = model.run.facts.shape, plain_generator(model)
     images, signals = len(shape) == 3, len(shape) == 2
-    if model.table is not None:
-        raise WganError("ONNX cannot hold the columns of this table: export to hub, or use wgan serve")
     if rgb and (not images or shape[0] not in (1, 3)):
         raise WganError("--rgb is for grey images, which it gives three equal channels: leave it out")
+    if model.table is not None:
+        return table_plan(model, network, model.table)
     module: nn.Module = Images(network, rgb) if images else Rows(network, model.units)
     if signals or model.depth is not None:
         module = Values(network, model.signal or model.depth)
     given = {"z": latents(0, CHECKED, model.network.latent), **labels_of(model, bool(model.network.classes))}
     return Plan(module, given, [{1: "rows", 2: "signals", 3: "images"}[len(shape)], "samples"])
+
+
+def table_plan(model: Model, network: nn.Module, table: Table) -> Plan:
+    """Return the generator of a table with columns of any kind, its rows as codes; WganError where columns tell each other."""
+    if table.rules or table.groups:
+        raise WganError("ONNX cannot hold a table with --keep or --together: export to hub, or use wgan serve")
+    if not isinstance(network, Generator):
+        raise WganError("ONNX holds a generator given in Python for images, signals and numbers only: export to hub")
+    given = {"z": latents(0, CHECKED, model.network.latent), **labels_of(model, bool(network.classes))}
+    if network.asks and not network.classes:
+        counts = torch.tensor([table.columns[i].coding.slots + 1 for i in table.asked])
+        given["asked"] = torch.arange(CHECKED)[:, None] % counts
+    return Plan(TableRows(network, table), given, ["rows", "samples"], partial(compared, table=table))
 
 
 def plain_generator(model: Model) -> nn.Module:
@@ -206,7 +186,7 @@ def plain_generator(model: Model) -> nn.Module:
         return network.module
     facts = model.run.facts
     with seeded(0, 0, "load"):
-        plain = build_generator(model.run.config.replace(fast=False), facts.shape, facts.classes)
+        plain = build_generator(model.run.config.replace(fast=False), facts.shape, facts.classes, columns_of(model.run))
     plain.load_state_dict(network.state_dict())
     return plain.float()
 
@@ -289,7 +269,9 @@ def described(model: Model) -> dict[str, str]:
     return {
         "wgan": json.dumps({"step": model.step, "shape": list(facts.shape), "versions": facts.versions}),
         "class_names": json.dumps(list(facts.class_names)),
-        "columns": json.dumps(column_names(model)),
+        "columns": described_columns(model.table, not model.network.classes)
+        if model.table
+        else json.dumps(column_names(model)),
     }
 
 
@@ -303,22 +285,17 @@ def checked(data: bytes, plan: Plan) -> float:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 3
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    largest, start, turn = 0.0, 0, 0
+    made, wanted, start, turn = [], [], 0, 0
     while start < CHECKED:
         rows = slice(start, start + BATCHES[turn % len(BATCHES)])
         some = {name: x[rows] for name, x in plan.given.items()}
-        made = session.run(None, {name: x.numpy() for name, x in some.items()})
-        wanted = plan.module(*some.values())
-        pairs = zip(made, wanted if isinstance(wanted, tuple) else (wanted,), strict=True)
-        largest = max(largest, *(apart(a, b.numpy()) for a, b in pairs))
+        made.append(session.run(None, {name: x.numpy() for name, x in some.items()}))
+        found = plan.module(*some.values())
+        wanted.append([x.numpy() for x in (found if isinstance(found, tuple) else (found,))])
         start, turn = rows.stop, turn + 1
-    return largest
+    return plan.compare(joined(made), joined(wanted))
 
 
-def apart(made: Any, wanted: Any) -> float:
-    """Return the largest difference of two arrays; infinite for another shape or type, or for bytes more than one apart."""
-    if made.shape != wanted.shape or made.dtype != wanted.dtype:
-        return float("inf")
-    if made.dtype == np.uint8:
-        return 0.0 if int(np.abs(made.astype(int) - wanted.astype(int)).max()) <= 1 else float("inf")
-    return float((np.abs(made - wanted) / np.maximum(1, np.abs(wanted))).max())
+def joined(batches: list[list[Array]]) -> list[Array]:
+    """Return each output of all batches as one array."""
+    return [np.concatenate(parts) for parts in zip(*batches, strict=True)]

@@ -26,18 +26,18 @@ MOST_ROWS = 10_000  # samples that a page makes at once
 
 def export_page(model: Model, out: Path) -> int:
     """Write the page of `model` to `out` and return its size in bytes; WganError for what it cannot compute or show."""
-    if len(model.run.facts.shape) == 2 or model.depth is not None:
-        kind = "signals" if model.depth is None else "images of values (depth float)"
-        raise WganError(
-            f"a page shows images of bytes and rows, and this model makes {kind}: export to hub or onnx, or use wgan serve"
-        )
     text = render(model, card_of(model, model.run.path.resolve().name)).encode("utf-8", "replace")
     replace_file(out, lambda file: file.write(text))
     return len(text)
 
 
 def render(model: Model, card: Card) -> str:
-    """Return the page. Its policy forbids all but its own two scripts, and its templates escape every text."""
+    """Return the page; WganError for what it cannot show. Its policy forbids all but its own two scripts."""
+    if len(model.run.facts.shape) == 2 or model.depth is not None:
+        kind = "signals" if model.depth is None else "images of values (depth float)"
+        raise WganError(
+            f"a page shows images of bytes and rows, and this model makes {kind}: export to hub or onnx, or use wgan serve"
+        )
     numbers = Numbers()
     environment = templates()
     names = ("engine.js", "rows.js", "page.js", "page.css")
