@@ -1,6 +1,5 @@
 """`wgan serve`: what it answers is what the command writes; who may ask, how much, and what is refused in one sentence."""
 
-import asyncio
 import json
 import os
 import re
@@ -9,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from dataclasses import replace
 
@@ -24,9 +22,8 @@ from helpers.serving import Served
 
 import wgan
 from wgan.cli.serve import announce, is_loopback
-from wgan.export import patience, serve
-from wgan.export.guard import Guard, Refused, check_names
-from wgan.export.serve import Worker, application
+from wgan.export.guard import Refused, check_names
+from wgan.export.serve import application
 from wgan.models.own import OwnGenerator
 
 
@@ -213,131 +210,6 @@ def test_its_own_page_may_ask(server):
 def test_two_hosts_are_none():
     with pytest.raises(Refused):
         check_names({"host": ["localhost", "evil.example"]}, frozenset())
-
-
-# --- how much at once -------------------------------------------------------------------------------------------------
-
-
-def test_a_body_that_does_not_come_is_not_waited_for():
-    sent = []
-
-    async def silent():
-        await asyncio.sleep(60)
-
-    async def send(message):
-        sent.append(message)
-
-    scope = {"type": "http", "headers": [(b"host", b"localhost")]}
-    asyncio.run(Guard(None, frozenset(), seconds=0.05)(scope, silent, send))
-    assert sent[0]["status"] == 408 and b"was not whole" in sent[1]["body"]
-
-
-@pytest.mark.parametrize("limits", [{"requests": 3}, {"samples": 3}])
-def test_more_than_may_wait_are_told_to_come_again(limits):
-    release = threading.Event()
-
-    async def crowd():
-        worker = Worker(**limits, seconds=20)
-        waiting = [asyncio.create_task(worker.do(lambda: (release.wait(20), b"done")[1])) for _ in range(3)]
-        await asyncio.sleep(0.05)
-        with pytest.raises(Refused, match="too many requests"):
-            await worker.do(lambda: b"no")
-        release.set()
-        assert await asyncio.gather(*waiting) == [b"done"] * 3
-        await asyncio.sleep(0.05)
-        assert await worker.do(lambda: b"again") == b"again"
-
-    asyncio.run(crowd())
-
-
-def test_what_takes_too_long_is_given_up_and_still_counted():
-    release = threading.Event()
-
-    async def slow():
-        worker = Worker(requests=1, seconds=0.05)
-        with pytest.raises(Refused, match=r"longer than 0.05 s"):
-            await worker.do(lambda: (release.wait(20), b"")[1])
-        with pytest.raises(Refused, match="too many requests"):  # the thread is not free yet
-            await worker.do(lambda: b"")
-        release.set()
-        await asyncio.sleep(0.1)
-        worker.seconds = 20
-        assert await worker.do(lambda: b"free") == b"free"
-
-    asyncio.run(slow())
-
-
-@pytest.fixture
-def hasty_server(conditional_run, monkeypatch):
-    """A server that waits for nobody longer than a moment."""
-    monkeypatch.setattr(patience, "HEAD", 0.3)
-    monkeypatch.setattr(patience, "TAKING", 0.5)
-    with Served(application(wgan.load(conditional_run)), http=patience.Patient) as served:
-        served.door.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)  # or the system takes a whole answer
-        yield served
-
-
-def left(link):
-    """Return what comes until the other side closes the connection; fails after 20 seconds."""
-    link.settimeout(20)
-    try:
-        return b"".join(iter(lambda: link.recv(1 << 20), b""))
-    except ConnectionResetError:
-        return b"reset"
-
-
-def soon(true):
-    """Return whether something becomes true within 20 seconds."""
-    end = time.monotonic() + 20
-    while not true() and time.monotonic() < end:
-        time.sleep(0.02)
-    return true()
-
-
-@pytest.mark.parametrize("sent", [b"", b"GET /healthz HT", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"])
-def test_a_request_that_does_not_come_ends_the_connection(hasty_server, sent):
-    with socket.create_connection(("127.0.0.1", hasty_server.port)) as link:
-        link.sendall(sent)
-        assert left(link) == b""
-
-
-def test_a_second_request_that_stops_halfway_ends_the_connection(hasty_server):
-    whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", hasty_server.port)) as link:
-        link.sendall(whole)
-        answer = b""
-        while not answer.endswith(b"}"):
-            answer += link.recv(1 << 16)
-        link.sendall(b"GET /hea")
-        assert left(link) == b""
-
-
-def test_a_request_that_is_worked_on_is_not_cut_off(hasty_server, monkeypatch):
-    made = serve.encoded
-    monkeypatch.setattr(serve, "encoded", lambda *given: (time.sleep(1), made(*given))[1])
-    assert hasty_server.ask("POST", "/sample", {"n": 2, "format": "npz"})[0] == 200
-
-
-def test_an_answer_that_nobody_takes_ends_the_connection(hasty_server):
-    body = json.dumps({"n": 1000, "format": "json"})
-    head = f"POST /sample HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
-    with socket.socket() as link:
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        link.connect(("127.0.0.1", hasty_server.port))
-        link.sendall(f"{head}\r\n\r\n{body}".encode())
-        open_now = hasty_server.server.server_state.connections
-        assert soon(lambda: len(open_now) == 1) and soon(lambda: not open_now)
-
-
-def test_a_hundred_slow_clients_keep_nobody_waiting(server):
-    links = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(100)]
-    try:
-        for i, link in enumerate(links):
-            link.sendall([b"POST /sample HTTP/1.1\r\nHost: localhost\r\n", b"G", b""][i % 3])
-        assert server.ask("POST", "/sample", {"n": 3, "format": "npz"})[0] == 200
-    finally:
-        for link in links:
-            link.close()
 
 
 # --- the process ------------------------------------------------------------------------------------------------------
