@@ -226,11 +226,12 @@ def command(about: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=about)
     todo = parser.add_mutually_exclusive_group(required=True)
     todo.add_argument("--record", type=Path, help="write the record of a narrow copy to this file")
-    todo.add_argument("--train", type=int, metavar="STEPS", help="run the program in its full width")
+    todo.add_argument("--train", type=int, metavar="STEPS", help="run the program, in its full width unless --divide")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path("published-run"), help="where --train writes")
     parser.add_argument("--every", type=int, default=100, help="steps from picture to picture")
     parser.add_argument(
         "--batch", type=int, default=0, help="images in a batch of --train, if not the published number"
     )
+    parser.add_argument("--divide", type=int, default=1, help="divide the published widths of --train by this")
     return parser

@@ -117,7 +117,8 @@ def main() -> None:
     keras.utils.set_random_seed(found.seed)
     images, labels = mnist("train")
     batch = found.batch or 64
-    wide, chosen = Size(latent=50, batch=batch // 2, fakes=batch), labels == DIGIT
+    wide = Size(latent=50, batch=batch // 2, fakes=batch, critic=found.divide, generator=found.divide)
+    chosen = labels == DIGIT
 
     def make(size: Size) -> S0:
         return S0(size, Draws(found.seed, size, images[chosen], labels[chosen]), found.lr)

@@ -160,7 +160,7 @@ def main() -> None:
     tf.compat.v1.set_random_seed(found.seed)
     images, labels = mnist("train", "t10k")
     batch = found.batch or 100
-    wide = Size(latent=100, batch=batch, fakes=batch)
+    wide = Size(latent=100, batch=batch, fakes=batch, critic=found.divide, generator=found.divide)
 
     def make(size: Size) -> S2:
         return S2(size, Draws(found.seed, size, images, labels), found.frozen)

@@ -87,7 +87,8 @@ def main() -> None:
     keras.backend.set_floatx("float64" if found.record else "float32")
     tf.compat.v1.set_random_seed(found.seed)
     batch = found.batch or 64
-    wide, data = Size(latent=100, batch=batch, fakes=batch), mnist("train")
+    wide = Size(latent=100, batch=batch, fakes=batch, critic=found.divide, generator=found.divide)
+    data = mnist("train")
 
     def make(size: Size) -> S3:
         return S3(size, Draws(found.seed, size, *data))
