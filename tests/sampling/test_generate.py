@@ -10,7 +10,8 @@ import wgan
 from wgan.errors import WganError
 from wgan.sampling import model as loading
 from wgan.sampling.latents import latents, slerp, truncated
-from wgan.sampling.model import LIMIT, Samples, images_of, load, walk
+from wgan.sampling.model import LIMIT, Samples, images_of, load
+from wgan.sampling.walk import walk
 
 T = torch.linspace(0, 1, 9)
 

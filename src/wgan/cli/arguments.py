@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from wgan.cli.parser import add_option, add_reading, number, whole
+from wgan.cli.encode_arguments import add_encode, add_invert, add_score
+from wgan.cli.parser import (
+    RUN,
+    add_json,
+    add_option,
+    add_processes,
+    add_reading,
+    add_run,
+    add_threads,
+    add_weights,
+    number,
+    whole,
+)
 from wgan.config import FIELDS
 
 # the options that people use: what `wgan train --help` shows
@@ -23,12 +35,6 @@ examples:
   wgan train wine.csv --labels kind    a table; its column `kind` holds classes
 """
 WHAT = "a recipe (see `wgan recipes`), your own data, or a run folder to resume (default: mnist, or what fits --data)"
-RUN = "a run: its folder, or its name under runs/ (default: the newest)"
-
-
-def add_run(p: Any) -> None:
-    """Declare the run that a command is about."""
-    p.add_argument("path", nargs="?", metavar="RUN", help=RUN)
 
 
 def add_train(commands: Any) -> None:
@@ -65,38 +71,6 @@ def add_train(commands: Any) -> None:
         group = groups[f.group] = groups.get(f.group) or p.add_argument_group(f.group)
         add_option(group, f, f"option_{name}")
     p.set_defaults(function="train")
-
-
-def add_weights(p: Any) -> None:
-    """Declare which weights of a run a command takes."""
-    p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
-    p.add_argument("--raw", action="store_true", help="use the raw generator, not the averaged one")
-
-
-def add_threads(p: Any) -> None:
-    """Declare how many threads a command uses."""
-    p.add_argument("--threads", type=whole, metavar="N", help="CPU threads (default: as many as the run trained with)")
-
-
-def add_processes(p: Any) -> None:
-    """Declare the flags of a command whose work many processes can share."""
-    p.add_argument(
-        "--restarts",
-        type=whole,
-        default=3,
-        metavar="N",
-        help="how often to restart all processes when one dies (default: 3)",
-    )
-    p.add_argument(
-        "--processes", type=whole, metavar="N", help="share the work among N processes, see docs/reference/scaling.md"
-    )
-    p.add_argument(
-        "--timeout",
-        type=number,
-        default=600.0,
-        metavar="S",
-        help="seconds without an answer after which a process counts as stuck (default: 600)",
-    )
 
 
 def add_data(commands: Any) -> None:
@@ -302,11 +276,6 @@ def add_recipes(commands: Any) -> None:
     p.set_defaults(function="recipes")
 
 
-def add_json(p: Any) -> None:
-    """Declare that the answer is for a program."""
-    p.add_argument("--json", action="store_true", help="print JSON, and nothing else, on standard output")
-
-
 def add_runs(commands: Any) -> None:
     """Declare `wgan runs`."""
     p = commands.add_parser("runs", help="list the runs, the one that changed last first")
@@ -355,6 +324,9 @@ ADDED = (
     add_sample,
     add_interpolate,
     add_evaluate,
+    add_encode,
+    add_score,
+    add_invert,
     add_export,
     add_serve,
     add_report,

@@ -68,7 +68,7 @@ def find_runs(found: argparse.Namespace) -> None:
     try:
         if found.function == "report":
             found.paths = [str(named_run(name)) for name in found.paths] or [newest(found)]
-        elif found.function in ("sample", "interpolate", "log", "export", "serve"):
+        elif found.function in ("sample", "interpolate", "log", "export", "serve", "encode", "score", "invert"):
             found.path = newest(found) if found.path is None else str(named_run(found.path))
         elif found.function == "evaluate":
             found.target = newest(found) if found.target is None else evaluated(found.target, found.data is not None)

@@ -60,6 +60,12 @@ def function(name: str) -> Callable[[argparse.Namespace], int]:
             from wgan.cli.sample import interpolate as command
         case "evaluate":
             from wgan.cli.evaluate import evaluate as command
+        case "encode":
+            from wgan.cli.encode import encode as command
+        case "score":
+            from wgan.cli.encode import score as command
+        case "invert":
+            from wgan.cli.encode import invert as command
         case "runs":
             from wgan.cli.runs import command
         case "log":

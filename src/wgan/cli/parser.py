@@ -10,6 +10,7 @@ from wgan.config import FIELDS, ReadingOptions
 from wgan.config.option import SWITCH, Option, options_of
 from wgan.errors import WganError
 
+RUN = "a run: its folder, or its name under runs/ (default: the newest)"
 METAVARS = {int: "N", float: "X", str: "TEXT", bool: "[0|1]"}
 
 
@@ -118,3 +119,45 @@ def add_reading(p: Any, why: str = "") -> None:
 def reading(found: argparse.Namespace) -> dict[str, Any]:
     """Return which of these flags were given, by name."""
     return {name: value for name in options_of(ReadingOptions) if (value := getattr(found, name)) is not None}
+
+
+def add_run(p: Any) -> None:
+    """Declare the run that a command is about."""
+    p.add_argument("path", nargs="?", metavar="RUN", help=RUN)
+
+
+def add_weights(p: Any) -> None:
+    """Declare which weights of a run a command takes."""
+    p.add_argument("--checkpoint", default="last", metavar="WHICH", help="last, best or a step (default: last)")
+    p.add_argument("--raw", action="store_true", help="use the raw generator, not the averaged one")
+
+
+def add_threads(p: Any) -> None:
+    """Declare how many threads a command uses."""
+    p.add_argument("--threads", type=whole, metavar="N", help="CPU threads (default: as many as the run trained with)")
+
+
+def add_processes(p: Any) -> None:
+    """Declare the flags of a command whose work many processes can share."""
+    p.add_argument(
+        "--restarts",
+        type=whole,
+        default=3,
+        metavar="N",
+        help="how often to restart all processes when one dies (default: 3)",
+    )
+    p.add_argument(
+        "--processes", type=whole, metavar="N", help="share the work among N processes, see docs/reference/scaling.md"
+    )
+    p.add_argument(
+        "--timeout",
+        type=number,
+        default=600.0,
+        metavar="S",
+        help="seconds without an answer after which a process counts as stuck (default: 600)",
+    )
+
+
+def add_json(p: Any) -> None:
+    """Declare that the answer is for a program."""
+    p.add_argument("--json", action="store_true", help="print JSON, and nothing else, on standard output")

@@ -91,7 +91,8 @@ def say(notes: list[str]) -> None:
 
 def interpolate(found: argparse.Namespace) -> int:
     """`wgan interpolate`: write a walk between latents as GIF (moving) or PNG (one row for each walk)."""
-    from wgan.sampling.model import load, walk
+    from wgan.sampling.model import load
+    from wgan.sampling.walk import walk
 
     kind = Path(found.out).suffix.lower()
     if kind not in (".gif", ".png") or Path(found.out).is_dir():

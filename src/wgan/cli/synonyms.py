@@ -19,9 +19,11 @@ COMMANDS = (
         "wgan sample makes samples with a run",
     ),
     Meaning(
-        "eval test measure score metrics fid kid validate check-run",
+        "eval test measure metrics fid kid validate check-run",
         "wgan evaluate measures a run or a file of samples",
     ),
+    Meaning("anomaly anomalies detect outliers novelty", "wgan score says how unusual samples are for a run"),
+    Meaning("project embed inverse latent-of gan-inversion", "wgan invert finds the latents of images"),
     Meaning("walk morph latent interp animate gif video", "wgan interpolate walks between latents"),
     Meaning(
         "plot plots show view html page dashboard summary visualize visualise curves",

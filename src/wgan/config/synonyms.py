@@ -22,8 +22,9 @@ FLAGS = (
     Meaning(
         "learning-rate learning-rates rate rates",
         "--lr is the generator's learning rate, --critic-lr the critic's",
-        "--lr",
+        "--critic-lr",
     ),
+    Meaning("learning-rate learning-rates rate rates", "--lr is the encoder's learning rate", "--lr"),
     Meaning(
         "lr-g g-lr lr-gen gen-lr lr-generator generator-lr generator-learning-rate",
         "the generator's learning rate is --lr",

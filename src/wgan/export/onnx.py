@@ -33,7 +33,8 @@ from wgan.rng import seeded
 from wgan.runs import checkpoint as saved
 from wgan.runs.checkpoint import part
 from wgan.sampling.latents import latents
-from wgan.sampling.model import Model, columns_of
+from wgan.sampling.model import Model
+from wgan.sampling.stored import columns_of
 
 CHECKED = 1000  # latents that the file is checked with
 BATCHES = (1, 2, 7, 64)  # sizes of a batch that it is checked with

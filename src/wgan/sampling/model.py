@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wgan.data.depth import PixelUnits
@@ -25,15 +25,16 @@ from wgan.distributed.group import Group
 from wgan.engine import Engine, make_engine
 from wgan.errors import WganError, nearest
 from wgan.host import thread_count, undisturbed
-from wgan.models import AnyGenerator, Columns, build_critic, build_generator
-from wgan.models.own import OwnGenerator, described, difference
+from wgan.models import AnyGenerator
 from wgan.rng import seeded, stream
 from wgan.runs.checkpoint import part
 from wgan.runs.folder import Run, open_run
 from wgan.sampling.generate import BLOCK, generate
-from wgan.sampling.latents import latents, slerp, truncated
+from wgan.sampling.inverter import Inverter, Scores, inverter_of, seen_by_networks
+from wgan.sampling.latents import latents, truncated
 from wgan.sampling.rows import displayed, frame_of, in_units, own_labels, rows_in_units, rows_of_model
 from wgan.sampling.shown import model_html, samples_html, samples_png
+from wgan.sampling.stored import fill, network_of, require_fit, wanted_step
 from wgan.sampling.weights import exported_checkpoint, whole_checkpoint
 from wgan.visual.images import to_uint8
 
@@ -160,10 +161,13 @@ class Model:
             raise WganError(f"where is for tables with columns of any kind, and {self.run.path} did not train on one")
         labels = self.drawn_labels(n, seed) if label is None and self.frequencies else self.labels(n, label)
         z = truncated(latents(seed, n, self.network.latent), truncation)
-        samples, units = self.decode(z, labels), self.units
+        return self.in_own_units(self.decode(z, labels), beyond_range)
+
+    def in_own_units(self, samples: Samples, beyond_range: bool = False) -> Samples:
+        """Return what the networks made in the user's units; images of bytes stay in [-1, 1]."""
         if self.signal is not None or self.depth is not None:
             return in_units(samples, self.signal or self.depth)
-        return samples if units is None else rows_in_units(samples, units, beyond_range)
+        return samples if self.units is None else rows_in_units(samples, self.units, beyond_range)
 
     @cached_property
     def table(self) -> Table | None:
@@ -220,13 +224,47 @@ class Model:
     def decode(self, z: Tensor, labels: Tensor | None) -> Samples:
         """Return G(z, labels) for latents [N, Z] and labels int64 [N] or None."""
         with thread_count(self.engine.threads):
-            made = generate(self.network, z, labels, self.engine)
-        samples = (made.clamp_(-1, 1) if made.dim() == 4 and self.run.facts.depth is None else made).as_subclass(
-            Samples
-        )
-        samples.signals = len(self.run.facts.shape) == 2
+            samples = self.as_samples(generate(self.network, z, labels, self.engine))
         samples.labels = None if labels is None or not self.network.classes else own_labels(labels, self.class_names)
         return samples
+
+    def as_samples(self, made: Tensor) -> Samples:
+        """Return what the generator made, images of bytes within [-1, 1]."""
+        bytes_of_images = made.dim() == 4 and self.run.facts.depth is None
+        samples = (made.clamp_(-1, 1) if bytes_of_images else made).as_subclass(Samples)
+        samples.signals = len(self.run.facts.shape) == 2
+        return samples
+
+    @cached_property
+    def inverter(self) -> Inverter:
+        """The run's critic and encoder beside this generator; WganError without an encoder, or of another step."""
+        return inverter_of(self.run, self.network, self.engine, self.step, self.raw)
+
+    @undisturbed()
+    def encode(self, x: Tensor | NDArray[Any]) -> Tensor:
+        """Return the latents [N, Z] that the run's encoder finds for samples x [N, *shape], as `sample` gives them."""
+        with thread_count(self.engine.threads):
+            return self.inverter.encode(self.as_network_sees(x))
+
+    @undisturbed()
+    def reconstruct(self, x: Tensor | NDArray[Any], label: int | str | None = None) -> Samples:
+        """Return G(E(x)) of samples x as above; label: the class of all, None = the nearest of each."""
+        with thread_count(self.engine.threads):
+            seen = self.as_network_sees(x)
+            made = self.inverter.reconstruct(seen, None if label is None else self.labels(len(seen), label))
+        return self.in_own_units(self.as_samples(made))
+
+    @undisturbed()
+    def score(self, x: Tensor | NDArray[Any], label: int | str | None = None) -> Scores:
+        """Return how unusual samples x, as above, are for the run: see Scores; the threshold is wgan.score's."""
+        with thread_count(self.engine.threads):
+            seen = self.as_network_sees(x)
+            return self.inverter.scores(seen, None if label is None else self.labels(len(seen), label))
+
+    def as_network_sees(self, x: Tensor | NDArray[Any]) -> Tensor:
+        """Return samples as `sample` gives them, or bytes of images, in the range of the networks [N, *shape]."""
+        units = self.units or self.signal or self.depth
+        return seen_by_networks(torch.as_tensor(np.asarray(x)), self.run, units, self.table)
 
     def to_images(self, samples: Tensor) -> np.ndarray:
         """Return samples in [-1, 1] as uint8 images [N, H, W] or [N, H, W, 3]."""
@@ -257,29 +295,6 @@ class Model:
                 f"{self.run.path} never saw a training sample of label '{name}': it cannot make any; train on some first"
             )
         return self.class_names.index(name)
-
-
-@undisturbed()
-def walk(model: Model, stops: int, frames: int, seed: int, rows: int = 1, label: int | str | None = None) -> Samples:
-    """Return a closed walk [stops * frames * rows, *shape] between `stops` latents, `rows` walks side by side.
-
-    A conditional model also walks across its labels (each leg its own) unless `label` holds one fixed.
-    """
-    if min(stops, frames, rows) < 1 or stops < 2:
-        raise WganError("a walk needs at least 2 stops, 1 frame for each leg and 1 row")
-    model.require_room(stops * frames * rows)
-    anchors = latents(seed, stops * rows, model.network.latent).view(stops, rows, -1)
-    t = torch.arange(frames) / frames
-    legs = [
-        slerp(anchors[s, r], anchors[(s + 1) % stops, r], t) for s in range(stops) for r in range(rows)
-    ]  # each [frames, Z]
-    z = torch.stack(legs).view(stops, rows, frames, -1).transpose(1, 2).reshape(stops * frames * rows, -1)
-    return model.decode(z, _walk_labels(model, stops, frames, rows, label))
-
-
-def _walk_labels(model: Model, stops: int, frames: int, rows: int, label: int | str | None) -> Tensor | None:
-    per_leg = model.labels(stops, label)
-    return None if per_leg is None else per_leg.repeat_interleave(frames * rows)
 
 
 @undisturbed()
@@ -320,78 +335,10 @@ def load(
     engine = make_engine(device, facts.precision, threads or own, group=group)
     name = "generator" if alone or raw or not config.ema else "average"
     players = {"generator": part(found.tensors, name), "critic": part(found.tensors, "critic")}
-    _require_fit(opened, {"generator": players["generator"]} if alone else players, generator)
+    require_fit(opened, {"generator": players["generator"]} if alone else players, generator)
     with seeded(0, 0, "load"):  # the random start is overwritten, and torch's own stream stays where it was
         network = network_of(opened, generator)
     network.to(engine.device, engine.dtype)  # before the weights: fp64 ones would be rounded
-    _fill(network, part(found.tensors, name), opened)
+    fill(network, part(found.tensors, name), opened)
     network.requires_grad_(False).eval()
     return Model(opened, found.step, network, engine, notes, raw)
-
-
-def network_of(run: Run, own: nn.Module | None) -> AnyGenerator:
-    """Return the generator that a run's config names, or a copy of the caller's `own`; WganError unless it is the run's."""
-    config, facts = run.config, run.facts
-    known = facts.parts.get("generator")
-    if known is None:
-        if own is not None:
-            raise WganError(f"{run.path} was trained with wgan's own generator: leave generator out")
-        return build_generator(config, facts.shape, facts.classes, columns_of(run), facts.ways)
-    if own is None:
-        raise WganError(
-            f"{run.path} was trained with a generator given in Python, {known['name']}: give it again, "
-            f"wgan.load('{run.path}', generator=...)"
-        )
-    if not isinstance(own, nn.Module):
-        raise WganError(f"generator must be a torch module, not a {type(own).__name__}")
-    if wrong := difference(known, described(own)):
-        raise WganError(f"{run.path} was trained with another generator ({wrong}): give that one")
-    return OwnGenerator(copy.deepcopy(own), config.latent, facts.classes if known.get("labels") else 0)
-
-
-def wanted_step(run: Run, which: str | int) -> int | None:
-    """Return the step that 'last' (None: whatever is newest and whole), 'best' or a number means for `run`."""
-    if which == "last":
-        return None
-    if which == "best":
-        if run.best is None:
-            raise WganError(f"{run.path} was never evaluated: it has no best checkpoint; use last")
-        return run.best
-    if not str(which).isdecimal():
-        raise WganError(f"checkpoint '{which}' is not last, best or a step")
-    return int(which)
-
-
-def _require_fit(run: Run, tensors: dict[str, dict[str, Tensor]], own: nn.Module | None) -> None:
-    """Raise WganError unless the networks of the config are as large as the checkpoint's, before any memory is taken.
-
-    A critic of the caller's is not at hand.
-    """
-    makers: dict[str, Callable[[], nn.Module]] = {"generator": partial(network_of, run, own)}
-    if "critic" in tensors and "critic" not in run.facts.parts:
-        makers["critic"] = partial(build_critic, run.config, run.facts.shape, run.facts.classes)
-    try:
-        with torch.device("meta"):
-            fits = all(sizes(make().state_dict()) == sizes(tensors[player]) for player, make in makers.items())
-    except RuntimeError:  # sizes that no number holds
-        fits = False
-    if not fits:
-        raise WganError(f"the checkpoint in {run.path} does not fit its config.json: one of them was changed")
-
-
-def columns_of(run: Run) -> Columns | None:
-    """Return what a network has to know of the columns of a run's table; None where it trained on none."""
-    table = table_from_json(run.facts.table)
-    return None if table is None else Columns(*table.layout)
-
-
-def sizes(tensors: dict[str, Tensor]) -> dict[str, torch.Size]:
-    """Return the shape of each tensor by name."""
-    return {name: tensor.shape for name, tensor in tensors.items()}
-
-
-def _fill(network: AnyGenerator, tensors: dict[str, Any], run: Run) -> None:
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError:
-        raise WganError(f"the checkpoint in {run.path} does not fit its config.json: one of them was changed") from None

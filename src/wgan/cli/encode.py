@@ -1,0 +1,105 @@
+"""`wgan encode`, `wgan score`, `wgan invert`: from samples back to latents, and what that says of them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from wgan.cli.output import print_json
+from wgan.cli.parser import reading
+from wgan.cli.sample import output_path
+from wgan.config import ReadingOptions
+from wgan.encoding.invert import invert as inverted
+from wgan.encoding.score import Detection, ScoreReport
+from wgan.encoding.score import score as scored
+from wgan.encoding.train import EncoderOptions, train_encoder
+from wgan.errors import WganError
+from wgan.files import write_atomically
+from wgan.metrics.anomaly import Interval
+from wgan.sampling.grids import save_gif
+from wgan.visual.images import save_png
+
+
+def encode(found: argparse.Namespace) -> int:
+    """`wgan encode`: train the encoder of a run, or resume it."""
+    options = EncoderOptions(found.steps, found.batch, found.lr, found.feature_weight, found.seed)
+    done = train_encoder(found.path, options, found.checkpoint, True if found.raw else None, found.threads, found.fresh)
+    if not done.code:
+        print(
+            f"encoder of step {done.step} in {done.folder}: wgan score {found.path} DATA, wgan invert {found.path} IMAGE"
+        )
+    return done.code
+
+
+def score(found: argparse.Namespace) -> int:
+    """`wgan score`: write a score for each sample, and say what the threshold and the labels tell."""
+    out = output_path(found.out, found.force)
+    if out.suffix.lower() != ".csv":
+        raise WganError(f"--out {found.out}: give a .csv file")
+    pictures = None if found.maps is None else output_path(found.maps, found.force)
+    if pictures is not None and pictures.suffix.lower() != ".png":
+        raise WganError(f"--maps {found.maps}: give a .png file")
+    options = ReadingOptions(**given) if (given := reading(found)) else None
+    normal = None if found.normal is None else found.normal.split(",")
+    report = scored(found.path, found.data, found.false_alarms, normal, found.split, options, found.threads)
+    write_atomically(out, report.to_csv().encode())
+    if pictures is not None:
+        save_png(report.maps(found.top), pictures)
+    if found.json:
+        print_json(report.to_json())
+        return 0
+    tell(report)
+    print(f"scores of {len(report.anomalous)} samples in {out}")
+    if pictures is not None:
+        print(f"the {found.top} highest, each beside its reconstruction and the difference, in {pictures}")
+    return 0
+
+
+def tell(report: ScoreReport) -> None:
+    """Print the threshold, how many lie above it, and how good the scores are where labels say so."""
+    t = report.threshold
+    print(
+        f"threshold {t.value:.4g} from {t.n} held-out normal samples: at most {t.rate:.3g} of new normal ones lie above it "
+        f"(95 % interval {t.low:.3g} to {t.high:.3g})"
+    )
+    print(f"{int(report.anomalous.sum())} of {len(report.anomalous)} samples lie above it")
+    if report.detection is not None:
+        detected(report.detection)
+
+
+def detected(d: Detection) -> None:
+    """Print what labels say of the scores."""
+    print(f"{d.normal} normal and {d.anomalous} anomalous samples, by their labels:")
+    rows = (
+        ("AUC", d.auc),
+        ("average precision", d.average_precision),
+        ("false alarms", d.false_alarms),
+        ("found", d.found),
+    )
+    for name, value in rows:
+        print(f"  {name:18}{interval(value)}")
+
+
+def interval(v: Interval) -> str:
+    """Return a value with its 95 % interval."""
+    return f"{v.value:.4f}  ({v.low:.4f} to {v.high:.4f})"
+
+
+def invert(found: argparse.Namespace) -> int:
+    """`wgan invert`: find the latents of images; a picture of the results, or a walk between them."""
+    out = output_path(found.out, found.force)
+    kind = out.suffix.lower()
+    if kind not in (".gif", ".png"):
+        raise WganError(f"--out {found.out}: give a .gif or a .png")
+    paths = [Path(name) for name in found.images]
+    result = inverted(found.path, paths, found.label, found.steps, found.threads)
+    if kind == ".png":
+        save_png(result.picture(), out)
+    else:
+        save_gif(result.walk() if len(paths) > 1 else result.refinement(), out, fps=20 if len(paths) > 1 else 8)
+    for i, path in enumerate(paths):
+        label = "" if result.labels is None else f", class {result.model.class_names[int(result.labels[i])]}"
+        print(f"{path}: PSNR {result.psnr[i]:.1f} dB, distance {result.distance[i]:.3g}{label}")
+    moving = "a walk between them" if len(paths) > 1 else "the way to its result"
+    print(f"{moving if kind == '.gif' else 'each image beside its result'}, in {out}")
+    return 0

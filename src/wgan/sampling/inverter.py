@@ -1,0 +1,268 @@
+"""From samples back to latents: a run's generator, critic and encoder together, and what they say of a sample."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from wgan.data.depth import PixelUnits
+from wgan.data.signals import SignalUnits
+from wgan.data.tabular.table import Table
+from wgan.data.units import Units
+from wgan.engine import Engine
+from wgan.errors import WganError
+from wgan.host import thread_count
+from wgan.metrics.anomaly import latent_distance, reconstruction_errors
+from wgan.models import AnyGenerator, Critic, build_critic
+from wgan.models.encoder import Encoder, build_encoder
+from wgan.rng import seeded
+from wgan.runs import checkpoint
+from wgan.runs.folder import Run
+from wgan.sampling.generate import BLOCK
+from wgan.sampling.stored import fill
+
+FOLDER = "encoder"  # within the run folder
+FORMAT = 1
+LIKELY = 3  # classes that are tried for a sample, the likeliest by the encoder's classifier: each costs a pass of the generator
+
+
+@dataclass(frozen=True)
+class EncoderFacts:
+    """What RUN/encoder/config.json holds: the options of its training, and which generator it belongs to."""
+
+    steps: int
+    batch: int
+    lr: float
+    feature_weight: float  # κ of the loss
+    seed: int
+    generator_step: int
+    raw: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object of the file."""
+        return {"format": FORMAT, **self.__dict__}
+
+
+def encoder_folder(run: Run) -> Path:
+    """Return where the encoder of a run lies."""
+    return run.path / FOLDER
+
+
+def read_facts(run: Run) -> EncoderFacts | None:
+    """Return what is known of a run's encoder, None where it has none; WganError for a damaged or newer file."""
+    path = encoder_folder(run) / "config.json"
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise WganError(f"cannot read {path}: {error}") from None
+    try:
+        if values.pop("format") > FORMAT:
+            raise WganError(f"{path} comes from a newer wgan: install that one")
+        return EncoderFacts(**values)
+    except (AttributeError, KeyError, TypeError):
+        raise WganError(f"{path} is damaged: it is not what wgan encode wrote") from None
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What is found of N samples; each field float32 [N], larger = stranger, but for the critic's."""
+
+    residual: Tensor  # ‖x − G(E(x))‖² / n
+    feature_residual: Tensor  # ‖f(x) − f(G(E(x)))‖² / n_f
+    latent_distance: Tensor  # of E(x) from N(0, 1), in standard deviations
+    critic: Tensor  # D(x): larger = more like the training data
+    score: Tensor  # residual + κ feature residual: the anomaly score (Schlegl 2019, equation 5)
+    labels: Tensor | None  # int64 [N], the class whose reconstruction is the nearest; None = unconditional
+
+
+@dataclass(frozen=True, eq=False)
+class Inverter:
+    """A generator with its critic and the encoder that was trained for both, in evaluation mode."""
+
+    generator: AnyGenerator
+    critic: Critic
+    encoder: Encoder
+    engine: Engine
+    pack: int
+    feature_weight: float
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return the critic's features f(x) [B, W] of samples [B, *shape]; a packed critic sees each sample beside itself."""
+        return self.critic.trunk(self.packed(x))  # type: ignore[no-any-return]
+
+    def packed(self, x: Tensor) -> Tensor:
+        """Return samples as the critic takes them."""
+        return x if self.pack == 1 else torch.cat([x] * self.pack, 1)
+
+    def errors(self, x: Tensor, z: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return G(z, y), and the residual and feature residual [B] of x beside it."""
+        with self.engine.autocast():
+            made = self.generator(z, y)
+            seen = self.features(x), self.features(made)
+        return (made, *reconstruction_errors(x, made, *(f.float() if f.dtype == torch.bfloat16 else f for f in seen)))
+
+    def nearest_class(self, x: Tensor, z: Tensor, logits: Tensor | None) -> Tensor | None:
+        """Return the class int64 [B] with the lowest score of each sample, of its LIKELY ones; None without classes."""
+        if logits is None:
+            return None
+        classes = logits.topk(min(LIKELY, logits.shape[1])).indices  # [B, L]
+        scores = torch.stack([self.total(*self.errors(x, z, some)[1:]) for some in classes.unbind(1)])
+        return classes.gather(1, scores.argmin(0)[:, None])[:, 0]
+
+    def total(self, residual: Tensor, feature_residual: Tensor) -> Tensor:
+        """Return residual + κ feature residual [B]."""
+        return residual + self.feature_weight * feature_residual
+
+    @torch.no_grad()
+    def encode(self, x: Tensor) -> Tensor:
+        """Return latents z [N, Z] of samples x [N, *shape] in the generator's range."""
+        return self.each(lambda block, _: self.encoded(block)[0], x, None)
+
+    def encoded(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return E(x) [B, Z] and the class logits [B, K], or None, of one block."""
+        with self.engine.autocast():
+            found: tuple[Tensor, Tensor | None] = self.encoder(x)
+        return found
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return G(E(x), y) [N, *shape]; without labels y [N] a conditional generator takes the nearest class."""
+
+        def made(block: Tensor, labels: Tensor | None) -> Tensor:
+            z, logits = self.encoded(block)
+            return self.errors(block, z, self.nearest_class(block, z, logits) if labels is None else labels)[0]
+
+        return self.each(made, x, y)
+
+    @torch.no_grad()
+    def scores(self, x: Tensor, y: Tensor | None = None) -> Scores:
+        """Return the scores of samples x [N, *shape]; y int64 [N]: their classes, None = the nearest of each."""
+        chosen: list[Tensor] = []
+
+        def found(block: Tensor, labels: Tensor | None) -> Tensor:
+            z, logits = self.encoded(block)
+            labels = self.nearest_class(block, z, logits) if labels is None else labels
+            _, residual, feature = self.errors(block, z, labels)
+            with self.engine.autocast():
+                critic = self.critic(self.packed(block), labels if self.critic.projection is not None else None)[0]
+            if labels is not None:
+                chosen.append(labels.cpu())
+            return torch.stack([residual, feature, latent_distance(z), critic, self.total(residual, feature)], 1)
+
+        residual, feature, distance, critic, score = self.each(found, x, y).unbind(1)
+        labels = torch.cat(chosen)[: len(x)] if chosen else None
+        return Scores(residual, feature, distance, critic, score, labels)
+
+    def each(self, work: Callable[[Tensor, Tensor | None], Tensor], x: Tensor, y: Tensor | None) -> Tensor:
+        """Return what `work` makes of every block, as fp32 on the CPU, without the rows that filled the last one."""
+        return torch.cat([work(block, labels)[:rows].float().cpu() for rows, block, labels in self.blocks(x, y)])
+
+    def blocks(self, x: Tensor, y: Tensor | None = None) -> Iterator[tuple[int, Tensor, Tensor | None]]:
+        """Yield rows, samples and labels of blocks of BLOCK, the last one filled up: no score depends on its company."""
+        for start in range(0, len(x), BLOCK):
+            some = x[start : start + BLOCK]
+            index = torch.arange(BLOCK).clamp(max=len(some) - 1)
+            block = self.engine.to_float(some[index])
+            yield len(some), block, None if y is None else y[start : start + BLOCK][index].to(self.engine.device)
+
+
+def make_inverter(
+    run: Run, generator: AnyGenerator, engine: Engine, step: int, encoder: Encoder, feature_weight: float
+) -> Inverter:
+    """Return the three networks, frozen, the critic with its weights of `step`; WganError where wgan did not make it."""
+    critic = frozen(load_critic(run, step), engine)
+    assert isinstance(critic, Critic)
+    return Inverter(generator, critic, encoder, engine, run.config.pack, feature_weight)
+
+
+def require_own_critic(run: Run) -> None:
+    """Raise WganError for a run whose critic is not at hand."""
+    if run.exported is not None:
+        raise WganError(f"{run.path} is an exported model, without its critic: use the run folder that it came from")
+    if "critic" in run.facts.parts:
+        raise WganError(f"{run.path} has a critic given in Python: an encoder needs one of wgan's own networks")
+
+
+def load_critic(run: Run, step: int) -> Critic:
+    """Return the critic of a run at `step`."""
+    require_own_critic(run)
+    with seeded(0, 0, "load critic"):
+        critic = build_critic(run.config, run.facts.shape, run.facts.classes, run.facts.ways)
+    fill(critic, checkpoint.part(checkpoint.load(run.checkpoints, step).tensors, "critic"), run)
+    return critic
+
+
+def frozen(network: nn.Module, engine: Engine) -> nn.Module:
+    """Return the network on the engine's device, in evaluation mode, without gradients of its weights."""
+    return network.to(engine.device, engine.dtype).requires_grad_(False).eval()
+
+
+def new_encoder(run: Run, generator: AnyGenerator, engine: Engine, seed: int) -> Encoder:
+    """Return an encoder of a run's generator with the initial weights of `seed`."""
+    with seeded(seed, 0, "encoder weights"):
+        encoder = build_encoder(run.config, run.facts.shape, generator.latent, generator.classes, engine.ways)
+    return encoder.to(engine.device, engine.dtype)
+
+
+def inverter_of(run: Run, generator: AnyGenerator, engine: Engine, step: int, raw: bool) -> Inverter:
+    """Return a loaded generator with the critic of the same step and the run's finished encoder.
+
+    Raises WganError where there is none, where it is not finished, or where it belongs to another generator of the run.
+    """
+    require_own_critic(run)
+    facts = required_facts(run)
+    if (facts.generator_step, facts.raw) != (step, raw):
+        which = f"step {facts.generator_step}{', raw' if facts.raw else ''}"
+        raise WganError(
+            f"the encoder of {run.path} belongs to the generator of {which}: load that one, or make a new encoder with "
+            f"wgan encode {run.path} --fresh"
+        )
+    found, _ = checkpoint.load_newest(encoder_folder(run) / "checkpoints")
+    if found is None or found.step < facts.steps:
+        done = 0 if found is None else found.step
+        raise WganError(
+            f"the encoder of {run.path} is at step {done} of {facts.steps}: finish it with wgan encode {run.path}"
+        )
+    with thread_count(engine.threads):
+        encoder = new_encoder(run, generator, engine, facts.seed)
+        fill(encoder, checkpoint.part(found.tensors, "encoder"), run)
+        frozen(encoder, engine)
+        return make_inverter(run, generator, engine, facts.generator_step, encoder, facts.feature_weight)
+
+
+def required_facts(run: Run) -> EncoderFacts:
+    """Return what is known of a run's encoder; WganError where it has none."""
+    facts = read_facts(run)
+    if facts is None:
+        raise WganError(f"{run.path} has no encoder: train one with wgan encode {run.path}")
+    return facts
+
+
+def seen_by_networks(
+    x: Tensor, run: Run, units: Units | SignalUnits | PixelUnits | None, table: Table | None
+) -> Tensor:
+    """Return samples [N, *shape] in the user's units, or images as bytes, in the range of the networks.
+
+    Raises WganError for another shape than the run's, and for numbers that are not finite.
+    """
+    if table is not None:
+        return torch.from_numpy(table.encode(x.double().numpy(), np.arange(len(x)))).float()
+    shape = run.facts.shape
+    if x.dtype == torch.uint8 and len(shape) == 3 and x.dim() == (3 if shape[0] == 1 else 4):
+        x = x[:, None] if shape[0] == 1 else x.permute(0, 3, 1, 2)  # as to_images() gives them
+    if isinstance(units, Units):
+        shape = (len(units.mean),)
+    if tuple(x.shape[1:]) != shape or not len(x):
+        raise WganError(f"{run.path} makes samples [N, {', '.join(map(str, shape))}], and these are {list(x.shape)}")
+    if x.is_floating_point() and not torch.isfinite(x).all():
+        raise WganError("the samples hold NaN or infinite values")
+    return x if units is None else torch.from_numpy(units.standardise(x.double().numpy()))

@@ -1,0 +1,126 @@
+"""`wgan score`: scores of samples, the threshold, and what labels say; each refusal is one sentence."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from wgan.data import open_source
+from wgan.encoding import score
+from wgan.encoding.train import EncoderOptions, train_encoder
+from wgan.sampling.model import load
+
+SHORT = EncoderOptions(steps=4, batch=8)
+
+
+@pytest.fixture(scope="module")
+def run(conditional_run, tmp_path_factory):
+    """A run of digits by class, with an encoder."""
+    folder = shutil.copytree(conditional_run, tmp_path_factory.mktemp("scored") / "run")
+    train_encoder(folder, SHORT, tty=False)
+    return folder
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Hold out the first 300 digits only: the whole test set is much work for a test."""
+
+    def opened(spec, split, options=None):
+        whole = open_source(spec, split, options=options)
+        if not spec.startswith("mnist"):
+            return whole
+        return type(whole)(**{**whole.__dict__, "size": 300, "labels": whole.labels[:300]})
+
+    monkeypatch.setattr(score, "open_source", opened)
+
+
+def test_a_score_does_not_depend_on_its_company(run):
+    model = load(run)
+    x = open_source("mnist", "test").batch(torch.arange(130))[0]
+    many, alone = model.score(x), model.score(x[120:123])
+    assert torch.equal(many.score[120:123], alone.score) and torch.equal(many.labels[120:123], alone.labels)
+    assert torch.equal(many.score, many.residual + many.feature_residual)
+
+
+def test_the_nearest_class_has_the_lowest_score(run):
+    model = load(run)
+    x = open_source("mnist", "test").batch(torch.arange(20))[0]
+    found = model.score(x)
+    each = torch.stack([model.score(x, label=k).score for k in range(10)])
+    logits = model.inverter.encoded(model.inverter.engine.to_float(x))[1]
+    likely = logits.topk(3).indices
+    assert torch.equal(found.score, each.T.gather(1, likely).min(1).values)
+
+
+def test_what_the_generator_makes_is_reconstructed_by_its_latent(run):
+    """With the true latent in place of the encoder's every residual is 0."""
+    model = load(run)
+    z, y = torch.randn(5, model.network.latent), torch.tensor([1, 2, 3, 4, 5])
+    made = model.decode(z, y).as_subclass(torch.Tensor)
+    _, residual, feature = model.inverter.errors(made, z, y)
+    assert residual.max() < 1e-10 and feature.max() < 1e-8
+
+
+def test_the_table_has_a_row_for_each_sample(run, few, command, tmp_path):
+    out, maps = tmp_path / "s.csv", tmp_path / "s.png"
+    said = command("score", run, "mnist", "--out", out, "--maps", maps, "--top", 4, "--false-alarms", 0.1).out
+    rows = list(csv.DictReader(out.open()))
+    assert len(rows) == 300 and [r["label"] for r in rows[:3]] == ["7", "2", "1"]
+    values = np.array([float(r["score"]) for r in rows])
+    parts = np.array([float(r["residual"]) + float(r["feature_residual"]) for r in rows])
+    assert values == pytest.approx(parts, rel=1e-4)
+    above = [r["anomalous"] == "1" for r in rows]
+    assert sum(above) == int((values > values[~np.array(above)].max()).sum())
+    assert f"{sum(above)} of 300 samples lie above it" in said and "from 60 held-out normal samples" in said
+    assert Image.open(maps).width > 28 * 3
+    assert "AUC" not in said  # every class is one that the run was trained on
+
+
+def test_labels_say_how_good_the_scores_are(run, few, command, tmp_path):
+    said = command(
+        "score", run, "mnist", "--out", tmp_path / "s.csv", "--false-alarms", 0.1, "--normal", "0,1,2", "--json"
+    )
+    found = json.loads(said.out)["detection"]
+    labels = open_source("mnist", "test").labels[:300]
+    counted = labels[[i for i in range(300) if i not in score.selection_indices(300).tolist()]]
+    assert found["normal"] == int((counted < 3).sum()) and found["anomalous"] == int((counted >= 3).sum())
+    assert found["auc"]["low"] <= found["auc"]["value"] <= found["auc"]["high"]
+
+
+def test_a_table_is_scored_in_the_units_of_the_run(here, cheap, cache, command):
+    """The rows of another file are not standardised by their own mean."""
+    random = np.random.default_rng(0)
+    rows = random.normal(50, 10, (300, 3))
+    np.savetxt("train.csv", rows, delimiter=",", header="a,b,c", comments="", fmt="%.3f")
+    np.savetxt("far.csv", rows[:40] + 200, delimiter=",", header="a,b,c", comments="", fmt="%.3f")
+    words = ("--recipe-free",)[:0]
+    assert command("train", "train.csv", "--run", "t", "--steps", 2, "--batch", 16, "--threads", 1, *words).code == 0
+    assert command("encode", "t", "--steps", 4, "--batch", 16).code == 0
+    said = command("score", "t", "far.csv", "--out", "s.csv", "--false-alarms", 0.1).out
+    assert "40 of 40 samples lie above it" in said
+
+
+def test_each_refusal_is_one_sentence(run, conditional_run, few, command, tmp_path):
+    out = tmp_path / "s.csv"
+    bare = command("score", conditional_run, "mnist", "--out", out).sentence()
+    assert bare.endswith(f"has no encoder: train one with wgan encode {conditional_run}")
+    assert (
+        "cannot show a false-alarm rate of 0.001"
+        in command(*("score", run, "mnist", "--out", out, "--false-alarms", 0.001)).sentence()
+    )
+    assert (
+        "makes samples of shape (1, 28, 28), and ring has (2,)"
+        in command("score", run, "ring", "--out", out).sentence()
+    )
+    assert (
+        "no sample has the label x"
+        in command(*("score", run, "mnist", "--out", out, "--normal", "x", "--false-alarms", 0.1)).sentence()
+    )
+    assert "give a .csv file" in command("score", run, "mnist", "--out", tmp_path / "s.txt").sentence()
+    assert not list(tmp_path.iterdir())
