@@ -67,7 +67,7 @@ def add_invert(commands: Any) -> None:
         help=".png: each image beside its result; .gif: a walk between them (default: inverted.png)",
     )
     p.add_argument("--label", metavar="K", help="their class (default: the nearest of each)")
-    p.add_argument("--steps", type=whole, default=200, metavar="N", help="steps that refine a latent (default: 200)")
+    p.add_argument("--steps", type=whole, default=100, metavar="N", help="steps that refine a latent (default: 100)")
     p.add_argument("--force", action="store_true", help="replace what is there")
     add_threads(p)
     p.set_defaults(function="invert")

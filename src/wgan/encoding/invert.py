@@ -21,7 +21,7 @@ from wgan.sampling.latents import slerp
 from wgan.sampling.model import Model, load
 from wgan.visual.images import image_grid, to_uint8
 
-STEPS, RATE = 200, 0.05  # of Adam on the latent
+STEPS, RATE = 100, 0.05  # of Adam on the latent
 PRIOR = 0.01  # weight of what keeps a latent plausible
 Watch = Callable[[int, int], None]  # steps done, of how many
 
