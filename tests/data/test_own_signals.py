@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from wgan.config import ReadingOptions
 from wgan.data import open_source
@@ -102,10 +103,23 @@ def test_what_is_no_signal_is_refused(tmp_path, name):
     assert words in str(error.value) and "\n" not in str(error.value)
 
 
-def test_options_of_images_are_refused_for_signals(tmp_path):
+@pytest.mark.parametrize("options", [{"size": 16}, {"crop": "fit"}, {"channels": 1}, {"depth": "float"}])
+def test_options_of_images_are_refused_for_signals(tmp_path, options):
     np.save(tmp_path / "x.npy", recordings())
-    with pytest.raises(WganError, match="size, crop and channels are for images"):
-        open_source(str(tmp_path / "x.npy"), options=ReadingOptions(kind="signal", size=16))
+    with pytest.raises(WganError, match="size, crop, channels and depth are for images"):
+        open_source(str(tmp_path / "x.npy"), options=ReadingOptions(kind="signal", **options))
+
+
+def test_depth_is_refused_for_vectors_and_signals_for_images(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(50, 4)))
+    with pytest.raises(WganError, match="size, crop, channels and depth are for images"):
+        open_source(str(tmp_path / "x.npy"), options=ReadingOptions(depth="float"))
+    (tmp_path / "pictures").mkdir()
+    for i in range(50):
+        Image.new("L", (8, 8), i).save(tmp_path / "pictures" / f"{i}.png")
+    for options in ({"kind": "signal"}, {"window": 8}):
+        with pytest.raises(WganError, match="holds images: leave them out"):
+            open_source(str(tmp_path / "pictures"), options=ReadingOptions(**options))
 
 
 def test_the_same_numbers_in_another_unit_are_other_data(tmp_path):

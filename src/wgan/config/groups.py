@@ -128,6 +128,11 @@ class ReadingOptions(OptionGroup):
             raise WganError(f"{name} says how long series are cut into windows: give window too, or leave it out{more}")
 
     @property
+    def of_images(self) -> bool:
+        """Whether an option is given that says how images are read."""
+        return bool(self.size or self.channels) or self.crop != "center" or self.depth != "byte"
+
+    @property
     def sides(self) -> tuple[int, int] | None:
         """The height and width that `size` asks for."""
         if self.size is None:

@@ -89,8 +89,8 @@ def _vectors(
     folder: Path,
     where: str,
 ) -> Prepared:
-    if options.size or options.channels or options.crop != "center":
-        raise WganError(f"size, crop and channels are for images, and {where} holds vectors: leave them out")
+    if options.of_images:
+        raise WganError(f"size, crop, channels and depth are for images, and {where} holds vectors: leave them out")
     rows = np.asarray(arrays.values)
     require_finite(rows, arrays.names, where)
     c = rows.shape[1]

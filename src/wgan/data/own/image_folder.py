@@ -68,6 +68,14 @@ def _prepare(
     return prepare_members(members.only(grouping.kept), grouping, options, folder, where, unchanged)
 
 
+def require_no_signals(options: ReadingOptions, where: str) -> None:
+    """Raise WganError for options that say how signals are read."""
+    if options.signals:
+        raise WganError(
+            f"kind signal and window are for arrays, tables and WAV files, and {where} holds images: leave them out"
+        )
+
+
 def prepare_members(
     members: Members,
     grouping: Grouping,
@@ -77,6 +85,7 @@ def prepare_members(
     require_same: Callable[[], None],
 ) -> Prepared:
     """Prepare the pictures `members` with the classes and splits of `grouping`; require_same refuses what changed meanwhile."""
+    require_no_signals(options, where)
     survey = survey_of(members)
     require_readable(survey.bad, members.files, where)
     frame, notes = choose_frame(survey, options, where)

@@ -24,8 +24,10 @@ MOST_CHANNELS = 256
 
 def prepare_signals(arrays: Arrays, options: ReadingOptions, folder: Path, where: str, rate: int = 0) -> Prepared:
     """Prepare arrays as signals of `rate` steps in a second (0 = not known); WganError for what cannot be trained on."""
-    if options.size or options.channels or options.crop != "center":
-        raise WganError(f"size, crop and channels are for images, and {where} is read as signals: leave them out")
+    if options.of_images:
+        raise WganError(
+            f"size, crop, channels and depth are for images, and {where} is read as signals: leave them out"
+        )
     arrays, classes, labels = numbered(arrays, options, where)
     values, flat = channelled(arrays.values, where)
     require_enough(len(values), where)

@@ -34,8 +34,8 @@ MOST_EXACT = 2**53  # the largest whole number up to which every one is a float6
 
 def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: str) -> Prepared:
     """Prepare a table as codes float64 [N, C]; WganError for anything that cannot be trained on."""
-    if options.size or options.channels or options.crop != "center":
-        raise WganError(f"size, crop and channels are for images, and {where} holds a table: leave them out")
+    if options.of_images:
+        raise WganError(f"size, crop, channels and depth are for images, and {where} holds a table: leave them out")
     require_enough(len(cells.lines), where)
     cells, given = parted(cells, {options.labels, *asked_kinds(options.columns, cells.names, where)})
     at = label_column(cells.names, options.labels, where)
