@@ -39,6 +39,7 @@ def test_labels_may_be_any_column(samples, labels):
 def test_names_as_python_objects_are_labels():
     names = np.array(["cat", "dog", "eel"], dtype=object)[Y]
     assert arrays_of((X, names))[1].tolist() == names.tolist()
+    assert arrays_of((X, np.array(names, "S")))[1].tolist() == names.tolist()
 
 
 HOT = np.eye(3)[Y]

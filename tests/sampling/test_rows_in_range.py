@@ -76,8 +76,15 @@ def test_labelled_rows_have_the_frequencies_of_the_data(labelled, command):
 
 def test_labels_come_back_as_the_users_own(labelled):
     model = load(labelled)
-    for label in (12, "12", np.int64(12), np.array([12]), torch.tensor([12])):
+    for label in (12, "12", 12.0, [12.0], np.float32(12), np.int64(12), np.array([12]), torch.tensor([12])):
         assert model.sample(3, label=label).labels.tolist() == [12, 12, 12]
+
+
+def test_a_truth_value_is_a_label_as_it_is_in_the_data(here, cheap, cache):
+    small = {"batch": 8, "threads": 1, "generator_layers": "8", "critic_layers": "8", "conditioning": "concat"}
+    data = (np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2 == 0)
+    model = load(wgan.train(data=data, run="run", steps=1, **small))
+    assert model.sample(2, label=True).labels.tolist() == model.sample(2, label=np.True_).labels.tolist() == [1, 1]
 
 
 def test_names_that_only_look_like_numbers_stay_text(here, cheap, cache):

@@ -32,7 +32,7 @@ from wgan.runs.folder import Run, open_run
 from wgan.sampling.generate import BLOCK, generate
 from wgan.sampling.inverter import Inverter, Scores, inverter_of, seen_by_networks
 from wgan.sampling.latents import latents, truncated
-from wgan.sampling.rows import displayed, frame_of, in_units, own_labels, rows_in_units, rows_of_model
+from wgan.sampling.rows import displayed, frame_of, in_units, name_of, own_labels, rows_in_units, rows_of_model
 from wgan.sampling.shown import model_html, samples_html, samples_png
 from wgan.sampling.stored import fill, network_of, require_fit, wanted_step
 from wgan.sampling.weights import exported_checkpoint, whole_checkpoint
@@ -281,10 +281,10 @@ class Model:
         asked = label.tolist() if isinstance(label, (np.ndarray, np.generic, Tensor)) else label
         if asked is None:
             asked = [name for name in self.class_names if name not in self.untrained]
-        wanted = [asked] if isinstance(asked, (int, str)) else list(asked)
+        wanted = [asked] if isinstance(asked, (int, float, str)) else list(asked)
         if not wanted:
             raise WganError("label names no class: give at least one")
-        numbers = torch.tensor([self._number(str(name)) for name in wanted])
+        numbers = torch.tensor([self._number(name_of(label)) for label in wanted])
         return numbers[torch.arange(n) % len(numbers)]
 
     def _number(self, name: str) -> int:

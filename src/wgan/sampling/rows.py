@@ -147,3 +147,9 @@ def own_labels(numbers: Tensor, names: Sequence[str]) -> np.ndarray:
     own = [names[i] for i in numbers.tolist()]
     whole = all(n.removeprefix("-").isdecimal() and len(n) < 19 and str(int(n)) == n for n in names)
     return np.array([int(n) for n in own]) if whole else np.array(own)
+
+
+def name_of(label: Any) -> str:
+    """Return the class name of a label as the data would give it: 1 for 1, 1.0 and True, as labels of these types are named."""
+    whole = isinstance(label, (bool, float)) and float(label).is_integer()
+    return str(int(label)) if whole else str(label)

@@ -142,6 +142,8 @@ def as_array(value: Any) -> NDArray[Any]:
         if isinstance(error, WganError):
             raise
         raise WganError("data holds lists of different lengths, which are no array of numbers") from None
+    if array.dtype.kind == "S":  # texts in bytes, as HDF5 files give labels
+        array = np.char.decode(array, "utf-8", "replace")
     if array.dtype.kind not in "fiubU":
         raise WganError(f"data holds a {type(value).__name__}, which is no array of numbers")
     return array
