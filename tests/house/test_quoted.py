@@ -86,3 +86,26 @@ def test_the_readme_and_the_page_quote_means_over_seeds():
 
 def test_the_table_of_recipes_says_what_the_command_says(script):
     assert (ROOT / "docs/recipes/README.md").read_text() == script("tools", "recipe_page").index()
+
+
+def last(name):
+    """Return the metrics of a committed run's last step, by name."""
+    return {f["name"]: f for f in kept(name)["metrics"]["results"][0]["figures"]}
+
+
+def test_the_gallery_quotes_the_committed_table():
+    page, found = (ROOT / "docs/gallery.md").read_text(), last("breast-cancer")
+    for digits, *names in ((3, "precision", "recall", "coverage"), (3, "sliced-w1"), (2, "exact-w1")):
+        generated, real = (", ".join(f"{found[n][side]:.{digits}f}" for n in names) for side in ("value", "floor"))
+        assert f"| {generated} | {real} |" in page
+    gap, rows = found["certified-w1-gap"], kept("breast-cancer")["synthetic_rows"]
+    assert found["certified-w1"]["value"] == 0 and f"| 0, {gap['value']:.2f} ± {gap['spread']:.2f} |" in page
+    assert f"**{100 * rows['trained_on_synthetic']:.1f} % ± {100 * rows['deviation']:.1f}**" in page
+
+
+def test_the_bound_of_the_default_run_is_the_committed_one():
+    page, found = (ROOT / "docs/recipes/mnist.md").read_text(), last("mnist-betting-bound")
+    bound, gap = found["certified-w1"]["value"], found["certified-w1-gap"]
+    assert f"certified-w1 {bound:.3f} from a held-out gap of {gap['value']:.3f} ± {gap['spread']:.3f}" in page
+    normal = gap["value"] - 1.645 * gap["spread"]
+    assert f"gives {normal:.3f}" in page and normal - 0.05 < bound < normal
