@@ -35,6 +35,7 @@ from wgan.data import Source, open_source
 from wgan.data.tabular.cells import read_cells
 from wgan.data.tabular.read import codes_like
 from wgan.data.tabular.table import Table
+from wgan.evaluation.table_metrics import LINEAR, TREES, told_by
 from wgan.files import write_atomically
 from wgan.metrics import tables as metrics
 
@@ -158,7 +159,7 @@ def by_program(p: Problem, way: str, seed: int, args: argparse.Namespace, out: P
         "run": str(p.folder / f"run-{way.replace('=', '-')}"),
         "out": str(out),
     }
-    told = p.folder / f"{way.replace(chr(61), chr(45))}-task.json"
+    told = p.folder / f"{out.stem}-task.json"
     write_atomically(told, json.dumps(task).encode())
     here = Path(__file__).parent
     program = [sys.executable, str(here / "table_own.py")]
@@ -180,7 +181,7 @@ def judge(p: Problem, fake: Rows) -> dict[str, float]:
     return {
         "column-shapes": float(metrics.column_shapes(fake, p.test, p.levels).mean()),
         "pair-trends": float(pairs[np.triu_indices(len(pairs), 1)].mean()),
-        "trained-on-fakes": trained(p, fake, x, held),
+        **trained(p, fake, x, held),
         "detection": metrics.detection(x, held),
         "nearer-to-training": metrics.nearer_to_training(x[:NEAR], known[:NEAR], held[:NEAR]),
         "exact-copies": metrics.exact_copies(fake, p.train),
@@ -188,21 +189,20 @@ def judge(p: Problem, fake: Rows) -> dict[str, float]:
     }
 
 
-def trained(p: Problem, fake: Rows, x: Rows, held: Rows) -> float:
-    """Return the macro F1, or R², on the rows that judge of a linear model that learned the target from rows."""
+def trained(p: Problem, fake: Rows, x: Rows, held: Rows) -> dict[str, float]:
+    """Return the macro F1, or R², on the rows that judge of models that learned the target from rows."""
     at = p.table.names.index(p.target)
+    levels = bool(p.levels[at])
     widths = [c.coding.width for c in p.table.columns]
     start = sum(widths[:at])
     seen = [i for i in range(sum(widths)) if not start <= i < start + widths[at]]
-    a, b = fake[:, at], p.test[:, at]
-    if not p.levels[at]:
-        some, there = ~np.isnan(a), ~np.isnan(b)
-        model = metrics.fit_number(x[some][:, seen], a[some])
-        return metrics.r_squared(model(held[there][:, seen])[:, 0], b[there])
-    a, b = (np.nan_to_num(v, nan=-1.0) for v in (a, b))
-    names, numbers = np.unique(a, return_inverse=True)
-    model = metrics.fit_classes(x[:, seen], numbers.astype(np.int64), len(names))
-    return metrics.macro_f1(names[model(held[:, seen]).argmax(1)].astype(np.int64), b.astype(np.int64))
+    others = [i for i in range(len(widths)) if i != at]
+    answers = fake[:, at], p.test[:, at]
+    trees = TREES[levels](p.levels[others])
+    return {
+        "trained-on-fakes": told_by(x[:, seen], answers[0], held[:, seen], answers[1], LINEAR[levels], levels),
+        "trees-on-fakes": told_by(fake[:, others], answers[0], p.test[:, others], answers[1], trees, levels),
+    }
 
 
 def options() -> argparse.Namespace:
