@@ -99,10 +99,20 @@ def test_a_table_is_scored_in_the_units_of_the_run(here, cheap, cache, command):
     rows = random.normal(50, 10, (300, 3))
     np.savetxt("train.csv", rows, delimiter=",", header="a,b,c", comments="", fmt="%.3f")
     np.savetxt("far.csv", rows[:40] + 200, delimiter=",", header="a,b,c", comments="", fmt="%.3f")
-    words = ("--recipe-free",)[:0]
-    assert command("train", "train.csv", "--run", "t", "--steps", 2, "--batch", 16, "--threads", 1, *words).code == 0
+    assert command("train", "train.csv", "--run", "t", "--steps", 2, "--batch", 16, "--threads", 1).code == 0
     assert command("encode", "t", "--steps", 4, "--batch", 16).code == 0
     said = command("score", "t", "far.csv", "--out", "s.csv", "--false-alarms", 0.1).out
+    assert "40 of 40 samples lie above it" in said
+
+
+def test_signals_are_scored_in_the_units_of_the_run(here, cheap, cache, command):
+    random = np.random.default_rng(0)
+    np.save("train.npy", random.normal(5, 2, (300, 32)).cumsum(1))
+    np.save("far.npy", random.normal(5, 2, (40, 32)).cumsum(1) + 900)
+    words = ("--kind", "signal", "--run", "s", "--steps", 2, "--batch", 16, "--threads", 1)
+    assert command("train", "train.npy", *words).code == 0
+    assert command("encode", "s", "--steps", 4, "--batch", 16).code == 0
+    said = command("score", "s", "far.npy", "--out", "s.csv", "--false-alarms", 0.1).out
     assert "40 of 40 samples lie above it" in said
 
 

@@ -17,10 +17,13 @@ from torch import Tensor
 
 from wgan.config import ReadingOptions
 from wgan.data import Source, is_own, open_source
+from wgan.data.depth import PixelUnits
 from wgan.data.own.tables import TABLES
+from wgan.data.signals import SignalUnits
 from wgan.data.source import report_indices, selection_indices
 from wgan.data.tabular.cells import read_cells
 from wgan.data.tabular.read import codes_like
+from wgan.data.units import Units
 from wgan.errors import WganError
 from wgan.evaluation.samples import as_samples, encoded, read_arrays, read_table
 from wgan.host import thread_count, undisturbed
@@ -162,28 +165,42 @@ class Given:
     rows: Tensor | None
     labels: list[str] | None
     split: str
+    standard: Units | SignalUnits | PixelUnits | None = None  # of the run's own data
 
     def parts(self) -> list[Tensor]:
         """Return the samples in parts."""
         if self.rows is not None:
             return [*self.rows.split(PART)]
         assert self.source is not None
-        return [self.source.batch(index)[0] for index in torch.arange(len(self.source)).split(PART)]
+        return [self.standardised(self.source.batch(index)[0]) for index in torch.arange(len(self.source)).split(PART)]
+
+    def standardised(self, x: Tensor) -> Tensor:
+        """Return samples of the source by the run's mean and deviation, where they were standardised by their own."""
+        theirs = None if self.source is None else standard_of(self.source)
+        if theirs is None or self.standard is None or theirs == self.standard:
+            return x
+        values = theirs.restore(x.numpy(), True) if isinstance(theirs, Units) else theirs.restore(x.numpy())
+        return torch.from_numpy(self.standard.standardise(values))
 
 
 def opened_data(run: Run, own: Source, data: str, split: str | None, options: ReadingOptions | None) -> Given:
     """Return the samples of `data` as the run's networks take them; WganError where they do not fit."""
     path = Path(data)
-    if not own.is_image and path.suffix.lower() in (*TABLES, ".npy", ".npz") and path.is_file():
+    if len(own.shape) == 1 and path.suffix.lower() in (*TABLES, ".npy", ".npz") and path.is_file():
         return table_rows(path, own)
     which = split or ("all" if is_own(data) else "test")
     source = open_source(data, which, options=(options or run.config) if is_own(data) else None)
     if source.shape != run.facts.shape:
         raise WganError(f"{run.path} makes samples of shape {run.facts.shape}, and {data} has {source.shape}")
-    if source.units is not None and source.units != own.units:
-        raise WganError(f"{data} would be standardised by its own mean and deviation: give a .csv, .tsv or .parquet")
+    if (standard_of(source) is None) != (standard_of(own) is None):
+        raise WganError(f"{data} and {own.name} are not of one kind: only one of them was standardised")
     labels = None if source.labels is None else [source.class_names[i] for i in source.labels.tolist()]
-    return Given(source, None, labels, which)
+    return Given(source, None, labels, which, standard_of(own))
+
+
+def standard_of(source: Source) -> Units | SignalUnits | PixelUnits | None:
+    """Return what standardised the samples of a source, where anything did."""
+    return source.units or source.signal or source.depth
 
 
 def table_rows(path: Path, own: Source) -> Given:
