@@ -103,7 +103,7 @@ def said(fast: bool, ways: Ways) -> str:
 
 
 class Flops(TorchDispatchMode):
-    """Counts the flops of every product by the formulas of torch.utils.flop_counter, and of oneDNN's linear map.
+    """Counts the flops of every product by the formulas of torch.utils.flop_counter, of oneDNN's linear map and of sums in place.
 
     FlopCounterMode itself keeps books of modules, which a gradient within a step (the penalty) upsets.
     """
@@ -117,6 +117,8 @@ class Flops(TorchDispatchMode):
         name = func._overloadpacket
         if name in flop_registry:
             self.total += flop_registry[name](*args, **(kwargs or {}), out_val=out)
+        elif str(name) == "aten.addmm_":
+            self.total += 2 * args[1].numel() * args[2].shape[1]  # [m, k], [k, n]
         elif str(name) == "mkldnn._linear_pointwise":
             self.total += 2 * args[0].numel() * args[1].shape[0]  # x [B, n], weight [m, n]
         return out
