@@ -114,29 +114,30 @@ def main() -> int:
     """Measure, add to the results and print a line for each recipe."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--recipes", nargs="*", default=[*RECIPES])
+    parser.add_argument("--rounds", type=int, default=100, help="of a recipe at most")
     parser.add_argument("--out", type=Path, default=OUT)
     found = parser.parse_args()
     torch.set_num_threads(1)
     limits = {name: os.environ[name] for name in LIMITS if name in os.environ}
     report: dict[str, Any] = json.loads(found.out.read_text()) if found.out.exists() else {}
     entry = report.setdefault("AVX2" if limits else "all instructions", {"result": {}})
-    load = os.getloadavg()[0]
+    entry |= {
+        "date": date.today().isoformat(),
+        "command": shlex.join(["python", "benchmarks/no_slower.py", *sys.argv[1:]]),
+        "machine": processor(),
+        "load": os.getloadavg()[0],
+        "limits": limits,
+        "versions": versions(),
+    }
     for recipe in found.recipes:
-        row = entry["result"][recipe] = measured(recipe, *RECIPES[recipe])
+        rounds, options = RECIPES[recipe]
+        row = entry["result"][recipe] = measured(recipe, min(rounds, found.rounds), options)
         print(
             recipe,
             f"{1e3 * row['seconds']:.4g} ms, {row['times_the_plain_way']:.2f} times --no-fast, {row['fraction']:.0%} of the peak",
             flush=True,
         )
-    entry |= {
-        "date": date.today().isoformat(),
-        "command": shlex.join(["python", "benchmarks/no_slower.py", *sys.argv[1:]]),
-        "machine": processor(),
-        "load": load,
-        "limits": limits,
-        "versions": versions(),
-    }
-    write_atomically(found.out, (json.dumps(report, indent=1) + "\n").encode())
+        write_atomically(found.out, (json.dumps(report, indent=1) + "\n").encode())
     slower = [name for name, row in entry["result"].items() if row["times_the_plain_way"] < NOISE]
     print("slower than --no-fast:", ", ".join(slower) or "none")
     return bool(slower)

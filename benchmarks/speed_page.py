@@ -1,6 +1,6 @@
-"""Write the tables of docs/lab/speed.md from benchmarks/results/speed.json and profiles.json.
+"""Write the tables of docs/lab/speed.md from benchmarks/results/speed.json, profiles.json and no_slower.json.
 
-Usage: python benchmarks/speed_page.py   (after `python benchmarks/speed.py` and `python benchmarks/profiles.py`)
+Usage: python benchmarks/speed_page.py   (after `python benchmarks/speed.py`, `profiles.py` or `no_slower.py`)
 """
 
 from __future__ import annotations
@@ -129,9 +129,32 @@ def profiles(report: dict[str, Any]) -> str:
     return f"{table(('recipe', 'ms a step', *kinds), rows)}\n\n{under(report)}"
 
 
-def page(text: str, report: dict[str, Any], profiled: dict[str, Any]) -> str:
+def no_slower(report: dict[str, Any]) -> str:
+    """Return ms a step, the ratio to `--no-fast` and the fraction of the peak, with all instructions and with AVX2."""
+    sides = [report[name]["result"] for name in ("all instructions", "AVX2")]
+    rows = [
+        (
+            f"`{name}`{''.join(f', {key} {value}' for key, value in row['options'].items())}",
+            *(f"{1e3 * side[name]['seconds']:.3g}" if name in side else "" for side in sides),
+            *(f"**{side[name]['times_the_plain_way']:.2f}**" if name in side else "" for side in sides),
+            *(f"{side[name]['fraction']:.0%}" if name in side else "" for side in sides),
+        )
+        for name, row in sides[0].items()
+    ]
+    two = ("all instructions", "AVX2")
+    heads = (
+        "recipe",
+        *(f"ms, {w}" for w in two),
+        *(f"times `--no-fast`, {w}" for w in two),
+        *(f"of the peak, {w}" for w in two),
+    )
+    return f"{table(heads, rows)}\n\n{under(report[two[0]])}"
+
+
+def page(text: str, report: dict[str, Any], profiled: dict[str, Any], slower: dict[str, Any]) -> str:
     """Return `text` with each table between its marks."""
     tables = {
+        "no slower": no_slower(slower),
         "fraction": fraction(report["fraction"]),
         "published": published(report["published"]),
         "rest": rest(report),
@@ -147,10 +170,9 @@ def page(text: str, report: dict[str, Any], profiled: dict[str, Any]) -> str:
     return text
 
 
-def results() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the committed figures: of speed.py, of profiles.py."""
-    speed, profiled = (json.loads((HERE / "results" / f"{name}.json").read_text()) for name in ("speed", "profiles"))
-    return speed, profiled
+def results() -> list[dict[str, Any]]:
+    """Return the committed figures: of speed.py, of profiles.py, of no_slower.py."""
+    return [json.loads((HERE / "results" / f"{name}.json").read_text()) for name in ("speed", "profiles", "no_slower")]
 
 
 if __name__ == "__main__":

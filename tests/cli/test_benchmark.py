@@ -28,6 +28,9 @@ def test_flops_are_counted_forward_backward_and_in_a_penalty() -> None:
     with Flops() as counted:
         linear(torch.ones(4, 3), w, bias)
     assert counted.total == 120
+    with Flops() as counted:
+        torch.zeros(4, 5).addmm_(torch.ones(4, 3), torch.ones(3, 5))
+    assert counted.total == 120
     with Flops() as counted:  # 2 * pixels * kernel * channels; then the input's gradient alone, within a forward pass
         y = F.conv2d(torch.ones(2, 3, 8, 8, requires_grad=True), torch.ones(5, 3, 3, 3))
         assert counted.total == 2 * (2 * 6 * 6) * (3 * 3) * 3 * 5

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from wgan.recipes import RECIPES, configure
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -16,14 +18,29 @@ def tool(script):
 
 
 def test_the_page_is_made_of_the_committed_measurements(tool):
-    speed, profiled = tool.results()
+    speed, profiled, beside = tool.results()
     text = (ROOT / "docs/lab/speed.md").read_text()
-    assert tool.page(text, speed, profiled) == text
-    slower, longer = copy.deepcopy(speed), copy.deepcopy(profiled)
+    assert tool.page(text, speed, profiled, beside) == text
+    slower, longer, times = copy.deepcopy(speed), copy.deepcopy(profiled), copy.deepcopy(beside)
     slower["published"]["result"]["S1"]["ratio"] = 99.0
     longer["recipes"]["mnist"]["fast"]["ms"] = 9876.0
-    assert "**99.0**" in tool.page(text, slower, profiled)
-    assert "9.88e+03" in tool.page(text, speed, longer)
+    times["AVX2"]["result"]["mlp-clip"]["times_the_plain_way"] = 77.0
+    assert "**99.0**" in tool.page(text, slower, profiled, beside)
+    assert "9.88e+03" in tool.page(text, speed, longer, beside)
+    assert "**77.00**" in tool.page(text, speed, profiled, times)
+
+
+@pytest.mark.parametrize("kind", ["all instructions", "AVX2"])
+def test_no_recipe_was_measured_slower_than_its_no_fast(tool, script, kind):
+    bench, found = script("benchmarks", "no_slower"), tool.results()[2][kind]["result"]
+    assert found.keys() == (bench.RECIPES.keys() if kind == "all instructions" else bench.RECIPES.keys() & found.keys())
+    assert min(row["times_the_plain_way"] for row in found.values()) >= bench.NOISE
+
+
+def test_minutes_of_recipes_on_avx2_are_the_measured_ones(tool):
+    for name, row in tool.results()[2]["AVX2"]["result"].items():
+        seconds = row["seconds"] * configure(name).steps
+        assert RECIPES[name].avx2 == ("" if row["options"] else f"{float(f'{seconds / 60:.2g}'):g}"), name
 
 
 @pytest.mark.parametrize("way", ["plain", "fast"])

@@ -14,6 +14,6 @@ def recipes(found: argparse.Namespace) -> int:
     if found.json:
         print_json([{"name": name, **asdict(r)} for name, r in RECIPES.items()])
         return 0
-    rows = [(name, r.source, r.trains, r.minutes, r.expected) for name, r in RECIPES.items()]
-    show(("recipe", "source", "trains", "minutes on 2 cores", "expected"), rows, 100)
+    rows = [(name, r.source, r.trains, r.minutes, r.avx2, r.expected) for name, r in RECIPES.items()]
+    show(("recipe", "source", "trains", "minutes on 2 cores, bf16", "on one, AVX2", "expected"), rows, 100)
     return 0

@@ -29,9 +29,10 @@ class Recipe:
 
     source: str  # paper or description
     trains: str  # what, in a few words
-    minutes: str  # on 2 CPU cores, for the whole recipe; "≤" = measured on one of them
+    minutes: str  # on 2 cores of an AMD EPYC with bf16, for the whole recipe; "≤" = measured on one of them
     expected: str  # metric, its mean ± standard deviation over how many seeds, or one run; never the best
     changes: Mapping[str, Any]
+    avx2: str = ""  # minutes of one core of an Intel Xeon held to AVX2, fp32 (benchmarks/results/no_slower.json)
 
 
 _STACKED = {
@@ -100,9 +101,10 @@ RECIPES: dict[str, Recipe] = {
     "mnist": Recipe(
         "wgan's own default",
         "conditional digits, gradient penalty, averaged generator",
-        "10",
+        "5",
         "relative-fid 0.0034 ± 0.0002 (6 seeds)",
         {},
+        avx2="28",
     ),
     "fashion": Recipe(
         "wgan's own default",
@@ -150,9 +152,15 @@ RECIPES: dict[str, Recipe] = {
         "6",
         "relative-fid 1.43, fives only (one run)",
         S0,
+        avx2="17",
     ),
     "mlp-clip": Recipe(
-        "Deep Learning with PyTorch, GAN, WGAN", "digits, MLPs, clipping", "≤ 11", "relative-fid 0.36 (one run)", S1
+        "Deep Learning with PyTorch, GAN, WGAN",
+        "digits, MLPs, clipping",
+        "≤ 11",
+        "relative-fid 0.36 (one run)",
+        S1,
+        avx2="12",
     ),
     "ac-clip": Recipe(
         "Wasserstein GAN in Keras (2017)",
@@ -167,9 +175,15 @@ RECIPES: dict[str, Recipe] = {
         "520",
         "no digits in 3,748 steps (one run; published: at 10,307)",
         S3,
+        avx2="4400",
     ),
     "small-mlp-clip": Recipe(
-        "WGAN in PyTorch", "digits, small MLPs, clipping", "≤ 4", "relative-fid 0.31 (one run)", S4
+        "WGAN in PyTorch",
+        "digits, small MLPs, clipping",
+        "≤ 4",
+        "relative-fid 0.31 (one run)",
+        S4,
+        avx2="4.6",
     ),
     "small-mlp-gp": Recipe(
         "WGAN in PyTorch, its extension",
@@ -177,6 +191,7 @@ RECIPES: dict[str, Recipe] = {
         "7",
         "relative-fid 0.27 (one run)",
         {**S4, "objective": "wgan-gp"},
+        avx2="6.4",
     ),
     "small-mlp-gan": Recipe(
         "WGAN in PyTorch, its comparison",
