@@ -47,18 +47,20 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
     if alone:  # one class only: a column like others
         at = -1
     kinds, notes = kinds_of(cells, options, at, where)
-    read = [codes_of(k, cells.column(k.name), where) for k in kinds]
-    rows = np.stack([codes for codes, _ in read], 1)
+    rows, levels = np.empty((len(cells.lines), len(kinds))), []
+    for i, k in enumerate(kinds):  # one column at a time: of millions of rows each takes much memory while it is read
+        rows[:, i], texts = codes_of(k, cells.column(k.name), where)
+        levels.append(texts)
     held_out = chosen(contents_of(rows), numbers) if given is None else given
     train = ~held_out_mask(len(rows), held_out)
     if alone:
         notes.append(f"the class {options.labels} has one value only: the data are read without classes")
-    notes += filter(None, (far_note(k.name, c) for k, (c, _) in zip(kinds, read, strict=True) if k.kind == "number"))
+    notes += filter(None, (far_note(k.name, rows[:, i]) for i, k in enumerate(kinds) if k.kind == "number"))
     rules = rules_of(options.keep, kinds, rows, train, cells.lines, where)
     together = groups_of(options.together, [k.name for k in kinds], rules, where)
     groups = [combinations(rows[train], places) for places in together]
     inner = inner_rows(rows[train], rules, groups) if rules or groups else rows
-    columns = [fitted(k, levels, codes[train]) for k, (codes, levels) in zip(kinds, read, strict=True)]
+    columns = [fitted(k, levels[i], rows[train, i]) for i, k in enumerate(kinds)]
     columns = with_kept(columns, rules, groups, inner)
     table = Table(tuple(columns), cells.names[at] if at >= 0 else "", at, tuple(rules), tuple(groups))
     if not table.width:
