@@ -109,3 +109,16 @@ def test_the_bound_of_the_default_run_is_the_committed_one():
     assert f"certified-w1 {bound:.3f} from a held-out gap of {gap['value']:.3f} ± {gap['spread']:.3f}" in page
     normal = gap["value"] - 1.645 * gap["spread"]
     assert f"gives {normal:.3f}" in page and normal - 0.05 < bound < normal
+
+
+def test_clothes_and_digits_are_compared_by_distance_over_noise():
+    page, found = (ROOT / "docs/recipes/fashion.md").read_text(), kept("over_noise")
+    for name in ("random-relative-fid", "random-coverage", "sliced-w1"):
+        distances = []
+        for data in ("fashion", "mnist"):
+            values, draws = found[data][name]["values"], found[data][name]["draws"]
+            assert len(draws) == 6
+            distances.append(abs(statistics.mean(values) - statistics.mean(draws)) / statistics.stdev(draws))
+        row = next(line for line in page.splitlines() if line.startswith(f"| {name} | ") and "against" in line)
+        assert [cell.split(" (")[0] for cell in row.strip("| ").split(" | ")[1:]] == [f"{d:.1f}" for d in distances]
+    assert found["fashion"]["random-relative-fid"]["values"] == over_seeds("fashion", "random-relative-fid")

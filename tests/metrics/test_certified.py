@@ -15,8 +15,10 @@ from wgan.metrics.certified import (
     certified_w1,
     certify,
     fit_critic,
+    gap_bound,
     lower_mean,
     maxmin,
+    means_of_parts,
     orthonormal,
     polar,
     retract,
@@ -160,6 +162,26 @@ def test_the_certified_bound_holds_for_skewed_laws_and_small_n(n):
         above += found.bound > truth
         outside += not found.low <= truth <= found.high
     assert max(above, outside) <= 200 * 0.05 + 3 * math.sqrt(200 * 0.05 * 0.95)
+
+
+def test_bets_on_differences_lose_less_than_on_each_mean():
+    rng = np.random.default_rng(0)
+    f, g = rng.random(800), 0.8 * rng.random(500)
+    two = lower_mean(f, 0.025) + lower_mean(1 - g, 0.025) - 1
+    assert two + 0.01 < gap_bound(f, g, 0, 1, 0.05) < f.mean() - g.mean() - 0.01
+    assert means_of_parts(np.arange(5.0), 2).tolist() == [0.5, 3.0]
+    assert means_of_parts(f, 800).tolist() == f.tolist()
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_bound_on_a_gap_holds_for_unequal_numbers(law):
+    """Reals of each law, 30 of them, against 70 fakes of a skewed one, of which 300 seeded bounds may lie above."""
+    draw, mean = LAWS[law]
+    above = 0
+    for seed in range(300):
+        rng = np.random.default_rng([seed, 7])
+        above += gap_bound(draw(rng, 30), rng.beta(0.1, 3.0, 70), 0, 1, 0.05) > mean - 0.1 / 3.1
+    assert above <= 300 * 0.05 + 3 * math.sqrt(300 * 0.05 * 0.95)
 
 
 def test_the_committed_cases_show_coverage_at_every_n():
