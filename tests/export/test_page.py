@@ -22,7 +22,7 @@ from wgan.data.units import fit
 from wgan.errors import WganError
 from wgan.export.card import card_of
 from wgan.export.fold import add, fold
-from wgan.export.page import directions, render
+from wgan.export.page import describe, directions, render, table_json
 from wgan.export.weights import Numbers
 from wgan.models.own import OwnGenerator
 from wgan.sampling.latents import latents, slerp
@@ -37,7 +37,8 @@ needs_node = pytest.mark.skipif(NODE is None, reason="there is no node to run th
 def in_node(text, z, y, folder):
     """Return what the page's script makes of latents z [N, Z] and labels."""
     (folder / "page.html").write_text(text)
-    (folder / "asked.json").write_text(json.dumps({"z": z.tolist(), "y": [0] * len(z) if y is None else y.tolist()}))
+    asked = {"z": z, "y": [0] * len(z) if y is None else y}
+    (folder / "asked.json").write_text(json.dumps(asked, default=torch.Tensor.tolist))
     words = [NODE, RUNNER, folder / "page.html", folder / "asked.json"]
     found = subprocess.run(words, capture_output=True, text=True, timeout=120)
     assert found.returncode == 0, found.stderr[-2000:]
@@ -108,6 +109,39 @@ def test_a_table_of_any_kind_comes_back_as_the_command_writes_it(shop, tmp_path)
     pairs = [(float(a), float(b)) for a, (_, _, b, *_) in zip(cells["weight"], answer["cells"], strict=True)]
     assert np.allclose(*zip(*pairs, strict=True), rtol=0.05)  # linear between quantiles that lie far apart
     assert len(set(cells["colour"])) == 3 and "" in cells["price"]
+
+
+@needs_node
+def test_the_page_gives_what_is_asked_for(shop, tmp_path):
+    if shop.class_names:
+        assert describe(shop, Numbers())["asked"] == []
+        pytest.skip("its rows are asked for by class")
+    table, n = shop.table, 200
+    counts = torch.tensor([table.columns[i].coding.slots + 1 for i in table.asked])
+    y, z = torch.arange(n)[:, None] % counts, latents(0, n, shop.network.latent)
+    asked = [[{"slot": slot, "code": 0} if slot else None for slot in row] for row in y.tolist()]
+    answer = in_node(page_of(shop), z, asked, tmp_path)
+    made, wanted = np.array(answer["x"]).reshape(n, -1), shop.decode(z, y).as_subclass(torch.Tensor).numpy()
+    assert np.isclose(made, wanted, atol=1e-3).mean() > 0.999
+    assert not np.array_equal(wanted, shop.decode(z, None).numpy())
+
+
+@needs_node
+def test_the_page_lists_the_values_that_can_be_asked_for(shop, tmp_path):
+    """With the slots of the library, those of rare levels included."""
+    templates = Path(wgan.__file__).parent / "export" / "templates"
+    columns = table_json(shop.table)["columns"]
+    some = [columns[i] for i in shop.table.asked]
+    (tmp_path / "t.js").write_text(
+        f"{(templates / 'rows.js').read_text()}\nconsole.log(JSON.stringify({json.dumps(some)}.map(valuesOf)))"
+    )
+    found = json.loads(subprocess.run([NODE, tmp_path / "t.js"], capture_output=True, text=True).stdout)
+    for at, values in zip(shop.table.asked, found, strict=True):
+        codes = np.array([np.nan if v["code"] is None else v["code"] for v in values])
+        coding = shop.table.columns[at].coding
+        assert [v["slot"] - 1 for v in values] == coding.slot(codes).tolist()
+        assert len(values) == len(coding.spikes) + len(coding.values) * coding.scored + coding.missing
+    assert any(shop.table.columns[i].coding.values for i in shop.table.asked)
 
 
 @needs_node

@@ -21,7 +21,7 @@ DONE = (
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """Return the page of images by class, the page of points, and that of a table with columns of any kind."""
+    """Return the pages of images by class, of points, and of a table with columns of any kind, with and without classes."""
     folder, made = tmp_path_factory.mktemp("pages"), []
     for kind in ("transposed", "vectors"):
         shape, classes, options = KINDS[kind]
@@ -30,12 +30,14 @@ def pages(tmp_path_factory):
         made[-1].write_text(render(model, card_of(model, kind)))
     lines = [f"{i % 50},{'red' if i % 3 else 'blue'},2024-01-{1 + i % 28:02},{'NS'[i % 2]}" for i in range(200)]
     (folder / "shop.csv").write_text("\n".join(["amount,colour,day,shop", *lines]) + "\n")
-    words = ["--data", folder / "shop.csv", "--labels", "shop", "--steps", 1, "--batch", 16, "--run", folder / "run"]
-    with pytest.MonkeyPatch.context() as patch:
-        make_cheap(patch.setattr)
-        assert cli.main(["train", *map(str, words), "--threads", "1"]) == 0
-    assert cli.main(["export", str(folder / "run"), "--to", "page", "--out", str(folder / "shop.html")]) == 0
-    return [*made, folder / "shop.html"]
+    words = ["--data", str(folder / "shop.csv"), *["--steps", "1", "--batch", "16", "--threads", "1"]]
+    for name, more in (("shop", ["--labels", "shop"]), ("asked", [])):
+        with pytest.MonkeyPatch.context() as patch:
+            make_cheap(patch.setattr)
+            assert cli.main(["train", *words, *more, "--run", str(folder / name)]) == 0
+        assert cli.main(["export", str(folder / name), "--to", "page", "--out", str(folder / f"{name}.html")]) == 0
+        made.append(folder / f"{name}.html")
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def change(browser, name, value, event):
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_a_page_fits_and_nothing_complains(browser, pages, number, width, dark):
     browser.open(pages[number], width, 900, dark)
     browser.run(DONE)
@@ -128,6 +130,24 @@ def test_a_table_shows_its_columns_and_walks(browser, pages):
     browser.run("document.querySelectorAll('#samples tbody tr')[4].click()")
     assert browser.run("document.getElementById('number').value") == "4"
     assert browser.run("document.querySelectorAll('#strip tbody tr').length") == 9
+    assert browser.complaints() == []
+
+
+def test_rows_have_the_values_that_are_asked_for(browser, pages):
+    browser.open(pages[3])
+    browser.run(DONE)
+    cells = "[...document.querySelectorAll('#samples tbody tr')].map(row => row.innerText.split('\\t'))"
+    assert len({row[1] for row in browser.run(cells)}) == 2
+    browser.run("document.querySelector('details').open = true")
+    shown = browser.run("[...document.querySelectorAll('#where label')].map(l => l.innerText.split('\\n')[0].trim())")
+    assert shown == ["colour", "shop"]
+    for value in ("blue", "red"):
+        browser.run(
+            f"(s => {{ s.value = [...s.options].find(o => o.text === '{value}').value; s.dispatchEvent(new Event('change')); }})"
+            "(document.querySelector('#where select'))"
+        )
+        browser.run(DONE)
+        assert {row[1] for row in browser.run(cells)} == {value}
     assert browser.complaints() == []
 
 

@@ -45,10 +45,15 @@ def fold(network: AnyGenerator) -> list[Op]:
 
 
 def row(network: Generator, head: TableHead) -> Op:
-    """Return what makes a row of a table: the operations of the body, and of each one-hot its place, width, and if scored."""
+    """Return what makes a row of a table: the operations of the body, of each one-hot its place, width, and if scored.
+
+    choices: of each column that can be asked for the number of its one-hot, and where that begins in the condition vector.
+    """
     widths = [slots + scored for slots, scored in head.columns.heads]
     hots = [[sum(widths[:i]), slots, scored] for i, (slots, scored) in enumerate(head.columns.heads) if slots]
-    return {"op": "row", "latent": network.own_latent, "asked": head.asked, "parts": [output(network)], "hots": hots}
+    choices = [] if network.classes else [*zip(head.choice_rows.tolist(), head.choice_starts.tolist(), strict=True)]
+    body = {"latent": network.own_latent, "asked": head.asked, "parts": [output(network)]}
+    return {"op": "row", **body, "hots": hots, "choices": choices}
 
 
 def output(network: Generator) -> list[Op]:

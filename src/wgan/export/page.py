@@ -68,6 +68,7 @@ def describe(model: Model, numbers: Numbers) -> dict[str, Any]:
         if units is None
         else {**units.to_json(), "whole": [np.dtype(k).kind in "iu" for k in units.kinds]},
         "table": None if model.table is None else table_json(model.table),
+        "asked": model.table.asked if model.table is not None and not model.class_names else [],
         "floats": numbers.float_count,
     }
 

@@ -121,9 +121,16 @@ const OPS = {
   },
   row: (op, x, y) => {
     const own = op.latent + op.asked, z = new Float32Array(x.n * own);
-    for (let i = 0; i < x.n; i++) z.set(x.data.subarray(i * x.size, i * x.size + op.latent), i * own);
+    const wanted = Array.from({ length: x.n }, () => []); // of each sample the slot + 1 that each one-hot must have
+    for (let i = 0; i < x.n; i++) {
+      z.set(x.data.subarray(i * x.size, i * x.size + op.latent), i * own);
+      op.choices.forEach(([hot, start], a) => {
+        const slot = y[i] && y[i][a] ? y[i][a].slot : 0;
+        if (slot) { wanted[i][hot] = slot; z[i * own + op.latent + start + slot - 1] = 1; }
+      });
+    }
     const made = run(op.parts[0], batch(x.n, [own], z), y);
-    for (let i = 0; i < x.n; i++) harden(op.hots, made.data.subarray(i * made.size, (i + 1) * made.size), x.data.subarray(i * x.size + op.latent, (i + 1) * x.size));
+    for (let i = 0; i < x.n; i++) harden(op.hots, made.data.subarray(i * made.size, (i + 1) * made.size), x.data.subarray(i * x.size + op.latent, (i + 1) * x.size), wanted[i]);
     return made;
   },
   relu: (op, x) => each(x, (v) => { const u = v > 0 ? v : op.slope * v; return op.cap !== null && u > op.cap ? op.cap : u; }),

@@ -17,7 +17,7 @@ function labelOf(index) {
   return i;
 }
 
-const point = (index) => ({ index, z: latent(seed, index, Z), y: labelOf(index) });
+const point = (index) => ({ index, z: latent(seed, index, Z), y: wishes.length ? wishes.map(({ values, select }) => values[select.value] || null) : labelOf(index) });
 
 // Samples of points {z, y}: one Float32Array each.
 function compute(points) {
@@ -49,6 +49,15 @@ const place = (canvas, i, columns, x) => paint(canvas, x, (i % columns) * (W + 1
 
 const units = model.units, any = model.table, named = any || units, columns = any ? any.columns : [];
 const width = images ? 0 : any ? columns.length : units ? units.mean.length : model.shape[0];
+// Of each column that can be asked for: its place, its values, and which one is asked for.
+const wishes = model.asked.map((at) => {
+  const values = valuesOf(columns[at]), select = make("select"), shown = values.map((v, i) => [i, Number.isNaN(v.code) ? "missing" : textOf(columns[at], v.code)]);
+  options(select, [["", "any"], ...shown]);
+  $("where").append(make("label", `${columns[at].name} `, select));
+  select.addEventListener("change", draw);
+  return { at, values, select };
+});
+const insisted = (codes, y) => { wishes.forEach(({ at }, a) => { if (y[a]) codes[at] = y[a].code; }); return codes; };
 const names = Array.from({ length: width }, (_, i) => any ? columns[i].name : units && units.names.length ? units.names[i] : `x${i}`);
 const labelName = named && named.label ? named.label : "label", labelAt = classes.length ? (named && named.label ? named.label_at : width) : -1;
 const header = labelAt < 0 ? names : [...names.slice(0, labelAt), labelName, ...names.slice(labelAt)];
@@ -56,7 +65,7 @@ const isNumber = (i) => !any || columns[i].kind === "number";
 const digits = (v, i) => any ? textOf(columns[i], v) : units && !units.whole[i] && units.decimals[i] >= 0 ? v.toFixed(units.decimals[i]) : String(v);
 const brief = (v, i) => any ? (columns[i].style === "fixed" || !isNumber(i) || Number.isNaN(v) ? digits(v, i) : String(Number(v.toPrecision(6)))) : units && (units.whole[i] || units.decimals[i] >= 0) ? digits(v, i) : String(Number(v.toPrecision(5)));
 function cells(x, y, text) {
-  const row = (any ? codesOf(columns, x) : units ? inUnits(units, x) : [...x]).map(text);
+  const row = (any ? insisted(codesOf(columns, x), y) : units ? inUnits(units, x) : [...x]).map(text);
   return labelAt < 0 ? row : [...row.slice(0, labelAt), classes[y], ...row.slice(labelAt)];
 }
 const kindAt = (at) => at === labelAt || !isNumber(labelAt >= 0 && at > labelAt ? at - 1 : at) ? "" : "n";

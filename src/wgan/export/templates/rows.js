@@ -25,15 +25,16 @@ function ndtr(z) {
   return 0.5 + sum * Math.exp(-0.5 * z * z - 0.9189385332046727);
 }
 
-// Each one-hot of a row becomes that of its greatest logit with Gumbel noise; a score is 0 outside of slot 0.
-function harden(hots, x, noise) {
+// Each one-hot of a row becomes that of its greatest logit with Gumbel noise, or what is wanted; a score is 0 outside of slot 0.
+function harden(hots, x, noise, wanted) {
   let k = 0;
-  for (const [start, slots, scored] of hots) {
+  for (const [hot, [start, slots, scored]] of hots.entries()) {
     let best = 0, most = -Infinity;
     for (let s = 0; s < slots; s++, k++) {
       const v = x[start + s] - Math.log(-Math.log(Math.min(Math.max(ndtr(noise[k]), 1e-7), 1 - 1e-6)));
       if (v > most) { most = v; best = s; }
     }
+    if (wanted[hot]) best = wanted[hot] - 1;
     for (let s = 0; s < slots; s++) x[start + s] = s === best ? 1 : 0;
     if (scored && best !== 0) x[start + slots] = 0;
   }
@@ -63,6 +64,12 @@ function codesOf(columns, x) {
     if (slot > 0) return rounded(c, [...spikes, ...(missing ? [NaN] : [])][slot - 1]);
     return rounded(c, lattice ? values[Math.min(place_of(marks, ndtr(z)), values.length - 1)] : interpolate(z, marks, values));
   });
+}
+// What a column can be asked for: codes, and slot + 1 of each; rare values share the first slot.
+function valuesOf(c) {
+  const { spikes, values, missing } = c.coding, first = c.scored ? 2 : 1;
+  const own = spikes.map((code, i) => ({ slot: first + i, code })), rare = c.scored ? values.map((code) => ({ slot: 1, code })) : [];
+  return [...own, ...rare, ...(missing ? [{ slot: first + spikes.length, code: NaN }] : [])];
 }
 function rounded(c, code) {
   if (c.kind === "category" || Number.isNaN(code)) return code;
