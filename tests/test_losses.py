@@ -57,6 +57,9 @@ def test_critic_losses_are_the_published_formulas() -> None:
     # cross-entropy of the logits with the labels 1 (real) and 0 (fake)
     logistic = mean([softplus(-1), softplus(2), softplus(-0.5)]) + mean([softplus(0), softplus(3), softplus(-1)])
     assert critic_term(OBJECTIVES["gan"], REAL, FAKE).item() == pytest.approx(logistic, abs=1e-14)
+    for name in ("gan-gp", "gan-sn"):
+        assert critic_term(OBJECTIVES[name], REAL, FAKE).item() == pytest.approx(logistic, abs=1e-14)
+    assert critic_term(OBJECTIVES["wgan-sn"], REAL, FAKE).item() == pytest.approx(2 / 3 + 1 / 6, abs=1e-15)
     # fake - real pair by pair: -1, 5, -1.5
     pairs = mean([softplus(-1), softplus(5), softplus(-1.5)])
     assert critic_term(OBJECTIVES["r3gan"], REAL, FAKE).item() == pytest.approx(pairs, abs=1e-14)
@@ -66,6 +69,9 @@ def test_generator_losses_are_the_published_formulas() -> None:
     assert generator_term(OBJECTIVES["wgan-gp"], FAKE).item() == pytest.approx(-2 / 3, abs=1e-15)
     nonsaturating = mean([softplus(0), softplus(-3), softplus(1)])
     assert generator_term(OBJECTIVES["gan"], FAKE).item() == pytest.approx(nonsaturating, abs=1e-14)
+    for name in ("gan-gp", "gan-sn"):
+        assert generator_term(OBJECTIVES[name], FAKE).item() == pytest.approx(nonsaturating, abs=1e-14)
+    assert generator_term(OBJECTIVES["wgan-sn"], FAKE).item() == pytest.approx(-2 / 3, abs=1e-15)
     pairs = mean([softplus(1), softplus(-5), softplus(1.5)])  # real - fake
     assert generator_term(OBJECTIVES["r3gan"], FAKE, REAL).item() == pytest.approx(pairs, abs=1e-14)
 

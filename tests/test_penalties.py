@@ -37,6 +37,7 @@ LINEAR_COST = {
     "wgan-gp": {5.0: 10 * 4.0**2, 0.5: 10 * 0.5**2},
     "wgan-lp": {5.0: 10 * 4.0**2, 0.5: 0.0},
     "dragan": {5.0: 10 * 4.0**2, 0.5: 10 * 0.5**2},
+    "gan-gp": {5.0: 10 * 4.0**2, 0.5: 10 * 0.5**2},
     "wgan-div": {5.0: 10 * 5.0**6, 0.5: 10 * 0.5**6},
     "r3gan": {5.0: 10 * 5.0**2, 0.5: 10 * 0.5**2},
 }
@@ -189,7 +190,7 @@ def test_a_flat_critic_has_an_exact_penalty_and_finite_gradient(name: str) -> No
     p = by_hand(LinearCritic(torch.zeros(2, 3).double()), objective=name, penalty_weight=10.0)
     penalty, _ = penalty_term(p, normal(1, 4, 2, 3), normal(2, 4, 2, 3), None, draws(4))
     # (0 - 1)^2 where the target slope is 1 from both sides, else 0
-    assert penalty.item() == (10.0 if name in ("wgan-gp", "dragan") else 0.0)
+    assert penalty.item() == (10.0 if name in ("wgan-gp", "gan-gp", "dragan") else 0.0)
     penalty.backward()
     assert torch.equal(p.critic.w.grad, torch.zeros(2, 3).double())  # by the convention at 0, and not NaN
 

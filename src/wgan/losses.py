@@ -172,6 +172,9 @@ OBJECTIVES: dict[str, Objective] = {
     "wgan-lp": Objective(linear_real, linear_fake, linear_generator, one_sided),
     "dragan": Objective(logistic_real, logistic_fake, nonsaturating_generator, two_sided, "around real"),
     "wgan-div": Objective(linear_real, linear_fake, linear_generator, sixth_power),
+    "wgan-sn": Objective(linear_real, linear_fake, linear_generator),  # the bound on the slope is critic_norm spectral
+    "gan-gp": Objective(logistic_real, logistic_fake, nonsaturating_generator, two_sided),
+    "gan-sn": Objective(logistic_real, logistic_fake, nonsaturating_generator),
     "hinge": Objective(hinge_real, hinge_fake, linear_generator),
     "lsgan": Objective(squares_real, squares_fake, squares_generator),
     "r3gan": Objective(logistic_real, None, nonsaturating_generator, zero_centred, "real and fake"),

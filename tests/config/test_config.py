@@ -299,6 +299,13 @@ def test_dropout_is_cautioned_in_a_penalised_critic_only():
     assert cautions(Config(objective="wgan-clip", dropout=0.3)) == []
 
 
+@pytest.mark.parametrize("objective", ["gan-sn", "wgan-sn"])
+def test_an_objective_without_its_constraint_is_cautioned(objective):
+    assert "--critic-norm spectral" in cautions(Config(objective=objective, critic_norm="layer"))[0]
+    assert cautions(Config(objective=objective, critic_norm="spectral")) == []
+    assert cautions(Config(objective="gan")) == []
+
+
 # --- the penalty's weight and the files of before --------------------------------------------------------------------
 
 

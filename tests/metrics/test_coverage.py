@@ -238,6 +238,21 @@ def test_mode_report_sees_dropped_modes_and_stray_samples():
     assert strays.high_quality == pytest.approx(400 / 404)
 
 
+def test_uniform_noise_covers_no_mode_of_a_grid():
+    modes = np.stack(np.meshgrid(*[np.arange(-4, 5, 2.0)] * 2), -1).reshape(-1, 2)
+    rng = np.random.default_rng(0)
+    noise = mode_report(rng.uniform(-5, 5, (2500, 2)), modes, 0.15)
+    assert noise.reached >= 15 and noise.covered == 0
+    real = mode_report(modes[rng.integers(25, size=2500)] + 0.05 * rng.standard_normal((2500, 2)), modes, 0.15)
+    assert real.covered == real.reached == 25
+
+
+def test_a_mode_is_covered_from_a_tenth_of_its_samples_on():
+    modes = np.array([[0.0, 0.0], [9.0, 9.0]])
+    for near, covered in ((4, 1), (5, 2)):  # 100 samples, 2 modes: 100 / 20 = 5
+        assert mode_report(modes[[0] * (100 - near) + [1] * near], modes, 1.0).covered == covered
+
+
 def test_mode_report_refuses_what_it_cannot_count():
     samples, modes = ring([1] * 8)
     with pytest.raises(WganError, match="radius must be above 0"):

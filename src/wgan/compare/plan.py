@@ -27,6 +27,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "wgan-lp": {"optimizer": "adam", "lr": 1e-4, "beta1": 0.5, "beta2": 0.9, "n_critic": 5},  # Petzka 2018
     "dragan": {"optimizer": "adam", "lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "n_critic": 1},  # Kodali 2017
     "wgan-div": {"optimizer": "adam", "lr": 2e-4, "beta1": 0.0, "beta2": 0.999, "n_critic": 4, "penalty_weight": 2.0},
+    "wgan-sn": {"optimizer": "adam", "lr": 1e-4, "beta1": 0.5, "beta2": 0.9, "n_critic": 5, "critic_norm": "spectral"},
+    "gan-gp": {"optimizer": "adam", "lr": 1e-4, "beta1": 0.5, "beta2": 0.9, "n_critic": 1},  # Fedus 2018
+    "gan-sn": {"optimizer": "adam", "lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "n_critic": 1, "critic_norm": "spectral"},
     "hinge": {"optimizer": "adam", "lr": 2e-4, "beta1": 0.0, "beta2": 0.9, "n_critic": 5, "critic_norm": "spectral"},
     "lsgan": {"optimizer": "adam", "lr": 2e-4, "beta1": 0.5, "beta2": 0.999, "n_critic": 1},  # Mao 2017
     "r3gan": {"optimizer": "adam", "lr": 2e-4, "beta1": 0.0, "beta2": 0.99, "n_critic": 1},

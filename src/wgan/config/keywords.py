@@ -105,7 +105,20 @@ class Options(TypedDict, total=False):
     pack: int
     """samples the critic judges together (PacGAN, Lin 2018) (default: 1; 1 to 64)"""
     objective: (
-        Literal["gan", "wgan-clip", "wgan-gp", "wgan-lp", "dragan", "wgan-div", "hinge", "lsgan", "r3gan"]
+        Literal[
+            "gan",
+            "wgan-clip",
+            "wgan-gp",
+            "wgan-lp",
+            "dragan",
+            "wgan-div",
+            "wgan-sn",
+            "gan-gp",
+            "gan-sn",
+            "hinge",
+            "lsgan",
+            "r3gan",
+        ]
         | Objective
         | None
     )

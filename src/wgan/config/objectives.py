@@ -17,6 +17,7 @@ class ObjectiveFacts(NamedTuple):
     pairs: bool = False  # relativistic: both losses take D(real) - D(fake)
     minimax: bool = False  # has a second generator loss, log(1 - sigmoid(D)), which vanishes (Arjovsky & Bottou 2017)
     whole_batch: bool = False  # where its penalty looks depends on the whole batch
+    needs_spectral: bool = False  # critic_norm spectral is the constraint in its name: without it there is none
 
 
 OWN = "own"  # what a config says of a part that Python gave as an object
@@ -31,6 +32,9 @@ FACTS: dict[str, ObjectiveFacts] = {
     "wgan-lp": ObjectiveFacts("Wasserstein", "Petzka 2018", penalised=True, unit_norm=True),
     "dragan": ObjectiveFacts("Jensen-Shannon", "Kodali 2017", penalised=True, whole_batch=True),
     "wgan-div": ObjectiveFacts("Wasserstein", "Wu 2018", penalised=True, penalty_weight=2.0),
+    "wgan-sn": ObjectiveFacts("Wasserstein", "Miyato 2018, section 2", needs_spectral=True),
+    "gan-gp": ObjectiveFacts("Jensen-Shannon", "Fedus 2018", penalised=True, minimax=True),
+    "gan-sn": ObjectiveFacts("Jensen-Shannon", "Miyato 2018, equation 2", minimax=True, needs_spectral=True),
     "hinge": ObjectiveFacts(None, "Miyato 2018 (with critic_norm spectral)"),
     "lsgan": ObjectiveFacts(None, "Mao 2017"),
     "r3gan": ObjectiveFacts(None, "Huang 2024", penalised=True, penalty_weight=1.0, pairs=True),

@@ -16,6 +16,10 @@ CONVOLUTIONAL = ("conv", "resnet")  # families of networks
 def cautions(c: Config) -> list[str]:
     """Return a sentence for each choice that is allowed and seldom meant."""
     found = []
+    if facts_about(c.objective).needs_spectral and c.critic_norm != "spectral":
+        found.append(
+            f"objective {c.objective} with critic_norm {c.critic_norm}: its constraint is --critic-norm spectral"
+        )
     if facts_about(c.objective).penalised and c.penalty > 0 and c.dropout > 0:
         found += [
             f"dropout {c.dropout:g} in a critic with a gradient penalty: the penalty bounds another network at each update"

@@ -111,15 +111,15 @@ def accuracy_value(
 
 
 def mode_values(m: Measured) -> Iterator[MetricValue]:
-    """Modes reached, high-quality fraction and reverse KL of a toy with known modes."""
+    """Modes reached and covered, high-quality fraction and reverse KL of a toy with known modes."""
     assert m.reals.test.modes is not None
     centres, n = m.reals.test.modes.numpy(), min(TOY, len(m.fakes))
 
     def of(points: Tensor) -> tuple[float, ...]:
         found = mode_report(points[:n].numpy(), centres, m.reals.test.radius)
-        return float(found.reached), found.high_quality, found.reverse_kl
+        return float(found.reached), float(found.covered), found.high_quality, found.reverse_kl
 
-    names = ("modes-reached", "modes-high-quality", "modes-reverse-kl")
+    names = ("modes-reached", "modes-covered", "modes-high-quality", "modes-reverse-kl")
     references = m.reference("modes", lambda k: of(m.real(k)))
     for name, value, (reference, spread) in zip(names, of(m.fakes), references, strict=True):
         yield MetricValue(

@@ -168,6 +168,7 @@ METRICS: dict[str, Metric] = {
     "modes": Metric(
         function="class_metrics.mode_values", needs="modes", source="Srivastava 2017, section 4.1; Lin 2018, section 4.1",
         values=(Value("modes-reached", "modes that a sample reached", "higher"),
+                Value("modes-covered", "modes that a tenth of their samples reached", "higher"),
                 Value("modes-high-quality", "fraction of samples within 3 standard deviations of a mode", "higher"),
                 Value("modes-reverse-kl", "how far the modes' frequencies are from equal", "lower")),
     ),
