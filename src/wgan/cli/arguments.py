@@ -251,6 +251,11 @@ def add_compare(commands: Any) -> None:
     p.add_argument(
         "--parts", metavar="A,B", help="run only these of quality, collapse, rates, architectures, gradients"
     )
+    p.add_argument(
+        "--design",
+        metavar="FILE",
+        help="run a comparison that a TOML file decides beforehand: referee, short or your own",
+    )
     p.add_argument("--out", metavar="DIR", help="default: comparison")
     p.set_defaults(function="compare")
 

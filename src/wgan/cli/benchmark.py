@@ -14,8 +14,6 @@ from typing import Any
 import torch
 from rich.console import Console
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from wgan.cli.output import print_json, require_place, show
 from wgan.data import open_source
@@ -27,6 +25,7 @@ from wgan.host import thread_count
 from wgan.recipes import configure
 from wgan.runs.folder import versions
 from wgan.training.estimate import peak_memory
+from wgan.training.flops import Flops
 from wgan.training.loop import numbers
 from wgan.training.players import make_players
 from wgan.training.state import engine_for
@@ -100,28 +99,6 @@ def benchmark(
 def said(fast: bool, ways: Ways) -> str:
     """Return the ways of computing as the table shows them."""
     return str(ways) if fast else "plain"
-
-
-class Flops(TorchDispatchMode):
-    """Counts the flops of every product by the formulas of torch.utils.flop_counter, of oneDNN's linear map and of sums in place.
-
-    FlopCounterMode itself keeps books of modules, which a gradient within a step (the penalty) upsets.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.total = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        name = func._overloadpacket
-        if name in flop_registry:
-            self.total += flop_registry[name](*args, **(kwargs or {}), out_val=out)
-        elif str(name) == "aten.addmm_":
-            self.total += 2 * args[1].numel() * args[2].shape[1]  # [m, k], [k, n]
-        elif str(name) == "mkldnn._linear_pointwise":
-            self.total += 2 * args[0].numel() * args[1].shape[0]  # x [B, n], weight [m, n]
-        return out
 
 
 class Peaks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,17 +36,22 @@ NORM_BINS = 45  # five to a decade
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def vanishing(config: Config, updates: tuple[int, ...] = UPDATES) -> dict[str, list[tuple[int, float]]]:
+def vanishing(
+    config: Config, updates: tuple[int, ...] = UPDATES, generator: Mapping[str, Tensor] | None = None
+) -> dict[str, list[tuple[int, float]]]:
     """Return loss -> (critic updates, norm of the generator's gradient) while only the critic learns.
 
-    The generator stays as it was initialised (Arjovsky & Bottou 2017, figure 2). The plain GAN is measured with its
-    minimax loss too, log(1 - sigmoid(D)), whose gradient is the one that vanishes. A critic that is clipped is so from the start.
+    The generator stays as it was initialised (Arjovsky & Bottou 2017, figure 2), or as the tensors of `generator` say. The
+    plain GAN is measured with its minimax loss too, log(1 - sigmoid(D)), whose gradient is the one that
+    vanishes. A critic that is clipped is so from the start.
     """
     source = open_source(config.data, config.split)
     engine = engine_for(config, source)
     found: dict[str, list[tuple[int, float]]] = {}
     with thread_count(engine.threads):
         p = make_players(config, engine, source)
+        if generator is not None:
+            p.generator.load_state_dict(dict(generator))
         if p.clipped:  # as every later gradient is: one of weights that training never uses would be the largest by far
             clip_weights(p.clipped, config.clip)
         for k in range(max(updates) + 1):

@@ -15,7 +15,7 @@ from wgan.compare.diagnostics import vanishing
 from wgan.compare.measure import NOTHING, kept, reading, remembered, text_of
 from wgan.compare.plan import PARTS, POINT_RATE, Request, Trial, check_steps, forwards, trials
 from wgan.compare.summary import summary
-from wgan.config import differences
+from wgan.config import Config, differences
 from wgan.data import open_source
 from wgan.distributed.signals import Interrupted, check, checking, stop_on_signal
 from wgan.errors import WganError
@@ -37,6 +37,10 @@ PROBE = 10  # steps of each objective that are timed for a budget of CPU time
 
 def command(found: argparse.Namespace) -> int:
     """`wgan compare`: train what is missing, measure, write compare.json and index.html, say where they are."""
+    if found.design:
+        from wgan.compare.study.command import command as run_design
+
+        return run_design(found)
     request = request_of(found)
     out = Path(found.out or "comparison")
     with stop_on_signal() as stop:
@@ -215,7 +219,7 @@ def measure_trial(trial: Trial, out: Path, is_image: bool) -> dict[str, Any]:
 def read_trial(trial: Trial, out: Path, is_image: bool) -> dict[str, Any]:
     """Train a trial and return its reading, or why it failed."""
     try:
-        run = trained(trial, out, is_image)
+        run = trained(trial.config(is_image), trial.name, out)
     except WganError as error:
         if "not finite" not in str(error):
             raise
@@ -223,9 +227,9 @@ def read_trial(trial: Trial, out: Path, is_image: bool) -> dict[str, Any]:
     return {"failed": "", **reading(trial, run)}
 
 
-def trained(trial: Trial, out: Path, is_image: bool) -> Run:
-    """Return the finished run of a trial; Interrupted with the exit code when a signal ended its training."""
-    config, folder = trial.config(is_image), out / "runs" / trial.name
+def trained(config: Config, name: str, out: Path) -> Run:
+    """Return the finished run of that name; Interrupted with the exit code when a signal ended its training."""
+    folder = out / "runs" / name
     if (folder / "run.json").is_file() and (folder / "config.json").is_file():
         run = open_run(folder)
         if strange := differences(run.config, config):
@@ -239,7 +243,7 @@ def trained(trial: Trial, out: Path, is_image: bool) -> Run:
     try:
         outcome = train(config, folder)
     finally:
-        spend(out, trial.name, time.process_time() - begun)
+        spend(out, name, time.process_time() - begun)
     if outcome.code:
         raise Interrupted(outcome.code)
     return outcome.run

@@ -47,6 +47,7 @@ class Chart:
     beyond: str
     hover: Mapping[str, Any]
     label: str
+    bands: Sequence[tuple[int, str]] = ()  # a colour's number and the path of an area, drawn below the lines
 
 
 @dataclass(frozen=True)

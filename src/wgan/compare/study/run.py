@@ -1,0 +1,255 @@
+"""A study: search by equal draws, fresh seeds for the best settings, gradients, verdicts; every run an ordinary run folder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from wgan.compare.diagnostics import vanishing
+from wgan.compare.measure import kept, remembered, text_of
+from wgan.compare.run import spent, trained
+from wgan.compare.study.design import PARTS, TRAINED, Design, Task
+from wgan.compare.study.draws import CONFIRM_SEED, SEARCH_SEED, config_of, draw, planned
+from wgan.compare.study.judges import judged, judges_of, rows_beside
+from wgan.compare.study.verdicts import answered
+from wgan.compare.study.work import flop_of_step, steps_within
+from wgan.compare.summary import curve_of
+from wgan.config import Config
+from wgan.data import open_source
+from wgan.distributed.signals import check
+from wgan.errors import WganError
+from wgan.evaluation.evaluate import SEED
+from wgan.evaluation.samples import from_model
+from wgan.files import write_atomically
+from wgan.runs import checkpoint
+from wgan.runs.folder import Run, open_run, versions
+from wgan.sampling.model import load
+
+FORMAT = 1  # of design.json and of a study's compare.json
+SEARCHED = 12  # evaluations of a searched run over its whole budget
+UPDATES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 4000, 10_000)
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where a study stands: its design, its folder, whom to tell, and what is known of each task's data."""
+
+    design: Design
+    out: Path
+    say: Say
+
+    def is_image(self, task: Task) -> bool:
+        """Return whether the task's data are images."""
+        return open_source(task.data, "train").is_image
+
+    def note(self, name: str, what: str) -> Path:
+        """Return the file that remembers what was read off a run."""
+        return self.out / "notes" / f"{name}_{what}.json"
+
+
+def study(design: Design, out: Path, say: Say = lambda text: None) -> dict[str, Any]:
+    """Run or resume a study in `out`; return all raw values and what follows from them, as compare.json has it.
+
+    Raises WganError when `out` holds another study or something else, Interrupted after a signal.
+    """
+    bench = Bench(design, out, say)
+    settle(bench)
+    tasks = {name: beside(bench, name, task) for name, task in design.tasks.items()}
+    search = [row for name, task in design.tasks.items() for row in searched(bench, name, task)]
+    chosen = {name: best_of(search, name, design) for name in design.tasks}
+    confirm = [row for name, task in design.tasks.items() for row in confirmed(bench, name, task, chosen[name])]
+    gradients = [row for name, task in design.tasks.items() for row in watched(bench, name, task, confirm)]
+    result = {
+        "format": FORMAT,
+        "kind": "study",
+        "design": as_json(design),
+        "versions": versions(),
+        "tasks": tasks,
+        "search": search,
+        "confirm": confirm,
+        "gradients": gradients,
+        "cpu_seconds": spent(out),
+    }
+    result |= answered(result)
+    write_atomically(out / "compare.json", text_of(result))
+    return result
+
+
+def as_json(design: Design) -> dict[str, Any]:
+    """Return a design as JSON gives it back."""
+    found = asdict(design)
+    return {
+        **found,
+        "hypotheses": list(found["hypotheses"]),
+        "sentences": [{**s, "needs": list(s["needs"])} for s in found["sentences"]],
+    }
+
+
+def settle(bench: Bench) -> None:
+    """Write the design into the folder before the first run; WganError where the folder holds another, or something else."""
+    out, path = bench.out, bench.out / "design.json"
+    if out.exists() and not path.is_file() and any(out.iterdir()):
+        raise WganError(f"{out} is not a study: give an empty folder, or a new one, to --out")
+    found = remembered(path, lambda: {"format": FORMAT, "design": as_json(bench.design)})
+    if found.get("design") != as_json(bench.design):
+        raise WganError(f"{out} holds another design: what was decided before the runs stays; give another --out")
+
+
+def beside(bench: Bench, name: str, task: Task) -> dict[str, Any]:
+    """Return the judges of a task and what they say of noise and real rows; WganError for a threshold that noise reaches."""
+    config = config_of(bench.design, task, next(iter(bench.design.arms)), {}, bench.is_image(task))
+    bench.say(f"{name}: what the judges say of noise and of real samples")
+    rows = remembered(bench.note(name, "beside"), lambda: rows_beside(config, bench.design.samples))
+    noise, real = rows["noise"]["selection"], rows["real"]["selection"]
+    if not real < task.threshold < noise:
+        raise WganError(
+            f"task {name}: the threshold {task.threshold:g} must lie between real samples ({real:.3g}) and noise ({noise:.3g})"
+        )
+    return {"judges": list(judges_of(open_source(task.data, "test"))), "beside": rows, **asdict(task)}
+
+
+def searched(bench: Bench, name: str, task: Task) -> list[dict[str, Any]]:
+    """Return what each draw of each arm reached at a quarter of the budget, and the best of them at the whole."""
+    design = bench.design
+    found = []
+    for number in range(design.draws):
+        setting = draw(design.space, number, design.seed)
+        for arm in design.arms:
+            folder = f"{name}_{arm}_d{number:03d}"
+            bench.say(f"search, {number + 1} of {design.draws} draws: {folder}")
+            row = trial(bench, folder, name, arm, setting, SEARCH_SEED + number, SEARCHED, 1)
+            found.append({**row, "draw": number})
+    for arm in design.arms:
+        mine = sorted((r for r in found if r["arm"] == arm), key=lambda r: value_of(r, 1))
+        for row in mine[: design.keep]:
+            bench.say(f"search, the whole budget: {row['name']}")
+            seed = SEARCH_SEED + row["draw"]
+            row |= trial(bench, row["name"], name, arm, row["setting"], seed, SEARCHED, 4)
+    return found
+
+
+def value_of(row: Mapping[str, Any], quarters: int) -> float:
+    """Return the selection metric of a run after so many quarters of its budget; infinite where it failed or never got there."""
+    value = row["selection"].get(str(quarters))
+    return math.inf if row["failed"] or value is None else float(value)
+
+
+def best_of(search: list[dict[str, Any]], task: str, design: Design) -> dict[str, dict[str, Any]]:
+    """Return the row of each arm whose setting is best at the whole budget, by the selection split alone."""
+    return {
+        arm: min(
+            (r for r in search if (r["task"], r["arm"]) == (task, arm)), key=lambda r: (value_of(r, 4), value_of(r, 1))
+        )
+        for arm in design.arms
+    }
+
+
+def confirmed(bench: Bench, name: str, task: Task, chosen: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield what fresh seeds of each arm's best setting reach, the same seeds for all arms, by every judge."""
+    for k in range(task.seeds):
+        for arm, best in chosen.items():
+            folder = f"{name}_{arm}_s{k:02d}"
+            bench.say(f"confirm, seed {k + 1} of {task.seeds}: {folder}")
+            evaluations = bench.design.evaluations
+            row = trial(bench, folder, name, arm, best["setting"], CONFIRM_SEED + k, evaluations, 4)
+            look = partial(readings_of, folder, task, bench)
+            readings = {} if row["failed"] else remembered(bench.note(folder, "judged"), look)
+            yield {**row, "draw": best["draw"], "readings": readings}
+
+
+def readings_of(folder: str, task: Task, bench: Bench) -> dict[str, dict[str, float]]:
+    """Return part of the budget -> judge -> value of a finished run, on the report split."""
+    run, n, found = open_run(bench.out / "runs" / folder), bench.design.samples, {}
+    for part in PARTS:
+        check()
+        model = load(run, checkpoint=int(part * run.config.steps))
+        found[f"{part:g}"] = judged(from_model(model, n, SEED, None).fakes, task.data, n)
+    return found
+
+
+def trial(
+    bench: Bench,
+    folder: str,
+    task: str,
+    arm: str,
+    setting: Mapping[str, Any],
+    seed: int,
+    evaluations: int,
+    quarters: int,
+) -> dict[str, Any]:
+    """Train a run to so many quarters of its budget unless it is, and return what its log says, from its note if there is one.
+
+    A run that stopped because a number was not finite counts as failed, once and for all.
+    """
+    about = {"name": folder, "task": task, "arm": arm, "seed": seed, "setting": dict(setting)}
+    note = bench.note(folder, f"{quarters}_of_4")
+    found = kept(note)
+    if found is None:
+        check()
+        found = remembered(note, lambda: learned(bench, folder, task, arm, setting, seed, evaluations, quarters))
+    return {**about, **found}
+
+
+def learned(
+    bench: Bench,
+    folder: str,
+    task: str,
+    arm: str,
+    setting: Mapping[str, Any],
+    seed: int,
+    evaluations: int,
+    quarters: int,
+) -> dict[str, Any]:
+    """Train a run and return its steps, its work, its curve and the selection metric at each quarter."""
+    about = bench.design.tasks[task]
+    config = config_of(bench.design, about, arm, setting, bench.is_image(about))
+    each = flop_of_step(config, open_source(about.data, "train"))
+    whole = steps_within(about.flop, each)
+    wanted = planned(config, seed, quarters * whole // 4, whole, evaluations)
+    row = {"steps": wanted.steps, "flop_of_step": each, "failed": "", "selection": {}, "curve": []}
+    try:
+        run = at_least(wanted, folder, bench.out)
+    except WganError as error:
+        if "not finite" not in str(error):
+            raise
+        return {**row, "failed": str(error)}
+    curve = curve_of(config.objective, run.log())
+    at = {point["step"]: point["figure"] for point in curve}
+    return {**row, "curve": curve, "selection": {str(q): at[s] for q in range(1, 5) if (s := q * whole // 4) in at}}
+
+
+def at_least(config: Config, folder: str, out: Path) -> Run:
+    """Return the run of that name, trained to the config's steps or further."""
+    path = out / "runs" / folder
+    if (path / "run.json").is_file():
+        run = open_run(path)
+        if run.step >= config.steps and run.config.replace(steps=config.steps) == config:
+            return run
+    return trained(config, folder, out)
+
+
+def watched(bench: Bench, name: str, task: Task, confirm: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the generator's gradient while a new critic learns, below generators at each part of training."""
+    wanted = {h.task for h in bench.design.hypotheses if h.kind == "gradient"}
+    for row in confirm:
+        if row["task"] != name or name not in wanted or row["failed"]:
+            continue
+        for part in TRAINED:
+            bench.say(f"gradients below {row['name']} at {100 * part:g} % of its training")
+            look = partial(gradients_of, open_run(bench.out / "runs" / row["name"]), part, bench.design)
+            curves = remembered(bench.note(row["name"], f"gradients_{part:g}"), look)
+            yield {"task": name, "arm": row["arm"], "seed": row["seed"], "trained": part, "curves": curves}
+
+
+def gradients_of(run: Run, part: float, design: Design) -> dict[str, Any]:
+    """Return loss -> (critic updates, gradient norm); the critic is new, and constrained from update 0."""
+    last = design.critic_updates
+    updates = (*(k for k in UPDATES if k < last), last)
+    step = int(part * run.config.steps)
+    generator = checkpoint.part(checkpoint.load(run.checkpoints, step).tensors, "generator") if step else None
+    return dict(vanishing(run.config, updates, generator))

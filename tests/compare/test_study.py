@@ -1,0 +1,196 @@
+"""Test a study as a whole on a ring, in seconds: what it runs, that it resumes, what it refuses, how it counts work."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from helpers.studies import TINY, tiny
+
+from wgan.cli.main import main
+from wgan.compare.study import design as designs
+from wgan.compare.study import page
+from wgan.compare.study import run as studies
+from wgan.compare.study.draws import config_of, draw
+from wgan.compare.study.verdicts import draws_of
+from wgan.compare.study.work import flop_of_step, steps_within
+from wgan.data import open_source
+from wgan.errors import WganError
+from wgan.metrics.distances import sliced_w1
+from wgan.runs.folder import open_run
+from wgan.training import loop, monitor, recorder
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The tiny study, run once, with what was trained."""
+    out = tmp_path_factory.mktemp("study") / "out"
+    with pytest.MonkeyPatch.context() as patch:  # nothing is drawn, and distances between samples are cheap ones
+        patch.setattr(loop, "finish_pictures", lambda *_, **__: None)
+        patch.setattr(recorder, "draw_grid", lambda *about: None)
+        patch.setattr(monitor, "exact_w1", sliced_w1)
+        yield studies.study(tiny(), out), out
+
+
+def test_every_arm_tries_the_same_settings_and_seeds(whole):
+    found, _ = whole
+    for number in range(3):
+        runs = [r for r in found["search"] if r["draw"] == number]
+        assert [r["arm"] for r in runs] == ["gan", "wgan-gp"]
+        assert runs[0]["setting"] == runs[1]["setting"] and runs[0]["seed"] == runs[1]["seed"]
+
+
+def test_the_best_draws_resume_and_the_best_gets_fresh_seeds(whole):
+    found, out = whole
+    for arm in ("gan", "wgan-gp"):
+        mine = [r for r in found["search"] if r["arm"] == arm]
+        longer = [r for r in mine if "4" in r["selection"]]
+        assert [r["draw"] for r in longer] == [min(mine, key=lambda r: r["selection"]["1"])["draw"]]
+        fresh = [r for r in found["confirm"] if r["arm"] == arm]
+        assert [r["seed"] for r in fresh] == [1000, 1001] and fresh[0]["setting"] == longer[0]["setting"]
+        assert open_run(out / "runs" / longer[0]["name"]).step == longer[0]["steps"]
+        assert all(set(r["readings"]) == {"0.25", "0.5", "1"} for r in fresh)
+
+
+def test_runs_of_all_arms_take_the_same_work(whole):
+    found, _ = whole
+    flop = TINY["tasks"]["ring"]["flop"]
+    assert all(flop * 0.9 < r["steps"] * r["flop_of_step"] <= flop for r in found["confirm"])
+
+
+def test_noise_and_real_rows_stand_beside_the_runs(whole):
+    found, _ = whole
+    beside = found["tasks"]["ring"]["beside"]
+    assert all(beside["real"][j] < beside["noise"][j] for j in found["tasks"]["ring"]["judges"])
+    assert beside["noise"]["modes-covered"] < beside["real"]["modes-covered"] == 8
+
+
+def test_gradients_are_watched_below_three_generators(whole):
+    found, _ = whole
+    assert {r["trained"] for r in found["gradients"]} == {0, 0.25, 1}
+    first = found["gradients"][0]["curves"]["gan"]
+    assert [k for k, _ in first] == [0, 1, 2, 4]
+    starts = {r["curves"]["gan"][0][1] for r in found["gradients"] if (r["arm"], r["seed"]) == ("gan", 1000)}
+    assert len(starts) == 3  # of other generators, below the same critic
+
+
+def test_the_same_command_trains_nothing_again(whole, monkeypatch):
+    found, out = whole
+    monkeypatch.setattr(studies, "trained", None)
+    again = studies.study(tiny(), out)
+    assert json.loads(json.dumps(again)) == json.loads(json.dumps(found))
+    assert json.loads((out / "compare.json").read_text()) == json.loads(json.dumps(found))
+
+
+def test_a_lost_note_is_made_again_from_its_run(whole, monkeypatch):
+    found, out = whole
+    longer = next(r for r in found["search"] if "4" in r["selection"])
+    (out / "notes" / f"{longer['name']}_1_of_4.json").unlink()
+    monkeypatch.setattr(studies, "trained", None)
+    assert studies.study(tiny(), out)["search"] == found["search"]
+
+
+def test_another_design_is_refused(whole):
+    _, out = whole
+    with pytest.raises(WganError, match="another design"):
+        studies.study(tiny(draws=4), out)
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(WganError, match="not a study"):
+        studies.study(tiny(), tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_threshold_that_noise_reaches_is_refused(tmp_path):
+    task = {**TINY["tasks"]["ring"], "threshold": 50.0}
+    with pytest.raises(WganError, match="must lie between"):
+        studies.study(tiny(tasks={"ring": task}), tmp_path)
+
+
+def test_a_diverged_run_counts_as_noise(whole):
+    found, _ = whole
+    rows = [{**r, "failed": "not finite", "selection": {}} for r in found["search"]]
+    noise = found["tasks"]["ring"]["beside"]["noise"]["selection"]
+    assert set(draws_of("ring", "gan", {**found, "search": rows}).values()) == {noise}
+
+
+def test_the_page_shows_what_is_not_known_first(whole):
+    found, _ = whole
+    text = page.render(found)
+    assert "is better &lt;than&gt; the GAN" in text and "<than>" not in text
+    top = text[: text.index('id="verdicts"')]
+    assert "2 seeds on ring are too few" in top and "2 of 2 hypotheses are undecided" in top
+
+
+def test_work_is_counted_as_by_hand():
+    design = tiny()
+    task = design.tasks["ring"]
+    config = config_of(design, task, "gan", {"lr": 1e-3, "n_critic": 2}, False)
+    each = flop_of_step(config, open_source("ring", "train"))
+    g, d = 2 * 16 * (2 * 8 + 8 * 2), 2 * 16 * (2 * 8 + 8 * 1)  # forward of 16 rows: 2 → 8 → 2 and 2 → 8 → 1
+    first = 2 * 16 * (2 * 8)  # no gradient in the network's input is wanted
+    critic = g + 2 * (3 * d - first)  # fakes; real and fake, forward and both gradients
+    generator = 3 * g - first + 2 * d  # its critic gets no gradient in its weights
+    assert each == 2 * critic + generator
+
+
+def test_a_budget_of_too_few_steps_is_refused():
+    assert steps_within(1e6, 1000) == 1000 and steps_within(1007e3, 1000) == 1004
+    with pytest.raises(WganError, match="ask for at least"):
+        steps_within(79e3, 1000)
+
+
+def test_draws_are_even_in_the_logarithm_however_many():
+    space = {"lr": {"low": 1e-4, "high": 1e-2}, "n_critic": [1, 2]}
+    found = [draw(space, k, 5) for k in range(400)]
+    assert all(1e-4 <= f["lr"] <= 1e-2 for f in found) and 150 < sum(f["lr"] < 1e-3 for f in found) < 250
+    assert 150 < sum(f["n_critic"] == 1 for f in found) < 250 and len({f["lr"] for f in found}) > 390
+    assert draw({**space, "batch": [1]}, 3, 5)["lr"] != draw(space, 3, 6)["lr"]
+
+
+@pytest.mark.parametrize("name", ["short", "referee"])
+def test_the_shipped_designs_are_whole(name):
+    design = designs.read_design(name)
+    source = open_source("grid", "train")
+    for arm in design.arms:
+        for number in range(5):
+            config_of(design, design.tasks["grid"], arm, draw(design.space, number, design.seed), source.is_image)
+    assert {h.kind for h in design.hypotheses} == set(designs.KINDS)
+    least = min(2 / 2**task.seeds for task in design.tasks.values())
+    assert least * len(design.hypotheses) <= 0.05  # so that something can be supported at all
+    assert len(design.sentences) == 13 and all(s.needs or s.why for s in design.sentences)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"arms": {"a": {"objective": "wgam-gp"}}}, "wgan-gp"),
+        ({"arms": {"a": {"objective": "gan", "batsch": 3}}}, "batch"),
+        ({"space": {"seed": [1]}}, "set by the study itself"),
+        ({"space": {"lr": {"low": 2, "high": 1}}}, "0 < low < high"),
+        ({"hypotheses": [{**TINY["hypotheses"][0], "kind": "qualty"}]}, "quality"),
+        ({"hypotheses": [{**TINY["hypotheses"][0], "against": "hinge"}]}, "hinge"),
+        ({"hypotheses": [{**TINY["hypotheses"][1], "trained": 0.3}]}, "0, 0.25 or 1"),
+        ({"sentences": [{"text": "t", "source": "s", "needs": ["qality"]}]}, "quality"),
+        ({"keep": 4}, "between 1 and draws"),
+        ({"tasks": {"ring": {"data": "ring"}}}, "flop"),
+        ({"drawz": 4}, "drawz"),
+    ],
+)
+def test_a_design_that_cannot_be_run_is_refused(changes, words):
+    with pytest.raises(WganError, match=words):
+        tiny(**changes)
+
+
+def test_a_design_needs_its_tables():
+    with pytest.raises(WganError, match="has no tasks"):
+        designs.from_values({"title": "t"}, "d.toml")
+
+
+def test_flags_that_a_design_decides_are_refused(capsys):
+    assert main(["compare", "--design", "short", "--seeds", "2"]) == 2
+    assert "leave --seeds out" in capsys.readouterr().err
+    assert main(["compare", "--design", "shrt"]) == 2
+    assert "referee, short" in capsys.readouterr().err
