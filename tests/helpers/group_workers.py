@@ -6,7 +6,9 @@ import os
 import signal
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from helpers.problems import KERAS, images, images_config, points, points_config, signals_config, waves
 from wgan.cli import main as cli
@@ -17,10 +19,11 @@ from wgan.distributed import rendezvous
 from wgan.distributed.signals import Stop
 from wgan.engine import make_engine
 from wgan.errors import LostContact, SaidElsewhere, WganError
-from wgan.losses import OBJECTIVES
+from wgan.losses import OBJECTIVES, Objective, linear_fake, linear_generator, linear_real, one_sided
 from wgan.runs import checkpoint
 from wgan.training import loop, monitor, recorder, start, state
 from wgan.training import step as phases
+from wgan.training.given import Given
 
 EIGHT = {"batch": 8, "precision": "fp64", "lr": 5e-5, "n_critic": 1}
 
@@ -98,6 +101,98 @@ def all_systems(folder: str, count: int):
             group.require_alike(tensors, count)
             if group.is_main:
                 save_file(tensors, f"{folder}/{number}.safetensors")
+    return found
+
+
+# parts of a caller's own, and the options that go with them
+OWN = {
+    "networks": {},
+    "objective": {"objective": Objective(linear_real, linear_fake, linear_generator, one_sided)},
+    "optimizer": {"optimizer": lambda weights: torch.optim.SGD(weights, lr=1e-3, momentum=0.9)},
+    "norm": {},
+    "dropout": {},
+}
+
+
+def own_network(sizes, *between):
+    """Return an MLP of float64 with the same weights in every process."""
+    torch.manual_seed(0)
+    layers = [nn.Linear(sizes[0], sizes[1]), *between, nn.LeakyReLU(0.2), nn.Linear(sizes[1], sizes[2])]
+    return nn.Sequential(*layers).double()
+
+
+class OwnPoints(nn.Module):
+    """G(z, y) -> points of the plane."""
+
+    def __init__(self, latent, *between):
+        super().__init__()
+        self.body = own_network((latent, 8, 2), *between)
+
+    def forward(self, z, y):
+        return self.body(z)
+
+
+class Noisy(nn.Module):
+    """Adds noise of its own."""
+
+    def forward(self, x):
+        return x + torch.randn_like(x)
+
+
+class Spread(nn.Module):
+    """Takes the mean of the batch away."""
+
+    def forward(self, x):
+        return x - x.mean(0)
+
+
+class OwnJudge(nn.Module):
+    """D(x, y) -> score and no class logits."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = own_network((2, 8, 1))
+
+    def forward(self, x, y):
+        return self.body(x).squeeze(1), None
+
+
+def own_steps(name, group, count):
+    """Take steps with parts of a caller's own; return the players and the statistics of the last."""
+    between = {"norm": [nn.BatchNorm1d(8)], "dropout": [nn.Dropout(0.3)]}.get(name, [])
+    config = points_config(**EIGHT)
+    parts = Given(**{"generator": OwnPoints(config.latent, *between), "critic": OwnJudge(), **OWN[name]})
+    p = start.make_players(config, make_engine("cpu", "fp64", 1, group=group), points(), parts)
+    for step in range(count):
+        stats = phases.take_step(p, points(), step, Stop(), True)
+    return p, loop.numbers(stats)
+
+
+def own_refused(name: str):
+    """Make the players of a network that many processes cannot share; return what is said."""
+    between = {
+        "noise": Noisy(),
+        "mean": Spread(),
+        "maps": nn.AlphaDropout(0.3),
+        "untracked": nn.BatchNorm1d(8, track_running_stats=False),
+    }
+    config = points_config(**EIGHT)
+    parts = Given(generator=OwnPoints(config.latent, between[name]))
+    with rendezvous.formed() as group:
+        try:
+            start.make_players(config, make_engine("cpu", "fp64", 1, group=group), points(), parts)
+        except WganError as error:
+            return str(error)
+
+
+def all_own(folder: str, count: int):
+    """Take `count` steps with each own part; rank 0 writes the states and returns the statistics."""
+    found = {}
+    with rendezvous.formed() as group:
+        for name in OWN:
+            p, found[name] = own_steps(name, group, count)
+            if group.is_main:
+                save_file(checkpoint.flatten(state.state(p)), f"{folder}/{name}.safetensors")
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -125,6 +125,8 @@ def look_at_generator(module: nn.Module, config: Config, engine: Engine, source:
             x = probe(given, y)
         require_samples(x, source, size(z))
     require_reach("generator", probe, x)
+    if engine.group.world > 1:
+        require_shareable("generator", probe, lambda: probe(given, y), given)
     return watching.touched, mixes(x, given)
 
 
@@ -167,7 +169,36 @@ def look_at_critic(module: nn.Module, config: Config, engine: Engine, source: So
     if ends_in_sigmoid(score):
         raise WganError("critic ends in a sigmoid: a score is any number, for every objective; leave the sigmoid out")
     require_reach("critic", probe, score)
+    if engine.group.world > 1:
+        require_shareable("critic", probe, lambda: probe(seen, labels)[0], seen)
     return mixes(score, seen)
+
+
+def require_shareable(kind: str, probe: nn.Module, out: Callable[[], Tensor], given: Tensor) -> None:
+    """Raise WganError for a network of which many processes, with a part of the batch each, are not one.
+
+    Dropout draws the whole batch's mask in each, and batch norm sums over all: see distributed/sync_layers.py. What else draws
+    or looks at the batch sees the part that is there. probe: a copy in training mode, which is changed. out() is of `given`.
+    """
+    for layer in probe.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
+        elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)) and layer.track_running_stats and layer.momentum:
+            layer.eval()
+    seen = []
+    for seed in (0, 1):
+        with seeding(seed), torch.enable_grad():
+            seen.append(out())
+    if not torch.equal(*seen):
+        raise WganError(
+            f"{kind} draws random numbers other than by nn.Dropout, and many processes would not draw what one does: train it "
+            "in one process"
+        )
+    if mixes(seen[0], given):
+        raise WganError(
+            f"{kind} looks at its whole batch other than by BatchNorm1d or BatchNorm2d with running statistics, and each of many "
+            "processes has only a part of it: train it in one process"
+        )
 
 
 def require_judgement(judged: Any, rows: int) -> tuple[Tensor, Tensor | None]:

@@ -138,8 +138,8 @@ def randomness(p: Players, step: int, purpose: str) -> Iterator[None]:
         if p.config.dropout:
             source = stream(p.config.seed, step, p.engine.purpose(purpose), p.engine.device)
             stack.enter_context(dropping(source))
-        if p.given.parts:  # they may draw in any way
-            own = p.engine.purpose(f"own parts, {purpose}, process {p.engine.group.rank}")
+        if p.given.parts:  # they may draw in any way; alike in all processes, whose dropout is of the whole batch
+            own = p.engine.purpose(f"own parts, {purpose}, process 0")
             stack.enter_context(seeding(derived_seed(p.config.seed, step, own)))
         yield
 
