@@ -213,6 +213,7 @@ RECIPES: dict[str, Recipe] = {
         "23",
         "relative-fid 0.26 at 772 steps (one run)",
         GULRAJANI_MNIST,
+        avx2="250",
     ),
     "gulrajani-ring": Recipe(
         "Gulrajani 2017",
@@ -220,6 +221,7 @@ RECIPES: dict[str, Recipe] = {
         "25",
         "6 of 8 modes, 31 % within 3 sigma at 3,000 steps (one run)",
         {**TOY, "data": "ring:gulrajani"},
+        avx2="35",
     ),
     "gulrajani-grid": Recipe(
         "Gulrajani 2017",
