@@ -68,6 +68,16 @@ SYSTEMS: dict[str, tuple[Config, Source]] = {
         ),
         waves(),
     ),
+    "resnet1d, conditional norm, layer norm": (
+        signals_config(
+            generator="resnet1d",
+            generator_layers="/ 8 6k5x3 / k3",
+            critic="resnet1d",
+            critic_layers="6k5x4 8x2 /",
+            critic_norm="layer",
+        ),
+        waves(),
+    ),
     "conv, bf16": (images_config(precision="bf16"), images()),
     "mlp, packed relativistic pairs": (points_config(objective="r3gan", pack=2, beta1=0.5, ema=0.5), points()),
 }

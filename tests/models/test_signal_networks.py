@@ -2,11 +2,16 @@
 
 import pytest
 import torch
+from torch import nn
 
 from wgan.config import Config
 from wgan.errors import WganError
+from wgan.losses import clippable
 from wgan.models import auto, build
 from wgan.models.conv1d import SameConv1d, UpConv1d
+from wgan.models.layers import SameConv, Style
+from wgan.models.notation import Layer
+from wgan.models.resnet1d import grow, shrink
 from wgan.recipes import configure
 
 LINES = {"generator_layers": "/ 8 6k6x4 / k4x2", "critic_layers": "6k8x4 8k3x2 /"}
@@ -18,9 +23,11 @@ def players(shape, classes=0, **options):
 
 
 @pytest.mark.parametrize("steps", [8, 17, 100, 128, 1000])
-@pytest.mark.parametrize("upsample", ["transpose", "nearest"])
-def test_auto_makes_and_judges_signals_of_any_length(steps, upsample):
-    generator, critic = players((3, steps), upsample=upsample)
+@pytest.mark.parametrize(
+    ("family", "upsample"), [("conv1d", "transpose"), ("conv1d", "nearest"), ("resnet1d", "nearest")]
+)
+def test_auto_makes_and_judges_signals_of_any_length(steps, family, upsample):
+    generator, critic = players((3, steps), upsample=upsample, generator=family, critic=family)
     x = generator(torch.randn(5, 4))
     assert x.shape == (5, 3, steps) and x.dtype == torch.float32
     score, logits = critic(x)
@@ -31,7 +38,7 @@ def test_the_last_activation_is_linear():
     generator, _ = players((1, 32), **LINES)
     assert not generator.tanh
     with torch.no_grad():
-        generator.body.layers[-1].inner.bias.fill_(40.0)
+        generator.body.layers[-2].inner.bias.fill_(40.0)
     assert generator(torch.randn(2, 4)).mean() > 30
 
 
@@ -39,15 +46,13 @@ def test_the_lines_that_auto_stands_for():
     assert auto.line("generator", "conv1d", (1, 128)) == "/ 128 64k16x4 / k16x4"
     assert auto.line("critic", "conv1d", (1, 128)) == "64k16x4 128k16x4 /"
     assert auto.line("generator", "conv1d", (2, 1024)) == "/ 256 256k16x4 128k16x4 64k16x4 / k16x4"
+    assert auto.line("generator", "resnet1d", (1, 128)) == "/ 128 128k9x4 64k9x4 / k9"
+    assert auto.line("critic", "resnet1d", (1, 128)) == "64k9x4 128k9x4 /"
     assert auto.line("generator", "conv1d", (2, 9)) == "/ 128 / k16x4"
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (4, 2), (5, 2), (16, 4), (2, 3)])
 def test_a_convolution_is_the_one_of_images_in_a_row(kernel, stride):
-    from torch import nn
-
-    from wgan.models.layers import SameConv
-
     torch.manual_seed(0)
     square = SameConv(nn.Conv2d(2, 3, kernel, stride), (19, 19))
     line = SameConv1d(nn.Conv1d(2, 3, kernel, stride))
@@ -90,6 +95,8 @@ def test_the_label_reaches_every_norm():
         ({"generator": "conv", "critic": "conv"}, (1, 32), "--generator conv1d --critic conv1d"),
         ({"generator": "conv", "generator_layers": "/ 8 / k4x2"}, (1, 32), "use the conv1d family"),
         ({"generator_layers": "/ 8 6k2x4 / k3"}, (1, 32), "cannot grow 4 times"),
+        ({"generator": "resnet1d", "generator_layers": "/ 8 6a0 / k3"}, (1, 32), "mean nothing in a resnet block"),
+        ({"critic": "resnet1d"}, (1, 8, 8), "use the conv family"),
         ({"critic_layers": "4p9 4p9 /"}, (1, 32), "too short for pooling"),
     ],
 )
@@ -100,14 +107,12 @@ def test_what_does_not_fit_is_refused(options, shape, words):
 
 
 def test_kernels_are_drawn_clipped_and_divided_as_for_images():
-    from wgan.losses import clippable
-
     torch.manual_seed(0)
     config = Config().replace(
         latent=4, generator="conv1d", critic="conv1d", **LINES, generator_init="normal:0.02", critic_init="normal:0.5"
     )
     generator, critic = build(config, (1, 32), 0)
-    assert generator.body.layers[-1].inner.weight.std() < 0.03 and critic.trunk.layers[0].inner.weight.std() > 0.3
+    assert generator.body.layers[-2].inner.weight.std() < 0.03 and critic.trunk.layers[0].inner.weight.std() > 0.3
     assert len(clippable(critic, "conv")) == 2 and len(clippable(critic, "all")) == 6
     bound = build(config.replace(critic_norm="spectral"), (1, 32), 0)[1]
     x = torch.randn(2, 1, 32)
@@ -115,3 +120,16 @@ def test_kernels_are_drawn_clipped_and_divided_as_for_images():
         bound(x)
     largest = torch.linalg.matrix_norm(bound.trunk.layers[0].inner.weight.detach().flatten(1), 2)
     assert float(largest) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_block_is_its_shortcut_and_its_residual():
+    torch.manual_seed(0)
+    x, style = torch.randn(2, 3, 10), Style("none", "relu", axes=1)
+    up, (down,) = grow(3, Layer(3, 5, 2), style), shrink(3, Layer(3, 5, 4), style, False)
+    with torch.no_grad():
+        for block in (up, down):
+            block.residual.layers[-1 if block is up else -2].inner.weight.zero_()
+            block.residual.layers[-1 if block is up else -2].inner.bias.fill_(7.0)
+        assert torch.allclose(up(x), x.repeat_interleave(2, 2) + 7)
+        means = torch.stack([part.mean(2) for part in x.split(4, 2)], 2)
+        assert torch.allclose(down(x), means + 7, atol=1e-6)

@@ -12,7 +12,7 @@ from wgan.config.objectives import FACTS, facts_about
 from wgan.config.option import OneOf, OptionGroup, Range, Sides, option, options_of
 from wgan.errors import WganError
 
-Family = Literal["conv", "resnet", "conv1d", "mlp"]
+Family = Literal["conv", "resnet", "conv1d", "resnet1d", "mlp"]
 Fraction = Annotated[float, Range(0, 1)]
 Weight = Annotated[float, Range(0, 1e6)]
 Count = Annotated[int, Range(1, 65536)]

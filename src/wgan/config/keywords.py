@@ -65,7 +65,7 @@ class Options(TypedDict, total=False):
     """column of a table with a row for each step that says which series it belongs to (default: )"""
     latent: int
     """dimension of the latent z ~ N(0, 1) (default: 128; 1 to 65536)"""
-    generator: Literal["conv", "resnet", "conv1d", "mlp"] | nn.Module | None
+    generator: Literal["conv", "resnet", "conv1d", "resnet1d", "mlp"] | nn.Module | None
     """generator family (default: conv)"""
     generator_layers: str
     """generator layers, see docs/reference/networks.md (default: / 256 128k3 64k4x2 / k4x2)"""
@@ -84,7 +84,7 @@ class Options(TypedDict, total=False):
     conditioning: Literal["none", "product", "concat", "norm"]
     """how the generator sees the label: product = embedding times z; concat = appended to z; norm = gain and bias by
     class (default: norm)"""
-    critic: Literal["conv", "resnet", "conv1d", "mlp"] | nn.Module | None
+    critic: Literal["conv", "resnet", "conv1d", "resnet1d", "mlp"] | nn.Module | None
     """critic family (default: conv)"""
     critic_layers: str
     """critic layers, see docs/reference/networks.md (default: 32k4x2 64k4x2 128k3x2 /)"""

@@ -19,9 +19,9 @@ def line(player: str, family: str, shape: tuple[int, ...]) -> str:
     """
     if family == "mlp":
         return mlp_line(shape)
-    if family == "conv1d":
-        length = signal_shape(shape, f"{player} conv1d")[1]
-        return signal_generator_line(length) if player == "generator" else signal_critic_line(length)
+    if family in ("conv1d", "resnet1d"):
+        length, blocks = signal_shape(shape, f"{player} {family}")[1], family == "resnet1d"
+        return signal_generator_line(length, blocks) if player == "generator" else signal_critic_line(length, blocks)
     if len(shape) == 2:
         raise WganError(
             f"the family {family} makes images, and the data are signals: use --generator conv1d --critic conv1d, or the recipe "
@@ -59,21 +59,27 @@ def doublings(shape: tuple[int, ...]) -> int:
     return count
 
 
-def signal_generator_line(length: int) -> str:
-    """Steps grow 4 times a layer, from 4 to 12 of the first feature map; channels double toward it from 64 to at most 256."""
+def signal_generator_line(length: int, blocks: bool = False) -> str:
+    """Steps grow 4 times a layer, from at most 12 of the first feature map; channels double toward it from 64 to at most 256.
+
+    blocks: of two convolutions, and the last convolution does not grow.
+    """
     growths = max(1, math.ceil(math.log(length / LONGEST, 4)))
+    if blocks:
+        widths = [min(64 * 2**i, WIDEST) for i in reversed(range(growths))]
+        return f"/ {' '.join([f'{widths[0]}', *(f'{w}k9x4' for w in widths)])} / k9"
     widths = [min(64 * 2**i, WIDEST) for i in reversed(range(growths - 1))]
     base = min(2 * widths[0], WIDEST) if widths else WIDEST // 2
     return f"/ {' '.join([f'{base}', *(f'{w}k16x4' for w in widths)])} / k16x4"
 
 
-def signal_critic_line(length: int) -> str:
+def signal_critic_line(length: int, blocks: bool = False) -> str:
     """Channels double with each quartering of the steps, from 64 to at most 256, until at most 12 steps are left."""
     widths: list[int] = []
     while length > LONGEST or not widths:
         widths.append(min(64 * 2 ** len(widths), WIDEST))
         length = -(-length // 4)
-    return f"{' '.join(f'{w}k16x4' for w in widths)} /"
+    return f"{' '.join(f'{w}k{9 if blocks else 16}x4' for w in widths)} /"
 
 
 def generator_line(growths: int) -> str:

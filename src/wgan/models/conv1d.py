@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from wgan.errors import WganError
 from wgan.models.layers import Chain, Style, finish, make_dense, make_dropout, require_reach, same_padding
 from wgan.models.mlp import stack
-from wgan.models.notation import Layer, conv_critic, conv_generator
+from wgan.models.notation import ConvGeneratorSpec, Layer, conv_critic, conv_generator
 
 
 class SameConv1d(nn.Module):
@@ -61,17 +61,20 @@ def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Styl
     """z [B, inputs] -> x [B, C, T] before the output activation."""
     spec, style = conv_generator(layers), replace(style, axes=1)
     channels, steps = signal_shape(shape, "generator conv1d")
-    growth = math.prod(layer.stride for layer in [*spec.stages, spec.out])
-    first = -(-steps // growth)
-    dense, n = stack(spec.dense, inputs, style)
-    c = spec.base.width
-    modules = [*dense, make_dense(n, first * c, style), nn.Unflatten(1, (c, first))]
+    modules, c = beginning(spec, inputs, steps, style), spec.base.width
     modules += finish(style, c, True, spec.base.norm, spec.base.activation)
     for layer in spec.stages:
         modules += [*_grow(c, layer, style), *finish(style, layer.width, True, layer.norm, layer.activation)]
         c = layer.width
     modules += _grow(c, Layer(channels, spec.out.kernel, spec.out.stride), style)
-    return Chain([*modules, *([Cut(steps)] if first * growth != steps else [])])
+    return Chain([*modules, Cut(steps)])
+
+
+def beginning(spec: ConvGeneratorSpec, inputs: int, steps: int, style: Style) -> list[nn.Module]:
+    """z [B, inputs] -> the first feature map [B, C, T'], which the growth makes at least `steps` long."""
+    first = -(-steps // math.prod(layer.stride for layer in [*spec.stages, spec.out]))
+    dense, n = stack(spec.dense, inputs, style)
+    return [*dense, make_dense(n, first * spec.base.width, style), nn.Unflatten(1, (spec.base.width, first))]
 
 
 def _grow(c_in: int, layer: Layer, style: Style) -> list[nn.Module]:
