@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from helpers.studies import TINY, tiny
+from helpers.studies import TINY, simulated, tiny
 
 from wgan.cli.main import main
 from wgan.compare.study import design as designs
 from wgan.compare.study import page
 from wgan.compare.study import run as studies
 from wgan.compare.study.draws import config_of, draw
-from wgan.compare.study.verdicts import draws_of
+from wgan.compare.study.verdicts import answered, draws_of
 from wgan.compare.study.work import flop_of_step, steps_within
 from wgan.data import open_source
 from wgan.errors import WganError
@@ -122,6 +122,16 @@ def test_the_page_shows_what_is_not_known_first(whole):
     assert "is better &lt;than&gt; the GAN" in text and "<than>" not in text
     top = text[: text.index('id="verdicts"')]
     assert "2 seeds on ring are too few" in top and "2 of 2 hypotheses are undecided" in top
+
+
+def test_the_first_screen_says_where_the_judges_disagree():
+    found = simulated(better={"wgan-gp": 0.1}, resamples=99)
+    assert not any("judges disagree" in text for text in page.limits(found))
+    for r in found["confirm"]:
+        if r["arm"] == "wgan-gp":
+            r["readings"]["1"]["j2"] *= 1000
+    again = {**found, **answered(found, 99)}
+    assert any("on quality the judges disagree: j2" in text for text in page.limits(again))
 
 
 def test_work_is_counted_as_by_hand():

@@ -93,6 +93,8 @@ def test_the_spread_by_rates_leaves_the_rest_out():
     rates = rng.normal(size=(40, 2))
     g = (rates[:, 0] - rates[:, 0].mean()) / rates[:, 0].std()
     assert st.spread_by_rates(2 * g + 5, rates) == pytest.approx(2)
+    other = 9 * rng.normal(size=40)  # what rates do not explain
+    assert st.spread_by_rates(2 * g + other, rates) < 0.6 * (2 * g + other).std()
     assert st.spread_by_rates(np.full(40, 5.0), rates) == pytest.approx(0, abs=1e-9)
 
 

@@ -90,6 +90,10 @@ def limits(result: Mapping[str, Any]) -> list[str]:
         found.append(
             f"{undecided} of {tests} hypotheses are undecided: neither shown nor refuted, and not shown to be equal"
         )
+    for v in result["verdicts"].values():
+        other = v.get("other_judge")
+        if other and v["effect"] and (other["value"] < 1) != (v["effect"]["value"] < 1):
+            found.append(f"on {v['name']} the judges disagree: {other['judge']} says {interval_text(other)}")
     failed = sum(bool(r["failed"]) for r in result["search"])
     if failed:
         found.append(f"{failed} of {len(result['search'])} searched runs diverged, and count as noise")

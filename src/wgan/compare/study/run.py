@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wgan.compare.diagnostics import vanishing
-from wgan.compare.measure import kept, remembered, text_of
+from wgan.compare.measure import remembered, text_of
 from wgan.compare.run import spent, trained
 from wgan.compare.study.design import PARTS, TRAINED, Design, Task
 from wgan.compare.study.draws import CONFIRM_SEED, SEARCH_SEED, config_of, draw, planned
@@ -50,6 +50,18 @@ class Bench:
     def note(self, name: str, what: str) -> Path:
         """Return the file that remembers what was read off a run."""
         return self.out / "notes" / f"{name}_{what}.json"
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One run of a study, whatever part of its budget it is trained to."""
+
+    name: str  # of its folder
+    task: str
+    arm: str
+    setting: Mapping[str, Any]
+    seed: int
+    evaluations: int  # over the whole budget
 
 
 def study(design: Design, out: Path, say: Say = lambda text: None) -> dict[str, Any]:
@@ -120,16 +132,14 @@ def searched(bench: Bench, name: str, task: Task) -> list[dict[str, Any]]:
     for number in range(design.draws):
         setting = draw(design.space, number, design.seed)
         for arm in design.arms:
-            folder = f"{name}_{arm}_d{number:03d}"
-            bench.say(f"search, {number + 1} of {design.draws} draws: {folder}")
-            row = trial(bench, folder, name, arm, setting, SEARCH_SEED + number, SEARCHED, 1)
-            found.append({**row, "draw": number})
+            leg = Leg(f"{name}_{arm}_d{number:03d}", name, arm, setting, SEARCH_SEED + number, SEARCHED)
+            bench.say(f"search, {number + 1} of {design.draws} draws: {leg.name}")
+            found.append({**trial(bench, leg, 1), "draw": number})
     for arm in design.arms:
         mine = sorted((r for r in found if r["arm"] == arm), key=lambda r: value_of(r, 1))
         for row in mine[: design.keep]:
             bench.say(f"search, the whole budget: {row['name']}")
-            seed = SEARCH_SEED + row["draw"]
-            row |= trial(bench, row["name"], name, arm, row["setting"], seed, SEARCHED, 4)
+            row |= trial(bench, Leg(row["name"], name, arm, row["setting"], row["seed"], SEARCHED), 4)
     return found
 
 
@@ -155,8 +165,8 @@ def confirmed(bench: Bench, name: str, task: Task, chosen: Mapping[str, Mapping[
         for arm, best in chosen.items():
             folder = f"{name}_{arm}_s{k:02d}"
             bench.say(f"confirm, seed {k + 1} of {task.seeds}: {folder}")
-            evaluations = bench.design.evaluations
-            row = trial(bench, folder, name, arm, best["setting"], CONFIRM_SEED + k, evaluations, 4)
+            leg = Leg(folder, name, arm, best["setting"], CONFIRM_SEED + k, bench.design.evaluations)
+            row = trial(bench, leg, 4)
             look = partial(readings_of, folder, task, bench)
             readings = {} if row["failed"] else remembered(bench.note(folder, "judged"), look)
             yield {**row, "draw": best["draw"], "readings": readings}
@@ -172,48 +182,27 @@ def readings_of(folder: str, task: Task, bench: Bench) -> dict[str, dict[str, fl
     return found
 
 
-def trial(
-    bench: Bench,
-    folder: str,
-    task: str,
-    arm: str,
-    setting: Mapping[str, Any],
-    seed: int,
-    evaluations: int,
-    quarters: int,
-) -> dict[str, Any]:
+def trial(bench: Bench, leg: Leg, quarters: int) -> dict[str, Any]:
     """Train a run to so many quarters of its budget unless it is, and return what its log says, from its note if there is one.
 
     A run that stopped because a number was not finite counts as failed, once and for all.
     """
-    about = {"name": folder, "task": task, "arm": arm, "seed": seed, "setting": dict(setting)}
-    note = bench.note(folder, f"{quarters}_of_4")
-    found = kept(note)
-    if found is None:
-        check()
-        found = remembered(note, lambda: learned(bench, folder, task, arm, setting, seed, evaluations, quarters))
+    about = {"name": leg.name, "task": leg.task, "arm": leg.arm, "seed": leg.seed, "setting": dict(leg.setting)}
+    found = remembered(bench.note(leg.name, f"{quarters}_of_4"), partial(learned, bench, leg, quarters))
     return {**about, **found}
 
 
-def learned(
-    bench: Bench,
-    folder: str,
-    task: str,
-    arm: str,
-    setting: Mapping[str, Any],
-    seed: int,
-    evaluations: int,
-    quarters: int,
-) -> dict[str, Any]:
+def learned(bench: Bench, leg: Leg, quarters: int) -> dict[str, Any]:
     """Train a run and return its steps, its work, its curve and the selection metric at each quarter."""
-    about = bench.design.tasks[task]
-    config = config_of(bench.design, about, arm, setting, bench.is_image(about))
-    each = flop_of_step(config, open_source(about.data, "train"))
-    whole = steps_within(about.flop, each)
-    wanted = planned(config, seed, quarters * whole // 4, whole, evaluations)
+    check()
+    task = bench.design.tasks[leg.task]
+    config = config_of(bench.design, task, leg.arm, leg.setting, bench.is_image(task))
+    each = flop_of_step(config, open_source(task.data, "train"))
+    whole = steps_within(task.flop, each)
+    wanted = planned(config, leg.seed, quarters * whole // 4, whole, leg.evaluations)
     row = {"steps": wanted.steps, "flop_of_step": each, "failed": "", "selection": {}, "curve": []}
     try:
-        run = at_least(wanted, folder, bench.out)
+        run = at_least(wanted, leg.name, bench.out)
     except WganError as error:
         if "not finite" not in str(error):
             raise

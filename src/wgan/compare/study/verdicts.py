@@ -32,13 +32,28 @@ def answered(result: Mapping[str, Any], resamples: int = st.RESAMPLES) -> dict[s
     verdicts = {
         h["name"]: judgement(h, effect, p) for h, effect, p in zip(design["hypotheses"], effects, adjusted, strict=True)
     }
+    for h in design["hypotheses"]:
+        if h["kind"] == "quality":
+            verdicts[h["name"]]["other_judge"] = other_judge(h, result, resamples)
     return {"verdicts": verdicts, "sentences": [sentence(s, verdicts) for s in design["sentences"]]}
+
+
+def other_judge(h: Mapping[str, Any], result: Mapping[str, Any], resamples: int) -> dict[str, Any] | None:
+    """Return what the second judge says of a hypothesis about quality: it decides nothing, and is told where it disagrees."""
+    judge = result["tasks"][h["task"]]["judges"][1]
+    pairs = paired(h, result, lambda row: read(row, result, judge))
+    return {"judge": judge, **numbers_of(st.ratio_effect(*pairs, resamples=resamples))} if pairs else None
+
+
+def numbers_of(effect: st.Effect | None) -> dict[str, Any]:
+    """Return an effect as JSON holds it, numbers that are not finite as None; nothing for None."""
+    values = {} if effect is None else asdict(effect)
+    return {name: v if math.isfinite(v) else None for name, v in values.items()}
 
 
 def judgement(h: Mapping[str, Any], effect: st.Effect | None, adjusted: float) -> dict[str, Any]:
     """Return the verdict on a hypothesis with its effect, interval, p-value and n; numbers that are not finite as None."""
-    values = {} if effect is None else asdict(effect)
-    found = {name: v if math.isfinite(v) else None for name, v in values.items()}
+    found = numbers_of(effect)
     said = st.verdict(effect, adjusted, "lower" if KINDS[h["kind"]] == "lower" else "higher")
     equal = effect is not None and effect.n >= st.FEWEST and effect.is_equal
     return {
