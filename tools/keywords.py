@@ -52,6 +52,12 @@ def kind_of(known: Option) -> str:
     return f"{kind} | None" if known.none or known.name in OBJECTS else kind
 
 
+def broken(part: str) -> str:
+    """Return a Literal of many words with a line for each, as ruff breaks it."""
+    words = part.removeprefix("Literal[").removesuffix("]").split(", ")
+    return "Literal[\n" + "".join(f"        {word},\n" for word in words) + "    ]"
+
+
 def entry(known: Option) -> str:
     """Return one option with its help."""
     limits = "" if known.choices or known.low == -float("inf") else f"; {known.low:g} to {known.high:g}"
@@ -59,7 +65,8 @@ def entry(known: Option) -> str:
     body = "\n".join(textwrap.wrap(f'"""{text}"""', 116, break_long_words=False))
     kind = kind_of(known)
     if len(kind) + len(known.name) > 113:  # as ruff breaks it
-        kind = "(\n    " + kind.replace(" | ", "\n    | ") + "\n)"
+        parts = [broken(part) if len(part) > 112 else part for part in kind.split(" | ")]
+        kind = "(\n    " + "\n    | ".join(parts) + "\n)"
     return textwrap.indent(f"{known.name}: {kind}\n{body}", "    ")
 
 
