@@ -75,8 +75,8 @@ class Mirror:
         except Exception as error:  # of a program that is not ours, of any kind
             self.failed = True
             print(
-                f"{self.to} failed ({type(error).__name__}: {error}): the run goes on without it; afterwards `wgan log RUN --to "
-                f"{self.to}` sends the whole log",
+                f"{self.to} failed ({type(error).__name__}: {error}): the run continues without it; afterwards "
+                f"`wgan log RUN --to {self.to}` sends the whole log",
                 file=sys.stderr,
             )
 
