@@ -103,6 +103,27 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"tasks": {"r": {**TINY["tasks"]["ring"], "data": "sines"}}}, "signals"),
+        ({"tasks": {"r": {**TINY["tasks"]["ring"], "architecture": "conv-plain"}}}, "architecture for ring"),
+        ({"space": {"optimizer": ["adamm"]}}, "adam"),
+    ],
+)
+def test_nothing_is_written_for_a_study_that_cannot_run(tmp_path, changes, words):
+    with pytest.raises(WganError, match=words):
+        studies.study(tiny(hypotheses=[], sentences=[], **changes), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_design_is_not_replaced(tmp_path):
+    (tmp_path / "design.json").write_text('{"format": 1, "des')
+    with pytest.raises(WganError, match="is damaged"):
+        studies.study(tiny(), tmp_path)
+    assert (tmp_path / "design.json").read_text() == '{"format": 1, "des'
+
+
 def test_a_threshold_that_noise_reaches_is_refused(tmp_path):
     task = {**TINY["tasks"]["ring"], "threshold": 50.0}
     with pytest.raises(WganError, match="must lie between"):

@@ -11,6 +11,7 @@ import numpy as np
 from wgan.compare.plan import ARCHITECTURES, family
 from wgan.compare.study.design import Design, Task
 from wgan.config import Config
+from wgan.errors import unknown
 from wgan.recipes import DEFAULT, configure
 
 SEARCH_SEED, CONFIRM_SEED = 0, 1000  # of the first run; no seed of the search is one of the confirmation
@@ -35,8 +36,10 @@ def draw(space: Mapping[str, Any], number: int, seed: int) -> dict[str, Any]:
 
 def config_of(design: Design, task: Task, arm: str, setting: Mapping[str, Any], is_image: bool) -> Config:
     """Return the config of a run but for its seed, its steps and what it writes: networks, then the setting, then the arm."""
-    networks = ARCHITECTURES[family(is_image)].get(task.architecture, ARCHITECTURES[family(is_image)]["mlp"])
-    whole = {**networks, **task.network, **setting, **design.arms[arm]}
+    known = ARCHITECTURES[family(is_image)]
+    if task.architecture not in known:
+        raise unknown(f"architecture for {task.data}", task.architecture, known)
+    whole = {**known[task.architecture], **task.network, **setting, **design.arms[arm]}
     fixed = {"data": task.data, "threads": design.threads, "precision": "fp32"}
     return configure(DEFAULT, {**whole, **fixed})
 

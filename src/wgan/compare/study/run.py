@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wgan.compare.diagnostics import vanishing
-from wgan.compare.measure import remembered, text_of
+from wgan.compare.measure import kept, remembered, text_of
 from wgan.compare.run import spent, trained
 from wgan.compare.study.design import PARTS, TRAINED, Design, Task
 from wgan.compare.study.draws import CONFIRM_SEED, SEARCH_SEED, config_of, draw, planned
@@ -107,9 +107,24 @@ def settle(bench: Bench) -> None:
     out, path = bench.out, bench.out / "design.json"
     if out.exists() and not path.is_file() and any(out.iterdir()):
         raise WganError(f"{out} is not a study: give an empty folder, or a new one, to --out")
+    require_runnable(bench.design)
+    if path.is_file() and kept(path) is None:
+        raise WganError(f"{path} is damaged: restore it, for it says what was decided before the runs")
     found = remembered(path, lambda: {"format": FORMAT, "design": as_json(bench.design)})
     if found.get("design") != as_json(bench.design):
         raise WganError(f"{out} holds another design: what was decided before the runs stays; give another --out")
+
+
+def require_runnable(design: Design) -> None:
+    """Raise WganError for data that cannot be compared, and for any setting of any arm that no run could have."""
+    for task in design.tasks.values():
+        source = open_source(task.data, "train")
+        if source.is_signal:
+            raise WganError(f"{task.data} holds signals, and a study knows images and points")
+        for number in range(design.draws):
+            setting = draw(design.space, number, design.seed)
+            for arm in design.arms:
+                config_of(design, task, arm, setting, source.is_image)
 
 
 def beside(bench: Bench, name: str, task: Task) -> dict[str, Any]:
