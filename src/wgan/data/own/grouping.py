@@ -82,10 +82,13 @@ def split_off(files: Sequence[Member], parts: Parts, where: str, what: str) -> t
 
 def kinds_of_names(stems: Sequence[str]) -> list[str]:
     """Return train, val or test for each file where all their names say so, as train_001 and test_001 do, else ''."""
-    found = [split_of(stem) for stem in stems]
-    kinds = [split[0] for split in found if split]
-    parted = len(kinds) == len(stems) and "train" in kinds and len(set(kinds)) > 1
-    return kinds if parted else [""] * len(stems)
+    kinds = []
+    for stem in stems:
+        split = split_of(stem)
+        if split is None:  # most often the first one: a million names are not read for nothing
+            return [""] * len(stems)
+        kinds.append(split[0])
+    return kinds if "train" in kinds and len(set(kinds)) > 1 else [""] * len(stems)
 
 
 def held_out_of(kinds: Sequence[str], extra: int, what: str) -> tuple[list[bool] | None, list[str]]:

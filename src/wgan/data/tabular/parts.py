@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wgan.data.own.grouping import held_out_note
-from wgan.data.own.naming import HELD_OUT, split_of
+from wgan.data.own.naming import split_of
 from wgan.data.tabular.cells import Cells
+
+MOST_WORDS = 9  # different spellings of train, val and test in one column
 
 
 def parted(cells: Cells, named: set[str]) -> tuple[Cells, NDArray[np.bool_] | None]:
@@ -19,13 +21,14 @@ def parted(cells: Cells, named: set[str]) -> tuple[Cells, NDArray[np.bool_] | No
     named: columns that the user names, which are what the user says.
     """
     for i, (name, column) in enumerate(zip(cells.names, cells.columns, strict=True)):
-        kinds = {cell: split[0] for cell in set(column) if (split := split_of(cell)) and not split[1]}
+        values = set(column)
+        if name in named or len(values) > MOST_WORDS:
+            continue
+        kinds = {cell: split[0] for cell in values if (split := split_of(cell)) and not split[1]}
         found = set(kinds.values())
-        if name in named or len(kinds) < len(set(column)) or "train" not in found or not found & set(HELD_OUT):
+        if len(kinds) < len(values) or "train" not in found or len(found) < 2 or "extra" in found:
             continue
         rows = [kinds[cell] for cell in column]
-        if "extra" in found:
-            continue
         note = f"{held_out_note(Counter(rows))[0]}, by the column {name}, which is left out"
         names, columns = ([*x[:i], *x[i + 1 :]] for x in (cells.names, cells.columns))
         return replace(cells, names=names, columns=columns, notes=[*cells.notes, note]), np.array(rows) != "train"
