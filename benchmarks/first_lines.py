@@ -21,7 +21,7 @@ from wgan.data import open_source
 from wgan.distributed.signals import Stop
 from wgan.engine import make_engine
 from wgan.recipes import configure
-from wgan.training import loop
+from wgan.training import step as phases
 from wgan.training.players import make_players
 from wgan.training.updates import critic_update
 
@@ -43,8 +43,8 @@ def lines(rate: float, seed: int, steps: int) -> dict[str, list[float]]:
             rounds.append(critic_update(*given))
             return rounds[-1]
 
-        with mock.patch.object(loop, "critic_update", watched):
-            stats = loop.take_step(players, source, step, Stop(), True)
+        with mock.patch.object(phases, "critic_update", watched):
+            stats = phases.take_step(players, source, step, Stop(), True)
         for name, half in (("c1", "real"), ("c2", "fake")):
             found[name].append(float(np.mean([float(r[f"critic/loss_{half}"]) for r in rounds])))
         found["g"].append(float(stats["generator/loss"]))

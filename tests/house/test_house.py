@@ -1,6 +1,7 @@
 """The house rules, read from the documents that state them: layers, lazy torch, short files, commands that run."""
 
 import ast
+import importlib.util
 import re
 import subprocess
 import sys
@@ -202,6 +203,19 @@ def test_the_formatter_lays_out_every_line(path):
     """A layer a line is how the table of the Inception network is compared with its source: the one exception."""
     skipped = re.findall(r"# fmt: " + "skip", path.read_text())
     assert not skipped or path.name == "inception.py"
+
+
+SCRIPTS = [p for d in ("benchmarks", "tools", "examples") for p in sorted((ROOT / d).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_script_imports_what_the_package_has(path):
+    """No other test runs the benchmarks, so a module that moves would break one unseen."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "wgan":
+            module = importlib.import_module(node.module)
+            for name in (alias.name for alias in node.names):
+                assert hasattr(module, name) or importlib.util.find_spec(f"{node.module}.{name}"), name
 
 
 # --- one version ------------------------------------------------------------------------------------------------------
