@@ -17,6 +17,7 @@ from helpers.problems import (
     normal,
     points,
     points_config,
+    signals_config,
     train_on,
 )
 from torch import nn
@@ -104,8 +105,13 @@ def test_losses_are_means_so_a_doubled_batch_costs_the_same(name: str) -> None:
 @pytest.mark.parametrize("family", MODELS)
 def test_a_critic_has_no_sigmoid_its_last_layer_is_linear(name: str, family: str) -> None:
     options = {"critic": family, "critic_layers": "6k4x2 /" if family == "conv" else "6", "objective": name}
-    critic = build(images_config(**options), (1, 8, 8), 3)[1].double()
-    x, y = normal(0, 4, 1, 8, 8), torch.tensor([0, 1, 2, 0])
+    shape: tuple[int, ...] = (1, 8, 8)
+    config = images_config(**options)
+    if family.endswith("1d"):
+        shape, config = (2, 18), signals_config(objective=name)
+        config = config.replace(critic=family, critic_layers=config.critic_layers if family == "conv1d" else "6x2 /")
+    critic = build(config, shape, 3)[1].double()
+    x, y = normal(0, 4, *shape), torch.tensor([0, 1, 2, 0])
     score = critic(x, y)[0]
     assert score.shape == (4,)
     with torch.no_grad():
