@@ -211,7 +211,7 @@ def uninterrupted(tmp_path_factory):
         make_cheap(patch.setattr)
         assert cli.main([*WORDS, "--run", str(run)]) == 0
     # the last three, and the best: of 6, 12, 18, 24 times 3 modulo 11 the second is lowest
-    assert checkpoint.steps(run / "checkpoints") == [12, 15, 20, 24]
+    assert checkpoint.saved_steps(run / "checkpoints") == [12, 15, 20, 24]
     return finished_bytes(run, LAST)
 
 

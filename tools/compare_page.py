@@ -23,7 +23,7 @@ from recipe_page import processor
 
 from wgan.compare.page import long_trials
 from wgan.compare.summary import mean_spread, tracks
-from wgan.report.charts import short
+from wgan.report.charts import short_number
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results"
@@ -95,7 +95,7 @@ def page(found: Mapping[str, Any]) -> str:
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    environment.filters.update(short=short, pm=plus_minus, percent=percent)
+    environment.filters.update(short=short_number, pm=plus_minus, percent=percent)
     tables = {
         "quality": quality,
         "stability": stability,

@@ -15,7 +15,7 @@ from PIL import Image
 
 from wgan.compare.page import long_trials, mean_curve
 from wgan.compare.summary import decades, estimate_name, final
-from wgan.report.charts import short
+from wgan.report.charts import short_number
 
 PICTURES = Path(__file__).parent.parent / "docs/pictures"
 COLOURS = {
@@ -102,7 +102,7 @@ def pictures(found: Mapping[str, Any]) -> None:
             weights["shares"],
             color=COLOURS[name],
             linewidth=1.5,
-            label=f"{name}, to ±{short(edges[-1])}",
+            label=f"{name}, to ±{short_number(edges[-1])}",
         )
     axes[1].set_title("MNIST: weights of the critic, each over its range", loc="left", fontsize=9)
     axes[1].legend(fontsize=8, frameon=False)

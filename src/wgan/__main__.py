@@ -32,7 +32,7 @@ def entry() -> int:
         from wgan.cli.main import main
         from wgan.distributed import launch
 
-        code = 0 if launch.is_over() else launch.settled(main())
+        code = 0 if launch.is_over() else launch.final_code(main())
         return launch.leave(code) if launch.in_group() else code
     except KeyboardInterrupt:
         return interrupted()

@@ -89,7 +89,7 @@ def test_a_kill_before_the_first_checkpoint_starts_from_it_again(digits, monkeyp
     with pytest.raises(SystemExit):
         wgan.train(from_run="digits", run="killed", steps=2)
     monkeypatch.setattr(origin, "save", save)
-    assert wgan.open_run("killed").facts.origin and not checkpoint.steps(wgan.open_run("killed").checkpoints)
+    assert wgan.open_run("killed").facts.origin and not checkpoint.saved_steps(wgan.open_run("killed").checkpoints)
     killed = wgan.train(run="killed", steps=2)
     assert kept(killed) == kept(whole)
 

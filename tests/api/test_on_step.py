@@ -9,7 +9,7 @@ from helpers.run_folders import files, without_events
 
 import wgan
 from wgan.errors import WganError
-from wgan.runs.checkpoint import steps
+from wgan.runs.checkpoint import saved_steps
 from wgan.runs.log import read_log
 
 SMALL = {"generator_layers": "16", "critic_layers": "16", "batch": 8, "n_critic": 1, "threads": 1, "steps": 6}
@@ -53,7 +53,7 @@ def test_it_changes_no_byte_whatever_it_does(plain):
 
 def test_stop_saves_and_the_same_call_continues(plain, capsys):
     run = wgan.train(run="stopped", on_step=lambda step, numbers: wgan.STOP if step == 4 else None, **RING)
-    assert run.step == 4 and steps(run.checkpoints)[-1] == 4
+    assert run.step == 4 and saved_steps(run.checkpoints)[-1] == 4
     assert "on_step returned wgan.STOP: saving step 4" in capsys.readouterr().out
     assert wgan.train(run="stopped", **RING).step == 6
     assert kept(run.path) == kept(plain.path)
@@ -72,7 +72,7 @@ def test_an_exception_is_raised_after_the_run_is_saved(plain, error):
     with pytest.raises(type(error)) as raised:
         wgan.train(run="failed", on_step=fail, **RING)
     assert raised.value is error
-    assert steps(wgan.open_run("failed").checkpoints)[-1] == 4
+    assert saved_steps(wgan.open_run("failed").checkpoints)[-1] == 4
     wgan.train(run="failed", **RING)
     assert kept(plain.path) == kept(wgan.open_run("failed").path)
 

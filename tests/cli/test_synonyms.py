@@ -7,7 +7,7 @@ import pytest
 from wgan.cli import main as cli
 from wgan.cli.epochs import steps_in
 from wgan.cli.synonyms import COMMANDS
-from wgan.config.synonyms import FLAGS, explained, plain
+from wgan.config.synonyms import FLAGS, explained, plain_word
 from wgan.recipes import configure
 
 TRAIN = [
@@ -137,7 +137,7 @@ def test_no_command_is_called_what_another_program_calls_one():
 
 def test_a_spelling_has_no_second_form_that_means_the_same():
     for row in (*FLAGS, *COMMANDS):
-        words = [plain(word) for word in row.spellings.split()]
+        words = [plain_word(word) for word in row.spellings.split()]
         assert len(words) == len(set(words)), row
 
 

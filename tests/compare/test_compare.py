@@ -131,37 +131,37 @@ def test_a_time_budget_below_one_evaluation_is_refused(command, tmp_path, monkey
 
 def test_another_request_or_a_foreign_folder_is_refused(tmp_path):
     (tmp_path / "plan.json").write_text(json.dumps({"request": request().as_dict(), "steps": dict.fromkeys(FOUR, 100)}))
-    assert compare.planned(request(), tmp_path, False)["steps"]["gan"] == 100
+    assert compare.plan_in(request(), tmp_path, False)["steps"]["gan"] == 100
     for other in ({"seeds": 5}, {"data": "ring"}, {"parts": ("quality",)}, {"kind": "forwards"}, {"amount": 101}):
         with pytest.raises(WganError, match="another comparison"):
-            compare.planned(request(**other), tmp_path, False)
+            compare.plan_in(request(**other), tmp_path, False)
     asked = request(parts=("rates", "quality"))  # in any order
     (tmp_path / "plan.json").write_text(json.dumps({"request": asked.as_dict(), "steps": dict.fromkeys(FOUR, 100)}))
-    assert compare.planned(request(parts=("quality", "rates")), tmp_path, False)["steps"]["gan"] == 100
+    assert compare.plan_in(request(parts=("quality", "rates")), tmp_path, False)["steps"]["gan"] == 100
     for text in ("", "[]", '{"request": {'):
         (tmp_path / "plan.json").write_text(text)
         with pytest.raises(WganError, match=r"plan\.json is damaged: delete it"):
-            compare.planned(request(), tmp_path, False)
+            compare.plan_in(request(), tmp_path, False)
     for text in ('{"request": 1}', json.dumps({"request": request().as_dict()})):
         (tmp_path / "plan.json").write_text(text)
         with pytest.raises(WganError, match="another comparison"):
-            compare.planned(request(), tmp_path, False)
+            compare.plan_in(request(), tmp_path, False)
     (tmp_path / "plan.json").rename(tmp_path / "precious.txt")
     for out in (tmp_path, tmp_path / "precious.txt"):
         with pytest.raises(WganError, match=f"{out} is not a comparison"):
-            compare.planned(request(), out, False)
+            compare.plan_in(request(), out, False)
     (tmp_path / "precious.txt").rename(tmp_path / "runs")  # runs of anybody
     with pytest.raises(WganError, match="not a comparison"):
-        compare.planned(request(), tmp_path, False)
+        compare.plan_in(request(), tmp_path, False)
     (tmp_path / "cpu.json").write_text("{}")
     (tmp_path / "precious.txt").touch()
     with pytest.raises(WganError, match="not a comparison"):
-        compare.planned(request(), tmp_path, False)
+        compare.plan_in(request(), tmp_path, False)
     (tmp_path / "precious.txt").unlink()
-    assert compare.planned(request(), tmp_path, False)["steps"]["gan"] == 100
+    assert compare.plan_in(request(), tmp_path, False)["steps"]["gan"] == 100
 
 
 def test_a_plan_killed_while_it_was_written_is_written_again(tmp_path):
     (tmp_path / ".plan.json.tmp").write_text("{")
-    assert compare.planned(request(), tmp_path, False)["steps"] == dict.fromkeys(FOUR, 100)
+    assert compare.plan_in(request(), tmp_path, False)["steps"] == dict.fromkeys(FOUR, 100)
     assert [p.name for p in tmp_path.iterdir()] == ["plan.json"]

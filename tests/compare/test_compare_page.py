@@ -63,7 +63,7 @@ def test_the_tables_show_each_objective_its_own_values(tmp_path):
         "0.5",
     ]
     assert plain["grid: modes-reached"] == ["23.5 ± 0.71", "21", "25"]
-    assert compare_page.weights(result)[0].about.endswith("largest 1.25")
+    assert compare_page.weight_histograms(result)[0].about.endswith("largest 1.25")
 
 
 def test_the_page_shows_the_last_grid_of_each_objective(tmp_path):
@@ -115,7 +115,7 @@ def test_the_gradients_chart_is_a_geometric_mean_over_seeds():
 
 
 def test_a_scatter_has_the_estimate_across_and_the_figure_up():
-    (panel,) = compare_page.tracks(result_of([cell("wgan-gp", 7.0)]))
+    (panel,) = compare_page.tracking_scatters(result_of([cell("wgan-gp", 7.0)]))
     assert panel.lines[0].points == [(1.0, 7.0), (2.0, 10.5), (3.0, 14.0)]
 
 

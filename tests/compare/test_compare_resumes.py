@@ -160,8 +160,8 @@ def test_a_signal_between_two_parts_of_a_reading_stops_it(tmp_path, monkeypatch)
         if len(calls) > 1:
             raise compare.Interrupted(143)
 
-    monkeypatch.setattr(compare, "trained", lambda *about: None)
-    monkeypatch.setattr(compare, "reading", lambda cell, run: signals.check())
+    monkeypatch.setattr(compare, "trained_run", lambda *about: None)
+    monkeypatch.setattr(compare, "run_reading", lambda cell, run: signals.check())
     with pytest.raises(compare.Interrupted), signals.checking(struck):
         compare.measure_trial(one, tmp_path, False)
     assert len(calls) == 2 and not list(tmp_path.iterdir())

@@ -26,12 +26,12 @@ def test_a_reading_of_a_run_measures_what_its_questions_need(ring_run, monkeypat
     monkeypatch.setitem(METRICS, "certified-w1", SimpleNamespace(missing=lambda m: "", measure=lambda m: [bound]))
     for part, names in wanted.items():
         about = plan.Trial((part,), "wgan-gp", "ring:gulrajani", "mlp", 1.0, 0, 2, 1)
-        found = measure.reading(about, run)
+        found = measure.run_reading(about, run)
         assert set(found) | {"failed"} == set(measure.NOTHING)
         assert set(found["figures"]) >= names and bool(found["figures"]) == bool(names)
         assert bool(found["slopes"]) == bool(found["weights"]) == (part == "quality")
     second = plan.Trial(("quality",), "wgan-gp", "ring:gulrajani", "mlp", 1.0, 1, 2, 1)
-    assert measure.reading(second, run)["weights"] == {}
+    assert measure.run_reading(second, run)["weights"] == {}
 
 
 @pytest.mark.parametrize(("data", "count"), [("ring", 2000), ("stacked-mnist:3", 10_000)])
@@ -55,7 +55,7 @@ def test_the_last_value_of_a_tag_and_the_whole_curve_are_read(monkeypatch):
         for i, (w, f) in enumerate([(9.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0), (4.0, 5.0)])
     ]
     run = type("Logged", (), {"log": lambda self: logged})()
-    found = measure.reading(plan.Trial(("rates",), "wgan-gp", "ring", "mlp", 1.0, 0, 2, 1), run)
+    found = measure.run_reading(plan.Trial(("rates",), "wgan-gp", "ring", "mlp", 1.0, 0, 2, 1), run)
     assert found["tracks"] == pytest.approx(0.0) and len(found["curve"]) == 5
 
 

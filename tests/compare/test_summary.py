@@ -20,15 +20,19 @@ def test_mean_and_spread_are_those_of_the_seeds():
 
 def test_an_estimate_is_what_the_loss_says_of_the_distance():
     record = {"critic/wasserstein": 3.0, "critic/loss": 1.0, "critic/penalty": 0.25}
-    assert compare_summary.estimate("wgan-gp", record) == compare_summary.estimate("wgan-clip", record) == 3.0
-    assert compare_summary.estimate("dragan", record) == math.log(2) - 0.375
-    assert compare_summary.estimate("hinge", record) == -0.75
+    assert (
+        compare_summary.distance_estimate("wgan-gp", record)
+        == compare_summary.distance_estimate("wgan-clip", record)
+        == 3.0
+    )
+    assert compare_summary.distance_estimate("dragan", record) == math.log(2) - 0.375
+    assert compare_summary.distance_estimate("hinge", record) == -0.75
     # an optimal critic of two distributions that never meet scores +-infinity: its loss is 0, JS is log 2
     far = {"critic/loss": float(critic_term(OBJECTIVES["gan"], torch.tensor([50.0]), torch.tensor([-50.0])))}
-    assert compare_summary.estimate("gan", far) == pytest.approx(math.log(2))
+    assert compare_summary.distance_estimate("gan", far) == pytest.approx(math.log(2))
     # ... and of equal distributions 0: its loss is 2 log 2, JS is 0
     near = {"critic/loss": float(critic_term(OBJECTIVES["gan"], torch.zeros(1), torch.zeros(1)))}
-    assert compare_summary.estimate("gan", near) == pytest.approx(0, abs=1e-6)
+    assert compare_summary.distance_estimate("gan", near) == pytest.approx(0, abs=1e-6)
     assert {compare_summary.estimate_name(n).partition(" ")[0] for n in OBJECTIVES} == {"W", "JS", "minus"}
     assert compare_summary.estimate_name("gan").startswith("JS") and compare_summary.estimate_name(
         "wgan-clip"

@@ -106,4 +106,4 @@ def test_a_scatter_is_dots_in_the_order_of_what_runs_across():
     [(0.0, "0"), (12_000, "12k"), (0.25, "0.25"), (3.14159, "3.142"), (3.1e-5, "3.1e-05"), (5e7, "5e+07")],
 )
 def test_numbers_are_short(value, text):
-    assert charts.short(value) == text
+    assert charts.short_number(value) == text

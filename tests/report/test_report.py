@@ -155,7 +155,7 @@ def test_an_objectives_number_is_the_one_that_matters_to_it():
         ("wgan-gp", "wgan-gp, penalty weight 7"),
     ):
         config = configure("mnist", {"objective": name, "clip": 0.02, "penalty_weight": 7})
-        assert report.objective(config, False) == text
+        assert report.objective_text(config, False) == text
 
 
 def test_the_bars_of_digits_are_fractions_of_the_largest(run):
@@ -167,7 +167,7 @@ def test_the_bars_of_digits_are_fractions_of_the_largest(run):
 def test_the_step_is_the_newest_grids_where_the_log_is_behind(run):
     (run / "log.jsonl").unlink()
     save_png(image_grid(digits(1)), run / "samples" / "step-00000150.png")
-    assert report.show(run, "run", report_images.BUDGET).found.step == 150
+    assert report.run_section(run, "run", report_images.BUDGET).found.step == 150
 
 
 def test_a_runs_bits_need_only_what_was_left_to_the_machine(tmp_path):
@@ -176,7 +176,7 @@ def test_a_runs_bits_need_only_what_was_left_to_the_machine(tmp_path):
         ("given", {"threads": 2, "precision": "fp32"}, ""),
     ):
         folder = write_run(tmp_path / name, grids=0, gif=False, **options)
-        assert report.show(folder, name, report_images.BUDGET).bits == bits
+        assert report.run_section(folder, name, report_images.BUDGET).bits == bits
 
 
 def test_a_rate_of_the_critics_own_is_told():

@@ -43,7 +43,9 @@ def test_an_animation_holds_the_frames_that_fit(count, room, milliseconds):
     assert len(times) == count if room > 1e6 else 10 < len(times) < count
     longest = 500 * len(times)
     assert sum(times) == pytest.approx(min(max(count * milliseconds, 40 * len(times)), longest), rel=0.1)
-    first, last = (np.asarray(f.convert("L")) for f in (images.decode(data, "GIF")[0], images.decode(data, "GIF")[-1]))
+    first, last = (
+        np.asarray(f.convert("L")) for f in (images.frames_of(data, "GIF")[0], images.frames_of(data, "GIF")[-1])
+    )
     assert (first == np.asarray(noise(0))).all() and (last == np.asarray(noise(count - 1))).all()
 
 
@@ -63,12 +65,12 @@ def test_an_animation_too_large_is_drawn_again_from_the_grids(tmp_path):
     assert decoded(whole)[0] == (tmp_path / "run" / "progress.gif").read_bytes()
     anew = images.moving(found, "progress.gif", size - 1, grids)
     assert (anew.width, anew.height) == (grids[0][1].width, grids[0][1].height + STRIP)
-    frames = images.decode(decoded(anew)[0], "GIF")
+    frames = images.frames_of(decoded(anew)[0], "GIF")
     captions = [np.asarray(frame)[:STRIP].tobytes() for frame in frames]
     assert len(set(captions)) == len(frames) > 1
 
 
 def test_a_picture_keeps_its_colour_and_one_without_is_grey():
     red = Image.new("RGB", (4, 4), (200, 10, 10))
-    assert images.plain(red).mode == "RGB" and images.plain(red).getpixel((1, 1)) == (200, 10, 10)
-    assert images.plain(noise(0).convert("RGB")).mode == "L"
+    assert images.grey_or_rgb(red).mode == "RGB" and images.grey_or_rgb(red).getpixel((1, 1)) == (200, 10, 10)
+    assert images.grey_or_rgb(noise(0).convert("RGB")).mode == "L"

@@ -15,7 +15,7 @@ from wgan import files
 from wgan.errors import WganError
 from wgan.files import write_atomically
 from wgan.runs import checkpoint
-from wgan.runs.checkpoint import FORMAT, flatten, load, load_newest, part, retain, save, steps
+from wgan.runs.checkpoint import FORMAT, flatten, load, load_newest, part, retain, save, saved_steps
 
 
 def tensors(value):
@@ -65,7 +65,7 @@ def test_a_state_is_flattened_by_name_and_taken_apart_again():
 
 def test_there_is_no_checkpoint_without_a_manifest(folder):
     (folder / "step-00000010.json").unlink()
-    assert steps(folder) == [5]
+    assert saved_steps(folder) == [5]
     assert load_newest(folder)[0].step == 5
 
 
@@ -74,11 +74,11 @@ def test_there_is_no_checkpoint_without_a_manifest(folder):
 )
 def test_other_files_are_no_checkpoints(tmp_path, name):
     (tmp_path / name).write_text("{}")
-    assert steps(tmp_path) == []
+    assert saved_steps(tmp_path) == []
 
 
 def test_a_missing_folder_has_none(tmp_path):
-    assert steps(tmp_path / "none") == []
+    assert saved_steps(tmp_path / "none") == []
     assert load_newest(tmp_path / "none") == (None, [])
 
 
@@ -246,7 +246,7 @@ def test_the_last_three_are_kept_and_those_that_are_named(tmp_path):
     for step in range(1, 8):
         save(tmp_path, step, tensors(step), {})
     retain(tmp_path, last=3, keep=[2])
-    assert steps(tmp_path) == [2, 5, 6, 7]
+    assert saved_steps(tmp_path) == [2, 5, 6, 7]
     assert len(names(tmp_path)) == 8
 
 
@@ -254,10 +254,10 @@ def test_one_that_was_not_planned_is_kept_while_it_is_the_newest(tmp_path):
     for step in range(5, 20, 2):
         save(tmp_path, step, tensors(step), {})
     retain(tmp_path, last=2, planned=lambda step: step % 5 == 0)
-    assert steps(tmp_path) == [5, 15, 19]
+    assert saved_steps(tmp_path) == [5, 15, 19]
     save(tmp_path, 20, tensors(20), {})
     retain(tmp_path, last=2, planned=lambda step: step % 5 == 0)
-    assert steps(tmp_path) == [15, 20]
+    assert saved_steps(tmp_path) == [15, 20]
 
 
 def test_what_a_kill_left_half_written_is_swept(folder):
@@ -265,7 +265,7 @@ def test_what_a_kill_left_half_written_is_swept(folder):
     (folder / "step-00000015.safetensors").write_bytes(b"whole, but its manifest was never written")
     (folder / "step-00000020.json.damaged").write_bytes(b"kept: a person may want to look at it")
     retain(folder)
-    assert steps(folder) == [5, 10]
+    assert saved_steps(folder) == [5, 10]
     assert len(names(folder)) == 5
 
 

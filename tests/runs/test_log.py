@@ -102,7 +102,7 @@ def test_an_unreadable_line_in_the_middle_is_named(tmp_path, bad):
 
 def test_a_huge_line_is_not_read_whole(tmp_path):
     (tmp_path / "log.jsonl").write_bytes(b'{"step": 1, "alarm": "' + b"x" * (2 * LINE_LIMIT) + b'"}\n')
-    assert max(map(len, wgan.runs.log.lines((tmp_path / "log.jsonl").open("rb")))) == LINE_LIMIT
+    assert max(map(len, wgan.runs.log.raw_lines((tmp_path / "log.jsonl").open("rb")))) == LINE_LIMIT
 
 
 def test_a_number_that_is_not_finite_is_json_and_read_as_nan(tmp_path):

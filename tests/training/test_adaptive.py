@@ -15,7 +15,7 @@ from wgan.data import Source
 from wgan.errors import WganError
 from wgan.runs.checkpoint import load
 from wgan.training import adaptive, loop, start
-from wgan.training.adaptive import follow, moved, overfitting, require_held_out
+from wgan.training.adaptive import follow, moved_fraction, overfitting, require_held_out
 from wgan.training.monitor import Monitor
 
 ADAPTIVE = images_config(augment_target=0.3, batch=8)
@@ -98,9 +98,9 @@ def test_looking_changes_nothing_in_the_players():
 
 def test_the_share_moves_towards_the_target_within_its_bounds():
     change = 4 * 8 / 100_000
-    assert moved(0.5, 0.31, ADAPTIVE) == pytest.approx(0.5 + change)
-    assert moved(0.5, 0.29, ADAPTIVE) == pytest.approx(0.5 - change)
-    assert moved(0.0, 0.1, ADAPTIVE) == 0 and moved(0.8, 0.9, ADAPTIVE) == 0.8
+    assert moved_fraction(0.5, 0.31, ADAPTIVE) == pytest.approx(0.5 + change)
+    assert moved_fraction(0.5, 0.29, ADAPTIVE) == pytest.approx(0.5 - change)
+    assert moved_fraction(0.0, 0.1, ADAPTIVE) == 0 and moved_fraction(0.8, 0.9, ADAPTIVE) == 0.8
 
 
 def test_every_fourth_step_is_looked_at_and_all_say_the_fraction():

@@ -11,7 +11,7 @@ from wgan.data import open_source
 from wgan.engine import make_engine
 from wgan.errors import WganError
 from wgan.recipes import configure
-from wgan.training.augment import augment, cutout, steps, translation
+from wgan.training.augment import augment, cutout, translation, whole_pixels
 from wgan.training.players import make_players
 from wgan.training.step import critic_phase, generator_phase
 
@@ -59,7 +59,7 @@ def test_translation_moves_whole_pixels_and_fills_with_grey():
     moved = translation(x, torch.tensor([0.99]), torch.tensor([0.0]))  # 2 down, 2 left
     assert torch.equal(moved[0, 0, 2:, :-2], x[0, 0, :-2, 2:])
     assert not moved[0, 0, :2].any() and not moved[0, 0, :, -2:].any()
-    assert sorted(set(steps(torch.linspace(0, 0.999, 100), 16).tolist())) == [-2, -1, 0, 1, 2]
+    assert sorted(set(whole_pixels(torch.linspace(0, 0.999, 100), 16).tolist())) == [-2, -1, 0, 1, 2]
 
 
 def test_cutout_empties_a_quarter_within_the_image():

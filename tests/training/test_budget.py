@@ -11,10 +11,10 @@ import wgan
 from wgan.config import Config
 from wgan.distributed.group import Group
 from wgan.errors import WganError
-from wgan.runs.checkpoint import steps
+from wgan.runs.checkpoint import saved_steps
 from wgan.runs.log import read_log
 from wgan.training import budget, monitor, start
-from wgan.training.budget import Costs, steps_within, times
+from wgan.training.budget import Costs, duty_count, steps_within
 
 SMALL = {"generator_layers": "16", "critic_layers": "16", "batch": 8, "n_critic": 1, "threads": 1}
 RING = {**SMALL, "recipe": "gulrajani-ring", "log_every": 2, "evaluate_every": 2, "checkpoint_every": 3}
@@ -81,7 +81,7 @@ def test_the_steps_that_fit_are_the_most_that_do(options, seconds, expected):
 
 
 def test_a_duty_falls_on_its_steps_and_on_the_last():
-    assert [times(every, n) for every, n in ((5, 10), (5, 11), (None, 11), (1, 4))] == [2, 3, 1, 4]
+    assert [duty_count(every, n) for every, n in ((5, 10), (5, 11), (None, 11), (1, 4))] == [2, 3, 1, 4]
 
 
 def test_minutes_write_a_number_of_steps_and_nothing_else(clock, capsys):
@@ -168,7 +168,7 @@ def test_what_the_first_evaluation_takes_more_counts_once(clock, monkeypatch):
     monkeypatch.setattr(monitor.Monitor, "measure", measure)
     config = Config().replace(data="ring", **{**SMALL, "generator": "mlp", "critic": "mlp", "generator_norm": "none"})
     config = config.replace(conditioning="none", critic_conditioning="none")
-    costs = budget.measured(config, start.opened(config, Group()), budget.budget(1.0), Group())
+    costs = budget.measured_costs(config, start.opened(config, Group()), budget.budget(1.0), Group())
     assert (costs.evaluation, costs.opening) == (2.0, 7.0)
     assert costs.of(config.replace(evaluate_every=2, sample_every=None), 6) == 7 + 6 * costs.step + 3 * 2 + 1
 
@@ -188,7 +188,7 @@ def test_measuring_takes_3_steps_or_3_hundredths_of_the_time(clock):
     source = start.opened(config, Group())
     for minutes, steps_taken in ((0.2, 2 + 3), (1, 2 + 8), (1000, 2 + 40)):  # 1.8 s and at most 10 s, at 0.25 s each
         before = clock[0]
-        budget.measured(config, source, budget.budget(minutes), Group())
+        budget.measured_costs(config, source, budget.budget(minutes), Group())
         assert clock[0] - before == pytest.approx(0.25 * steps_taken + 0.125 + 2 + 2 + 1)
 
 
@@ -212,7 +212,7 @@ def measured(monkeypatch):
 def test_patience_ends_after_so_many_without_a_better(measured, capsys, patience, last):
     run = wgan.train(run="patient", patience=patience, steps=16, **RING)
     assert run.step == last and run.config.steps == 16 and read_log(run.path)[-1]["step"] == last
-    assert run.best == (14 if last == 16 else 4) and run.best in steps(run.checkpoints)
+    assert run.best == (14 if last == 16 else 4) and run.best in saved_steps(run.checkpoints)
     said = f"patience: nothing better in {patience} evaluations since step 4, so the run ends here"
     assert (said in capsys.readouterr().out) == (last < 16)
 

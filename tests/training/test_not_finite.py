@@ -40,7 +40,7 @@ def test_a_run_that_breaks_stops_and_keeps_its_last_checkpoint(monkeypatch: pyte
     config = points_config(n_critic=1, checkpoint_every=2, evaluate_every=0)
     with pytest.raises(WganError, match="critic/loss is not finite at step 5"):
         wgan.train(run=tmp_path / "run", config=config)
-    assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [2, 4]
+    assert checkpoint.saved_steps(tmp_path / "run" / "checkpoints") == [2, 4]
     assert checkpoint.load(tmp_path / "run" / "checkpoints", 4).step == 4
 
 
@@ -49,4 +49,4 @@ def test_a_weight_that_is_not_finite_is_named_and_not_saved(tmp_path) -> None:
     checkpoint.save(tmp_path, 1, good, {})
     with pytest.raises(WganError, match="critic/w is not finite at step 2"):
         checkpoint.save(tmp_path, 2, {"critic/w": torch.tensor([1.0, math.nan])}, {})
-    assert checkpoint.steps(tmp_path) == [1]
+    assert checkpoint.saved_steps(tmp_path) == [1]

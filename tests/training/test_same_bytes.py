@@ -48,7 +48,7 @@ def test_a_run_stopped_by_a_signal_ends_with_the_same_bytes(tmp_path, uninterrup
     assert f"stopped at step {step}" in said and "the same command resumes it" in said and "Traceback" not in said
     finish(run, tmp_path, uninterrupted)
     assert f"continuing: {run} at step {step}" in (tmp_path / "out").read_text()
-    assert checkpoint.steps(run / "checkpoints") == [12, 15, 20, 24]  # where it was stopped is not to be seen
+    assert checkpoint.saved_steps(run / "checkpoints") == [12, 15, 20, 24]  # where it was stopped is not to be seen
 
 
 def test_a_second_ctrl_c_leaves_at_once_with_a_valid_folder(tmp_path, uninterrupted):
@@ -115,9 +115,9 @@ def test_how_often_a_duty_falls_changes_no_weight(tmp_path, command, cheap, flag
 
 def test_checkpoints_of_every_so_many_steps_are_kept_for_good(tmp_path, command, cheap):
     assert command(*WORDS, "--run", tmp_path, "--keep-every", 7).code == 0
-    assert checkpoint.steps(tmp_path / "checkpoints") == [7, 12, 14, 15, 20, 21, 24]
+    assert checkpoint.saved_steps(tmp_path / "checkpoints") == [7, 12, 14, 15, 20, 21, 24]
     assert command(*WORDS, "--run", tmp_path, "--steps", 25).code == 0  # the option may change; what is there goes
-    assert checkpoint.steps(tmp_path / "checkpoints") == [12, 15, 20, 25]
+    assert checkpoint.saved_steps(tmp_path / "checkpoints") == [12, 15, 20, 25]
 
 
 def test_drawing_grids_leaves_batch_norm_statistics_alone(tmp_path, command, cheap):

@@ -19,7 +19,7 @@ from wgan.visual.images import (
     image_grid,
     sample_files,
     save_png,
-    step_of,
+    step_in_name,
     thinned,
     to_uint8,
 )
@@ -113,9 +113,9 @@ def test_steps_are_numbers_not_text(tmp_path):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "step-7.png").mkdir()
     assert [step for step, _ in sample_files(tmp_path)] == [20, 900, 1000, 12345678901]
-    assert step_of(tmp_path / "step-00000300.png") == 300
+    assert step_in_name(tmp_path / "step-00000300.png") == 300
     with pytest.raises(WganError, match="is not a sample"):
-        step_of(tmp_path / "other.png")
+        step_in_name(tmp_path / "other.png")
     assert sample_files(tmp_path / "absent") == []
 
 

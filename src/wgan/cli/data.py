@@ -72,7 +72,7 @@ def for_program(spec: str, options: ReadingOptions, said: Sequence[str]) -> dict
     own = prepared(spec, options) if is_own(spec) else None
     return {
         "data": spec,
-        "kind": kind_of(train),
+        "kind": sample_kind(train),
         "shape": train.shape,
         "train": len(train),
         "held_out": len(parts["test"]),
@@ -85,7 +85,7 @@ def for_program(spec: str, options: ReadingOptions, said: Sequence[str]) -> dict
     }
 
 
-def kind_of(source: Source) -> str:
+def sample_kind(source: Source) -> str:
     """Return what the samples are."""
     return {1: "vectors", 2: "signals", 3: "images"}[len(source.shape)]
 
@@ -108,7 +108,7 @@ def describe(spec: str, options: ReadingOptions, strict: bool) -> Iterator[str]:
         "signals": f"signals, channels x steps = {size}",
         "vectors": f"vectors of {size} numbers",
     }
-    kind = kinds[kind_of(train)]
+    kind = kinds[sample_kind(train)]
     if train.table is not None:
         kind = f"rows of {len(train.table.columns)} columns, which become {size} numbers"
     yield f"{'samples':14} {kind}; {len(train)} to train on, {len(test)} held out"
@@ -193,7 +193,7 @@ def duplicates(data: Prepared) -> int:
 
 def grid_of_samples(source: Source):  # type: ignore[no-untyped-def]
     """Return an image of training samples: images class by class, signals as lines, vectors by their first two columns."""
-    many = 2000 if kind_of(source) == "vectors" else IN_GRID
+    many = 2000 if sample_kind(source) == "vectors" else IN_GRID
     index = torch.linspace(0, len(source) - 1, min(many, len(source))).long()
     if source.labels is not None and many == IN_GRID:
         index = torch.argsort(source.labels, stable=True)[index]
@@ -214,7 +214,7 @@ def advice(spec: str, source: Source, given: dict[str, Any], measured: bool) -> 
         config = configure(source.recipe, changes)
         other = "" if configure(source.recipe).data == spec else f" --data {spec}"
         yield f"{'suggestion':14} wgan train {source.recipe}{other}"
-        yield f"{'':14} {summary(config)}{time_text(config, source, measured)}"
+        yield f"{'':14} {config_summary(config)}{time_text(config, source, measured)}"
         return
     if source.is_image:
         if any(side % 4 for side in source.shape[1:]):  # no family makes such sides
@@ -231,10 +231,10 @@ def advice(spec: str, source: Source, given: dict[str, Any], measured: bool) -> 
         config = configure(recipe, changes)
     words = " ".join(f"--{k.replace('_', '-')} {shlex.quote(str(v))}" for k, v in changes.items())
     yield f"{'suggestion':14} wgan train {recipe} {words}"
-    yield f"{'':14} {summary(config)}{time_text(config, source, measured)}"
+    yield f"{'':14} {config_summary(config)}{time_text(config, source, measured)}"
 
 
-def summary(config: Config) -> str:
+def config_summary(config: Config) -> str:
     """Return families, batch and steps in a few words."""
     return f"{config.generator} generator, {config.critic} critic, batch {config.batch}, {config.steps} steps"
 

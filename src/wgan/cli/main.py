@@ -15,7 +15,7 @@ from wgan.cli.lookup import find_runs
 from wgan.cli.output import complain, replace_unprintable
 from wgan.cli.parser import Parser, dashed, switched
 from wgan.cli.synonyms import COMMANDS
-from wgan.config.synonyms import explained, meaning, plain
+from wgan.config.synonyms import explained, meaning, plain_word
 from wgan.distributed.launch import in_group, rank
 from wgan.errors import LostContact, SaidElsewhere, WganError, nearest
 
@@ -118,7 +118,7 @@ def unknown_command(word: str, known: Iterable[str]) -> WganError:
 
 def right_flag(flag: str, words: Sequence[str], flags: Sequence[str]) -> str:
     """Return what to write instead of an unknown flag."""
-    if words[0] == "train" and plain(flag) in map(plain, epochs.SPELLINGS):
+    if words[0] == "train" and plain_word(flag) in map(plain_word, epochs.SPELLINGS):
         return epochs.in_steps(words, flag, parse)
     return explained(flag, flags)
 

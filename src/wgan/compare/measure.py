@@ -39,7 +39,7 @@ NOTHING: dict[str, Any] = {
 }
 
 
-def reading(trial: Trial, run: Run) -> dict[str, Any]:
+def run_reading(trial: Trial, run: Run) -> dict[str, Any]:
     """Return all that a comparison needs of a finished run; the slow parts are done for the questions that need them.
 
     The work may be left between two of them. Raises WganError for a log without an evaluation, of which a finished run has ten.
@@ -104,7 +104,7 @@ def text_of(values: Any) -> bytes:
 
 def remembered(path: Path, make: Callable[[], Any]) -> Any:
     """Return what `path` holds as a JSON object, or make it and write it there; a damaged file is made again."""
-    found = kept(path)
+    found = json_of(path)
     if found is not None:
         return found
     make_folder(path.parent)
@@ -113,7 +113,7 @@ def remembered(path: Path, make: Callable[[], Any]) -> Any:
     return value
 
 
-def kept(path: Path) -> dict[str, Any] | None:
+def json_of(path: Path) -> dict[str, Any] | None:
     """Return the JSON object that `path` holds; None when there is none, or it is damaged."""
     try:
         values = json.loads(path.read_text("utf-8"))

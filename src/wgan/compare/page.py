@@ -12,7 +12,7 @@ import numpy as np
 
 from wgan.compare.summary import decades, estimate_name
 from wgan.files import replace_file
-from wgan.report.charts import AXES, Chart, chart_of, short
+from wgan.report.charts import AXES, Chart, chart_of, short_number
 from wgan.report.images import Picture, decoded_grids, fitted_grids
 from wgan.report.reader import Curve, RunRecord, config_of
 from wgan.visual.panels import Panel
@@ -40,8 +40,8 @@ def render(result: Mapping[str, Any], grids: Sequence[tuple[str, Picture]]) -> s
         grids=grids,
         over_time=over_time(result),
         gradients=gradients(result["gradients"]),
-        tracks=tracks(result),
-        weights=weights(result),
+        tracks=tracking_scatters(result),
+        weights=weight_histograms(result),
         norms=norm_histogram(result),
         hundredths=hundredths,
         script=script,
@@ -126,7 +126,7 @@ def gradients(found: Mapping[str, Sequence[Sequence[Sequence[float]]]]) -> list[
     return [chart for chart in [chart_of(panel, curves)] if chart]
 
 
-def tracks(result: Mapping[str, Any]) -> list[Chart]:
+def tracking_scatters(result: Mapping[str, Any]) -> list[Chart]:
     """Return the scatter of each objective: its loss's estimate across, quality up, a point for each evaluation of each run."""
     charts = []
     for name in result["request"]["objectives"]:
@@ -144,7 +144,7 @@ def tracks(result: Mapping[str, Any]) -> list[Chart]:
     return charts
 
 
-def weights(result: Mapping[str, Any]) -> list[Chart]:
+def weight_histograms(result: Mapping[str, Any]) -> list[Chart]:
     """Return the histogram of each critic's weights."""
     charts = []
     for trial in first_trials(result):
@@ -154,7 +154,7 @@ def weights(result: Mapping[str, Any]) -> list[Chart]:
         middle = (np.array(found["edges"][1:]) + np.array(found["edges"][:-1])) / 2
         clipped = trial["share_clipped"]
         bound = "" if clipped is None else f"; {100 * clipped:.0f} % of the clipped ones on the bound"
-        about = f"fraction of weights of each size; largest {short(found['largest'])}{bound}"
+        about = f"fraction of weights of each size; largest {short_number(found['largest'])}{bound}"
         panel = Panel(f"Weights of the critic: {trial['objective']}", {"share": "fraction"}, about, across="weight")
         chart = chart_of(panel, {"": {"share": (middle, np.array(found["shares"]))}})
         charts += [histogram(chart)] if chart else []

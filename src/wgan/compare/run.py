@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wgan.compare.diagnostics import vanishing
-from wgan.compare.measure import NOTHING, kept, reading, remembered, text_of
+from wgan.compare.measure import NOTHING, json_of, remembered, run_reading, text_of
 from wgan.compare.plan import PARTS, POINT_RATE, Request, Trial, check_steps, forwards, trials
 from wgan.compare.summary import summary
 from wgan.config import Config, differences
@@ -109,7 +109,7 @@ def compare(request: Request, out: Path, say: Callable[[str], None] = lambda tex
             f"{request.data} holds signals, and wgan compare knows images and points: compare runs of wgan train"
         )
     is_image = source.is_image
-    plan = planned(request, out, is_image)
+    plan = plan_in(request, out, is_image)
     todo = trials(request, is_image, plan["steps"], source.mode_tests)
     measured = []
     for number, trial in enumerate(todo, 1):
@@ -150,7 +150,7 @@ def gradients_of(trial: Trial, folder: Path, is_image: bool) -> dict[str, Any]:
     return dict(remembered(path, lambda: vanishing(trial.config(is_image))))
 
 
-def planned(request: Request, out: Path, is_image: bool) -> dict[str, Any]:
+def plan_in(request: Request, out: Path, is_image: bool) -> dict[str, Any]:
     """Return the plan in `out`: the steps of each objective, fixed once; WganError when it is for another request."""
     path = out / "plan.json"
     if out.exists() and not path.is_file() and not is_ours(out):
@@ -159,7 +159,7 @@ def planned(request: Request, out: Path, is_image: bool) -> dict[str, Any]:
         steps = steps_of(request, is_image)
         check_steps(steps)
         return dict(remembered(path, lambda: {"format": FORMAT, "request": request.as_dict(), "steps": steps}))
-    plan = kept(path)
+    plan = json_of(path)
     if plan is None:
         raise WganError(f"{path} is damaged: delete it, and the same command plans anew and keeps what is trained")
     if plan.get("request") != request.as_dict() or set(plan.get("steps", ())) != set(request.objectives):
@@ -207,7 +207,7 @@ def measure_trial(trial: Trial, out: Path, is_image: bool) -> dict[str, Any]:
     A run that stopped because a number was not finite counts as failed, once and for all.
     """
     note = out / "runs" / trial.name / "comparison.json"
-    found = kept(note)
+    found = json_of(note)
     if found is None or not found.keys() >= NOTHING.keys():
         check()
         found = read_trial(trial, out, is_image)
@@ -219,15 +219,15 @@ def measure_trial(trial: Trial, out: Path, is_image: bool) -> dict[str, Any]:
 def read_trial(trial: Trial, out: Path, is_image: bool) -> dict[str, Any]:
     """Train a trial and return its reading, or why it failed."""
     try:
-        run = trained(trial.config(is_image), trial.name, out)
+        run = trained_run(trial.config(is_image), trial.name, out)
     except WganError as error:
         if "not finite" not in str(error):
             raise
         return {**NOTHING, "failed": str(error)}
-    return {"failed": "", **reading(trial, run)}
+    return {"failed": "", **run_reading(trial, run)}
 
 
-def trained(config: Config, name: str, out: Path) -> Run:
+def trained_run(config: Config, name: str, out: Path) -> Run:
     """Return the finished run of that name; Interrupted with the exit code when a signal ended its training."""
     folder = out / "runs" / name
     if (folder / "run.json").is_file() and (folder / "config.json").is_file():
@@ -251,7 +251,7 @@ def trained(config: Config, name: str, out: Path) -> Run:
 
 def spent(out: Path) -> dict[str, float]:
     """Return the CPU seconds of each run's training so far."""
-    return {name: float(s) for name, s in (kept(out / "cpu.json") or {}).items() if isinstance(s, (int, float))}
+    return {name: float(s) for name, s in (json_of(out / "cpu.json") or {}).items() if isinstance(s, (int, float))}
 
 
 def spend(out: Path, name: str, seconds: float) -> None:

@@ -23,7 +23,7 @@ def estimate_name(objective: str) -> str:
     return ESTIMATES.get(FACTS[objective].estimates or "", "minus the critic's loss")
 
 
-def estimate(objective: str, record: Mapping[str, Any]) -> float:
+def distance_estimate(objective: str, record: Mapping[str, Any]) -> float:
     """Return what the critic's loss says of the distance between real and fake, the penalty left out.
 
     Wasserstein objectives: mean D(real) - mean D(fake). Logistic ones: log 2 - loss / 2, which an optimal critic makes
@@ -45,7 +45,7 @@ def curve_of(objective: str, records: Iterable[Mapping[str, Any]]) -> list[dict[
     found, since = [], []
     for r in records:
         if "critic/loss" in r:
-            since.append(estimate(objective, r))
+            since.append(distance_estimate(objective, r))
         if SELECTION in r and since:
             about = {"modes": r.get("evaluate/modes"), "high_quality": r.get("evaluate/high_quality")}
             found.append({"step": r["step"], "estimate": statistics.fmean(since), "figure": r[SELECTION], **about})

@@ -310,7 +310,7 @@ FLAGS = (
 )
 
 
-def plain(word: str) -> str:
+def plain_word(word: str) -> str:
     """Return a spelling without dashes and capitals: `--learningRate` and `learning-rate` are one."""
     return word.replace("-", "").replace("_", "").lower()
 
@@ -318,7 +318,7 @@ def plain(word: str) -> str:
 def meaning(word: str, table: Collection[Meaning], flags: Collection[str] = ()) -> str:
     """Return the sentence for what another program calls `word`, among those for a command with these `flags`; '' for none."""
     for row in table:
-        if plain(word) in map(plain, row.spellings.split()) and set(row.needs.split()) <= set(flags):
+        if plain_word(word) in map(plain_word, row.spellings.split()) and set(row.needs.split()) <= set(flags):
             return row.sentence
     return ""
 

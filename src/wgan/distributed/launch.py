@@ -92,7 +92,7 @@ def is_over() -> bool:
     return OUTCOME in os.environ and Path(os.environ[OUTCOME]).exists()
 
 
-def settled(code: int) -> int:
+def final_code(code: int) -> int:
     """Leave for `launch` an exit code for which a restart is pointless; return what to exit with.
 
     A mistake, a signal, or that rank 0, the one that writes, has done its work.

@@ -23,10 +23,10 @@ from wgan.errors import LostContact, WganError
 
 def world_size() -> int:
     """Return how many processes the environment says there are."""
-    return whole("WORLD_SIZE", 1)
+    return whole_from_environment("WORLD_SIZE", 1)
 
 
-def whole(name: str, default: int) -> int:
+def whole_from_environment(name: str, default: int) -> int:
     """Return a whole number from the environment; WganError for anything else."""
     text = os.environ.get(name, "") or str(default)
     if not text.isdecimal():
@@ -77,13 +77,13 @@ def name_of_group(store: dist.Store, rank: int, world: int, patience: float) -> 
 @contextmanager
 def formed(patience: float = PATIENCE) -> Iterator[Group]:
     """Within the block this process belongs to the group that its environment names; alone without one."""
-    rank, world = whole("RANK", 0), world_size()
+    rank, world = whole_from_environment("RANK", 0), world_size()
     if world == 1:
         yield Group()
         return
     if rank >= world:
         raise WganError(f"RANK {rank} is not below WORLD_SIZE {world}: start with torchrun")
-    local, beside = whole("LOCAL_RANK", 0), whole("LOCAL_WORLD_SIZE", 1)
+    local, beside = whole_from_environment("LOCAL_RANK", 0), whole_from_environment("LOCAL_WORLD_SIZE", 1)
     if dist.is_initialized():  # by the user's own program
         yield Group(rank, world, local, beside, patience)
         return

@@ -165,7 +165,7 @@ def _evaluate(
 ) -> Report:
     if n < LEAST:
         raise WganError(f"n must be at least {LEAST} for metrics that mean something, not {n}")
-    names = chosen(metrics)
+    names = chosen_names(metrics)
     if inception_weights is not None and names and "fid-inception" not in names:
         raise WganError("Inception weights are read for the metric fid-inception, which is not among those asked for")
     inception = None if inception_weights is None else load_inception(inception_weights)
@@ -254,7 +254,7 @@ class Work:
         return [name for name, reason in reasons.items() if not reason]
 
 
-def chosen(metrics: Sequence[str | Two | OwnMetric] | None) -> list[str] | None:
+def chosen_names(metrics: Sequence[str | Two | OwnMetric] | None) -> list[str] | None:
     """Return the wanted names; WganError for an unknown one. None = all that apply."""
     own = own_metrics(metrics)
     named = [metric for metric in metrics or [] if isinstance(metric, str)]
@@ -284,7 +284,7 @@ def _evaluate_run(
             f"{run.path} makes samples of shape {run.facts.shape}, {reals.test.name} has {reals.test.shape}"
         )
     results = []
-    moments = [checkpoint] if checkpoint is not None else both(run)
+    moments = [checkpoint] if checkpoint is not None else last_and_best(run)
     work.subjects = len(moments)
     for which in moments:
         work.say(f"making {n} samples")
@@ -299,9 +299,9 @@ def _evaluate_run(
     return Report(reals.test.name, results, {**notes(reals), **extra, "trained_on": run.config.split})
 
 
-def both(run: Run) -> list[str | int]:
+def last_and_best(run: Run) -> list[str | int]:
     """Return 'last', and 'best' when the best step is another."""
-    steps = checkpoint.steps(run.checkpoints)
+    steps = checkpoint.saved_steps(run.checkpoints)
     best = run.best
     return ["last", "best"] if best is not None and steps and best != steps[-1] and best in steps else ["last"]
 

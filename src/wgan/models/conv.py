@@ -15,9 +15,9 @@ from wgan.models.layers import (
     SameConv,
     Style,
     UpConv,
-    finish,
     make_dense,
     make_dropout,
+    norm_and_activation,
 )
 from wgan.models.mlp import stack
 from wgan.models.notation import Layer, conv_critic, conv_generator
@@ -30,10 +30,13 @@ def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Styl
     side = first_map(height, width, math.prod(layer.stride for layer in [*spec.stages, spec.out]))
     dense, n = stack(spec.dense, inputs, style)
     modules = [*dense, make_dense(n, side[0] * side[1] * spec.base.width, style), FeatureMap(spec.base.width, side)]
-    modules += finish(style, spec.base.width, True, spec.base.norm, spec.base.activation)
+    modules += norm_and_activation(style, spec.base.width, True, spec.base.norm, spec.base.activation)
     c = spec.base.width
     for layer in spec.stages:
-        modules += [*_grow(c, layer, side, style), *finish(style, layer.width, True, layer.norm, layer.activation)]
+        modules += [
+            *_grow(c, layer, side, style),
+            *norm_and_activation(style, layer.width, True, layer.norm, layer.activation),
+        ]
         c, side = layer.width, (side[0] * layer.stride, side[1] * layer.stride)
     last = Layer(channels, spec.out.kernel, spec.out.stride)
     return Chain([*modules, *_grow(c, last, side, style)])
@@ -75,7 +78,7 @@ def critic_trunk(layers: str, shape: tuple[int, ...], style: Style) -> tuple[Cha
 
 def _shrink(c_in: int, layer: Layer, side: tuple[int, int], style: Style) -> list[nn.Module]:
     conv = SameConv(nn.Conv2d(c_in, layer.width, layer.kernel, layer.stride), side, style.kernels)
-    modules: list[nn.Module] = [conv, *finish(style, layer.width, True, layer.norm, layer.activation)]
+    modules: list[nn.Module] = [conv, *norm_and_activation(style, layer.width, True, layer.norm, layer.activation)]
     modules += [nn.MaxPool2d(layer.pool)] if layer.pool > 1 else []
     return modules + ([make_dropout(style)] if style.dropout else [])
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wgan.errors import WganError
-from wgan.models.layers import Chain, Style, finish, make_dense, make_dropout, require_reach, same_padding
+from wgan.models.layers import Chain, Style, make_dense, make_dropout, norm_and_activation, require_reach, same_padding
 from wgan.models.mlp import stack
 from wgan.models.notation import ConvGeneratorSpec, Layer, conv_critic, conv_generator
 
@@ -62,9 +62,12 @@ def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Styl
     spec, style = conv_generator(layers), replace(style, axes=1)
     channels, steps = signal_shape(shape, "generator conv1d")
     modules, c = beginning(spec, inputs, steps, style), spec.base.width
-    modules += finish(style, c, True, spec.base.norm, spec.base.activation)
+    modules += norm_and_activation(style, c, True, spec.base.norm, spec.base.activation)
     for layer in spec.stages:
-        modules += [*_grow(c, layer, style), *finish(style, layer.width, True, layer.norm, layer.activation)]
+        modules += [
+            *_grow(c, layer, style),
+            *norm_and_activation(style, layer.width, True, layer.norm, layer.activation),
+        ]
         c = layer.width
     modules += _grow(c, Layer(channels, spec.out.kernel, spec.out.stride), style)
     return Chain([*modules, Cut(steps)])
@@ -98,7 +101,7 @@ def critic_trunk(layers: str, shape: tuple[int, ...], style: Style) -> tuple[Cha
 
 def _shrink(c_in: int, layer: Layer, style: Style) -> list[nn.Module]:
     conv = SameConv1d(nn.Conv1d(c_in, layer.width, layer.kernel, layer.stride))
-    modules: list[nn.Module] = [conv, *finish(style, layer.width, True, layer.norm, layer.activation)]
+    modules: list[nn.Module] = [conv, *norm_and_activation(style, layer.width, True, layer.norm, layer.activation)]
     modules += [nn.MaxPool1d(layer.pool)] if layer.pool > 1 else []
     return modules + ([make_dropout(style)] if style.dropout else [])
 

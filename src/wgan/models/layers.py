@@ -224,7 +224,7 @@ def normalisation(style: Style, channels: int, spatial: bool) -> nn.Module | Non
     return norm if affine else ConditionalNorm(norm, channels, style.classes)
 
 
-def finish(style: Style, channels: int, spatial: bool, norm: bool, active: bool) -> list[nn.Module]:
+def norm_and_activation(style: Style, channels: int, spatial: bool, norm: bool, active: bool) -> list[nn.Module]:
     """Return what follows a linear map: normalisation, activation."""
     layer = normalisation(style, channels, spatial) if norm else None
     return [*([layer] if layer else []), *([activation(style.activation)] if active else [])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from wgan.models.layers import Chain, Style, finish, make_dense, make_dropout
+from wgan.models.layers import Chain, Style, make_dense, make_dropout, norm_and_activation
 from wgan.models.notation import Layer, mlp
 
 
@@ -32,7 +32,7 @@ def stack(layers: list[Layer], inputs: int, style: Style) -> tuple[list[nn.Modul
     for layer in layers:
         modules += [
             make_dense(inputs, layer.width, style),
-            *finish(style, layer.width, False, layer.norm, layer.activation),
+            *norm_and_activation(style, layer.width, False, layer.norm, layer.activation),
         ]
         modules += [make_dropout(style)] if style.dropout else []
         inputs = layer.width

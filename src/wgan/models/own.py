@@ -76,7 +76,7 @@ def widened(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
-def described(part: Any) -> dict[str, Any]:
+def part_facts(part: Any) -> dict[str, Any]:
     """Return what a part of the caller's is: its qualified name, a hash of its source, and of a module the weights' shapes.
 
     The hash covers the methods of its own classes, those of the modules within, and how a module prints itself; of a

@@ -16,9 +16,9 @@ from wgan.models.layers import (
     Repeat,
     SameConv,
     Style,
-    finish,
     make_dense,
     make_dropout,
+    norm_and_activation,
 )
 from wgan.models.mlp import stack
 from wgan.models.notation import Layer, conv_critic, conv_generator
@@ -66,7 +66,7 @@ def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Styl
         grown = (side[0] * layer.stride, side[1] * layer.stride)
         modules.append(grow(c, layer, grown, style))
         c, side = layer.width, grown
-    modules += finish(style, c, True, True, True)
+    modules += norm_and_activation(style, c, True, True, True)
     modules += [Repeat(spec.out.stride)] if spec.out.stride > 1 else []
     return Chain([*modules, SameConv(nn.Conv2d(c, channels, spec.out.kernel), (height, width), style.kernels)])
 
@@ -77,10 +77,10 @@ def grow(c_in: int, layer: Layer, grown: tuple[int, int], style: Style) -> Block
     repeat: list[nn.Module] = [Repeat(layer.stride)] if layer.stride > 1 else []
     change: list[nn.Module] = [nn.Conv2d(c_in, c, 1)] if c_in != c else []
     residual = [
-        *finish(style, c_in, True, layer.norm, True),
+        *norm_and_activation(style, c_in, True, layer.norm, True),
         *repeat,
         SameConv(nn.Conv2d(c_in, c, k), grown, style.kernels),
-        *finish(style, c, True, layer.norm, True),
+        *norm_and_activation(style, c, True, layer.norm, True),
         SameConv(nn.Conv2d(c, c, k), grown, style.kernels),
     ]
     return Block([*change, *repeat], residual)  # a 1 x 1 convolution before the repetition: fewer products
@@ -96,7 +96,7 @@ def critic_trunk(layers: str, shape: tuple[int, ...], style: Style) -> tuple[Cha
         modules += shrink(c, layer, side, style, number == 0)
         c, side = layer.width, (-(-side[0] // layer.stride), -(-side[1] // layer.stride))
     hidden, features = stack(dense, c * side[0] * side[1], style)
-    last = finish(style, c, True, stages[-1].norm, True)
+    last = norm_and_activation(style, c, True, stages[-1].norm, True)
     return Chain([*modules, *last, nn.Flatten(), *hidden]), features
 
 
@@ -105,11 +105,11 @@ def shrink(c_in: int, layer: Layer, side: tuple[int, int], style: Style, first: 
     c, k = layer.width, layer.kernel
     average: list[nn.Module] = [Average(layer.stride)] if layer.stride > 1 else []
     change: list[nn.Module] = [nn.Conv2d(c_in, c, 1)] if c_in != c else []
-    begin = [] if first else finish(style, c_in, True, layer.norm, True)
+    begin = [] if first else norm_and_activation(style, c_in, True, layer.norm, True)
     residual = [
         *begin,
         SameConv(nn.Conv2d(c_in, c, k), side, style.kernels),
-        *finish(style, c, True, layer.norm, True),
+        *norm_and_activation(style, c, True, layer.norm, True),
         SameConv(nn.Conv2d(c, c, k), side, style.kernels),
         *average,
     ]

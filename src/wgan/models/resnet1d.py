@@ -7,7 +7,7 @@ from dataclasses import replace
 from torch import nn
 
 from wgan.models.conv1d import Cut, SameConv1d, beginning, signal_shape
-from wgan.models.layers import Chain, Repeat, Style, finish, make_dropout
+from wgan.models.layers import Chain, Repeat, Style, make_dropout, norm_and_activation
 from wgan.models.mlp import stack
 from wgan.models.notation import Layer, conv_critic, conv_generator
 from wgan.models.resnet import Block, require_blocks
@@ -23,7 +23,7 @@ def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Styl
     for layer in spec.stages:
         modules.append(grow(c, layer, style))
         c = layer.width
-    modules += finish(style, c, True, True, True)
+    modules += norm_and_activation(style, c, True, True, True)
     modules += [Repeat(spec.out.stride)] if spec.out.stride > 1 else []
     return Chain([*modules, SameConv1d(nn.Conv1d(c, channels, spec.out.kernel)), Cut(steps)])
 
@@ -34,10 +34,10 @@ def grow(c_in: int, layer: Layer, style: Style) -> Block:
     repeat: list[nn.Module] = [Repeat(layer.stride)] if layer.stride > 1 else []
     change: list[nn.Module] = [nn.Conv1d(c_in, c, 1)] if c_in != c else []
     residual = [
-        *finish(style, c_in, True, layer.norm, True),
+        *norm_and_activation(style, c_in, True, layer.norm, True),
         *repeat,
         SameConv1d(nn.Conv1d(c_in, c, k)),
-        *finish(style, c, True, layer.norm, True),
+        *norm_and_activation(style, c, True, layer.norm, True),
         SameConv1d(nn.Conv1d(c, c, k)),
     ]
     return Block([*change, *repeat], residual)
@@ -53,7 +53,7 @@ def critic_trunk(layers: str, shape: tuple[int, ...], style: Style) -> tuple[Cha
         modules += shrink(c, layer, style, number == 0)
         c, steps = layer.width, -(-steps // layer.stride)
     hidden, width = stack(dense, c * steps, style)
-    return Chain([*modules, *finish(style, c, True, stages[-1].norm, True), nn.Flatten(), *hidden]), width
+    return Chain([*modules, *norm_and_activation(style, c, True, stages[-1].norm, True), nn.Flatten(), *hidden]), width
 
 
 def shrink(c_in: int, layer: Layer, style: Style, first: bool) -> list[nn.Module]:
@@ -62,9 +62,9 @@ def shrink(c_in: int, layer: Layer, style: Style, first: bool) -> list[nn.Module
     average: list[nn.Module] = [average_of(layer.stride)] if layer.stride > 1 else []
     change: list[nn.Module] = [nn.Conv1d(c_in, c, 1)] if c_in != c else []
     residual = [
-        *([] if first else finish(style, c_in, True, layer.norm, True)),
+        *([] if first else norm_and_activation(style, c_in, True, layer.norm, True)),
         SameConv1d(nn.Conv1d(c_in, c, k)),
-        *finish(style, c, True, layer.norm, True),
+        *norm_and_activation(style, c, True, layer.norm, True),
         SameConv1d(nn.Conv1d(c, c, k)),
         *average,
     ]

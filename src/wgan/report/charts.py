@@ -106,8 +106,8 @@ def chart_of(panel: Panel, runs: Mapping[str, Mapping[str, Curve]], joined: bool
     label = f"{panel.title}: " + "; ".join(f"{n.name} ends at {n.last}" if n.last else n.name for n in lines)
     mark = panel.reference
     reference = scale.at(0, mark)[1] if mark is not None and scale.y[0] <= mark <= scale.y[1] else None
-    x_ticks = [(scale.at(v, 0)[0], short(v)) for v in ticks(*scale.x, 5)]
-    y_ticks = [(scale.at(0, v)[1], short(v)) for v in ticks(*scale.y, 5)]
+    x_ticks = [(scale.at(v, 0)[0], short_number(v)) for v in ticks(*scale.x, 5)]
+    y_ticks = [(scale.at(0, v)[1], short_number(v)) for v in ticks(*scale.y, 5)]
     return Chart(panel.title, panel.about, lines, x_ticks, y_ticks, reference, beyond, hover, label)
 
 
@@ -141,7 +141,7 @@ def scale_of(curves: Sequence[Curve], reference: float | None) -> tuple[Scale, s
 def line_of(name: str, colour: int, dashed: bool, curve: Curve, scale: Scale) -> Line:
     """Return a curve of few values with a dot for each, of many as a thin one and its thick average."""
     steps, values = curve
-    last = short(float(values[-1]))
+    last = short_number(float(values[-1]))
     if len(values) <= FEW:
         dots = [scale.at(s, v) for s, v in zip(steps, values, strict=True)]
         return Line(name, colour, dashed, "", scale.path(curve), dots, rounded(curve), last)
@@ -175,7 +175,7 @@ def ticks(low: float, high: float, count: int) -> list[float]:
     return [float(v) for v in found if low <= v <= high]
 
 
-def short(value: float) -> str:
+def short_number(value: float) -> str:
     """Return a number in a few characters: 12k, 0.25, 3.1e-05."""
     if value != 0 and (abs(value) >= 1e6 or abs(value) < 1e-3):
         return f"{value:.2g}"

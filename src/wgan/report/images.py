@@ -85,7 +85,7 @@ def decoded_grids(found: RunRecord) -> list[tuple[int, Image]]:
     grids, bad = [], []
     for step, file in thinned(files, GRIDS) if files else []:
         try:
-            grids.append((step, decode(read_bytes(found.path, f"samples/{file.name}", LARGEST), "PNG")[0]))
+            grids.append((step, frames_of(read_bytes(found.path, f"samples/{file.name}", LARGEST), "PNG")[0]))
         except (LeftOut, OSError) as reason:
             bad.append(f"samples/{file.name} {reason}")
     if bad:
@@ -94,7 +94,7 @@ def decoded_grids(found: RunRecord) -> list[tuple[int, Image]]:
     return grids
 
 
-def decode(data: bytes, kind: str) -> list[Image]:
+def frames_of(data: bytes, kind: str) -> list[Image]:
     """Return the frames of a PNG or GIF as grey or RGB pictures at their smallest exact size; LeftOut for bytes that are none."""
     from PIL import Image, ImageSequence
 
@@ -106,7 +106,7 @@ def decode(data: bytes, kind: str) -> list[Image]:
             for number, frame in enumerate(ImageSequence.Iterator(picture)):
                 if number >= FRAMES or number * picture.width * picture.height > 50 * PIXELS:
                     break
-                frames.append(smallest(plain(frame)))
+                frames.append(smallest(grey_or_rgb(frame)))
     except LeftOut:
         raise
     except Exception:  # a decoder fed with hostile bytes may raise anything; none of it may stop the report
@@ -116,7 +116,7 @@ def decode(data: bytes, kind: str) -> list[Image]:
     return frames
 
 
-def plain(frame: Image) -> Image:
+def grey_or_rgb(frame: Image) -> Image:
     """Return a frame as grey where it has no colour, else as RGB, without anything that came with it."""
     colour = frame.convert("RGB")
     bands = np.asarray(colour)
@@ -140,7 +140,7 @@ def smallest(picture: Image) -> Image:
 
 def fitted_grids(grids: Sequence[tuple[int, Image]], room: float) -> list[Picture]:
     """Return as many grids as `room` bytes hold, evenly over the run, the first and last among them."""
-    packed = [(step, picture, png(picture)) for step, picture in grids]
+    packed = [(step, picture, png_bytes(picture)) for step, picture in grids]
     while len(packed) > 1 and (total := sum(len(data) for _, _, data in packed)) > room:
         keep = max(1, min(len(packed) - 1, int(len(packed) * room / total)))
         packed = [packed[i] for i in np.linspace(len(packed) - 1, 0, keep).round().astype(int)[::-1]]
@@ -154,11 +154,11 @@ def shrunk(picture: Image, data: bytes, room: float) -> tuple[Image, bytes]:
     """Return the picture at the largest size of which the PNG fits `room`."""
     while len(data) > room and min(picture.size) > 32:
         picture = picture.reduce(2)
-        data = png(picture)
+        data = png_bytes(picture)
     return picture, data
 
 
-def png(picture: Image) -> bytes:
+def png_bytes(picture: Image) -> bytes:
     """Return the picture as PNG: pixels only, the same bytes for the same pixels."""
     out = io.BytesIO()
     picture.save(out, "PNG", optimize=True)
@@ -172,8 +172,8 @@ def uri(kind: str, data: bytes) -> str:
 
 def still(found: RunRecord, name: str, room: float) -> Picture:
     """Return a PNG of the run folder."""
-    picture = decode(read_bytes(found.path, name, LARGEST), "PNG")[0]
-    picture, data = shrunk(picture, png(picture), room)
+    picture = frames_of(read_bytes(found.path, name, LARGEST), "PNG")[0]
+    picture, data = shrunk(picture, png_bytes(picture), room)
     return Picture(uri("png", data), picture.width, picture.height)
 
 
@@ -184,7 +184,7 @@ def moving(found: RunRecord, name: str, room: float, grids: Sequence[tuple[int, 
         frames = [with_caption(picture, f"step {step}") for step, picture in grids]
         return fitted_gif(frames, 250, room)
     data = read_bytes(found.path, name, LARGEST)
-    frames = decode(data, "GIF")
+    frames = frames_of(data, "GIF")
     if size > room:
         return fitted_gif(frames, 50, room)
     from PIL import Image

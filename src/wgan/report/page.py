@@ -17,9 +17,9 @@ from wgan.errors import WganError
 from wgan.evaluation.metrics_table import PROMINENT, VALUES
 from wgan.files import replace_file
 from wgan.recipes import RECIPES
-from wgan.report.charts import AXES, charts_of, short
+from wgan.report.charts import AXES, charts_of, short_number
 from wgan.report.images import BUDGET, RunImages, run_images
-from wgan.report.reader import RunRecord, changed, gather, names_of, repeat_command
+from wgan.report.reader import RunRecord, changed_options, gather, names_of, repeat_command
 from wgan.runs.log import SELECTION
 
 if TYPE_CHECKING:  # imported where a page is made: importing this file costs nothing
@@ -65,7 +65,7 @@ def write_report(paths: Sequence[Path], out: Path) -> list[str]:
         raise WganError(f"a report shows 1 to {MANY} runs, not {len(paths)}: make several reports")
     if out.suffix.lower() not in (".html", ".htm") or out.is_dir():
         raise WganError(f"--out {out}: give a .html file")
-    runs = [show(path, name, BUDGET / len(paths)) for path, name in zip(paths, names_of(paths), strict=True)]
+    runs = [run_section(path, name, BUDGET / len(paths)) for path, name in zip(paths, names_of(paths), strict=True)]
     if not out.parent.is_dir():
         raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")
     page = render(runs)
@@ -73,7 +73,7 @@ def write_report(paths: Sequence[Path], out: Path) -> list[str]:
     return [f"{run.found.name}: {note}" if len(runs) > 1 else note for run in runs for note in run.found.notes]
 
 
-def show(path: Path, name: str, budget: float) -> Shown:
+def run_section(path: Path, name: str, budget: float) -> Shown:
     """Read one run folder, its pictures within `budget` bytes."""
     found = gather(path, name)
     pictures = run_images(found, budget)
@@ -96,7 +96,7 @@ def environment_of() -> tuple[Environment, str, str]:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(short=short, value=value_text, clock=clock, sha256=sha256)
+    environment.filters.update(short=short_number, value=value_text, clock=clock, sha256=sha256)
     script, style = (loader.get_source(environment, f"report.{kind}")[0] for kind in ("js", "css"))
     return environment, script, style
 
@@ -135,7 +135,7 @@ def value_text(value: float | None, spread: float | None = None) -> str:
     """Return 12.3 ± 0.4, without the second part when it is not known."""
     if value is None:
         return ""
-    return short(value) if spread is None else f"{short(value)} ± {spread:.2g}"
+    return short_number(value) if spread is None else f"{short_number(value)} ± {spread:.2g}"
 
 
 def clock(seconds: float) -> str:
@@ -164,7 +164,7 @@ def tiles(found: RunRecord) -> list[dict[str, str]]:
         chosen = [
             {
                 "name": name,
-                "value": short(last),
+                "value": short_number(last),
                 "under": "at the last evaluation, lower is better",
                 "about": "on a small sample: the metric by which the best step is chosen",
             }
@@ -230,7 +230,7 @@ def facts_of(run: RunRecord) -> dict[str, str]:
     return {
         "recipe": f"{c.recipe}: {known.source}" if known else c.recipe,
         "data": joined(f"{c.data}, {c.split} split", facts.get("shape"), labels),
-        "objective": objective(c, bool(classes)),
+        "objective": objective_text(c, bool(classes)),
         "generator": network(c.generator, c.generator_layers, c.generator_norm, run.parameters.get("generator")),
         "critic": network(c.critic, c.critic_layers, c.critic_norm, run.parameters.get("critic")),
         "optimizer": optimizer(c),
@@ -254,7 +254,7 @@ def joined(*parts: Any) -> str:
     return ", ".join(str(p) for p in parts if p)
 
 
-def objective(c: Config, labelled: bool) -> str:
+def objective_text(c: Config, labelled: bool) -> str:
     """Return the objective with the number that matters to it; without labels there is no auxiliary classifier."""
     number = f"weights within ±{c.clip:g}" if facts_about(c.objective).clips else ""
     number = f"penalty weight {c.penalty:g}" if facts_about(c.objective).penalised else number
@@ -288,7 +288,7 @@ def schedule(c: Config) -> str:
 
 def options_table(runs: Sequence[RunRecord]) -> list[tuple[str, list[tuple[str, bool]], str, bool]]:
     """Return (option, (value, whether it is not the recipe's) for each run, help, whether the runs differ) for all options."""
-    moved = [set(changed(run.config)) for run in runs]
+    moved = [set(changed_options(run.config)) for run in runs]
     rows = []
     for name, f in FIELDS.items():
         values = [(f.word(getattr(run.config, name)), name in m) for run, m in zip(runs, moved, strict=True)]

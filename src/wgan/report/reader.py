@@ -22,7 +22,7 @@ from wgan.errors import WganError
 from wgan.recipes import DEFAULT, RECIPES, configure
 from wgan.report.tables import TablePictures, pictures_from
 from wgan.runs.facts import are_counts
-from wgan.runs.log import decode, lines
+from wgan.runs.log import raw_lines, record_of
 
 SMALL = 4 << 20  # bytes of a JSON file; a real one has a few thousand
 LOG = 256 << 20  # bytes of a log that is read
@@ -186,10 +186,10 @@ def read_curves(found: RunRecord) -> None:
 def records(file: BinaryIO) -> Iterator[dict[str, Any] | None]:
     """Yield each record of a log, None for a line that is none; a torn end is the process's that is still writing."""
     torn = False
-    for line in lines(file):
+    for line in raw_lines(file):
         if torn:
             yield None
-        record = decode(line)
+        record = record_of(line)
         torn = record is None
         if record is not None:
             yield record
@@ -225,20 +225,26 @@ def read_metrics(found: RunRecord) -> None:
         known = [value for f in result["figures"][:100] if (value := value_of(f))]
         label = text_of(result.get("checkpoint", ""))
         if known:
-            found.results.append({"label": label, "step": number(result.get("step")), "figures": known})
+            found.results.append({"label": label, "step": finite_number(result.get("step")), "figures": known})
             found.table = found.table or pictures_from(result.get("table"))
     found.about = {k: text_of(values[k]) for k in ("data", "split", "floor", "n_real", "trained_on") if k in values}
 
 
 def value_of(values: Any) -> dict[str, Any] | None:
     """Return one value with its texts cut and its numbers checked, None for anything else."""
-    if not isinstance(values, dict) or not isinstance(values.get("name"), str) or number(values.get("value")) is None:
+    if (
+        not isinstance(values, dict)
+        or not isinstance(values.get("name"), str)
+        or finite_number(values.get("value")) is None
+    ):
         return None
-    numbers = {k: number(values.get(k)) for k in ("value", "spread", "floor", "floor_spread", "n_fake", "n_real")}
+    numbers = {
+        k: finite_number(values.get(k)) for k in ("value", "spread", "floor", "floor_spread", "n_fake", "n_real")
+    }
     return {**numbers, **{k: text_of(values.get(k, "")) for k in ("name", "extractor", "better", "note")}}
 
 
-def number(value: Any) -> float | None:
+def finite_number(value: Any) -> float | None:
     """Return a finite number as float, None for anything else."""
     try:
         good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
@@ -265,7 +271,7 @@ def read_parameters(found: RunRecord) -> None:
     if newest is None:
         return
     sizes: dict[tuple[str, str], int] = {}
-    for name, values in header(inside(found.path, f"checkpoints/{newest}", 1 << 40)).items():
+    for name, values in tensor_header(inside(found.path, f"checkpoints/{newest}", 1 << 40)).items():
         part, optimizer, slot = name.partition("_optimizer/")
         shape = values.get("shape") if isinstance(values, dict) else None
         if optimizer and isinstance(shape, list):
@@ -275,7 +281,7 @@ def read_parameters(found: RunRecord) -> None:
         found.parameters[part] = found.parameters.get(part, 0) + size
 
 
-def header(path: Path) -> dict[str, Any]:
+def tensor_header(path: Path) -> dict[str, Any]:
     """Return the header of a safetensors file: 8 bytes of length, then JSON; the tensors stay on the disk."""
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
@@ -287,7 +293,7 @@ def header(path: Path) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def changed(config: Config) -> list[str]:
+def changed_options(config: Config) -> list[str]:
     """Return the names of the options in which a config differs from its recipe (an unknown one counts as mnist)."""
     base = configure(config.recipe if config.recipe in RECIPES else DEFAULT)
     return [name for name in options_changed(base, config) if name != "recipe"]
@@ -297,7 +303,7 @@ def repeat_command(config: Config, name: str) -> str:
     """Return the `wgan train` line that makes the same config in runs/NAME."""
     known = config.recipe if config.recipe in RECIPES else DEFAULT
     words = ["wgan", "train", known]
-    for option in changed(config):
+    for option in changed_options(config):
         words += [f"--{option.replace('_', '-')}", FIELDS[option].word(getattr(config, option))]
     return shlex.join(words if name == known else [*words, "--run", f"runs/{name}"])
 

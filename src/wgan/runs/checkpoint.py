@@ -100,7 +100,7 @@ def moments(folder: Path) -> list[tuple[int, int]]:
     return sorted((int(m[1]), int(m[2] or 0)) for p in folder.iterdir() if (m := _NAME.fullmatch(p.name)))
 
 
-def steps(folder: Path) -> list[int]:
+def saved_steps(folder: Path) -> list[int]:
     """Return the whole steps that have a manifest, ascending."""
     return [step for step, updates in moments(folder) if not updates]
 
@@ -197,7 +197,7 @@ def retain(
     One that was not `planned`, because a signal ended the run there, is kept only while it is the newest of all: what is
     there in the end does not tell where a run was stopped.
     """
-    usual = [step for step in steps(folder) if planned(step)]
+    usual = [step for step in saved_steps(folder) if planned(step)]
     kept = {(step, 0) for step in [*usual[-last:], *keep]} | set(moments(folder)[-1:])
     for moment in moments(folder):
         if moment not in kept:

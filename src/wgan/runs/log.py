@@ -26,7 +26,7 @@ def encode(step: int, values: Mapping[str, Any]) -> bytes:
     return json.dumps({"step": step, **finite}, allow_nan=False).encode() + b"\n"
 
 
-def decode(line: bytes) -> dict[str, Any] | None:
+def record_of(line: bytes) -> dict[str, Any] | None:
     """Return the record of one line (null back as nan), or None for bytes that are not one whole record."""
     try:
         record = json.loads(line.decode()) if line.endswith(b"\n") else {}
@@ -45,7 +45,7 @@ def value_of(value: Any) -> str | float:
     return math.nan if value is None else float(value)
 
 
-def lines(file: BinaryIO) -> Iterator[bytes]:
+def raw_lines(file: BinaryIO) -> Iterator[bytes]:
     """Yield the lines of `file`; what is longer than LINE_LIMIT comes in pieces, none of which is a record."""
     return iter(lambda: file.readline(LINE_LIMIT), b"")
 
@@ -75,10 +75,10 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = []
     bad = 0
     with open_for_reading(path) as file:
-        for number, line in enumerate(lines(file), 1):
+        for number, line in enumerate(raw_lines(file), 1):
             if bad:  # the unreadable line was not the last
                 raise unreadable(path, bad)
-            record = decode(line)
+            record = record_of(line)
             if record is None:
                 bad = number
             else:
@@ -93,8 +93,8 @@ def kept(path: Path, step: int) -> Iterator[bytes]:
     """
     bad = 0
     with open_for_reading(path) as file:
-        for number, line in enumerate(lines(file), 1):
-            record = decode(line)
+        for number, line in enumerate(raw_lines(file), 1):
+            record = record_of(line)
             if record is None:
                 bad = bad or number
             elif record["step"] <= step and step > 0:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from wgan.data.tabular.table import from_json as table_from_json
 from wgan.errors import WganError
 from wgan.models import AnyGenerator, Columns, build_critic, build_generator
-from wgan.models.own import OwnGenerator, described, difference
+from wgan.models.own import OwnGenerator, difference, part_facts
 from wgan.runs.folder import Run
 
 
@@ -32,7 +32,7 @@ def network_of(run: Run, own: nn.Module | None) -> AnyGenerator:
         )
     if not isinstance(own, nn.Module):
         raise WganError(f"generator must be a torch module, not a {type(own).__name__}")
-    if wrong := difference(known, described(own)):
+    if wrong := difference(known, part_facts(own)):
         raise WganError(f"{run.path} was trained with another generator ({wrong}): give that one")
     return OwnGenerator(copy.deepcopy(own), config.latent, facts.classes if known.get("labels") else 0)
 

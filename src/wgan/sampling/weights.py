@@ -23,7 +23,7 @@ def newest_whole(run: Run) -> Checkpoint:
 
 def whole_checkpoint(run: Run, step: int | None) -> tuple[Checkpoint, list[str]]:
     """Return the checkpoint of `step` (None: the newest whole one), and a sentence for each damaged one passed over."""
-    there = checkpoint.steps(run.checkpoints)
+    there = checkpoint.saved_steps(run.checkpoints)
     if not there:
         raise WganError(f"{run.path} has no checkpoint yet: train it further first")
     if step is not None and step not in there:

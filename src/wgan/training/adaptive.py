@@ -48,11 +48,11 @@ def follow(p: Players, monitor: Monitor, step: int, stats: Stats) -> Stats:
     if step % EVERY:
         return {**stats, "augment/share": p.augment_fraction}
     ratio = overfitting(p, monitor, step)
-    p.augment_fraction = moved(p.augment_fraction, ratio, p.config)
+    p.augment_fraction = moved_fraction(p.augment_fraction, ratio, p.config)
     return {**stats, "augment/share": p.augment_fraction, "augment/overfitting": ratio}
 
 
-def moved(fraction: float, ratio: float, c: Config) -> float:
+def moved_fraction(fraction: float, ratio: float, c: Config) -> float:
     """Return the fraction one step of EVERY · batch / SWING nearer to where the overfitting ratio is at its target."""
     change = EVERY * c.batch / SWING
     above = c.augment_target is not None and ratio > c.augment_target

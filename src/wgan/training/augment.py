@@ -25,12 +25,12 @@ def augment(x: Tensor, fraction: float, draws: Draws) -> Tensor:
     """Return images x [B, C, H, W] with each of the three changes made to a `fraction` of them, differentiably."""
     u = draws.uniform(10).to(x.dtype)  # [B, 10]
     chosen = u[:, 7:] < fraction  # [B, 3]
-    x = pick(chosen[:, 0], colour(x, u[:, 0], u[:, 1], u[:, 2]), x)
-    x = pick(chosen[:, 1], translation(x, u[:, 3], u[:, 4]), x)
-    return pick(chosen[:, 2], cutout(x, u[:, 5], u[:, 6]), x)
+    x = where_chosen(chosen[:, 0], colour(x, u[:, 0], u[:, 1], u[:, 2]), x)
+    x = where_chosen(chosen[:, 1], translation(x, u[:, 3], u[:, 4]), x)
+    return where_chosen(chosen[:, 2], cutout(x, u[:, 5], u[:, 6]), x)
 
 
-def pick(chosen: Tensor, changed: Tensor, x: Tensor) -> Tensor:
+def where_chosen(chosen: Tensor, changed: Tensor, x: Tensor) -> Tensor:
     """Return `changed` where chosen [B], else x [B, C, H, W]."""
     return torch.where(chosen[:, None, None, None], changed, x)
 
@@ -48,15 +48,17 @@ def colour(x: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
 def translation(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
     """Shift each image by whole pixels, up to SHIFT of its side either way; what comes in is 0, which is mid grey."""
     height, width = x.shape[2:]
-    rows = torch.arange(height, device=x.device) - steps(down, height)[:, None]  # [B, H], where each row comes from
-    columns = torch.arange(width, device=x.device) - steps(right, width)[:, None]  # [B, W]
+    rows = (
+        torch.arange(height, device=x.device) - whole_pixels(down, height)[:, None]
+    )  # [B, H], where each row comes from
+    columns = torch.arange(width, device=x.device) - whole_pixels(right, width)[:, None]  # [B, W]
     inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None]  # [B, H, W]
     batch = torch.arange(len(x), device=x.device)[:, None, None]
     moved = x.permute(0, 2, 3, 1)[batch, rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None]]
     return (moved * inside[..., None]).permute(0, 3, 1, 2)  # [B, C, H, W]
 
 
-def steps(u: Tensor, side: int) -> Tensor:
+def whole_pixels(u: Tensor, side: int) -> Tensor:
     """Return whole pixels in -s .. s, s = SHIFT of the side (rounded), evenly, for u [B] in [0, 1)."""
     most = round(side * SHIFT)
     return (u * (2 * most + 1)).long() - most

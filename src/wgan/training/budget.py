@@ -77,11 +77,11 @@ class Costs:
     def of(self, c: Config, steps: int) -> float:
         """Return the seconds of a run of `steps` steps."""
         more = updates_before(c.critic_schedule, steps, c.n_critic) - steps * c.n_critic
-        duties = times(c.evaluate_every, steps) * self.evaluation + times(c.sample_every, steps) * self.grid
+        duties = duty_count(c.evaluate_every, steps) * self.evaluation + duty_count(c.sample_every, steps) * self.grid
         return self.opening + steps * self.step + more * self.update + duties
 
 
-def times(every: int | None, steps: int) -> int:
+def duty_count(every: int | None, steps: int) -> int:
     """Return how often a duty falls in `steps` steps, the last of which always has it."""
     return 1 if every is None else -(-steps // every)
 
@@ -108,7 +108,7 @@ def planned(
     known = group.on_main(lambda: open_run(path).config.steps if path and has_run(path) else 0)
     if known:
         return config.replace(steps=known), f"minutes: the run keeps the {known} steps it was begun with"
-    costs = measured(config, source, b, group, given)
+    costs = measured_costs(config, source, b, group, given)
     steps = group.on_main(lambda: _fitting(b, costs, config))
     said = f"minutes: a step takes {1e3 * costs.step:.3g} ms here, so the run has {steps} steps"
     return config.replace(steps=steps), said
@@ -126,7 +126,7 @@ def _fitting(b: Budget, costs: Costs, c: Config) -> int:
     return steps
 
 
-def measured(config: Config, source: Source, b: Budget, group: Group, given: Given = NONE_GIVEN) -> Costs:
+def measured_costs(config: Config, source: Source, b: Budget, group: Group, given: Given = NONE_GIVEN) -> Costs:
     """Return what a step, an evaluation and a sample grid cost, from players that are thrown away."""
     config = config.replace(critic_schedule="constant")
     engine = group.on_all(lambda: engine_for(config, source, group))

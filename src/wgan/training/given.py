@@ -14,7 +14,7 @@ from wgan.config.objectives import OWN, ObjectiveFacts, facts_about
 from wgan.config.rules import check_combinations
 from wgan.errors import WganError
 from wgan.losses import Objective, objective
-from wgan.models.own import described, difference
+from wgan.models.own import difference, part_facts
 from wgan.runs.folder import has_run, open_run
 from wgan.training.own_optimizer import Optimizing
 
@@ -132,12 +132,12 @@ def recorded(given: Given, labels: bool = False) -> dict[str, Any]:
 
     labels: whether the generator looks at its labels.
     """
-    found = {kind: described(part) for kind, part in given.parts.items() if kind in ("generator", "critic")}
+    found = {kind: part_facts(part) for kind, part in given.parts.items() if kind in ("generator", "critic")}
     if "generator" in found:
         found["generator"]["labels"] = labels
     if given.objective is not None:
         o = given.objective
-        points = o.points if isinstance(o.points, str) else described(o.points)
+        points = o.points if isinstance(o.points, str) else part_facts(o.points)
         terms = [o.real, o.fake, o.generator, o.penalty]
         found["objective"] = joined(terms, "wgan.losses.Objective", points, o.clips)
     if given.optimizers is not None:
@@ -147,7 +147,7 @@ def recorded(given: Given, labels: bool = False) -> dict[str, Any]:
 
 def joined(functions: Iterable[Any], name: str, *more: Any) -> dict[str, Any]:
     """Return one description of several functions."""
-    each = [described(f) for f in functions if f is not None]
+    each = [part_facts(f) for f in functions if f is not None]
     hashes = [e["source"] for e in each] + [str(m) for m in more]
     names = [*dict.fromkeys(e["name"] for e in each)]
     return {"name": ", ".join(names) or name, "source": " ".join(hashes)}

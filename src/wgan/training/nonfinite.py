@@ -36,11 +36,11 @@ def on_not_finite(p: Players, source: Source, run: Run) -> Iterator[None]:
         if p.config.on_nan == "rollback" and p.engine.stream < p.config.nan_retries:
             on_main(lambda: go_back(p, source, run, failure))
             raise WentBack from None
-        sentence = f"{error}{culprits(p)}: {advice(p)}; the last checkpoint is kept, numbers in {name}"
+        sentence = f"{error}{culprits(p)}: {what_to_try(p)}; the last checkpoint is kept, numbers in {name}"
         raise (WganError if p.engine.group.is_main else SaidElsewhere)(sentence) from None
 
 
-def advice(p: Players) -> str:
+def what_to_try(p: Players) -> str:
     """Return what happened to the run, and what to try."""
     if p.config.on_nan == "rollback":
         return f"stopped, after going back {p.engine.stream} times; try a smaller lr, or precision fp32"
@@ -70,13 +70,13 @@ def write_diagnosis(p: Players, run: Run, error: NotFinite) -> str:
         "retries": p.engine.stream,
         "statistics": {key: readable(value) for key, value in error.stats.items()},
         "rates": {player: optimizer.param_groups[0]["lr"] for player, optimizer in rates.items()},
-        "tensors": {key: summary(t) for key, t in tensors(p).items()},
+        "tensors": {key: tensor_summary(t) for key, t in tensors(p).items()},
     }
     files.write_atomically(run.path / name, (json.dumps(report, indent=1, allow_nan=False) + "\n").encode())
     return name
 
 
-def summary(t: Tensor) -> dict[str, Any]:
+def tensor_summary(t: Tensor) -> dict[str, Any]:
     """Return shape, how many numbers are finite, and the smallest and largest of those."""
     finite = t[torch.isfinite(t)]
     low, high = (float(v) for v in torch.aminmax(finite)) if len(finite) else (None, None)

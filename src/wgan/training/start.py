@@ -26,7 +26,7 @@ from wgan.training.state import (
     decay_kept,
     decay_of,
     facts,
-    moved,
+    other_processor_note,
     require_divides,
     restore,
     resume_engine,
@@ -56,7 +56,7 @@ def prepared(
     config, plan = planned(config, path, source, time, group, given) if time else (config, "")
     begun_with, config = config, config.replace(decay_steps=group.on_main(lambda: decay_of(config, path)))
     engine = resume_engine(config, path, source, group)
-    elsewhere = group.on_main(lambda: moved(path))
+    elsewhere = group.on_main(lambda: other_processor_note(path))
     stack.enter_context(thread_count(engine.threads))
     # before the folder: what cannot be built leaves no trace
     players = group.on_all(lambda: make_players(config, engine, source, given))

@@ -100,7 +100,7 @@ def save(p: Players, run: Run, step: int, best: int | None, begun: Begun = NOTHI
 def tidy(run: Run, best: int | None) -> None:
     """Drop all checkpoints but the last three, the best and those kept for good, and what a kill left behind."""
     c = run.config
-    for_good = [step for step in checkpoint.steps(run.checkpoints) if due(c.keep_every, step)]
+    for_good = [step for step in checkpoint.saved_steps(run.checkpoints) if due(c.keep_every, step)]
     checkpoint.retain(
         run.checkpoints,
         keep=for_good if best is None else [*for_good, best],
@@ -124,7 +124,7 @@ def restore(p: Players, run: Run) -> Restored:
 
     Rank 0 reads it and tells the others: the run folder may lie on its machine alone.
     """
-    found, notes = newest(run, p.engine.group)
+    found, notes = newest_checkpoint(run, p.engine.group)
     if found is None:
         lost = f"{run.path} has no whole checkpoint left: starting again at step 0"
         return Restored(notes=(*notes, lost) if notes else ())
@@ -150,7 +150,7 @@ def restore(p: Players, run: Run) -> Restored:
     return Restored(start, found.step + begun.updates == 0, (*notes, note), m.get("event", ""), begun)
 
 
-def newest(run: Run, group: Group) -> tuple[checkpoint.Checkpoint | None, list[str]]:
+def newest_checkpoint(run: Run, group: Group) -> tuple[checkpoint.Checkpoint | None, list[str]]:
     """Return the newest whole checkpoint, the same on every process, and a sentence for each damaged one set aside."""
     loaded: list[checkpoint.Checkpoint] = []
 
@@ -193,7 +193,7 @@ def resume_engine(config: Config, path: Path, source: Source, group: Group | Non
     return replace(engine, ways=Ways(**ways))
 
 
-def moved(path: Path) -> str:
+def other_processor_note(path: Path) -> str:
     """Return the note on a run that was begun on another processor; "" where there is none to give."""
     began = open_run(path).facts.processor if has_run(path) else ""
     if not began or began == processor_name():

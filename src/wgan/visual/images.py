@@ -85,7 +85,7 @@ def with_caption(picture: Image, text: str) -> Image:
     return canvas
 
 
-def step_of(path: Path) -> int:
+def step_in_name(path: Path) -> int:
     """Return 300 for step-00000300.png."""
     match = NAME.fullmatch(Path(path).name)
     if not match:
@@ -96,7 +96,7 @@ def step_of(path: Path) -> int:
 def sample_files(folder: Path) -> list[tuple[int, Path]]:
     """Return (step, file) of each sample in `folder`, in the order of the steps."""
     files = [path for path in Path(folder).glob("step-*.png") if NAME.fullmatch(path.name) and path.is_file()]
-    return sorted((step_of(path), path) for path in files)
+    return sorted((step_in_name(path), path) for path in files)
 
 
 def animation(

@@ -13,7 +13,7 @@ import numpy as np
 from wgan.compare.study import statistics as st
 from wgan.compare.study.verdicts import draws_of, read, rows
 from wgan.files import replace_file
-from wgan.report.charts import AXES, Chart, Scale, chart_of, scale_of, short
+from wgan.report.charts import AXES, Chart, Scale, chart_of, scale_of, short_number
 from wgan.report.reader import Curve
 from wgan.visual.panels import Panel
 
@@ -146,7 +146,7 @@ def forest(title: str, group: Sequence[Mapping[str, Any]]) -> Forest:
         text = f"{interval_text(v['effect'])}, n = {v['effect']['n']}"
         bars.append(Bar(v["name"], v["verdict"], low, middle, high, text))
     marks = [-reach / 1.1, 0.0, reach / 1.1]
-    ticks = [(across(m), short(float(f"{10**m if ratio else m:.2g}"))) for m in marks]
+    ticks = [(across(m), short_number(float(f"{10**m if ratio else m:.2g}"))) for m in marks]
     equal = (across(-REACH[1]), across(REACH[1])) if ratio else None
     about = "shaded: equal within a ratio of 1.25" if ratio else "the line is no difference"
     return Forest(title, about, bars, across(0.0), equal, ticks)

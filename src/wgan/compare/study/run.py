@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from wgan.compare.diagnostics import vanishing
-from wgan.compare.measure import kept, remembered, text_of
-from wgan.compare.run import spent, trained
+from wgan.compare.measure import json_of, remembered, text_of
+from wgan.compare.run import spent, trained_run
 from wgan.compare.study.design import PARTS, TRAINED, Design, Task
 from wgan.compare.study.draws import CONFIRM_SEED, SEARCH_SEED, config_of, draw, planned
 from wgan.compare.study.judges import judged, judges_of, rows_beside
@@ -108,7 +108,7 @@ def settle(bench: Bench) -> None:
     if out.exists() and not path.is_file() and any(out.iterdir()):
         raise WganError(f"{out} is not a study: give an empty folder, or a new one, to --out")
     require_runnable(bench.design)
-    if path.is_file() and kept(path) is None:
+    if path.is_file() and json_of(path) is None:
         raise WganError(f"{path} is damaged: restore it, for it says what was decided before the runs")
     found = remembered(path, lambda: {"format": FORMAT, "design": as_json(bench.design)})
     if found.get("design") != as_json(bench.design):
@@ -234,7 +234,7 @@ def at_least(config: Config, folder: str, out: Path) -> Run:
         run = open_run(path)
         if run.step >= config.steps and run.config.replace(steps=config.steps) == config:
             return run
-    return trained(config, folder, out)
+    return trained_run(config, folder, out)
 
 
 def watched(bench: Bench, name: str, task: Task, confirm: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -53,7 +53,7 @@ def load_npy(path: Path) -> NDArray[Any]:
     try:
         array = np.load(path, mmap_mode="r" if path.stat().st_size > MAPPED else None, allow_pickle=False)
     except SPEAKING as error:
-        raise WganError(f"{shown(path)} cannot be read as an array: {plain(error)}") from None
+        raise WganError(f"{shown(path)} cannot be read as an array: {plain_error(error)}") from None
     except Exception:  # NumPy lets Python's own parser read a header, which has many ways to fail
         raise WganError(f"{shown(path)} cannot be read as an array: it is damaged") from None
     if not isinstance(array, np.ndarray):  # NumPy goes by the first bytes, not by the name
@@ -73,7 +73,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     except WganError:
         raise
     except SPEAKING as error:
-        raise WganError(f"{shown(path)} cannot be read as arrays: {plain(error)}") from None
+        raise WganError(f"{shown(path)} cannot be read as arrays: {plain_error(error)}") from None
     except Exception:
         raise WganError(f"{shown(path)} cannot be read as arrays: it is damaged") from None
     return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
@@ -88,11 +88,11 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise WganError(f"{shown(path)} cannot be read as safetensors: {plain(error)}") from None
+        raise WganError(f"{shown(path)} cannot be read as safetensors: {plain_error(error)}") from None
     return {k: (t.float() if t.dtype == torch.bfloat16 else t).numpy() for k, t in tensors.items()}
 
 
-def plain(error: Exception) -> str:
+def plain_error(error: Exception) -> str:
     """Return the first line of an error without what only a programmer understands."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     return (

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wgan.data.own.archives import shown
-from wgan.data.own.arrays import plain
+from wgan.data.own.arrays import plain_error
 from wgan.data.own.missing_marks import MISSING
 from wgan.data.own.packed import Packed
 from wgan.errors import WganError
@@ -51,7 +51,7 @@ def read_delimited(path: Path) -> Delimited:
     except UnicodeDecodeError:
         raise WganError(f"{shown(path)} is not UTF-8 text: save it as CSV in UTF-8") from None
     except (OSError, csv.Error) as error:
-        raise WganError(f"{shown(path)} cannot be read as CSV: {plain(error)}") from None
+        raise WganError(f"{shown(path)} cannot be read as CSV: {plain_error(error)}") from None
 
 
 def whole_lines(file: Iterable[str], path: Path) -> Iterator[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wgan.data.own.archives import shown
-from wgan.data.own.arrays import Arrays, plain
+from wgan.data.own.arrays import Arrays, plain_error
 from wgan.data.own.delimited import (
     COMMA,
     UNNAMED,
@@ -152,7 +152,7 @@ def parquet_table(path: Path) -> Any:
     try:
         return pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise WganError(f"{shown(path)} cannot be read as Parquet: {plain(error)}") from None
+        raise WganError(f"{shown(path)} cannot be read as Parquet: {plain_error(error)}") from None
 
 
 def read_parquet(path: Path, label: str, needed: bool = True) -> Arrays:
