@@ -76,7 +76,7 @@ def test_gradients_are_watched_below_three_generators(whole):
 
 def test_the_same_command_trains_nothing_again(whole, monkeypatch):
     found, out = whole
-    monkeypatch.setattr(studies, "trained", None)
+    monkeypatch.setattr(studies, "trained_run", None)
     again = studies.study(tiny(), out)
     assert json.loads(json.dumps(again)) == json.loads(json.dumps(found))
     assert json.loads((out / "compare.json").read_text()) == json.loads(json.dumps(found))
@@ -86,7 +86,7 @@ def test_a_lost_note_is_made_again_from_its_run(whole, monkeypatch):
     found, out = whole
     longer = next(r for r in found["search"] if "4" in r["selection"])
     (out / "notes" / f"{longer['name']}_1_of_4.json").unlink()
-    monkeypatch.setattr(studies, "trained", None)
+    monkeypatch.setattr(studies, "trained_run", None)
     assert studies.study(tiny(), out)["search"] == found["search"]
 
 
