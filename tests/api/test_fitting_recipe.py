@@ -28,6 +28,8 @@ SMALL = {"steps": 2, "batch": 8, "threads": 1, "generator_layers": "8", "critic_
         ("ring:gulrajani", "ring", "ring-gulrajani"),
         ("grid", "grid", "grid"),
         ("swissroll", "gulrajani-swissroll", "swissroll"),
+        ("ar2", "signals", "ar2"),
+        ("sines", "signals", "sines"),
     ],
 )
 def test_bundled_data_take_their_own_recipe_and_folder(fashion, data, recipe, folder):

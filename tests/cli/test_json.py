@@ -21,7 +21,7 @@ def told(found):
 
 def test_the_commands_that_tell_something_have_it():
     having = {name for name, p in cli.commands_of(cli.parser()).items() if "--json" in p.flags()}
-    assert having == {"data", "evaluate", "benchmark", "recipes", "runs", "env"}
+    assert having == {"data", "evaluate", "score", "benchmark", "recipes", "runs", "env"}
 
 
 def test_data_of_ones_own_as_json(photos, command, tmp_path):

@@ -173,7 +173,7 @@ def test_the_time_of_a_training_that_was_stopped_counts(tmp_path, monkeypatch):
     monkeypatch.setattr(compare.time, "process_time", lambda: next(times))
     monkeypatch.setattr(compare, "train", lambda *about: (_ for _ in ()).throw(compare.Interrupted(130)))
     with pytest.raises(compare.Interrupted):
-        compare.trained(one.config(False), one.name, tmp_path)
+        compare.trained_run(one.config(False), one.name, tmp_path)
     assert compare.spent(tmp_path) == {one.name: 2.5}
 
 

@@ -20,7 +20,8 @@ CHOICES = [n for n, f in FIELDS.items() if f.choices]
 OPTIONAL = [n for n, f in FIELDS.items() if f.none]
 FREE = {n for n, f in FIELDS.items() if f.free}
 NO_CLASSIFIER = {"critic_conditioning": "none", "class_critic": 0, "class_generator": 0}
-NEUTRAL = Config(objective="gan", critic_update="separate", **NO_CLASSIFIER)  # here no other field excludes another
+# here no other field excludes another
+NEUTRAL = Config(objective="gan", critic_update="separate", window=64, **NO_CLASSIFIER)
 
 
 def refusal(call, *arguments, **options):

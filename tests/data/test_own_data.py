@@ -244,4 +244,4 @@ def test_options_come_from_the_config():
     from wgan.config import Config, part
 
     config = Config(size=32, crop="fit", channels=3, labels="none")
-    assert part(ReadingOptions, config) == ReadingOptions(32, "fit", 3, "none")
+    assert part(ReadingOptions, config) == ReadingOptions(32, "fit", channels=3, labels="none")
