@@ -99,7 +99,7 @@ def test_a_link_where_a_run_writes_is_refused_by_name(name: str, bench: Bench, r
 @pytest.mark.parametrize(
     "change",
     [
-        {"shape": [2, 2]},
+        {"shape": [2, 2, 2, 2]},
         {"shape": [0]},
         {"shape": [65536, 65536, 1]},
         {"class_names": [3]},
@@ -128,7 +128,7 @@ def test_class_names_that_lead_elsewhere(data: st.DataObject, bench: Bench, ring
     out = bench.fresh() / "out"
 
     class Made:
-        class_names = names
+        class_names, depth = names, None
 
     samples = FakeSamples(np.zeros((3, 4, 4), np.uint8), len(names))
     before = {p for p in bench.folder.rglob("*") if bench.inside not in p.parents}
@@ -142,6 +142,9 @@ class FakeSamples:
 
     def __init__(self, pixels: np.ndarray, classes: int) -> None:
         self.pixels, self.labels = pixels, torch.arange(3) % classes
+
+    def dim(self) -> int:
+        return 4  # as [N, 1, H, W]
 
     def to_images(self) -> np.ndarray:
         return self.pixels

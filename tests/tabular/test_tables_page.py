@@ -24,6 +24,19 @@ def adult(path, n=300):
         csv.writer(file).writerows([["age", *words], *rows])
 
 
+def orders(path, n=300):
+    """A small table that keeps the rules of the page."""
+    g = np.random.default_rng(1)
+    places = [("Ulm", "89073"), ("Bonn", "53111")]
+    lines = ["price,tax,total,ordered,sent,city,zip"]
+    for _ in range(n):
+        price, tax, day = int(g.integers(100, 900)), int(g.integers(5, 90)), int(g.integers(1, 20))
+        city, code = places[g.integers(2)]
+        sent = day + int(g.integers(0, 9))
+        lines.append(f"{price},{tax},{price + tax},2024-03-{day:02},2024-03-{sent:02},{city},{code}")
+    path.write_text("\n".join(lines) + "\n")
+
+
 def commands():
     """Return the words of each command of the page."""
     blocks = PAGE.read_text().split("```console\n")[1:]
@@ -33,6 +46,7 @@ def commands():
 
 def test_the_commands_of_the_page_run(here, cache, cheap, command):
     adult("adult.csv")
+    orders(Path("orders.csv"))
     found = commands()
     assert len(found) >= 5
     for words in found:
