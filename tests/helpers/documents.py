@@ -24,7 +24,7 @@ def shortened(words):
         del kept[at : at + 2]
     if words[0] == "compare":  # one objective, the last where some are named
         named = list(itertools.takewhile(lambda word: not word.startswith("-"), kept[1:]))
-        kept[1 : 1 + len(named)] = named[-1:] or ["gan"]
+        kept[1 : 1 + len(named)] = named[-1:] or ["wgan-gp"]
     return [*kept, *shlex.split(SHORT.get(words[0], "")), *(PARTS if "--microbatch" in kept else [])]
 
 
