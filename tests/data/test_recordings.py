@@ -76,6 +76,15 @@ def test_of_many_series_some_are_held_out_whole(tmp_path):
     assert not machines[0] & machines[1] and len(machines[0] | machines[1]) == 40 and len(test) == 40
 
 
+def test_of_few_short_series_some_are_held_out_whole(tmp_path):
+    """The last quarter of each would hold no window."""
+    path = table(tmp_path / "x.csv", series=15, steps=80)
+    train, test = (opened(path, split, window=30, step=10, group="id") for split in ("train", "test"))
+    assert any("whole series are held out" in note for note in train.notes)
+    machines = [{round(v) // 10_000 for v in own(part)[:, 0, 0]} for part in (train, test)]
+    assert not machines[0] & machines[1] and len(machines[0] | machines[1]) == 15 and len(train) + len(test) == 90
+
+
 def test_a_table_without_groups_is_one_series(tmp_path):
     path = table(tmp_path / "x.csv", series=1, steps=2000)
     with pytest.raises(WganError, match="column id"):
@@ -170,6 +179,7 @@ def test_recordings_that_do_not_fit_are_refused(tmp_path, name):
     ("options", "words"),
     [
         ({"window": 601, "group": "id"}, "2 of 2 series of"),
+        ({"window": 420, "step": 30, "group": "id", "labels": "state"}, "lies over steps of several classes"),
         ({"window": 16, "group": "machine"}, "has no column 'machine'"),
         ({"window": 16, "group": "id", "labels": "nothing"}, "has no column 'nothing'"),
         ({"window": 16, "group": "id", "columns": "amp=skip"}, "are for tables"),
@@ -179,8 +189,13 @@ def test_recordings_that_do_not_fit_are_refused(tmp_path, name):
 )
 def test_windows_that_cannot_be_cut_are_refused(tmp_path, options, words):
     with pytest.raises(WganError) as error:
-        opened(table(tmp_path / "x.csv"), **options)
+        opened(table(tmp_path / "x.csv", labels="labels" in options), **options)
     assert words in str(error.value)
+
+
+def test_one_series_too_short_to_hold_out_a_part_is_refused(tmp_path):
+    with pytest.raises(WganError, match="no windows of 550 steps to train and to measure on: the series are too short"):
+        opened(table(tmp_path / "x.csv", series=1), window=550, step=1, group="id")
 
 
 def test_a_missing_number_is_named(tmp_path):

@@ -25,7 +25,7 @@ from wgan.data.tabular.cells import Cells, read_cells
 from wgan.errors import WganError
 
 WAV = ".wav"
-MANY = 20  # series: of as many, some are held out whole; of fewer, the last part of each
+MANY = 20  # series: of as many, some are held out whole; of fewer, the last part of each if it holds enough windows
 Numbers = NDArray[Any]
 
 
@@ -65,7 +65,10 @@ def windows(found: Recordings, window: int, step: int, where: str) -> Arrays:
     mixed = [is_mixed(found.series[i], start, window) for i, start, _ in places]
     kept = [place for place, wrong in zip(places, mixed, strict=True) if not wrong]
     if not kept:
-        raise WganError(f"{where}: every window of {window} steps holds several classes: give a smaller --window")
+        why = "every one of them lies over steps of several classes" if any(mixed) else "the series are too short"
+        raise WganError(
+            f"{where} gives no windows of {window} steps to train and to measure on: {why}; give a smaller --window"
+        )
     values = np.stack([found.series[i].values[:, start : start + window] for i, start, _ in kept])
     firsts = [None if (y := found.series[i].labels) is None else y[start] for i, start, _ in kept]
     labels = None if firsts[0] is None else np.array(firsts)
@@ -77,24 +80,31 @@ def windows(found: Recordings, window: int, step: int, where: str) -> Arrays:
 
 
 def places_of(series: Sequence[Series], window: int, step: int) -> tuple[list[tuple[int, int, bool]], str]:
-    """Return (number of the series, first step, held out) of every window, and how the held-out ones were chosen."""
+    """Return (number of the series, first step, held out) of every window, and how the held-out ones were chosen.
+
+    The last parts of few series are held out where they hold at least half of the windows wanted: else some series whole.
+    """
     lengths = [s.values.shape[1] for s in series]
     counts = [(n - window) // step + 1 for n in lengths]
     wanted = held_out_count(sum(counts))
     given = [bool(s.held_out) for s in series]
+    last = last_parts(lengths, window, step, wanted / sum(counts))
     if any(given):
         out, said = given, f"{sum(given)} series are held out, as the data say"
-    elif len(series) >= MANY:
+    elif len(series) == 1 or (len(series) < MANY and 2 * sum(held for _, _, held in last) >= wanted):
+        return last, f"the last {100 * wanted / sum(counts):.0f} % of each series are held out"
+    else:
         out = whole_series(counts, wanted)
         said = f"{sum(out)} whole series are held out"
-    else:
-        fraction = wanted / sum(counts)
-        borders = [round(n * (1 - fraction)) for n in lengths]
-        parts = [*zip(lengths, borders, strict=True)]
-        train = [(i, t, False) for i, (_, b) in enumerate(parts) for t in range(0, b - window + 1, step)]
-        test = [(i, t, True) for i, (n, b) in enumerate(parts) for t in range(b, n - window + 1, step)]
-        return train + test, f"the last {100 * fraction:.0f} % of each series are held out"
     return [(i, t, out[i]) for i, n in enumerate(lengths) for t in range(0, n - window + 1, step)], said
+
+
+def last_parts(lengths: Sequence[int], window: int, step: int, fraction: float) -> list[tuple[int, int, bool]]:
+    """Return the windows, as places_of, of which those within the last `fraction` of each series are held out."""
+    parts = [(n, round(n * (1 - fraction))) for n in lengths]
+    train = [(i, t, False) for i, (_, b) in enumerate(parts) for t in range(0, b - window + 1, step)]
+    test = [(i, t, True) for i, (n, b) in enumerate(parts) for t in range(b, n - window + 1, step)]
+    return train + test
 
 
 def whole_series(counts: Sequence[int], wanted: int) -> list[bool]:
