@@ -15,6 +15,7 @@ pytest.importorskip("uvicorn")
 from helpers.serving import Served
 
 import wgan
+from wgan.cli.serve import CONNECTIONS
 from wgan.export import patience, serve
 from wgan.export.guard import Guard, Refused
 from wgan.export.serve import Worker, application
@@ -132,9 +133,14 @@ def test_an_answer_that_nobody_takes_ends_the_connection(hasty_server):
 
 
 def test_a_hundred_slow_clients_keep_nobody_waiting(conditional_run):
-    begun = [b"POST /sample HTTP/1.1\r\nHost: localhost\r\n", b"G", b""]
-    with Served(application(wgan.load(conditional_run)), http=patience.Patient) as served, ExitStack() as stack:
+    """With the command's own limit of open connections; some send nothing, some half the headers, some half the body."""
+    head = b"POST /sample HTTP/1.1\r\nHost: localhost\r\n"
+    begun = [head, b"G", b"", head + b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{"]
+    options = {"http": patience.Patient, "limit_concurrency": CONNECTIONS}
+    with Served(application(wgan.load(conditional_run)), **options) as served, ExitStack() as stack:
         for i in range(100):
             link = stack.enter_context(socket.create_connection(("127.0.0.1", served.port)))
-            link.sendall(begun[i % 3])
+            link.sendall(begun[i % len(begun)])
+        open_now = served.server.server_state.connections
+        assert soon(lambda: len(open_now) == 100)
         assert served.ask("POST", "/sample", {"n": 3, "format": "npz"})[0] == 200

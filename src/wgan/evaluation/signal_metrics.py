@@ -38,8 +38,8 @@ def spectrum_values(m: Measured) -> Iterator[MetricValue]:
 
 def autocorrelation_values(m: Measured) -> Iterator[MetricValue]:
     """The distance of the autocorrelations."""
-    lags = max(1, min(metrics.LAGS, m.fakes.shape[2] // 2))
-    yield value(m, "autocorrelation-distance", metrics.autocorrelation_distance, f"lags 1 to {lags}")
+    lags = f"lags 1 to {metrics.lags_of(m.fakes.shape[2])}"
+    yield value(m, "autocorrelation-distance", metrics.autocorrelation_distance, lags)
 
 
 def channel_values(m: Measured) -> Iterator[MetricValue]:

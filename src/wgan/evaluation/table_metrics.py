@@ -228,9 +228,8 @@ def trained_values(m: Measured) -> Iterator[MetricValue]:
     yield value(m, "trees-on-fakes", trees, len(held.rows), note)
 
 
-Fit = Callable[
-    [Rows, Any, int, Rows], Rows
-]  # rows, answers, classes (0 = a number), other rows -> scores or numbers of these
+# rows, answers, classes (0 = a number), other rows -> scores or numbers of these
+Fit = Callable[[Rows, Any, int, Rows], Rows]
 LINEAR: dict[bool, Fit] = {
     True: lambda x, y, classes, held: metrics.fit_classes(x, y, classes)(held),
     False: lambda x, y, classes, held: metrics.fit_number(x, y)(held)[:, 0],

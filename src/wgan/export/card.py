@@ -180,10 +180,9 @@ def templates() -> Environment:
     """Return the templates of this package, and those it shares with reports; only those of HTML escape by themselves."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
 
+    loaders = [PackageLoader("wgan.export"), PackageLoader("wgan.report")]  # the second holds the head of pages
     found = Environment(
-        loader=ChoiceLoader(
-            [PackageLoader("wgan.export"), PackageLoader("wgan.report")]
-        ),  # which holds the head of pages
+        loader=ChoiceLoader(loaders),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -266,13 +266,12 @@ def reason(error: BaseException) -> str:
 
 def described(model: Model) -> dict[str, str]:
     """Return what the file says of itself: where its numbers come from and what they mean."""
-    facts = model.run.facts
+    facts, table = model.run.facts, model.table
+    columns = described_columns(table, not model.network.classes) if table else json.dumps(column_names(model))
     return {
         "wgan": json.dumps({"step": model.step, "shape": list(facts.shape), "versions": facts.versions}),
         "class_names": json.dumps(list(facts.class_names)),
-        "columns": described_columns(model.table, not model.network.classes)
-        if model.table
-        else json.dumps(column_names(model)),
+        "columns": columns,
     }
 
 

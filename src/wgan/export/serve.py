@@ -142,12 +142,8 @@ def add_pages(app: FastAPI, model: Model) -> None:
         page = render(model, card)
     except WganError as error:
         page = templates().get_template("nopage.html").render(card=card, reason=str(error))
-    about, help_page = (
-        info(model, card),
-        templates()
-        .get_template("asking.html")
-        .render(card=card, most=MOST, label=first_label(model), where=can_ask(model)),
-    )
+    about, asking = info(model, card), templates().get_template("asking.html")
+    help_page = asking.render(card=card, most=MOST, label=first_label(model), where=can_ask(model))
 
     @app.get("/", response_class=HTMLResponse)
     async def index() -> HTMLResponse:

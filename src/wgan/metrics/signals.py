@@ -85,6 +85,11 @@ def autocorrelation(x: Any, lags: int) -> Numbers:
     return scaled
 
 
+def lags_of(steps: int) -> int:
+    """Return how many lags of signals of so many steps are compared: half of them, from 1 to LAGS."""
+    return max(1, min(LAGS, steps // 2))
+
+
 def autocorrelation_distance(fake: Any, real: Any) -> float:
     """Return the mean of |ρ_τ(fake) - ρ_τ(real)| over channels and the lags τ = 1 .. min(64, T / 2).
 
@@ -92,7 +97,7 @@ def autocorrelation_distance(fake: Any, real: Any) -> float:
     `power`.
     """
     a, b = both(fake, real)
-    lags = max(1, min(LAGS, a.shape[2] // 2))
+    lags = lags_of(a.shape[2])
     return float(np.abs(autocorrelation(a, lags) - autocorrelation(b, lags))[:, 1:].mean())
 
 
