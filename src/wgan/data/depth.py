@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wgan.data.units import as_type, within_type
 from wgan.errors import WganError
 
 
@@ -36,16 +37,11 @@ class PixelUnits:
 
     def restore(self, samples: NDArray[Any]) -> NDArray[np.float64]:
         """Return samples in the user's units, float64; whole numbers are rounded, and within their type."""
-        values: NDArray[np.float64] = samples.astype(np.float64) * self.scale + self.mean
-        kind = np.dtype(self.dtype)
-        if kind.kind not in "iu":
-            return values
-        limits = np.iinfo(kind)
-        return np.rint(values).clip(float(limits.min), float(limits.max))
+        return within_type(samples.astype(np.float64) * self.scale + self.mean, self.dtype)
 
     def stored(self, values: NDArray[np.float64]) -> NDArray[Any]:
         """Return restored values [N, C, H, W] in the user's type as [N, H, W] or [N, H, W, C]."""
-        images = values.astype(self.dtype)
+        images = as_type(values, self.dtype)
         return images[:, 0] if images.shape[1] == 1 else images.transpose(0, 2, 3, 1)
 
     def to_json(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wgan.data.units import as_type, within_type
 from wgan.errors import WganError
 
 CHUNK = 1 << 22  # numbers that are held in double precision at once
@@ -34,21 +35,11 @@ class SignalUnits:
     def restore(self, samples: NDArray[Any]) -> NDArray[np.float64]:
         """Return samples [N, C, T] in the user's units, float64; whole numbers are rounded, and within their type."""
         mean, scale = (np.array(x)[:, None] for x in (self.mean, self.scale))
-        values: NDArray[np.float64] = samples.astype(np.float64) * scale + mean
-        kind = np.dtype(self.dtype)
-        if kind.kind not in "iu":
-            return values
-        limits = np.iinfo(kind)
-        return np.rint(values).clip(float(limits.min), float(limits.max))
+        return within_type(samples.astype(np.float64) * scale + mean, self.dtype)
 
     def stored(self, values: NDArray[np.float64]) -> NDArray[Any]:
         """Return restored values [N, C, T] as the user's data are: in their type, and [N, T] where they have no channels."""
-        own = values[:, 0] if self.flat else values
-        kind = np.dtype(self.dtype)
-        if kind.kind not in "iu" or kind.itemsize < 8:
-            return own.astype(kind)
-        limits = np.iinfo(kind)  # float64 cannot hold the largest int64: it is clipped to what it can
-        return own.clip(float(limits.min), np.nextafter(float(limits.max), 0)).astype(kind)
+        return as_type(values[:, 0] if self.flat else values, self.dtype)
 
     @property
     def channels(self) -> list[str]:

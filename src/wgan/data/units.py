@@ -104,27 +104,40 @@ class Units:
 
     def _rounded(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         for i, (kind, digits) in enumerate(zip(self.kinds, self.decimals, strict=True)):
-            dtype = np.dtype(kind)
-            if dtype.kind in "iu":
-                info = np.iinfo(dtype)
-                rows[:, i] = np.rint(rows[:, i]).clip(float(info.min), float(info.max))
-            elif digits >= 0:
+            rows[:, i] = within_type(rows[:, i], kind)
+            if digits >= 0:
                 rows[:, i] = rows[:, i].round(digits)
         return rows
 
     def column(self, rows: NDArray[np.float64], i: int) -> NDArray[Any]:
         """Return column i of restored rows in its own type."""
-        dtype = np.dtype(self.kinds[i])
-        if dtype.kind not in "iu":
-            return rows[:, i].astype(dtype)
-        info = np.iinfo(dtype)  # float64 cannot hold the largest int64: clip again on the side of the integers
-        return np.array([min(max(int(v), info.min), info.max) for v in rows[:, i]], dtype=dtype)
+        return as_type(rows[:, i], self.kinds[i])
 
     def to_json(self) -> dict[str, Any]:
         """Return a dictionary for JSON."""
         found = asdict(self)
         del found["cuts"]
         return found
+
+
+def within_type(values: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
+    """Return values as a NumPy type can have them, float64: rounded and within its range where it is one of whole numbers."""
+    dtype = np.dtype(kind)
+    if dtype.kind not in "iu":
+        return values
+    info = np.iinfo(dtype)
+    return np.rint(values).clip(float(info.min), float(info.max))
+
+
+def as_type(values: NDArray[np.float64], kind: str) -> NDArray[Any]:
+    """Return what `within_type` returned in that type; float64 cannot hold the largest int64, which is put in afterwards."""
+    dtype = np.dtype(kind)
+    if dtype.kind not in "iu":
+        return values.astype(dtype)
+    info = np.iinfo(dtype)
+    found = values.clip(float(info.min), np.nextafter(float(info.max), 0)).astype(dtype)
+    found[values >= float(info.max)] = info.max
+    return found
 
 
 def from_json(values: dict[str, Any] | None) -> Units | None:
