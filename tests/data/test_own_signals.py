@@ -83,9 +83,12 @@ def constant():
 
 
 REFUSED = {
-    "NaN": (spoiled(np.nan), "NaN or infinite values in 1 of 60 signals, the first in signal 4, channel 1, step 4"),
-    "infinity": (spoiled(np.inf), "the first in signal 4, channel 1, step 4"),
-    "a constant channel": (constant(), "channel number 1 is constant (7) in the training part"),
+    "NaN": (
+        spoiled(np.nan),
+        "NaN or infinite values in 1 of 60 signals, the first in signal 3, channel 1, step 4 (counted",
+    ),
+    "infinity": (spoiled(np.inf), "the first in signal 3, channel 1, step 4 (counted"),
+    "a constant channel": (constant(), "channel x1 is constant (7) in the training part"),
     "too short": (recordings(steps=7), "signals of 7 steps are too short"),
     "too few": (recordings(10), "10 samples"),
     "steps first": (recordings(channels=300).astype(np.float32), "swap the last two axes"),

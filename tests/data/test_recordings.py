@@ -182,7 +182,7 @@ def test_recordings_that_do_not_fit_are_refused(tmp_path, name):
         ({"window": 420, "step": 30, "group": "id", "labels": "state"}, "lies over steps of several classes"),
         ({"window": 16, "group": "machine"}, "has no column 'machine'"),
         ({"window": 16, "group": "id", "labels": "nothing"}, "has no column 'nothing'"),
-        ({"window": 16, "group": "id", "columns": "amp=skip"}, "are for tables"),
+        ({"window": 16, "group": "id", "columns": "amp=skip"}, "is read as signals: leave them out"),
         ({"step": 4}, "give window too"),
         ({"group": "id"}, "give window too"),
     ],

@@ -91,7 +91,7 @@ def fit(values: NDArray[Any], train: NDArray[np.bool_], names: tuple[str, ...], 
     scale = np.sqrt([total(values, numbers, c, mean[c], 2) for c in channels])
     constant = [c for c in channels if is_constant(values, numbers, c)]
     if constant:
-        called = names[constant[0]] if names else f"number {constant[0]}"
+        called = names[constant[0]] if names else f"x{constant[0]}"
         raise WganError(
             f"{where}: channel {called} is constant ({values[numbers[0], constant[0], 0]:g}) in the training part, and holds "
             "nothing to learn: leave it out"

@@ -210,7 +210,8 @@ def prepare(path: Path, options: ReadingOptions, folder: Path, where: str) -> Pr
     """Prepare an array file or a table; a table that is not of numbers alone by the kinds of its columns."""
     asked = options.of_tables()
     if asked and (path.suffix.lower() not in TABLES or options.signals):
-        raise WganError(f"columns, missing, keep and together are for tables, and {where} is none: leave them out")
+        what = "is read as signals" if options.signals else "is none"
+        raise WganError(f"columns, missing, keep and together are for tables, and {where} {what}: leave them out")
     if options.signals or holds_recordings(path):
         arrays, rate = signals_of(path, options, where)
         return prepare_signals(arrays, options, folder, where, rate)

@@ -80,15 +80,15 @@ def channelled(values: NDArray[Any], where: str) -> tuple[NDArray[Any], bool]:
 
 
 def require_finite(values: NDArray[Any], where: str) -> None:
-    """Raise WganError naming the first signal and channel that hold NaN or infinity."""
+    """Raise WganError naming the first signal, channel and step that hold NaN or infinity, as their array counts them."""
     if values.dtype.kind != "f":
         return
     bad = [i for i in range(len(values)) if not np.isfinite(values[i]).all()]
     if bad:
         channel, step = np.argwhere(~np.isfinite(values[bad[0]]))[0]
         raise WganError(
-            f"{where} holds NaN or infinite values in {len(bad)} of {len(values)} signals, the first in signal {bad[0] + 1}, "
-            f"channel {channel}, step {step}: fill them in, or leave those signals out"
+            f"{where} holds NaN or infinite values in {len(bad)} of {len(values)} signals, the first in signal {bad[0]}, "
+            f"channel {channel}, step {step} (counted from 0): fill them in, or leave those signals out"
         )
 
 
