@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -134,3 +135,16 @@ def test_each_refusal_is_one_sentence(run, conditional_run, few, command, tmp_pa
     )
     assert "give a .csv file" in command("score", run, "mnist", "--out", tmp_path / "s.txt").sentence()
     assert not list(tmp_path.iterdir())
+
+
+def test_what_rows_cannot_have_leaves_nothing_behind(ring_run, here, command):
+    run = shutil.copytree(ring_run, "ring")
+    train_encoder(run, SHORT, tty=False)
+    np.savez("rows.npz", samples=np.zeros((40, 2)), labels=np.arange(30))
+    words = ("score", run, "rows.npz", "--false-alarms", 0.1)
+    assert "labels must be 40 whole numbers or texts, not int64 [30]" in command(*words).sentence()
+    np.savez("rows.npz", samples=np.zeros((40, 2)), labels=np.arange(40) > 30)
+    assert "only images have residual maps" in command(*words, "--maps", "maps.png").sentence()
+    assert "--top must be at least 1, not 0" in command(*words, "--maps", "maps.png", "--top", 0).sentence()
+    assert not list(Path().glob("*.csv")) and not list(Path().glob("*.png"))
+    assert "31 normal and 9 anomalous samples" in command(*words, "--normal", "False").out

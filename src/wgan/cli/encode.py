@@ -39,19 +39,23 @@ def score(found: argparse.Namespace) -> int:
     pictures = None if found.maps is None else output_path(found.maps, found.force)
     if pictures is not None and pictures.suffix.lower() != ".png":
         raise WganError(f"--maps {found.maps}: give a .png file")
+    if found.top < 1:
+        raise WganError(f"--top must be at least 1, not {found.top}")
     options = ReadingOptions(**given) if (given := reading(found)) else None
     normal = None if found.normal is None else found.normal.split(",")
     report = scored(found.path, found.data, found.false_alarms, normal, found.split, options, found.threads)
+    maps = None if pictures is None else report.maps(found.top)
     write_atomically(out, report.to_csv().encode())
-    if pictures is not None:
-        save_png(report.maps(found.top), pictures)
+    if pictures is not None and maps is not None:
+        save_png(maps, pictures)
     if found.json:
         print_json(report.to_json())
         return 0
     tell(report)
     print(f"scores of {len(report.anomalous)} samples in {out}")
     if pictures is not None:
-        print(f"the {found.top} highest, each beside its reconstruction and the difference, in {pictures}")
+        shown = min(found.top, len(report.anomalous))
+        print(f"the {shown} highest, each beside its reconstruction and the difference, in {pictures}")
     return 0
 
 

@@ -21,11 +21,17 @@ from wgan.data.depth import PixelUnits
 from wgan.data.own.tables import TABLES
 from wgan.data.signals import SignalUnits
 from wgan.data.source import report_indices, selection_indices
-from wgan.data.tabular.cells import read_cells
-from wgan.data.tabular.read import codes_like
 from wgan.data.units import Units
 from wgan.errors import WganError
-from wgan.evaluation.samples import as_samples, encoded, read_arrays, read_table
+from wgan.evaluation.samples import (
+    encoded,
+    labels_beside,
+    name_of_samples,
+    read_arrays,
+    read_codes,
+    read_table,
+    standard_samples,
+)
 from wgan.host import thread_count, undisturbed
 from wgan.metrics.anomaly import Interval, Threshold, auc, average_precision, fraction, threshold
 from wgan.runs.folder import Run, open_run
@@ -206,22 +212,17 @@ def standard_of(source: Source) -> Units | SignalUnits | PixelUnits | None:
 def table_rows(path: Path, own: Source) -> Given:
     """Return the rows of a table in the units, or the codes, of the run's own."""
     if own.table is not None:
-        if path.suffix.lower() not in TABLES:
-            raise WganError(f"{path} is no table, and {own.name} is one: give a .csv, .tsv or .parquet")
-        cells = read_cells(path)
-        rows = codes_like(own.table, dict(zip(cells.names, cells.columns, strict=True)), str(path))
-        label = own.table.label
-        labels = [c.strip() for c in cells.column(label)] if label and label in cells.names else None
-        return Given(None, encoded(own.table, rows), labels, "all")
+        rows, names = read_codes(path, own, own.table)
+        return Given(None, encoded(own.table, rows), texts(names), "all")
     arrays = read_table(path, own) if path.suffix.lower() in TABLES else read_arrays(path)
-    name = next((k for k in ("samples", "x", "arr_0") if k in arrays), None)
-    if name is None:
-        raise WganError(f"{path} holds {', '.join(arrays) or 'nothing'}: expected an array named samples")
-    names = None if "labels" not in arrays else [str(v) for v in arrays["labels"].tolist()]
-    if own.units is None:
-        return Given(None, as_samples(arrays[name], own.shape, str(path)), names, "all")
-    values = as_samples(arrays[name], (len(own.units.mean),), str(path), np.float64)
-    return Given(None, torch.from_numpy(own.units.standardise(values.numpy())), names, "all")
+    name = name_of_samples(arrays, path)
+    x = standard_samples(arrays[name], own, f"{path} ({name})")
+    return Given(None, x, texts(labels_beside(arrays, len(x), path)), "all")
+
+
+def texts(labels: NDArray[Any] | None) -> list[str] | None:
+    """Return labels as the user wrote them."""
+    return None if labels is None else [str(v) for v in labels.tolist()]
 
 
 def scored(inverter: Inverter, source: Source, index: Tensor) -> Scores:

@@ -182,23 +182,14 @@ def from_file(path: Path, n: int, like: Source) -> Subject:
     if like.is_signal and path.suffix.lower() in TABLES:
         raise WganError(f"{path} is a table, and {like.name} holds signals: give a .npz or .npy of them")
     arrays = read_arrays(path) if path.suffix.lower() not in TABLES else read_table(path, like)
-    name = next((k for k in ("images", "samples", "arr_0") if k in arrays), None)
-    if name is None:
-        raise WganError(f"{path} holds {', '.join(arrays) or 'nothing'}: expected an array named images or samples")
+    name = name_of_samples(arrays, path)
     if like.depth is not None:
         fakes = as_values(arrays[name], like.shape, like.depth, f"{path} ({name})")
     elif like.is_signal:
         fakes = as_signals(arrays[name], like, f"{path} ({name})")
-    elif like.units is None:
-        fakes = as_samples(arrays[name], like.shape, f"{path} ({name})")
-    else:  # as `wgan sample` writes them: all columns, in the user's units
-        rows = as_samples(arrays[name], (len(like.units.mean),), f"{path} ({name})", np.float64)
-        fakes = torch.from_numpy(like.units.standardise(rows.numpy()))
-    labels = arrays.get("labels")
-    if labels is not None and (labels.shape != (len(fakes),) or labels.dtype.kind not in "iuU"):
-        raise WganError(
-            f"{path}: labels must be {len(fakes)} whole numbers or texts, not {labels.dtype} {list(labels.shape)}"
-        )
+    else:
+        fakes = standard_samples(arrays[name], like, f"{path} ({name})")
+    labels = labels_beside(arrays, len(fakes), path)
     order = torch.randperm(len(fakes), generator=stream(0, 0, ORDER))[:n]
     about = About(file=str(path), n_fake=len(order))
     numbers = label_numbers(labels, like, str(path))[order] if labels is not None and like.classes else None
@@ -211,16 +202,46 @@ def from_file(path: Path, n: int, like: Source) -> Subject:
 
 def from_table(path: Path, n: int, like: Source, table: Table) -> Subject:
     """Read up to n rows of a file with the columns of the data `like`, in any order; WganError for one that has others."""
+    rows, labels = read_codes(path, like, table)
+    order = torch.randperm(len(rows), generator=stream(0, 0, ORDER))[:n]
+    numbers = label_numbers(labels, like, str(path))[order] if labels is not None and like.classes else None
+    rows = rows[order.numpy()]
+    return Subject(encoded(table, rows), numbers, About(file=str(path), n_fake=len(order)), rows=rows)
+
+
+def read_codes(path: Path, like: Source, table: Table) -> tuple[NDArray[np.float64], NDArray[Any] | None]:
+    """Return the rows [N, C] of a file with the columns of `table`, and its classes [N] where it has that column."""
     if path.suffix.lower() not in TABLES:
         raise WganError(f"{path} is no table, and {like.name} is one: give a .csv, .tsv or .parquet")
     cells = read_cells(path)
     rows = codes_like(table, dict(zip(cells.names, cells.columns, strict=True)), str(path))
-    order = torch.randperm(len(rows), generator=stream(0, 0, ORDER))[:n]
-    numbers = None
-    if table.label in cells.names and like.classes:
-        numbers = label_numbers(np.array([c.strip() for c in cells.column(table.label)]), like, str(path))[order]
-    rows = rows[order.numpy()]
-    return Subject(encoded(table, rows), numbers, About(file=str(path), n_fake=len(order)), rows=rows)
+    if not table.label or table.label not in cells.names:
+        return rows, None
+    return rows, np.array([c.strip() for c in cells.column(table.label)])
+
+
+def name_of_samples(arrays: dict[str, NDArray[Any]], path: Path) -> str:
+    """Return which array of a file holds the samples; WganError where none has a name that says so."""
+    name = next((k for k in ("images", "samples", "x", "arr_0") if k in arrays), None)
+    if name is None:
+        raise WganError(f"{path} holds {', '.join(arrays) or 'nothing'}: expected an array named images or samples")
+    return name
+
+
+def labels_beside(arrays: dict[str, NDArray[Any]], n: int, path: Path) -> NDArray[Any] | None:
+    """Return the labels [n] beside n samples, None where there are none; WganError for another number of them."""
+    labels = arrays.get("labels")
+    if labels is not None and (labels.shape != (n,) or labels.dtype.kind not in "biuU"):
+        raise WganError(f"{path}: labels must be {n} whole numbers or texts, not {labels.dtype} {list(labels.shape)}")
+    return labels
+
+
+def standard_samples(array: NDArray[Any], like: Source, where: str) -> Tensor:
+    """Return bytes of images or vectors as networks see them; rows of a table in the user's units, all columns of them."""
+    if like.units is None:
+        return as_samples(array, like.shape, where)
+    rows = as_samples(array, (len(like.units.mean),), where, np.float64)  # as `wgan sample` writes them
+    return torch.from_numpy(like.units.standardise(rows.numpy()))
 
 
 def table_rows(source: Source, indices: Tensor) -> NDArray[np.float64]:
