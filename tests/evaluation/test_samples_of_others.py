@@ -11,6 +11,7 @@ from PIL import Image
 import wgan
 from wgan.data import open_source
 from wgan.errors import WganError
+from wgan.evaluation.samples import as_values
 from wgan.sampling.model import load
 
 
@@ -47,6 +48,20 @@ def test_a_folder_of_images_that_cannot_be_measured_is_told_why(pictures, data, 
             Image.new("L", (16, 16), i).save(f"{data}/{i}.png")
     with pytest.raises(WganError, match=said):
         wgan.evaluate(pictures, data=data, n=200)
+
+
+@pytest.mark.parametrize(
+    ("shape", "given", "layout"),
+    [
+        ((1, 8, 8), (5, 8, 9), "[N, 8, 8]"),
+        ((3, 8, 8), (5, 3, 8, 8), "[N, 8, 8, 3]"),
+        ((3, 8, 8), (5, 8, 8), "[N, 8, 8, 3]"),
+    ],
+)
+def test_images_of_values_are_told_the_layout_of_a_file(shape, given, layout):
+    with pytest.raises(WganError) as refused:
+        as_values(np.zeros(given), shape, None, "x.npy")
+    assert str(refused.value) == f"x.npy is float64 {list(given)}: expected numbers {layout}"
 
 
 def test_each_metric_is_a_line_where_the_output_is_no_terminal(ring_run, copy, command):

@@ -321,11 +321,9 @@ def as_values(array: NDArray[Any], shape: tuple[int, ...], units: PixelUnits, wh
     if array.ndim == 4:
         values = np.moveaxis(array, -1, 1)
     if values.shape[1:] != shape or values.dtype.kind not in "fiu":
-        raise WganError(
-            f"{where} is {array.dtype} {list(array.shape)}: expected numbers, {' x '.join(map(str, shape))} each"
-        )
-    if not np.isfinite(values).all():
-        raise WganError(f"{where} holds NaN or infinite values")
+        layout = layout_of(shape)
+        raise WganError(f"{where} is {array.dtype} {list(array.shape)}: expected numbers {layout}")
+    require_finite(values, where)
     return torch.from_numpy(np.ascontiguousarray(units.standardise(values)))
 
 
@@ -333,12 +331,10 @@ def as_signals(array: NDArray[Any], like: Source, where: str) -> Tensor:
     """Return signals [N, C, T] in the user's units, or [N, T] of one channel, standardised; WganError where they do not fit."""
     values = array[:, None] if array.ndim == 2 and like.shape[0] == 1 else array
     if values.shape[1:] != like.shape or values.dtype.kind not in "fiu":
-        wanted = "[N, C, T]" if like.shape[0] > 1 else "[N, T]"
-        raise WganError(
-            f"{where} is {array.dtype} {list(array.shape)}: expected {wanted}, {like.shape[0]} channels of {like.shape[1]} steps"
-        )
-    if not np.isfinite(values).all():
-        raise WganError(f"{where} holds NaN or infinite values")
+        channels, steps = like.shape
+        wanted = f"[N, C, T], {channels} channels of" if channels > 1 else "[N, T], one channel of"
+        raise WganError(f"{where} is {array.dtype} {list(array.shape)}: expected {wanted} {steps} steps")
+    require_finite(values, where)
     units = like.signal
     return torch.from_numpy(values.astype(np.float32) if units is None else units.standardise(values))
 
@@ -348,13 +344,27 @@ def as_samples(array: NDArray[Any], shape: tuple[int, ...], where: str, kind: An
     if len(shape) == 1:
         if array.ndim != 2 or array.shape[1:] != shape or array.dtype.kind not in "fiu":
             raise WganError(f"{where} is {array.dtype} {list(array.shape)}: expected numbers [N, {shape[0]}]")
-        if not np.isfinite(array).all():
-            raise WganError(f"{where} holds NaN or infinite values")
+        require_finite(array, where)
         return torch.from_numpy(np.ascontiguousarray(array, dtype=kind))
-    c, h, w = shape
-    wanted = (h, w) if c == 1 else (h, w, c)
-    if array.dtype != np.uint8 or array.shape[1:] != wanted:
-        layout = ", ".join(map(str, ("N", *wanted)))
-        raise WganError(f"{where} is {array.dtype} {list(array.shape)}: expected uint8 [{layout}]")
+    if array.dtype != np.uint8 or array.shape[1:] != stored_shape(shape):
+        layout = layout_of(shape)
+        raise WganError(f"{where} is {array.dtype} {list(array.shape)}: expected uint8 {layout}")
     images = torch.from_numpy(np.require(array, requirements=["C", "W"]))  # a mapped .npy may not be written to
-    return images[:, None] if c == 1 else images.permute(0, 3, 1, 2).contiguous()
+    return images[:, None] if shape[0] == 1 else images.permute(0, 3, 1, 2).contiguous()
+
+
+def stored_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape in which a file holds an image [C, H, W]: [H, W] or [H, W, C]."""
+    c, h, w = shape
+    return (h, w) if c == 1 else (h, w, c)
+
+
+def layout_of(shape: tuple[int, ...]) -> str:
+    """Return the shape of an array of such images in words: [N, 28, 28]."""
+    return f"[{', '.join(map(str, ('N', *stored_shape(shape))))}]"
+
+
+def require_finite(array: NDArray[Any], where: str) -> None:
+    """Raise WganError for NaN or infinite values."""
+    if not np.isfinite(array).all():
+        raise WganError(f"{where} holds NaN or infinite values")
