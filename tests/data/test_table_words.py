@@ -116,7 +116,14 @@ def test_a_number_far_from_all_others_is_told(tmp_path, cache, mark, word):
     assert "far from" not in notes
 
 
-@pytest.mark.parametrize("values", [[0, 1], [0, 50, 100], list(range(20)), [1, 2, 4, 8, 16, 32, 64]])
+ONCE = [-999, *range(59)]
+FEW = [-999] * 45 + [*range(15)]  # 15 others say little of their range
+FRACTION = [-999.5, *range(9)]
+
+
+@pytest.mark.parametrize(
+    "values", [[0, 1], [0, 50, 100], list(range(20)), [1, 2, 4, 8, 16, 32, 64], ONCE, FEW, FRACTION]
+)
 def test_numbers_that_only_lie_apart_are_not(tmp_path, cache, values):
     lines = [f"{values[i % len(values)]},{i * 37 % 61}.5" for i in range(60)]
     (tmp_path / "t.csv").write_text("\n".join(["a,b", *lines]))

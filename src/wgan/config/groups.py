@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from wgan.config.objectives import FACTS, facts_about
@@ -148,8 +148,8 @@ class ReadingOptions(OptionGroup):
     def key(self) -> dict[str, int | str]:
         """Return the options as the name of a prepared copy holds them: 0 for None."""
         whole = {"size": self.size or 0, "crop": self.crop, "channels": self.channels or 0, "labels": self.labels}
-        defaults = {"depth": "byte", "kind": "auto", "window": None, "step": None, "group": ""}
-        return whole | self.of_tables() | {n: v for n, d in defaults.items() if (v := getattr(self, n)) != d}
+        others = [f for f in fields(self) if f.name not in whole]  # added since: left out where they say nothing
+        return whole | {f.name: value for f in others if (value := getattr(self, f.name)) != f.default}
 
     def of_tables(self) -> dict[str, str]:
         """Return the options for tables that are given."""

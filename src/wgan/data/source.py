@@ -22,6 +22,9 @@ TOYS = ("ring", "grid")  # bundled points whose modes are known
 Reader = Literal["lenet-mnist", "lenet-mnist by channel"]
 
 
+RECIPES = {1: "vectors", 2: "signals", 3: "images"}  # that fit samples of as many dimensions
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """A fixed, finite, indexed data set in memory; sample i is the same on every call, machine and process."""

@@ -17,7 +17,7 @@ from wgan.data import units
 from wgan.data.own import float_images
 from wgan.data.own.arrays import Arrays, require_labels
 from wgan.data.own.cache import Prepared, Writer
-from wgan.data.own.decode import Frame, resize
+from wgan.data.own.decode import Frame, resize, scaled_sides
 from wgan.data.own.missing_marks import far_note
 from wgan.data.own.pixels import MOST_KEPT, Scale, Span, as_bytes, scale_of, span_of, whole_span
 from wgan.data.split import chosen, contents_of, held_out_mask, require_enough
@@ -252,18 +252,13 @@ def spans(values: NDArray[Any], where: str) -> Iterator[Span]:
 
 def frame_of(shape: tuple[int, ...], last: bool | None, options: ReadingOptions, where: str) -> Frame:
     """Return the size and channels of the prepared images; WganError for channels that cannot be had."""
-    height, width = sides(shape, last)
+    height, width = scaled_sides(sides(shape, last), options.sides, options.crop)
     stored = 1
     if last is not None:
         stored = shape[3] if last else shape[1]
     channels = options.channels or stored
     if channels != stored and (stored not in (1, 3, 4)):
         raise WganError(f"{where} has {stored} channels, which cannot become {channels}: leave --channels out")
-    if options.sides and options.crop == "none":
-        short = min(height, width)
-        height, width = (max(4, round(n * options.sides[0] / short / 4) * 4) for n in (height, width))
-    elif options.sides:
-        height, width = options.sides
     return Frame(channels, height, width, options.crop)
 
 

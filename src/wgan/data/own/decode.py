@@ -63,6 +63,14 @@ class Frame(NamedTuple):
     crop: str
 
 
+def scaled_sides(stored: tuple[int, int], wanted: tuple[int, int] | None, crop: str) -> tuple[int, int]:
+    """Return the height and width that images get: those wanted, or with crop none those scaled to the shorter side wanted."""
+    if wanted is None or crop != "none":
+        return wanted or stored
+    height, width = (max(4, round(n * wanted[0] / min(stored) / 4) * 4) for n in stored)
+    return height, width
+
+
 class Scales(NamedTuple):
     """What becomes black and white in a data set: in pictures of more than 8 bits, and in the others; None = as they are."""
 

@@ -46,7 +46,7 @@ def read_delimited(path: Path) -> Delimited:
     try:
         with open(
             path, encoding="utf-8-sig"
-        ) as file:  # ends of lines as \n, and no others: a cell may hold what they look like
+        ) as file:  # its lines end with \n, and with nothing that only looks like it
             return table_of(whole_lines(file, path), path)
     except UnicodeDecodeError:
         raise WganError(f"{shown(path)} is not UTF-8 text: save it as CSV in UTF-8") from None

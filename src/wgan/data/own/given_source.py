@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from wgan.data import split as splits
-from wgan.data.source import Source
+from wgan.data.source import RECIPES, Source
 from wgan.errors import WganError
 
 SOURCE = "source:"
@@ -53,7 +53,7 @@ def open_given(spec: str, split: str) -> Source:
 
 def named(source: Source, spec: str, split: str, content: str) -> Source:
     """Return the source under the name by which a run knows it."""
-    recipe = source.recipe or {1: "vectors", 2: "signals", 3: "images"}[len(source.shape)]
+    recipe = source.recipe or RECIPES[len(source.shape)]
     return dataclasses.replace(source, name=spec, split=split, fingerprint=content, recipe=recipe)
 
 
@@ -94,7 +94,7 @@ def joined(train: Source, test: Source) -> Source:
 def checked(source: Source) -> Source:
     """Return the source; WganError where its samples or labels are not what it says of them."""
     wrong = "data's source"
-    if len(source.shape) not in (1, 2, 3) or not all(type(n) is int and 0 < n <= 65536 for n in source.shape):
+    if len(source.shape) not in RECIPES or not all(type(n) is int and 0 < n <= 65536 for n in source.shape):
         raise WganError(
             f"{wrong} has shape {source.shape}: give (C, H, W) for images, (C, T) for signals, (D,) for vectors"
         )

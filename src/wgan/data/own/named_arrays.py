@@ -24,16 +24,8 @@ SAMPLE_WORDS = {
 }  # beside a train, val or test: train, x_train, trainImages
 LABEL_WORDS = {name.lower() for name in LABEL_NAMES}
 
-ALONE = (
-    ".npy",
-    ".npz",
-    ".safetensors",
-    ".csv",
-    ".tsv",
-    ".parquet",
-    ".zip",
-    ".tar",
-)  # files that are data by themselves
+# endings of files that are data by themselves
+ALONE = (".npy", ".npz", ".safetensors", ".csv", ".tsv", ".parquet", ".zip", ".tar")
 APART = 20  # times as high as another part of the same pictures: another unit
 
 Named = Mapping[str, NDArray[Any]]

@@ -32,7 +32,7 @@ from wgan.data.own.named_arrays import beside_note, from_mapping, labels_of_npy,
 from wgan.data.own.recordings import holds_recordings, of_arrays, of_table, of_wav, wav_files, whole, windows
 from wgan.data.own.series import channelled, prepare_signals
 from wgan.data.own.tables import TABLES, NotNumeric
-from wgan.data.source import TOYS, Source
+from wgan.data.source import RECIPES, TOYS, Source
 from wgan.data.tabular.cells import read_cells
 from wgan.data.tabular.read import prepare_table
 from wgan.data.tabular.source import table_source
@@ -290,7 +290,7 @@ def as_source(data: Prepared, spec: str, split: str) -> Source:
 
     about: dict[str, Any] = data.about
     untrained = untrained_note(data) if data.labels is not None else []
-    recipe = {1: "vectors", 2: "signals", 3: "images"}[len(data.shape)]
+    recipe = RECIPES[len(data.shape)]
     return Source(
         name=spec,
         split=split,

@@ -10,7 +10,7 @@ import numpy as np
 
 from wgan.config import ReadingOptions
 from wgan.data.own.archives import Members
-from wgan.data.own.decode import Frame, Header, Scales, header, reach
+from wgan.data.own.decode import Frame, Header, Scales, header, reach, scaled_sides
 from wgan.data.own.pixels import LEAST_USED, MOST_KEPT, Scale, Span, scale_of
 from wgan.data.own.workers import each
 from wgan.errors import WganError
@@ -84,11 +84,7 @@ def choose_frame(survey: Survey, options: ReadingOptions, where: str) -> tuple[F
         what = f"all are {width}x{height}" if alike else f"the images have {len(sizes)} sizes"
         notes.append(f"{what}: they are made {size}x{size} (--size, --crop {options.crop})")
         sides = size, size
-    if sides and options.crop == "none":
-        short = min(width, height)
-        width, height = (max(4, round(n * sides[0] / short / 4) * 4) for n in (width, height))
-    elif sides:
-        height, width = sides
+    height, width = scaled_sides((height, width), sides, options.crop)
     channels = options.channels or (1 if survey.grey == len(survey.found) else 3)
     if not options.channels and 0 < survey.grey < len(survey.found):
         notes.append(f"{survey.grey} of {len(survey.found)} images are grey: all are read as colour (--channels)")
