@@ -133,3 +133,10 @@ def test_a_damaged_file_is_told(run):
     with pytest.raises(WganError, match="is damaged: it is not what wgan encode wrote"):
         train_encoder(run, tty=False)
     assert open_run(run).step == 2
+
+
+def test_help_tells_the_defaults_that_are_used(command):
+    """The flags are declared without torch, and so apart from the numbers."""
+    said = " ".join(command("encode", "--help").out.split())
+    for name, value in train.DEFAULTS.items():
+        assert f"--{name.replace('_', '-')} " in said and f"(default: {value:g})" in said

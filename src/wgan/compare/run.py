@@ -28,6 +28,8 @@ from wgan.training.players import make_players
 from wgan.training.state import engine_for
 from wgan.training.step import critic_phase, generator_phase
 
+Say = Callable[[str], None]  # tells what is being done
+
 FORMAT = 2  # of plan.json and compare.json
 QUICK_STEPS, STEPS = 500, 4000
 UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -43,17 +45,24 @@ def command(found: argparse.Namespace) -> int:
         return run_design(found)
     request = request_of(found)
     out = Path(found.out or "comparison")
-    with stop_on_signal() as stop:
-        try:
-            with checking(stop.leave):
-                result = compare(request, out, lambda text: print(text, file=sys.stderr, flush=True))
-        except Interrupted as inside:
-            print(f"stopped, saved in {out}; the same command resumes it")
-            return int(inside.args[0]) if inside.args else stop.code
+    result, code = until_stopped(lambda say: compare(request, out, say), out)
+    if result is None:
+        return code
     for objective in request.objectives:
         print(f"{objective:10} " + "  ".join(answers(result["summary"], objective)))
     print(f"comparison in {out}/index.html, metrics in {out}/compare.json")
     return 0
+
+
+def until_stopped(work: Callable[[Say], dict[str, Any]], out: Path) -> tuple[dict[str, Any] | None, int]:
+    """Return what `work(say)` gives, and 0; where Ctrl-C or SIGTERM ended it, None and the exit code."""
+    with stop_on_signal() as stop:
+        try:
+            with checking(stop.leave):
+                return work(lambda text: print(text, file=sys.stderr, flush=True)), 0
+        except Interrupted as inside:
+            print(f"stopped, saved in {out}; the same command resumes it")
+            return None, int(inside.args[0]) if inside.args else stop.code
 
 
 def answers(summary: Mapping[str, Any], objective: str) -> list[str]:
@@ -97,7 +106,7 @@ def seconds_of(text: str) -> float:
     return float(match[1]) * UNITS[match[2]]
 
 
-def compare(request: Request, out: Path, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+def compare(request: Request, out: Path, say: Say = lambda text: None) -> dict[str, Any]:
     """Train and measure every trial of `request` in `out`, or resume where a comparison of the same request stopped.
 
     Raises WganError when `out` holds another comparison or the budget is too small, Interrupted after a signal

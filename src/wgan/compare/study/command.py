@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from wgan.compare.run import until_stopped
 from wgan.compare.study.design import read_design
 from wgan.compare.study.page import interval_text, write_page
 from wgan.compare.study.run import study
-from wgan.distributed.signals import Interrupted, checking, stop_on_signal
 from wgan.errors import WganError
 
 DECIDED = {
@@ -29,13 +28,9 @@ def command(found: argparse.Namespace) -> int:
     if given:
         raise WganError(f"the design decides what is compared: leave {given[0]} out, or write it into the design")
     design, out = read_design(found.design), Path(found.out or "comparison")
-    with stop_on_signal() as stop:
-        try:
-            with checking(stop.leave):
-                result = study(design, out, lambda text: print(text, file=sys.stderr, flush=True))
-        except Interrupted as inside:
-            print(f"stopped, saved in {out}; the same command resumes it")
-            return int(inside.args[0]) if inside.args else stop.code
+    result, code = until_stopped(lambda say: study(design, out, say), out)
+    if result is None:
+        return code
     write_page(result, out)
     for name, v in result["verdicts"].items():
         n = v["effect"]["n"] if v["effect"] else 0

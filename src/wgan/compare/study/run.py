@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from wgan.compare.diagnostics import vanishing
 from wgan.compare.measure import json_of, remembered, text_of
-from wgan.compare.run import spent, trained_run
+from wgan.compare.run import Say, spent, trained_run
 from wgan.compare.study.design import PARTS, TRAINED, Design, Task
 from wgan.compare.study.draws import CONFIRM_SEED, SEARCH_SEED, config_of, draw, planned
 from wgan.compare.study.judges import judged, judges_of, rows_beside
@@ -32,7 +32,6 @@ from wgan.sampling.model import load
 FORMAT = 1  # of design.json and of a study's compare.json
 SEARCHED = 12  # evaluations of a searched run over its whole budget
 UPDATES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 4000, 10_000)
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
