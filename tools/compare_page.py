@@ -1,9 +1,9 @@
-"""Keep the results of comparisons, and write docs/lab/convergence.md with its pictures from them.
+"""Keep the results of comparisons, and write docs/lab/convergence.md and benchmarks/COMPARISONS.md from them.
 
 Usage: python tools/compare_page.py keep DIR NAME "COMMAND" [SECONDS]
-           DIR/compare.json -> benchmarks/results/compare-NAME.json, and its sheets; SECONDS: what `time` said of the command
-       python tools/compare_page.py page                      the page and its pictures, from the committed results alone
-Every figure of the page is taken from those files by tools/convergence.template.md; a test repeats it.
+           DIR/compare.json -> benchmarks/results/compare-NAME.json, and its sample grids; SECONDS: as `time` gave them
+       python tools/compare_page.py page                      both pages and their pictures, from the committed results alone
+Every number is taken from those files by tools/convergence.template.md and tools/comparisons.template.md; a test repeats it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,18 @@ from wgan.report.charts import short_number
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results"
-PAGE, TEMPLATE = ROOT / "docs/lab/convergence.md", Path(__file__).parent / "convergence.template.md"
+# page -> its template: the guided tour, and every table
+PAGES = {
+    ROOT / "docs/lab/convergence.md": ROOT / "tools/convergence.template.md",
+    ROOT / "benchmarks/COMPARISONS.md": ROOT / "tools/comparisons.template.md",
+}
 
 
 # --- results ----------------------------------------------------------------------------------------------------------
 
 
 def keep(folder: Path, name: str, command: str, seconds: str = "") -> None:
-    """Copy the figures of a comparison, eight digits each, with date, machine and command; and its last sheets."""
+    """Copy the numbers of a comparison, eight digits each, with date, machine and command; and its last sample grids."""
     result = json.loads((folder / "compare.json").read_text())
     about: dict[str, Any] = {"date": datetime.date.today().isoformat(), "machine": processor(), "command": command}
     about |= {"seconds": float(seconds)} if seconds else {}
@@ -62,7 +66,7 @@ def rounded(value: Any) -> Any:
 
 
 def last_sheet(run: Path) -> Image.Image:
-    """Return the last sample sheet of a run, the upper half of a sheet of digits."""
+    """Return the last sample grid of a run, the upper half of a grid of digits."""
     picture = Image.open(max((run / "samples").glob("step-*.png"))).convert("RGB")
     if picture.width != 512:
         return picture.crop((0, 0, picture.width, picture.height // 2)).reduce(2)
@@ -87,17 +91,18 @@ def results() -> dict[str, Any]:
     return found | {"mnist_judged": found["mnist_long"], "grid_judged": found["grid_long"]}
 
 
-# --- the page ---------------------------------------------------------------------------------------------------------
+# --- the pages --------------------------------------------------------------------------------------------------------
 
 
-def page(found: Mapping[str, Any]) -> str:
-    """Return docs/lab/convergence.md."""
+def page(template: Path, found: Mapping[str, Any]) -> str:
+    """Return the page that a template makes of the results."""
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.filters.update(short=short_number, pm=plus_minus, percent=percent)
     tables = {
         "quality": quality,
+        "metric": metric,
         "stability": stability,
         "collapse": collapse,
         "clipping": clipping,
@@ -107,7 +112,7 @@ def page(found: Mapping[str, Any]) -> str:
         "peak": peak,
         "fallen": fallen,
     }
-    return environment.from_string(TEMPLATE.read_text()).render(
+    return environment.from_string(template.read_text()).render(
         **found,
         **tables,
         short3=short3,
@@ -144,7 +149,7 @@ def short3(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """Return a share in percent."""
+    """Return a fraction in percent."""
     return f"{100 * value:.0f} %"
 
 
@@ -153,25 +158,30 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows])
 
 
-def quality(result: Mapping[str, Any], *figures: str) -> str:
-    """Return the table of some figures at equal budget."""
+def quality(result: Mapping[str, Any], *metrics: str) -> str:
+    """Return the table of some metrics at equal budget."""
     names, found = result["request"]["objectives"], result["summary"]["quality"]
     rows = []
-    for figure in figures:
-        cells = [found[n].get(figure) for n in names]
+    for name in metrics:
+        cells = [found[n].get(name) for n in names]
         floor = next(c["floor"] for c in cells if c)
-        rows.append([figure, *(plus_minus(c) if c else "" for c in cells), "" if floor is None else short3(floor)])
+        rows.append([name, *(plus_minus(c) if c else "" for c in cells), "" if floor is None else short3(floor)])
     return table(["", *names, "real against real"], rows)
 
 
+def metric(result: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return objective -> mean and spread of a metric at equal budget."""
+    return {objective: found[name] for objective, found in result["summary"]["quality"].items() if name in found}
+
+
 def stability(result: Mapping[str, Any]) -> str:
-    """Return the table of shares that reached the threshold, and of the last figures."""
+    """Return the table of the fractions of runs that reached the threshold, and of the last selection metrics."""
     names, found = result["request"]["objectives"], result["summary"]["stability"]
     rows = [["all", *(f"{percent(found[n]['reached'])} of {found[n]['runs']}" for n in names)]]
     for group in found[names[0]]["groups"]:
         cells = [found[n]["groups"][group] for n in names]
         rows.append([group, *(f"{percent(c['reached'])} ({plus_minus(c)})" if c["n"] else "diverged" for c in cells)])
-    rows.append(["spread over the seeds, as a share of the mean", *(short3(seed_spread(result, n)) for n in names)])
+    rows.append(["spread over the seeds, divided by the mean", *(short3(seed_spread(result, n)) for n in names)])
     ratios = [rate_ratio(result, n) for n in names]
     if None not in ratios:
         rows.append(["worst rate's mean over the best one's", *(short3(r) for r in ratios if r is not None)])
@@ -179,7 +189,7 @@ def stability(result: Mapping[str, Any]) -> str:
 
 
 def seed_spread(result: Mapping[str, Any], name: str) -> float:
-    """Return the standard deviation over the seeds as a share of the mean, its mean over rates and architectures."""
+    """Return the standard deviation over the seeds divided by the mean, its mean over rates and architectures."""
     groups = result["summary"]["stability"][name]["groups"].values()
     return float(np.mean([g["spread"] / g["mean"] for g in groups if g["n"] > 1]))
 
@@ -238,13 +248,13 @@ def collapse(*comparisons: Mapping[str, Any] | None) -> str:
 
 
 def clipping(result: Mapping[str, Any]) -> str:
-    """Return the table of the critics' slopes."""
+    """Return the table of the critics' gradient norms."""
     names, found = result["request"]["objectives"], result["summary"]["clipping"]
-    places = {"real": "median slope at held-out reals", "fake": "at fakes", "between": "between them"}
+    places = {"real": "median gradient norm at held-out reals", "fake": "at fakes", "between": "between them"}
     rows = [[title, *(plus_minus(found[n]["median_slope"][place]) for n in names)] for place, title in places.items()]
     for key, title in {
-        "near_one": "share of slopes from 0.5 to 2",
-        "share_clipped": "share of clipped weights on the bound",
+        "near_one": "fraction of gradient norms from 0.5 to 2",
+        "share_clipped": "fraction of clipped weights on the bound",
     }.items():
         rows.append([title, *("" if found[n][key]["mean"] is None else plus_minus(found[n][key]) for n in names)])
     return table(["", *names], rows)
@@ -259,8 +269,9 @@ def main() -> None:
     if found.part == "keep":
         return keep(Path(found.words[0]), *found.words[1:])
     pictures(results())
-    PAGE.write_text(page(results()))
-    print(PAGE)
+    for path, template in PAGES.items():
+        path.write_text(page(template, results()))
+        print(path)
 
 
 if __name__ == "__main__":

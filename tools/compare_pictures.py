@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/lab/convergence.md from the committed results of comparisons."""
+"""Draw the pictures of docs/lab/convergence.md and benchmarks/COMPARISONS.md from the committed results of comparisons."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def write(figure: Figure, name: str) -> None:
 
 
 def pictures(found: Mapping[str, Any]) -> None:
-    """Draw all pictures of the page."""
+    """Draw all pictures of the pages."""
     two = {"grid_judged": "grid: W1 to held-out points", "mnist_judged": "MNIST: fid-lenet"}
     figure, axes = panels(2)
     for ax, (data, label) in zip(axes, two.items(), strict=True):
@@ -91,7 +91,7 @@ def pictures(found: Mapping[str, Any]) -> None:
         axes[0].plot(middle, np.mean([r["shares"] for r in runs], 0), color=COLOURS[name], label=name, linewidth=1.5)
     axes[0].set_xscale("log")
     axes[0].set_xlim(1e-3, 1e2)
-    axes[0].set_title("MNIST: slope of the critic, share of samples", loc="left", fontsize=9)
+    axes[0].set_title("MNIST: gradient norm of the critic, fraction of samples", loc="left", fontsize=9)
     axes[0].axvline(1, color="#555555", linewidth=0.8, linestyle=":")
     axes[0].legend(fontsize=8, frameon=False)
     for name in ("wgan-clip", "wgan-gp"):
@@ -120,7 +120,7 @@ def shown(result: Mapping[str, Any]) -> str:
 
 
 def last_figures(ax: Axes, result: Mapping[str, Any]) -> None:
-    """Draw the last figure of every run of a comparison by rate and architecture, a dot for each seed."""
+    """Draw the last selection metric of every run of a comparison by rate and architecture, a dot for each seed."""
     names = result["request"]["objectives"]
     groups = list(result["summary"]["stability"][names[0]]["groups"])
     for i, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""Test that docs/lab/convergence.md says what the committed results say, and that their summaries are those of their runs."""
+"""Test that the pages of the comparisons say what the committed results say, and that their summaries are those of their runs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,18 @@ def tool(script):
     return script("tools", "compare_page")
 
 
-def test_the_page_is_made_of_the_committed_results(tool):
-    text = (ROOT / "docs/lab/convergence.md").read_text()
+@pytest.mark.parametrize("name", ["docs/lab/convergence.md", "benchmarks/COMPARISONS.md"])
+def test_the_pages_are_made_of_the_committed_results(tool, name):
+    text, template = (ROOT / name).read_text(), tool.PAGES[ROOT / name]
     found = tool.results()
-    assert tool.page(found) == text
+    assert tool.page(template, found) == text
     other = copy.deepcopy(found)
     other["mnist"]["summary"]["quality"]["wgan-gp"]["fid-lenet"]["mean"] *= 2
-    assert tool.page(other) != text
+    assert tool.page(template, other) != text
+
+
+def test_the_tour_of_the_comparisons_stays_short():
+    assert len((ROOT / "docs/lab/convergence.md").read_text().split()) < 2_000
 
 
 def stability(**groups):
