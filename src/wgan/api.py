@@ -47,7 +47,7 @@ def train(
         recipe: a name of RECIPES. None = what fits the data, mnist without any; in the folder of a run it means that run, with
             its own options where none are given: train(run=R) continues R and train(run=R, steps=N) makes it longer. Also a
             path or name of data, as if given as `data`, or a run folder, as if given as `run`.
-        config: a whole Config instead of a recipe, or the path of a JSON or TOML file with options.
+        config: a whole Config instead of a recipe, or the path of a JSON, TOML or YAML file with options.
         data: a name or path as on the command line; an array, tensor, (samples, labels), Dataset or iterable of arrays; or a
             Source of your own, or two, (training, held-out).
         run: the run folder; None = runs/NAME, after the recipe or the data.

@@ -1,6 +1,7 @@
-"""--config FILE: options from JSON, TOML or another run; flags win, and what is no option is said in one sentence."""
+"""--config FILE: options from JSON, TOML, YAML or another run; flags win, and what is no option is said in one sentence."""
 
 import json
+import sys
 from dataclasses import asdict
 
 import pytest
@@ -16,6 +17,7 @@ from wgan.recipes import configure
 TEXTS = {
     "small.json": '{"recipe": "small-mlp-gp", "steps": 7, "n-critic": 2, "critic_lr": 0, "flip": true, "seed": 3}',
     "small.toml": 'recipe = "small-mlp-gp"\nsteps = 7  # short\nn-critic = 2\ncritic_lr = 0\nflip = true\nseed = 3\n',
+    "small.yaml": "recipe: small-mlp-gp\nsteps: 7  # short\nn-critic: 2\ncritic_lr: 0\nflip: yes\nseed: 3\n",
 }
 WANTED = configure("small-mlp-gp", {"steps": 7, "n_critic": 2, "critic_lr": None, "flip": True, "seed": 3})
 
@@ -84,11 +86,26 @@ MISTAKES = {
     "n.toml": ("[optimisation]\nlr = 1\n", "'optimisation' is a table: write its options outside of it"),
     "o.toml": ("lr = 2026-01-01", "lr must be a number, not "),
     "p.toml": ("a = " + "[" * 100_000, "p.toml is not valid TOML: nested too deep"),
-    "q.yaml": ("lr: 1", "q.yaml: YAML is not read: write the options as JSON or TOML"),
-    "r.txt": ("lr = 1", "r.txt: options are read from a .json or .toml file"),
+    "q.yaml": ("lr: [", "q.yaml is not valid YAML: line 1: "),
+    "r.txt": ("lr = 1", "r.txt: options are read from a .json, .toml or .yaml file"),
     "s.json": (" " * (MOST + 1), "s.json is too large"),
     "t.toml": ('recipe = "mnits"', "unknown recipe 'mnits': did you mean mnist"),
     "u.toml": ("run = 'x'", "'run' is no option of a run: give it on the command line"),
+    "w.yaml": ("- lr", "w.yaml holds no options"),
+    "x.yml": ("seed: 1\nlr: [1]\n", "x.yml is not valid YAML: line 2 has more than one name and its value"),
+    "y.yaml": ("lr: 1\nlr: 2\n", "y.yaml is not valid YAML: 'lr' stands in it twice"),
+    "z.json": ('{"lr": 1, "lr": 2}', "z.json is not valid JSON: 'lr' stands in it twice"),
+    "tag.yaml": (
+        "lr: !!python/name:os.system ''",
+        "tag.yaml is not valid YAML: line 1: could not determine a constructor",
+    ),
+    "bomb.yaml": ("a: &a [1, 1]\nb: &b [*a, *a]\n", "bomb.yaml is not valid YAML: line 1 has more than one name"),
+    "deep.yaml": ("a: " + "[" * 100_000, "deep.yaml is not valid YAML: nested too deep"),
+    "empty.yaml": ("", "empty.yaml holds no options"),
+    "number.yaml": ("1: 2", "unknown option in number.yaml '1'"),
+    "nul.yaml": ("lr: \0", "nul.yaml is not valid YAML: a character that YAML does not allow"),
+    "date.yaml": ("lr: 2026-13-45", "date.yaml is not valid YAML: month must be in 1..12"),
+    "two.yaml": ("lr: 1\n---\nlr: 2\n", "two.yaml is not valid YAML: line 2: but found another document"),
     "v.toml": ("outdir = 'x'", "unknown option in v.toml 'outdir': the folder of the run is --run DIR"),
 }
 
@@ -104,7 +121,10 @@ def test_a_file_that_holds_anything_else_is_one_sentence(here, command, name):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("--config nowhere.toml", "no file nowhere.toml: --config takes a .json or .toml file, or the folder of a run"),
+        (
+            "--config nowhere.toml",
+            "no file nowhere.toml: --config takes a .json, .toml or .yaml file, or the folder of a run",
+        ),
         ("--config .", "no file config.json"),
         ("small.toml", "small.toml is no data: a file of options is given with --config small.toml"),
         ("mnist --config small.toml", "small.toml is for recipe small-mlp-gp, and recipe mnist is given too"),
@@ -115,6 +135,19 @@ def test_a_file_that_is_not_meant_is_one_sentence(files, command, line, said):
     (files / "whole").mkdir()
     (files / "whole" / "config.json").write_text(WANTED.to_json())
     assert said in command("train", *line.split()).sentence()
+
+
+def test_yaml_without_its_package_says_how_to_get_it(here, command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    (here / "small.yaml").write_text("steps: 7\n")
+    said = "small.yaml: reading YAML needs PyYAML: pip install 'wgan[yaml]', or write JSON or TOML"
+    assert said in command("train", "--config", "small.yaml").sentence()
+
+
+def test_a_rate_of_yaml_needs_no_point(here):
+    """YAML 1.1 reads 1e-4 as a word: it is the number that JSON and TOML read."""
+    (here / "rate.yaml").write_text("lr: 1e-4\n")
+    assert plan(None, {}, None, "rate.yaml").config.lr == 1e-4
 
 
 def test_a_config_json_is_read_whole(here):

@@ -53,7 +53,9 @@ def add_train(commands: Any) -> None:
         "--run", "--run-dir", metavar="DIR", help="folder of the run (default: runs/NAME); after torchrun: --run-dir"
     )
     p.add_argument(
-        "--config", metavar="FILE", help="options from a JSON or TOML file, or from another run; flags win over them"
+        "--config",
+        metavar="FILE",
+        help="options from a JSON, TOML or YAML file, or from another run; flags win over them",
     )
     p.add_argument("--log-to", metavar="NAME", help="send each line of the log to mlflow, trackio or wandb, too")
     p.add_argument(

@@ -1,9 +1,10 @@
-"""Options in a file: JSON or TOML with some of them, or the config.json of a run with all of them."""
+"""Options in a file: JSON, TOML or YAML with some of them, or the config.json of a run with all of them."""
 
 from __future__ import annotations
 
 import json
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,16 @@ FLAGS = (
     "restarts",
     "timeout",
 )  # of the command, no options of a run
+KINDS = {".json": "JSON", ".toml": "TOML", ".yaml": "YAML", ".yml": "YAML"}
+FILES = "a .json, .toml or .yaml file, or the folder of a run"
 MOST = 2**20  # bytes; a longer file holds no options
 
 
 def read_options(path: Path) -> Config | dict[str, Any]:
     """Return the whole Config of a run's config.json (or of its folder), or the options that any other file holds.
 
-    A name may be written with dashes. Raises WganError for a file that cannot be read, is neither JSON nor TOML, or holds
-    anything that is no option, with the nearest name.
+    A name may be written with dashes. Raises WganError for a file that cannot be read, is none of JSON, TOML and YAML, or
+    holds anything that is no option, with the nearest name.
     """
     file = path / "config.json" if path.is_dir() else path
     values = parsed(file)
@@ -47,28 +50,66 @@ def read_options(path: Path) -> Config | dict[str, Any]:
 
 
 def parsed(file: Path) -> dict[str, Any]:
-    """Return the object in a JSON file or the top table of a TOML file; WganError for anything else."""
-    kind = file.suffix.lower()
-    if kind in (".yaml", ".yml"):
-        raise WganError(f"{file}: YAML is not read: write the options as JSON or TOML, one `name = value` a line")
-    if kind not in (".json", ".toml"):
-        raise WganError(f"{file}: options are read from a .json or .toml file, or from the folder of a run")
+    """Return the object in a JSON file or the top table of a TOML or YAML file; WganError for anything else."""
+    kind = KINDS.get(file.suffix.lower())
+    if kind is None:
+        raise WganError(f"{file}: options are read from {FILES}")
     text = text_of(file)
     try:
-        values = json.loads(text) if kind == ".json" else tomllib.loads(text)
+        values = {"JSON": from_json, "TOML": tomllib.loads, "YAML": from_yaml}[kind](text)
+    except ImportError:
+        raise WganError(f"{file}: reading YAML needs PyYAML: pip install 'wgan[yaml]', or write JSON or TOML") from None
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else error
-        raise WganError(f"{file} is not valid {kind[1:].upper()}: {reason}") from None
+        raise WganError(f"{file} is not valid {kind}: {reason}") from None
     if not isinstance(values, dict):
         raise WganError(f'{file} holds no options: expected an object such as {{"steps": 1000}}')
     return values
+
+
+def from_json(text: str) -> Any:
+    """Return the value of a JSON text; ValueError for text that is not JSON or gives an object two values of one name."""
+    return json.loads(text, object_pairs_hook=lambda pairs: without_twins([name for name, _ in pairs], dict(pairs)))
+
+
+def from_yaml(text: str) -> Any:
+    """Return the value of a YAML text: a table of single values, which no tag can make anything else.
+
+    Raises ValueError, with the line, for text that is not YAML or has a list, a table or a name twice in its table, and
+    ImportError without PyYAML.
+    """
+    import yaml  # an extra
+
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        for name, value in node.value:
+            # a few aliases can stand for a list of a billion, and options have single values anyway
+            if not (isinstance(name, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode)):
+                raise ValueError(f"line {name.start_mark.line + 1} has more than one name and its value")
+        return without_twins([name.value for name, _ in node.value], yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}: " if mark else ""
+        raise ValueError(
+            place + str(getattr(error, "problem", None) or "a character that YAML does not allow")
+        ) from None
+
+
+def without_twins(names: list[str], values: dict[Any, Any]) -> dict[str, Any]:
+    """Return the values of a table; ValueError where a name stands in it twice."""
+    twins = [name for name, times in Counter(names).items() if times > 1]
+    if twins:
+        raise ValueError(f"'{twins[0]}' stands in it twice")
+    return {str(name): value for name, value in values.items()}
 
 
 def text_of(file: Path) -> str:
     """Return the text of a file of options."""
     try:
         if not file.is_file():  # a pipe would make us wait forever
-            raise WganError(f"no file {file}: --config takes a .json or .toml file, or the folder of a run")
+            raise WganError(f"no file {file}: --config takes {FILES}")
         if file.stat().st_size > MOST:
             raise WganError(f"{file} is too large for a file of options")
         return file.read_text("utf-8-sig")

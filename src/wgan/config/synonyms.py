@@ -106,7 +106,7 @@ FLAGS = (
     ),
     Meaning(
         "conf cfg c configuration config-file config-path config-name params yaml json",
-        "--config FILE reads options from JSON or TOML, such as a run's config.json",
+        "--config FILE reads options from JSON, TOML or YAML, such as a run's config.json",
         "--config",
     ),
     Meaning(
