@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,13 @@ def read_options(path: Path) -> Config | dict[str, Any]:
 
 def parsed(file: Path) -> dict[str, Any]:
     """Return the object in a JSON file or the top table of a TOML or YAML file; WganError for anything else."""
+    readers: dict[str, Callable[[str], Any]] = {"JSON": from_json, "TOML": tomllib.loads, "YAML": from_yaml}
     kind = KINDS.get(file.suffix.lower())
     if kind is None:
         raise WganError(f"{file}: options are read from {FILES}")
     text = text_of(file)
     try:
-        values = {"JSON": from_json, "TOML": tomllib.loads, "YAML": from_yaml}[kind](text)
+        values = readers[kind](text)
     except ImportError:
         raise WganError(f"{file}: reading YAML needs PyYAML: pip install 'wgan[yaml]', or write JSON or TOML") from None
     except (ValueError, RecursionError) as error:
@@ -85,16 +87,15 @@ def from_yaml(text: str) -> Any:
         if not isinstance(node, yaml.MappingNode):
             return None
         for name, value in node.value:
-            # a few aliases can stand for a list of a billion, and options have single values anyway
+            # refused before it is built: a few aliases can stand for a list of a billion
             if not (isinstance(name, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode)):
-                raise ValueError(f"line {name.start_mark.line + 1} has more than one name and its value")
+                raise ValueError(f"line {name.start_mark.line + 1}: an option has one value, a number or a word")
         return without_twins([name.value for name, _ in node.value], yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"line {mark.line + 1}: " if mark else ""
-        raise ValueError(
-            place + str(getattr(error, "problem", None) or "a character that YAML does not allow")
-        ) from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ValueError(f"line {line}: {error.problem}") from None
+    except yaml.YAMLError:  # of its reader, which knows no line
+        raise ValueError("it has a character that YAML does not allow") from None
 
 
 def without_twins(names: list[str], values: dict[Any, Any]) -> dict[str, Any]:
