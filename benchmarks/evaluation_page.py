@@ -118,7 +118,7 @@ def trained() -> str:
         f"Each of the {len(digits)} recipes in the table ran to its whole length"
         + (f", but {', '.join(shorter)}" if shorter else "")
         + (f". **Not in it, because no trained run has been measured:** {', '.join(said)}" if said else "")
-        + ". Other data, with figures of "
+        + ". Other data, with metrics of "
         f"their own on their pages: {', '.join(f'`{name}`' for name in others)}; `images` and `vectors` train on the user's data."
     )
 

@@ -2,7 +2,7 @@
 
     python benchmarks/long_run.py --steps 100000
 
-The run is `wgan train` in this process, with its log, sheets, evaluations and checkpoints; at every line of the log
+The run is `wgan train` in this process, with its log, sample grids, evaluations and checkpoints; at every line of the log
 the resident memory, the open files and the seconds that writing the line took are noted. The first fifth warms up.
 """
 

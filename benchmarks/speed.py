@@ -149,7 +149,7 @@ def run(words: list[str]) -> dict[str, float]:
 
 
 def duties(found: argparse.Namespace) -> dict[str, Any]:
-    """The default run with its log, sheets, evaluations and checkpoints, and with all of them only at the end."""
+    """The default run with its log, sample grids, evaluations and checkpoints, and with all of them only at the end."""
     steps = "600"
     off = [word for name in ("log", "sample", "evaluate", "checkpoint") for word in (f"--{name}-every", "0")]
     sides: dict[str, list[float]] = {"on": [], "off": []}

@@ -84,7 +84,7 @@ def rest(report: dict[str, Any]) -> str:
             for name, r in report["penalty"]["result"].items()
         ),
         (
-            f"{duties['steps']} steps of `mnist` with log, sheets, evaluations and checkpoints over the same without",
+            f"{duties['steps']} steps of `mnist` with log, sample grids, evaluations and checkpoints over the same without",
             f"+{duties['share']:.1%}",
             "5 %",
         ),

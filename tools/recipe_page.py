@@ -1,7 +1,7 @@
-"""Write a recipe's results into its page: figures of `wgan evaluate`, the last sheet, the tags it logs, the command.
+"""Write a recipe's results into its page: metrics of `wgan evaluate`, the last sample grid, the tags it logs, the command.
 
 Usage: python tools/recipe_page.py RUN [--minutes M]   (after `wgan train NAME --run RUN` and `wgan evaluate RUN`)
-Also keeps the figures in benchmarks/results/recipes/NAME.json.
+Also keeps the metrics in benchmarks/results/recipes/NAME.json.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from wgan.runs.folder import Run, open_run
 ROOT = Path(__file__).parent.parent
 # the one metric of a recipe in the table of all: the first that its data have
 HEADLINES = ("relative-fid", "stacked-kl", "modes-high-quality", "random-relative-fid", "exact-w1")
-PUBLISHED = {"S0": "conv-clip-five", "S1": "mlp-clip", "S2": "ac-clip", "S3": "deep-conv-clip", "S4": "small-mlp-clip"}
+PUBLISHED = ("conv-clip-five", "mlp-clip", "ac-clip", "deep-conv-clip", "small-mlp-clip")
 BLOCK = re.compile(r"<!-- results.*?<!-- end of results -->", re.DOTALL)
 
 
@@ -47,7 +47,7 @@ def processor() -> str:
 
 
 def figures(metrics: dict[str, Any]) -> list[str]:
-    """Return the table of figures: a row each, a column for last, best and floor."""
+    """Return the table of metrics: a row each, a column for last, best and real data."""
     results = {r.get("checkpoint", "last"): r for r in metrics["results"]}
     heads = [f"{name} (step {r['step']})" for name, r in results.items()]
     lines = [f"| metric | {' | '.join(heads)} | real against real |", "|---|" + "---|" * (len(heads) + 1)]
@@ -59,20 +59,21 @@ def figures(metrics: dict[str, Any]) -> list[str]:
     first = next(iter(results.values()))
     about = f"{first['n_fake']} fakes of the {first['generator']} generator, seed {first['seed']}, {metrics['n_real']} reals"
     shares = next((f["note"] for f in first["figures"] if f["name"] == "class-kl"), "")
-    return [*lines, "", f"{about} ({metrics['split']})." + (f" Share of each digit: {shares}." if shares else "")]
+    return [*lines, "", f"{about} ({metrics['split']})." + (f" Fraction of each digit: {shares}." if shares else "")]
 
 
 def spread(figure: dict[str, Any]) -> str:
-    """Return ' ± s' where the figure has a spread."""
+    """Return ' ± s' where the metric has a spread."""
     return "" if figure["spread"] is None else f" ± {figure['spread']:.2g}"
 
 
-def tags(run: Run) -> list[str]:
-    """Return the tags the run logged, with their formulas from docs/reference/logged.md."""
+def tags(run: Run) -> str:
+    """Return the tags the run logged, as docs/reference/logged.md groups them."""
     seen = {tag for record in run.log() for tag in record}
     rows = [line for line in (ROOT / "docs/reference/logged.md").read_text().splitlines() if line.startswith("| `")]
     kept = [row for row in rows if any(f"`{tag}`" in row.split("|")[1] for tag in seen)]
-    return ["| tag | formula |", "|---|---|", *kept]
+    names = ", ".join(row.split("|")[1].strip() for row in kept)
+    return f"Logged: {names}; each has its formula in [log tags](../reference/logged.md)."
 
 
 def losses(run: Run) -> str:
@@ -104,9 +105,7 @@ def page(run: Run, minutes: str) -> str:
             "",
             losses(run) + sentence,
             "",
-            "## What it logs",
-            "",
-            *tags(run),
+            tags(run),
             "<!-- end of results -->",
         ]
     )
@@ -134,14 +133,14 @@ def index() -> str:
 def draw_published() -> None:
     """Draw docs/pictures/published.png: the first six rows and columns of each published system's samples, with its step."""
     pictures, font = ROOT / "docs/pictures", ImageFont.load_default(15)
-    side = 6 * 58 + 2  # a cell of a sheet is 58 wide with its line
+    side = 6 * 58 + 2  # a cell of a grid is 58 wide with its line
     whole = Image.new("L", (len(PUBLISHED) * (side + 10) - 10, side + 24), 255)
-    for i, (system, name) in enumerate(PUBLISHED.items()):
+    for i, name in enumerate(PUBLISHED):
         kept = ROOT / f"benchmarks/results/recipes/{name}.json"
         step = json.loads(kept.read_text())["metrics"]["results"][0]["step"]
-        ImageDraw.Draw(whole).text((i * (side + 10), 2), f"{system} {name}, step {step:,}", fill=0, font=font)
-        with Image.open(pictures / f"{name}.png") as sheet:
-            whole.paste(sheet.convert("L").crop((0, 0, side, side)), (i * (side + 10), 24))
+        ImageDraw.Draw(whole).text((i * (side + 10), 2), f"{name}, step {step:,}", fill=0, font=font)
+        with Image.open(pictures / f"{name}.png") as grid:
+            whole.paste(grid.convert("L").crop((0, 0, side, side)), (i * (side + 10), 24))
     whole.save(pictures / "published.png", optimize=True)
 
 
@@ -161,7 +160,7 @@ def row(name: str) -> str:
 
 
 def main() -> None:
-    """Write picture, page and figures of one run."""
+    """Write picture, page and metrics of one run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--minutes", default="")
@@ -174,7 +173,7 @@ def main() -> None:
     target = ROOT / f"docs/recipes/{name}.md"
     if (
         not target.exists()
-    ):  # one page for the three toys: the first has the results block, the others their picture and figures
+    ):  # one page for the three toys: the first has the results block, the others their picture and metrics
         target = ROOT / "docs/recipes/gulrajani-ring.md"
     else:
         target.write_text(BLOCK.sub(lambda _: page(run, found.minutes), target.read_text()))

@@ -67,7 +67,7 @@ class Engine:
         return Draws(begin, whole, self.shard, self.device, self.dtype, self.std)
 
     def rows(self, batch: int) -> int:
-        """Return how many of a whole batch's rows are at hand."""
+        """Return how many of a whole batch's rows this process holds."""
         return batch // self.shard.count
 
     def std(self, x: Tensor) -> Tensor:

@@ -20,13 +20,13 @@ Scores = Callable[[Tensor], Tensor]  # x [B, *shape] -> score [B]
 
 
 class Draw(Protocol):
-    """Where random numbers come from, for the rows at hand of a batch that may lie on several processes."""
+    """Where random numbers come from, for this process's rows of a batch that may lie on several processes."""
 
     def __call__(self, kind: str, shape: tuple[int, ...]) -> Tensor:
         """'uniform' or 'normal' draws [B, *shape]."""
 
     def std(self, x: Tensor) -> Tensor:
-        """The standard deviation of all numbers of the whole batch, of which x is at hand."""
+        """The standard deviation of all numbers of the whole batch, of which x is this process's part."""
 
 
 # --- terms of the critic's loss: scores [B] -> one number for each sample [B]; a relativistic one takes pairs ---------

@@ -20,7 +20,7 @@ from wgan.host import drawing
 
 
 class Draws:
-    """Random numbers of one (seed, step, purpose), drawn on the CPU for the whole world and cut to the rows at hand."""
+    """Random numbers of one (seed, step, purpose), drawn on the CPU for the whole world and cut to the rows of this process."""
 
     def __init__(
         self,

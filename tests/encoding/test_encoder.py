@@ -102,7 +102,7 @@ def test_a_finished_encoder_is_left_as_it_is(run):
 def test_other_options_need_a_fresh_encoder(run):
     train_encoder(run, SHORT, tty=False)
     before = kept(run)
-    with pytest.raises(WganError, match=r"other options \(lr 0.001 before, 0.01 now\): leave them out, or begin anew"):
+    with pytest.raises(WganError, match=r"other options \(lr 0.001 before, 0.01 now\): leave them out, or start over"):
         train_encoder(run, EncoderOptions(lr=0.01), tty=False)
     assert kept(run) == before
     assert train_encoder(run, EncoderOptions(steps=2, lr=0.01), fresh=True, tty=False).step == 2

@@ -207,7 +207,7 @@ def test_another_length_continues_and_is_written_down(tmp_path):
 def test_fewer_steps_than_are_done_is_refused(ring_run, copy):
     run = copy(ring_run)
     config = open_run(run).config
-    with pytest.raises(WganError, match="is at step 2 already, beyond the 1 asked for"):
+    with pytest.raises(WganError, match="is at step 2 already, beyond the requested 1"):
         start_or_continue(run, config.replace(steps=1), FACTS)
     assert open_run(run).config.steps == 2
 

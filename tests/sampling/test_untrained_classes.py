@@ -38,7 +38,7 @@ def test_classes_take_turns_without_the_one_never_seen(run, command):
 
 def test_a_class_without_training_samples_is_said(run, command):
     said = command("data", "miss.npz", "--no-measure").out
-    assert "1 of 3 classes have no training sample and cannot be asked for: c" in said
+    assert "1 of 3 classes have no training sample and cannot be requested: c" in said
     again = command(
         "train",
         "--data",

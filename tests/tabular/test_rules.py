@@ -209,7 +209,7 @@ def test_columns_that_are_told_are_asked_for_by_rejection(tmp_path, cheap, cache
     )
     out = tmp_path / "rows.csv"
     said = command("sample", tmp_path / "run", "-n", 60, "--where", "city=Bonn,total>=10", "--out", out)
-    assert said.code == 0 and "% of the rows drawn lie in the range asked for" in said.err
+    assert said.code == 0 and "% of the rows drawn lie in the requested range" in said.err
     with open(out, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 60 and all(row["city"] == "Bonn" and float(row["total"]) >= 10 for row in rows)

@@ -86,7 +86,7 @@ def test_the_ith_row_is_the_same_for_every_number_of_rows(run):
 def test_ranges_are_kept_by_rejection_and_its_rate_is_said(run, command):
     where = "age>=40,age<60,smoker=True,day>01.01.2021"
     said = command("sample", run, "-n", 60, "--where", where, "--out", "rows.csv")
-    assert said.code == 0 and "% of the rows drawn lie in the range asked for" in said.err
+    assert said.code == 0 and "% of the rows drawn lie in the requested range" in said.err
     rows = rows_of("rows.csv")
     assert len(rows) == 60 and all(40 <= int(row["age"]) < 60 and row["smoker"] == "True" for row in rows)
     assert all(row["day"][-4:] in ("2021", "2022") for row in rows)

@@ -134,7 +134,7 @@ def test_the_run_goes_back_with_other_noise_and_half_the_rates(
     records = read_log(tmp_path / "run")
     (event,) = [r for r in records if "alarm" in r]
     assert event["step"] == to + 1 and "went back: critic/" in event["alarm"] and f"at step {step};" in event["alarm"]
-    assert "noise stream 1, rates times 0.5, retry 1 of at most 2" in event["alarm"]
+    assert "noise stream 1, learning rates times 0.5, retry 1 of at most 2" in event["alarm"]
     assert [r["step"] for r in records if "critic/loss" in r] == list(range(1, STEPS + 1))  # none twice, none missing
     plain = {r["step"]: r for r in read_log(tmp_path / "plain") if "critic/loss" in r}
     same = {r["step"] for r in records if "critic/loss" in r and r == plain[r["step"]]}

@@ -55,7 +55,7 @@ def score(found: argparse.Namespace) -> int:
     print(f"scores of {len(report.anomalous)} samples in {out}")
     if pictures is not None:
         shown = min(found.top, len(report.anomalous))
-        print(f"the {shown} highest, each beside its reconstruction and the difference, in {pictures}")
+        print(f"the {shown} highest, each next to its reconstruction and the difference, in {pictures}")
     return 0
 
 
@@ -105,5 +105,5 @@ def invert(found: argparse.Namespace) -> int:
         label = "" if result.labels is None else f", class {result.model.class_names[int(result.labels[i])]}"
         print(f"{path}: PSNR {result.psnr[i]:.1f} dB, distance {result.distance[i]:.3g}{label}")
     moving = "a walk between them" if len(paths) > 1 else "the way to its result"
-    print(f"{moving if kind == '.gif' else 'each image beside its result'}, in {out}")
+    print(f"{moving if kind == '.gif' else 'each image next to its result'}, in {out}")
     return 0

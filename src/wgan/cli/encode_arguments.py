@@ -20,7 +20,7 @@ def add_encode(commands: Any) -> None:
     p.add_argument("--seed", type=whole, metavar="N", help="seed of initial weights and batches (default: 0)")
     p.add_argument("--checkpoint", metavar="WHICH", help="of the generator: last, best or a step (default: last)")
     p.add_argument("--raw", action="store_true", help="use the raw generator, not the averaged one")
-    p.add_argument("--fresh", action="store_true", help="remove the encoder that is there, and begin anew")
+    p.add_argument("--fresh", action="store_true", help="remove the encoder that is there, and start over")
     add_threads(p)
     p.set_defaults(function="encode")
 
@@ -64,7 +64,7 @@ def add_invert(commands: Any) -> None:
         "--out",
         default="inverted.png",
         metavar="FILE",
-        help=".png: each image beside its result; .gif: a walk between them (default: inverted.png)",
+        help=".png: each image next to its result; .gif: a walk between them (default: inverted.png)",
     )
     p.add_argument("--label", metavar="K", help="their class (default: the nearest of each)")
     p.add_argument("--steps", type=whole, default=100, metavar="N", help="steps that refine a latent (default: 100)")

@@ -45,7 +45,7 @@ def sample_with(found: argparse.Namespace, group: Group) -> int:
         (write_folder if folder else WRITERS[kind])(samples, path, model)
         say(outside_range(samples, found.beyond_range))
         if samples.kept < 1:
-            say([f"{100 * samples.kept:.2g} % of the rows drawn lie in the range asked for; the others were left out"])
+            say([f"{100 * samples.kept:.2g} % of the rows drawn lie in the requested range; the others were left out"])
         print(f"{found.n} samples in {path}{'' if labels else how_classes(model)}")
 
     group.on_main(write)

@@ -113,11 +113,11 @@ def copying(config: Config, folder: Path) -> Iterator[str]:
     if len(open_source(config.data, config.split, options=config)) >= inspection.FEW:
         return
     report = measure(folder, n=1000, metrics=["memorisation"], checkpoint="last")
-    figure, measured = report.figure("copies"), report.results[0].measured
+    copies, measured = report.metric("copies"), report.results[0].measured
     found = measured.memorised
     yield (
-        f"copies: {100 * found.copies:.1f} % of {figure.n_fake} samples look like a copy of a training sample, "
-        f"{100 * found.real_copies:.1f} % of {figure.n_real} held-out ones; median distance to the nearest "
+        f"copies: {100 * found.copies:.1f} % of {copies.n_fake} samples look like a copy of a training sample, "
+        f"{100 * found.real_copies:.1f} % of {copies.n_real} held-out ones; median distance to the nearest "
         f"{found.fake_median:.3g}, of held-out ones {found.real_median:.3g}"
     )
     if (amid := found.near - found.copies) > AMID:

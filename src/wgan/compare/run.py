@@ -170,7 +170,9 @@ def plan_in(request: Request, out: Path, is_image: bool) -> dict[str, Any]:
         return dict(remembered(path, lambda: {"format": FORMAT, "request": request.as_dict(), "steps": steps}))
     plan = json_of(path)
     if plan is None:
-        raise WganError(f"{path} is damaged: delete it, and the same command plans anew and keeps what is trained")
+        raise WganError(
+            f"{path} is damaged: delete it, and the same command makes a new plan and keeps what is trained"
+        )
     if plan.get("request") != request.as_dict() or set(plan.get("steps", ())) != set(request.objectives):
         raise WganError(f"{out} holds another comparison: repeat its options to continue it, or give another --out")
     return plan

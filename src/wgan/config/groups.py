@@ -230,7 +230,7 @@ class ObjectiveOptions(OptionGroup):
 
 @dataclass(frozen=True)
 class OptimizerOptions(OptionGroup):
-    """How the loss is followed down: batches, rates, the averaged generator, the length of the run."""
+    """How the loss is followed down: batches, learning rates, the averaged generator, the length of the run."""
 
     title: ClassVar[str] = "optimisation"
     steps: Annotated[int, Range(1, 100_000_000)] = option(5000, "generator updates in the whole run", free=True)

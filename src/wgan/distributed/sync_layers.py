@@ -84,7 +84,7 @@ class SyncedBatchNorm(nn.Module):
 
 
 class SharedDropout(nn.Module):
-    """Dropout whose mask is drawn, by the layer it wraps, for the whole world's batch and cut to the rows at hand."""
+    """Dropout whose mask is drawn, by the layer it wraps, for the whole world's batch and cut to the rows of this process."""
 
     def __init__(self, layer: nn.Dropout, shard: Shard) -> None:
         super().__init__()

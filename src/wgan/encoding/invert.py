@@ -55,7 +55,7 @@ class Inversion:
         return image_grid(to_uint8(both), 2)
 
     def refinement(self) -> list[Image.Image]:
-        """Return frames: each image beside what was made on the way to its result."""
+        """Return frames: each image next to what was made on the way to its result."""
         frames = [torch.stack([self.images, step], 1).flatten(0, 1) for step in self.passed]
         return [image_grid(to_uint8(frame), 2) for frame in frames]
 

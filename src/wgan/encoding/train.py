@@ -113,7 +113,7 @@ def train_encoder(
         which: the generator's checkpoint: 'last', 'best' or a step; None = that of the encoder that is there, or last.
         raw: the raw generator instead of the averaged one.
         threads: of the CPU; None = as many as the run trained with.
-        fresh: remove the encoder that is there, and begin anew.
+        fresh: remove the encoder that is there, and start over.
         tty: whether progress goes to a terminal; None = find out.
 
     Raises:
@@ -157,7 +157,7 @@ def planned(
     changed = [f"{k} {v} before, {getattr(asked, k)} now" for k, v in known.__dict__.items() if v != getattr(asked, k)]
     if changed:
         raise WganError(
-            f"{run.path} has an encoder with other options ({'; '.join(changed)}): leave them out, or begin anew with --fresh"
+            f"{run.path} has an encoder with other options ({'; '.join(changed)}): leave them out, or start over with --fresh"
         )
     return known
 
@@ -255,7 +255,7 @@ def take_step(work: Work, step: int) -> dict[str, float]:
     work.optimizer.step()
     if not torch.isfinite(loss):
         raise WganError(
-            f"the encoder's loss is not finite at step {step + 1}: begin anew with --fresh and a lower --lr"
+            f"the encoder's loss is not finite at step {step + 1}: start over with --fresh and a lower --lr"
         )
     return dict(zip(TAGS, (float(v.detach()) for v in (loss, residual.mean(), feature.mean())), strict=True))
 

@@ -1,1 +1,1 @@
-"""Evaluation: every metric of a run or of a file of samples, beside the same metric of real data."""
+"""Evaluation: every metric of a run or of a file of samples, next to the same metric of real data."""

@@ -90,7 +90,7 @@ def class_numbers(m: Measured) -> dict[str, int]:
 def accuracy_value(
     name: str, found: LabelAccuracy, base: LabelAccuracy, numbers: dict[str, int], sizes: tuple[int, int], by: str
 ) -> MetricValue:
-    """Return an accuracy with its value for each class that was asked for, beside those of real data."""
+    """Return an accuracy with its value for each requested class, next to those of real data."""
     measured_on = sizes[1] if name == "cas" else sizes[0]  # cas: reals, by a classifier of fakes
     each, references = ({k: float(a.per_class[i]) for k, i in numbers.items()} for a in (found, base))
     each, references = ({k: v for k, v in values.items() if not np.isnan(v)} for values in (each, references))

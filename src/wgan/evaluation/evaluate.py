@@ -114,7 +114,7 @@ def evaluate(
         options: how own data are read that samples are compared with; those of a run are read as it read them.
         seed: of the latents.
         watch: f(name, done, total), told each metric as it begins.
-        group: processes that share the work, each of which calls this alike and gets the same values.
+        group: processes that share the work, each of which makes the same call and gets the same values.
         threads: of the CPU; None = as many as the run was trained with, or torch's own choice for samples.
         generator: of a run that was trained with your own network: that network.
         target_column: of a table: the column that models trained on the fakes are to tell; '' = the class, the last category of
@@ -167,7 +167,7 @@ def _evaluate(
         raise WganError(f"n must be at least {LEAST} for metrics that mean something, not {n}")
     names = chosen_names(metrics)
     if inception_weights is not None and names and "fid-inception" not in names:
-        raise WganError("Inception weights are read for the metric fid-inception, which is not among those asked for")
+        raise WganError("Inception weights are read for the metric fid-inception, which was not requested")
     inception = None if inception_weights is None else load_inception(inception_weights)
     work = Work(names, inception, watch, group or Group(), own_metrics(metrics), generator, target_column)
     known = (path / "config.json").is_file()

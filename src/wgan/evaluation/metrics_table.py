@@ -92,7 +92,7 @@ METRICS: dict[str, Metric] = {
     "channels": Metric(
         function="signal_metrics.channel_values", needs="signals", source="Villani 2003, theorem 2.18",
         values=(Value("channel-w1", "distance between the values of a channel, on average over channels", "lower"),
-                Value("worst-channel-w1", "the same of the least alike channel", "lower")),
+                Value("worst-channel-w1", "the same of the worst channel", "lower")),
     ),
     "signal-detection": Metric(
         function="signal_metrics.detection_values", needs="recordings", source="Lopez-Paz & Oquab 2017, section 2",
@@ -106,7 +106,7 @@ METRICS: dict[str, Metric] = {
     ),
     "bracket": Metric(
         function="sample_metrics.bracket_values", needs="always", source="Villani 2003, theorem 1.3",
-        values=(Value("w1-cross-slope", "a lower bound on exact-w1 by a critic's slope", "none"),
+        values=(Value("w1-cross-slope", "a lower bound on exact-w1 by a critic's gradient norm", "none"),
                 Value("w1-c-transform", "a tighter lower bound on exact-w1 by the same critic", "none"),
                 Value("exact-w1", "exact Wasserstein distance between two samples", "lower")),
     ),
@@ -120,13 +120,13 @@ METRICS: dict[str, Metric] = {
     ),
     "columns": Metric(
         function="table_metrics.column_values", needs="table", source="Kolmogorov-Smirnov; total variation",
-        values=(Value("column-shapes", "how alike single columns are, on average", "higher"),
-                Value("worst-column", "how alike the least alike column is", "higher"),
+        values=(Value("column-shapes", "similarity of single columns, on average", "higher"),
+                Value("worst-column", "similarity of the worst column", "higher"),
                 Value("missing-gap", "largest difference in the fraction of missing cells of a column", "lower")),
     ),
     "pairs": Metric(
         function="table_metrics.pair_values", needs="table", source="Pearson; total variation",
-        values=(Value("pair-trends", "how alike the relations of two columns are, on average", "higher"),),
+        values=(Value("pair-trends", "similarity of the relations of two columns, on average", "higher"),),
     ),
     "trained-on-fakes": Metric(
         function="table_metrics.trained_values", needs="target", source="Esteban 2017, section 4 (TSTR)",

@@ -42,7 +42,7 @@ def classified(m: Measured) -> str:
 
 
 def inception(m: Measured) -> str:
-    """Inception weights are at hand, and images it reads."""
+    """Inception weights are given, and images it reads."""
     if m.inception is None:
         return "it needs --inception-weights FILE.safetensors"
     seen = m.is_image and m.fakes.dtype == torch.uint8 and m.fakes.shape[1] in (1, 3)

@@ -175,7 +175,7 @@ def w1_values(m: Measured) -> Iterator[MetricValue]:
 def bracket_values(m: Measured) -> Iterator[MetricValue]:
     """What an evaluation critic's scores prove about two finite samples, and their exact distance.
 
-    A toy with known modes is held against equally many points of each mode.
+    A toy with known modes is compared with equally many points of each mode.
     """
     most = SMALL if m.reals.test.modes is None else TOY
     n = min(most, len(m.fakes), len(m.reals.held_out[0]), len(m.reals.draw(0)[0]))
@@ -189,7 +189,7 @@ def bracket_values(m: Measured) -> Iterator[MetricValue]:
         )
         references |= {"cross_slope": base.cross_slope, "c_transform": base.c_transform}
     notes = {
-        "cross_slope": ("w1-cross-slope", "a lower bound on exact-w1 by the slope of an evaluation critic"),
+        "cross_slope": ("w1-cross-slope", "a lower bound on exact-w1 by the gradient norm of an evaluation critic"),
         "c_transform": ("w1-c-transform", "a tighter lower bound on exact-w1 by the same critic"),
         "exact": ("exact-w1", "prefers blur to reality: read it with its reference" if m.is_image else ""),
     }

@@ -1,4 +1,4 @@
-"""What is evaluated: the fakes of a run or of a file, and the reals they are held against, in the data's own units."""
+"""What is evaluated: the fakes of a run or of a file, and the reals they are compared with, in the data's own units."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def autocorrelation_values(m: Measured) -> Iterator[MetricValue]:
 
 
 def channel_values(m: Measured) -> Iterator[MetricValue]:
-    """The distance of the values of single channels, on average and of the least alike one."""
+    """The distance of the values of single channels, on average and of the worst one."""
     found = metrics.channel_distances(m.fakes.numpy(), m.real(None).numpy())
     names = m.reals.test.signal.channels if m.reals.test.signal else [f"x{i}" for i in range(len(found))]
     unit = "in standard deviations of the channel"

@@ -1,6 +1,6 @@
 """The metrics of tables: columns, pairs, what a linear model learns, and copies; beside two ways of making rows without one.
 
-Resampled training rows and rows between neighbours (SMOTE) are what any generator has to be held against: they are good by
+Resampled training rows and rows between neighbours (SMOTE) are what any generator has to be compared with: they are good by
 every metric but those of copies.
 """
 
@@ -149,7 +149,7 @@ def value(
 
 
 def column_values(m: Measured) -> Iterator[MetricValue]:
-    """Shapes of single columns, the least alike of them, and missing cells."""
+    """Shapes of single columns, the worst of them, and missing cells."""
     held, levels, names = held_of(m), categorical(m), [c.name for c in columns_of(m.reals.test)]
 
     def shapes(some: Side) -> Rows:

@@ -89,7 +89,7 @@ def holds_model(folder: Path) -> bool:
 
 
 def write_folder(out: Path, files: Mapping[str, bytes], picture: Image.Image) -> None:
-    """Write `files` and the sample grid into a new folder beside `out`, then put that in its place."""
+    """Write `files` and the sample grid into a new folder next to `out`, then put that in its place."""
     out = out.absolute()
     try:
         fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))

@@ -136,7 +136,7 @@ def first_fault(error: RequestValidationError) -> str:
 
 
 def add_pages(app: FastAPI, model: Model) -> None:
-    """Add the page of the generator, what the model is, and how the server is asked."""
+    """Add the page of the generator, what the model is, and how to use the server."""
     card = card_of(model, model.run.path.resolve().name)
     try:
         page = render(model, card)
@@ -152,7 +152,7 @@ def add_pages(app: FastAPI, model: Model) -> None:
 
     @app.get("/docs", response_class=HTMLResponse)
     async def docs() -> HTMLResponse:
-        """How the server is asked, with examples."""
+        """How to use the server, with examples."""
         return HTMLResponse(help_page)
 
     @app.get("/info")

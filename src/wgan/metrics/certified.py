@@ -1,4 +1,4 @@
-"""Wasserstein-1 from below, with a proof: an evaluation critic that cannot cheat on its slope, judged on held-out data."""
+"""Wasserstein-1 from below, with a proof: an evaluation critic of bounded gradient norm, judged on held-out data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wgan.metrics.neighbours import chunks, mean_of
 from wgan.metrics.rows import Rows, pair, rows
 
 WIDTH, HIDDEN, STEPS, BATCH = 128, 2, 500, 512  # fixed: bounds compare only under one architecture and budget
-HELD = 2**25  # numbers of one standardised set kept; of a larger one each batch is made anew, to the same numbers
+HELD = 2**25  # numbers of one standardised set kept; of a larger one each batch is made again, to the same numbers
 TURN, RATE = 0.3, 0.01  # first steps: of a layer's weights, as an angle in radians; of each bias
 
 
@@ -39,7 +39,7 @@ class EvaluationCritic(NamedTuple):
         return scores
 
     def lipschitz(self) -> float:
-        """Return a bound on the slope, Π ‖W‖₂, by singular values in float64 (MaxMin sorts: it has slope 1)."""
+        """Return a bound on the gradient norm, Π ‖W‖₂, by singular values in float64 (MaxMin sorts: its own is 1)."""
         return math.prod(float(torch.linalg.matrix_norm(w, ord=2)) for w in self.weights)
 
 

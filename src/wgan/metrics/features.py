@@ -77,7 +77,7 @@ def load_lenet(folder: Path = WEIGHTS) -> LeNet:
 
     path = folder / "lenet-mnist.safetensors"
     if not path.is_file():
-        raise WganError(f"{path} is missing: reinstall wgan, or fit it anew with tools/fit_features.py")
+        raise WganError(f"{path} is missing: reinstall wgan, or fit it again with tools/fit_features.py")
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != lenet_card(folder)["sha256"]:
         raise WganError(f"{path} is not the file its card describes (sha256 differs): reinstall wgan")

@@ -32,7 +32,7 @@ def mean_of(x: Any) -> Rows:
 
 
 class Centred:
-    """Rows minus a mean, in float64: distances stay, rounding errors shrink. A large set is centred anew whenever it is read."""
+    """Rows minus a mean, in float64: distances stay, rounding errors shrink. A large set is centred again whenever it is read."""
 
     def __init__(self, x: Any, mean: Rows) -> None:
         self.x, self.mean = x, mean
@@ -68,7 +68,7 @@ def nearest(queries: Any, base: Any, k: int = 1, exclude_self: bool = False) -> 
     """Return for each query the distances to its k nearest rows of `base`, nearest first, and those rows' indices.
 
     queries [N, D], base [M, D], float32 or float64 -> float64 [N, k], int64 [N, k]; k <= M. In many dimensions the search
-    runs in float32 and the distances of the rows it finds are computed anew in float64, so an exact copy has distance
+    runs in float32 and the distances of the rows it finds are computed again in float64, so an exact copy has distance
     exactly 0. `exclude_self`: queries is base, and a row is not its own neighbour. Memory: one centred copy of base, and chunks.
     """
     mean = mean_of(base)

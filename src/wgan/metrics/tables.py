@@ -1,4 +1,4 @@
-"""How alike two tables are: columns alone, pairs of columns, missing cells, and what a simple model learns from the rows.
+"""How similar two tables are: columns alone, pairs of columns, missing cells, and what a simple model learns from the rows.
 
 Rows are float64 [N, C], NaN where a cell is missing; `categorical` bool [C] says which columns hold the numbers of levels.
 """
@@ -46,7 +46,7 @@ def variation(fake: NDArray[np.int64], real: NDArray[np.int64]) -> float:
 
 
 def joint_numbers(fake: Rows, real: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return one number for each different row of both [N, K], [M, K]; missing cells are alike."""
+    """Return one number for each different row of both [N, K], [M, K]; missing cells are equal."""
     both = np.concatenate([fake, real])
     both = np.where(np.isnan(both), -np.inf, both)
     found = np.zeros(len(both), np.int64)
@@ -57,7 +57,7 @@ def joint_numbers(fake: Rows, real: Rows) -> tuple[NDArray[np.int64], NDArray[np
 
 
 def pair_trends(fake: Rows, real: Rows, categorical: Flags) -> Rows:
-    """Return for each pair of columns how alike their relation is, in 0..1, symmetric [C, C] with 1 on the diagonal.
+    """Return for each pair of columns how similar their relation is, in 0..1, symmetric [C, C] with 1 on the diagonal.
 
     Two numbers: 1 - |difference of their correlations| / 2 where both are there; else 1 - total variation of the joint
     frequencies, a number in BINS bins of equally many real rows.

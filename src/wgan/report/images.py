@@ -1,4 +1,4 @@
-"""The pictures of a run folder, made small enough for one page: checked, decoded, written anew within a budget of bytes."""
+"""The pictures of a run folder, made small enough for one page: checked, decoded, written again within a budget of bytes."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def still(found: RunRecord, name: str, room: float) -> Picture:
 
 
 def moving(found: RunRecord, name: str, room: float, grids: Sequence[tuple[int, Image]] = ()) -> Picture:
-    """Return a GIF of the run folder as it is; one that is too large with fewer frames, or drawn anew from the grids."""
+    """Return a GIF of the run folder as it is; one that is too large with fewer frames, or drawn again from the grids."""
     size = inside(found.path, name, 100 * LARGEST).stat().st_size
     if size > room and grids:
         frames = [with_caption(picture, f"step {step}") for step, picture in grids]

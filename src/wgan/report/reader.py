@@ -202,7 +202,7 @@ def in_order(steps: np.ndarray, values: np.ndarray) -> Curve:
 
 
 def read_times(found: RunRecord) -> None:
-    """Read how long the run took: the clock starts anew each time it is continued."""
+    """Read how long the run took: the clock restarts each time it is continued."""
     total = before = 0.0
     with inside(found.path, "times.jsonl", LOG).open("rb") as file:
         for record in records(file):

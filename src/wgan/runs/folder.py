@@ -160,7 +160,7 @@ def _continue(path: Path, config: Config, content: str) -> Run:
         )
     if config.steps < run.step:
         raise WganError(
-            f"{path} is at step {run.step} already, beyond the {config.steps} asked for: "
+            f"{path} is at step {run.step} already, beyond the requested {config.steps}: "
             "give more --steps to train longer, or --run DIR for a new run"
         )
     if run.config != config:

@@ -52,7 +52,7 @@ def require_tracker(to: str) -> None:
 
 
 class Mirror:
-    """Sends lines of a log to a tracker; the first opens it. A tracker that fails is left alone, and the run goes on."""
+    """Sends lines of a log to a tracker; the first opens it. A tracker that fails is left alone, and the run continues."""
 
     def __init__(self, to: str, name: str, config: Config) -> None:
         require_tracker(to)

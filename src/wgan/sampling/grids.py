@@ -26,7 +26,7 @@ SHOWN = 20  # columns of a table
 
 
 def portray(samples: Tensor, source: Source | None) -> Image.Image:
-    """Return images as a grid, signals and the columns of tables beside real ones, points of the plane as a scatter plot."""
+    """Return images as a grid, signals and the columns of tables next to real ones, points of the plane as a scatter plot."""
     if samples.dim() == 4:
         return image_grid(to_uint8(samples), COLUMNS * math.ceil(math.sqrt(len(samples)) / COLUMNS))  # about square
     if samples.dim() == 3:

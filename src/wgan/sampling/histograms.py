@@ -1,4 +1,4 @@
-"""Histograms of the columns of a table, real rows beside generated ones: what the sample grid of a table and its report show."""
+"""Histograms of the columns of a table, real rows next to generated ones: what the sample grid of a table and its report show."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ def make_inverter(
 
 
 def require_own_critic(run: Run) -> None:
-    """Raise WganError for a run whose critic is not at hand."""
+    """Raise WganError for a run whose critic was not given."""
     if run.exported is not None:
         raise WganError(f"{run.path} is an exported model, without its critic: use the run folder that it came from")
     if "critic" in run.facts.parts:

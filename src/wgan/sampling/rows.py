@@ -95,7 +95,7 @@ def sifted(made: Callable[[int, int], Samples], n: int, ranges: Sequence[Range],
         found += len(parts[-1])
     if found < n:
         raise WganError(
-            f"where {where}: {found} of {drawn} rows that were drawn lie there, fewer than the {n} asked for; "
+            f"where {where}: {found} of {drawn} rows that were drawn lie there, fewer than the {n} requested; "
             "widen the range, or ask for fewer rows"
         )
     rows = torch.cat([part.as_subclass(torch.Tensor) for part in parts])[:n].as_subclass(type(parts[0]))

@@ -53,7 +53,7 @@ def wanted_step(run: Run, which: str | int) -> int | None:
 def require_fit(run: Run, tensors: dict[str, dict[str, Tensor]], own: nn.Module | None) -> None:
     """Raise WganError unless the networks of the config are as large as the checkpoint's, before any memory is taken.
 
-    A critic of the caller's is not at hand.
+    A critic of the caller's is not stored.
     """
     makers: dict[str, Callable[[], nn.Module]] = {"generator": partial(network_of, run, own)}
     if "critic" in tensors and "critic" not in run.facts.parts:

@@ -76,7 +76,7 @@ def stepped(engine: Engine, optimizer: torch.optim.Optimizer, stats: Stats) -> S
 
 @contextmanager
 def at_hand(engine: Engine, cut: Cut, dropout: bool) -> Iterator[None]:
-    """Within the block the rows of `cut` are at hand; each microbatch finds the stream of dropout where the first did."""
+    """Within the block the rows of `cut` are present; each microbatch finds the stream of dropout where the first did."""
     with ExitStack() as stack:
         if cut.many > 1:
             stack.enter_context(engine.shard.within(cut.i, cut.many))

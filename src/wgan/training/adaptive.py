@@ -62,7 +62,7 @@ def moved_fraction(fraction: float, ratio: float, c: Config) -> float:
 def overfitting(p: Players, monitor: Monitor, step: int) -> float:
     """Return r = (E D(train) − E D(held out)) / (E D(train) − E D(fake)) on a batch each, as the critic sees them now.
 
-    Source: Karras et al. 2020, equation 1, r_v. Their other figure, the mean sign of D(train), needs a critic whose 0 means
+    Source: Karras et al. 2020, equation 1, r_v. Their other measure, the mean sign of D(train), needs a critic whose 0 means
     something; this one does not change when the scores are shifted or scaled. 0 = the critic does not know its training
     images, 1 = held-out images look like fakes to it. 0 too where the critic does not tell reals from fakes at all.
     Nothing is learned from held-out images: they are scored by a copy, in the part of the test split that no report uses.
@@ -93,7 +93,7 @@ def mean_score(p: Players, x: Tensor, y: Tensor | None, source: torch.Generator)
 
 
 class Fixed:
-    """Draws that every process of a group makes alike: the fraction must be the same for all."""
+    """Draws that every process of a group makes in the same way: the fraction must be the same for all."""
 
     def __init__(self, u: Tensor) -> None:
         self.u = u  # [B, 10]

@@ -1,4 +1,4 @@
-"""What a generator of table rows is asked for while it trains: some values of real rows, by draws of their own."""
+"""The values requested of a generator of table rows while it trains: some values of real rows, by draws of their own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def asked_of(p: Players, source: Source, indices: Tensor, step: int, purpose: st
 
 
 def mask(u: Tensor) -> Tensor:
-    """Return which columns are asked for, bool [B, A], by uniform draws u [B, A + 1]."""
+    """Return which columns are requested, bool [B, A], by uniform draws u [B, A + 1]."""
     columns, which = u[:, :-1], u[:, -1:]
     first = (which / ASKED * columns.shape[1]).long() == torch.arange(columns.shape[1])
     return (which < ASKED) & (first | (columns < FURTHER))

@@ -52,7 +52,7 @@ def train(
     minutes: float | None = None,
     from_run: Run | None = None,
 ) -> Outcome:
-    """Train as `config` says into the run folder `path`, or go on exactly where the run there stopped.
+    """Train as `config` says into the run folder `path`, or resume exactly where the run there stopped.
 
     With many processes each calls this with the same config; one writes the folder. group: they, where they are formed
     already; patience: seconds without an answer after which a process counts as stuck. on_step: see wgan.training.observer.
@@ -65,7 +65,7 @@ def train(
         observer = everyone.on_all(lambda: Observer(on_step, everyone))
         time = budget(minutes)
         while True:
-            with suppress(WentBack):  # the checkpoint says how to go on: as after a kill
+            with suppress(WentBack):  # the checkpoint says how to resume: as after a kill
                 outcome = train_on(config, path, tty, everyone, observer, given, time, from_run)
                 observer.end()
                 return outcome
@@ -117,12 +117,12 @@ def take_steps(recorder: Recorder, observer: Observer, restored: Restored) -> No
         begun = NOTHING
         stats = recorder.follow(done, stats)
         if evaluating:
-            figures = recorder.measure(done)
-            if figures is None:
+            metrics = recorder.measure(done)
+            if metrics is None:
                 progress.message(f"{stop.reason}: saving step {done}, to be evaluated when the run is resumed")
                 recorder.save(done, Begun(stats=numbers(stats)))
                 return
-            stats |= figures
+            stats |= metrics
             last = last or recorder.settled
         if logging:
             recorder.log_step(done, numbers(stats), evaluating)

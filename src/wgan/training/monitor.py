@@ -1,4 +1,4 @@
-"""What is measured while a run trains: held-out gap, a small-sample quality figure, alarms, and which step was best.
+"""What is measured while a run trains: held-out gap, a small-sample quality metric, alarms, and which step was best.
 
 Everything here looks at the selection part of the test split, which `wgan evaluate` never reports on, and draws from
 streams of its own: measuring changes no weight.
@@ -43,7 +43,7 @@ FEW = 100  # of fewer, distances between samples differ more by chance than step
 
 ALARMS = {
     "negative": "critic lost: the W estimate on held-out samples is below 0",
-    "slope": "slope: the critic's is far from 1 (below 0.5 or above 2), its scores are not in units of distance",
+    "slope": "gradient norm: the critic's is far from 1 (below 0.5 or above 2), so its scores are not in units of distance",
     "bound": "clipping: over 90 % of the clipped weights sit on the bound, the critic is little more than a sign pattern",
     "overfit": "overfitting: the critic tells training from held-out samples (their gap is above 3 standard errors)",
     "class": "vanishing: less than a tenth as frequent as in the data: class {}",
@@ -60,7 +60,7 @@ class Monitor:
     source: Source
     said: set[str] = field(default_factory=set)  # alarms are said once
     pixels: bool = False  # images are compared in pixels however few they are, as the run's log has it
-    best: int | None = None  # the step with the lowest selection figure so far
+    best: int | None = None  # the step with the lowest selection metric so far
     lowest: float = float("inf")
     waited: int = 0  # evaluations since then
 
@@ -73,13 +73,13 @@ class Monitor:
             monitor.note(r.get("step"), r.get(SELECTION))
         return monitor
 
-    def note(self, step: int | None, figure: float | None) -> None:
-        """Remember `step` as the best when its selection figure is the lowest so far."""
-        if figure is None:
+    def note(self, step: int | None, metric: float | None) -> None:
+        """Remember `step` as the best when its selection metric is the lowest so far."""
+        if metric is None:
             return
         self.waited += 1
-        if figure < self.lowest:
-            self.best, self.lowest, self.waited = step, figure, 0
+        if metric < self.lowest:
+            self.best, self.lowest, self.waited = step, metric, 0
 
     @functools.cached_property
     def held_out(self) -> Source:
@@ -111,7 +111,7 @@ class Monitor:
         return self.source.reader == "lenet-mnist"
 
     def measure(self, p: Players, step: int) -> dict[str, float]:
-        """Return the figures of `step` by tag; every draw depends on the run's seed alone.
+        """Return the metrics of `step` by tag; every draw depends on the run's seed alone.
 
         The work may be left every now and then (`signals.check`), and has then changed nothing. The
         processes of a group share the work.
@@ -119,11 +119,11 @@ class Monitor:
         check()
         n = len(self.reals[0])
         fakes = self.fakes(p, n, self.reals[1])
-        figures = self.gaps(p, fakes)
+        metrics = self.gaps(p, fakes)
         check()
-        figures |= p.engine.group.on_main(lambda: self.quality(fakes))
-        self.note(step, figures[SELECTION])
-        return figures
+        metrics |= p.engine.group.on_main(lambda: self.quality(fakes))
+        self.note(step, metrics[SELECTION])
+        return metrics
 
     def fakes(self, p: Players, n: int, y: Tensor | None) -> Tensor:
         """Return n samples [n, *shape] of the averaged generator, with the labels of the held-out reals."""
@@ -158,26 +158,26 @@ class Monitor:
         }
 
     def quality(self, fakes: Tensor) -> dict[str, float]:
-        """Return the figure the best step is chosen by, under its own tag and as SELECTION."""
+        """Return the metric the best step is chosen by, under its own tag and as SELECTION."""
         if self.has_digits:
             images = stored(fakes)
             counts = np.bincount(in_parts(classify, images), minlength=10)
-            shares = {f"evaluate/share_{k}": float(c) / len(images) for k, c in enumerate(counts)}
+            fractions = {f"evaluate/share_{k}": float(c) / len(images) for k, c in enumerate(counts)}
             name, value = "evaluate/fid_lenet", scaled_fid(in_parts(features, images), self.real_features)
         elif len(self.source.shape) == 1:
-            shares = self.modes(fakes)
+            fractions = self.modes(fakes)
             name, value = "evaluate/w1", exact_w1(fakes[:1000].numpy(), self.reals[0][:1000].numpy())
         elif self.source.is_signal or (not self.pixels and len(fakes) < MANY and min(fakes.shape[2:]) >= 4):
-            shares = {}
+            fractions = {}
             seen = in_parts(self.look, fakes if self.source.depth else stored(fakes), SEEN)
             name, value = "evaluate/random_fid", relative_fid(seen, self.real_random_features)
         else:
-            shares = {}
+            fractions = {}
             name, value = (
                 "evaluate/sliced_w1",
                 sliced_w1(pixels(fakes, self.source), pixels(self.reals[0], self.source)),
             )
-        return {name: float(value), SELECTION: float(value), **shares}
+        return {name: float(value), SELECTION: float(value), **fractions}
 
     def modes(self, fakes: Tensor) -> dict[str, float]:
         """Return the mode counts of a toy whose modes are known."""
@@ -186,36 +186,36 @@ class Monitor:
         found = mode_report(fakes.numpy(), self.source.modes.numpy(), self.source.radius)
         return {"evaluate/modes": float(found.reached), "evaluate/high_quality": float(found.high_quality)}
 
-    def alarms(self, step: int, figures: Mapping[str, float]) -> list[str]:
-        """Return the alarms that a step's figures and statistics raise, each kind once in a run.
+    def alarms(self, step: int, metrics: Mapping[str, float]) -> list[str]:
+        """Return the alarms that a step's metrics and statistics raise, each kind once in a run.
 
         The generator is given a tenth of the run to reach every class and mode.
         """
         n = len(self.reals[0])
-        raised = self._critic_alarms(figures) + ([ALARMS["few"].format(n)] if n < FEW else [])
-        raised += self._generator_alarms(figures) if 10 * step >= self.config.steps else []
+        raised = self._critic_alarms(metrics) + ([ALARMS["few"].format(n)] if n < FEW else [])
+        raised += self._generator_alarms(metrics) if 10 * step >= self.config.steps else []
         fresh = [text for text in raised if kind(text) not in self.said]
         self.said.update(kind(text) for text in fresh)
         return fresh
 
-    def _critic_alarms(self, figures: Mapping[str, float]) -> list[str]:
-        one_slope = facts_about(self.config.objective).unit_norm and self.config.penalty >= 1
+    def _critic_alarms(self, metrics: Mapping[str, float]) -> list[str]:
+        one_norm = facts_about(self.config.objective).unit_norm and self.config.penalty >= 1
         checks = {
-            "negative": figures["evaluate/wasserstein_held_out"] < 0,
-            "slope": one_slope and not 0.5 <= figures["evaluate/slope_mean"] <= 2,
-            "bound": figures.get("critic/share_clipped", 0.0) > 0.9,
-            "overfit": figures["evaluate/overfit"] > 3,
+            "negative": metrics["evaluate/wasserstein_held_out"] < 0,
+            "slope": one_norm and not 0.5 <= metrics["evaluate/slope_mean"] <= 2,
+            "bound": metrics.get("critic/share_clipped", 0.0) > 0.9,
+            "overfit": metrics["evaluate/overfit"] > 3,
         }
         return [ALARMS[name] for name, bad in checks.items() if bad]
 
-    def _generator_alarms(self, figures: Mapping[str, float]) -> list[str]:
+    def _generator_alarms(self, metrics: Mapping[str, float]) -> list[str]:
         texts: list[str] = []
         if self.has_digits and self.reals[1] is not None:
             names = [int(n) for n in self.held_out.class_names]
             wanted = np.bincount(self.reals[1].numpy(), minlength=len(names)) / len(self.reals[1])
-            rare = [n for n, share in zip(names, wanted, strict=True) if figures[f"evaluate/share_{n}"] < share / 10]
+            rare = [n for n, real in zip(names, wanted, strict=True) if metrics[f"evaluate/share_{n}"] < real / 10]
             texts = [ALARMS["class"].format(", ".join(map(str, rare)))] if rare else []
-        if self.source.modes is not None and figures["evaluate/modes"] < len(self.source.modes):
+        if self.source.modes is not None and metrics["evaluate/modes"] < len(self.source.modes):
             texts.append(ALARMS["mode"])
         return texts
 

@@ -1,4 +1,4 @@
-"""When a number is not finite: say which, write a diagnosis, and stop, or go back and try with other noise and lower rates."""
+"""When a number is not finite: say which, write a diagnosis, and stop, or go back and retry with other noise and lower rates."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def tensors(p: Players) -> dict[str, Tensor]:
 
 
 def write_diagnosis(p: Players, run: Run, error: NotFinite) -> str:
-    """Write not-finite-STEP.json: losses, rates, and the range of each weight of both players; return its name."""
+    """Write not-finite-STEP.json: losses, learning rates, and the range of each weight of both players; return its name."""
     name = f"not-finite-{error.step:08d}.json"
     rates = {"generator": p.generator_optimizer, "critic": p.critic_optimizer}
     report = {
@@ -89,13 +89,13 @@ def readable(value: float) -> float | str:
 
 
 def go_back(p: Players, source: Source, run: Run, error: NotFinite) -> None:
-    """Make the newest whole checkpoint (step 0 is made when there is none) go on with the next noise stream.
+    """Make the newest whole checkpoint (step 0 is made when there is none) continue with the next noise stream.
 
-    The number of the stream is stored there, so that a run killed right after goes on in the same way.
+    The number of the stream is stored there, so that a run killed right after resumes in the same way.
     """
     retries = p.engine.stream + 1
     event = (
-        f"went back: {error}; from here on noise stream {retries}, rates times {0.5**retries:g}, "
+        f"went back: {error}; from here on noise stream {retries}, learning rates times {0.5**retries:g}, "
         f"retry {retries} of at most {p.config.nan_retries}"
     )
     found, _ = checkpoint.load_newest(run.checkpoints)

@@ -28,7 +28,7 @@ class Wish(enum.Enum):
 
 STOP = Wish.STOP
 RAISED = "raised"
-OnStep = Callable[[int, dict[str, float]], object]  # step, numbers by tag -> STOP, or anything else to go on
+OnStep = Callable[[int, dict[str, float]], object]  # step, numbers by tag -> STOP, or anything else to continue
 
 
 def require_callable(on_step: object) -> None:
@@ -73,7 +73,7 @@ class Observer:
     on_step: OnStep | None
     group: Group
     watching: bool = field(init=False)  # known to all: without one no process waits for an answer
-    why: str = ""  # the run ends; "" = it goes on
+    why: str = ""  # the run ends; "" = it continues
     failure: BaseException | None = None
 
     def __post_init__(self) -> None:

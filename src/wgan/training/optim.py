@@ -1,4 +1,4 @@
-"""Optimizers by name: RMSProp with its epsilon beside or under the root, and Adam; `--no-fast` takes PyTorch's own."""
+"""Optimizers by name: RMSProp with its epsilon outside or under the root, and Adam; `--no-fast` takes PyTorch's own."""
 
 from __future__ import annotations
 

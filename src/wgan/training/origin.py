@@ -43,7 +43,7 @@ def take_over(p: Players, source: Source, origin: Run) -> dict[str, Any]:
     """Put the weights of the newest checkpoint of `origin` into the players where they fit; return what run.json records.
 
     Tensors of the same name and shape are taken. Of those with a row for each class the rows of classes that both runs
-    have by name are taken. Optimizers begin anew. Raises WganError when nothing fits.
+    have by name are taken. Optimizers start fresh. Raises WganError when nothing fits.
     """
     found = newest_whole(origin)
     old, new = list(origin.facts.class_names), list(source.class_names)

@@ -30,7 +30,7 @@ class Recorder:
     run: Run
     progress: Progress
     stop: Stop
-    best: int | None = None  # the step with the lowest selection figure so far, known to all
+    best: int | None = None  # the step with the lowest selection metric so far, known to all
     waited: int = 0  # evaluations since then, known to all
     log: Log = field(init=False)  # of rank 0 only
     monitor: Monitor = field(init=False)
@@ -83,18 +83,18 @@ class Recorder:
         return {**stats, **more}
 
     def measure(self, done: int) -> dict[str, float] | None:
-        """Return the figures of step `done`; None when a signal cut the evaluation."""
+        """Return the metrics of step `done`; None when a signal cut the evaluation."""
         group = self.players.engine.group
         # together they leave together: then no process looks on its own
         leaving = checking(self.stop.leave) if group.world == 1 else nullcontext()
         try:
             with self.players.engine.shard.alone(), leaving:
-                figures = self.monitor.measure(self.players, done)
+                metrics = self.monitor.measure(self.players, done)
         except Interrupted:
             group.sync_stop()
             return None
         self.best, self.waited = group.on_main(lambda: (self.monitor.best, self.monitor.waited))
-        return figures
+        return metrics
 
     def log_step(self, done: int, numbers: Mapping[str, float], evaluated: bool) -> None:
         """Write the line of step `done`, and the alarms that an evaluation raised."""

@@ -47,7 +47,7 @@ def rehearse(p: Players, source: Source) -> None:
         require_finite_weights(q, 1)
     except NotFinite as error:
         raise WganError(
-            f"the first step gives NaN or infinity in {error.what}: look at the losses, or at the rates"
+            f"the first step gives NaN or infinity in {error.what}: look at the losses, or at the learning rates"
         ) from None
     require_saved(q)
 

@@ -120,7 +120,7 @@ class Restored:
 
 
 def restore(p: Players, run: Run) -> Restored:
-    """Load the newest whole checkpoint into the players; return where the run goes on.
+    """Load the newest whole checkpoint into the players; return where the run resumes.
 
     Rank 0 reads it and tells the others: the run folder may lie on its machine alone.
     """
@@ -175,7 +175,7 @@ def engine_for(config: Config, source: Source, group: Group | None = None) -> En
 def resume_engine(config: Config, path: Path, source: Source, group: Group | None = None) -> Engine:
     """Return the engine; a run that is continued keeps the precision, threads and ways it was begun with, for equal bits.
 
-    Nothing is measured then. Threads are chosen anew when the number of processes is another: then so are the bits. Without
+    Nothing is measured then. Threads are chosen again when the number of processes is another: then so are the bits. Without
     a run the process that leads says what was measured, so that all take the same.
     """
     group = group or Group()
@@ -218,7 +218,7 @@ def decay_kept(c: Config) -> str:
     """Return the note on a learning rate that keeps its plan in a longer run."""
     return (
         f"the learning rate keeps its plan: it falls over {c.decay_steps} steps, then stays at the end of that; "
-        f"--decay-steps {c.steps} plans it anew"
+        f"--decay-steps {c.steps} makes a new plan"
     )
 
 

@@ -22,7 +22,7 @@ from wgan.training.watch import require_finite, require_finite_weights, watch
 
 
 class StepCut(Interrupted):
-    """A signal cut a long critic phase after `updates` of its updates: the step goes on there after a resume."""
+    """A signal cut a long critic phase after `updates` of its updates: a resume continues the step there."""
 
     def __init__(self, updates: int) -> None:
         super().__init__(f"cut after {updates} critic updates")
@@ -80,7 +80,7 @@ def fakes_together(p: Players, step: int, count: int) -> list[Tensor]:
     """Return the fakes of all critic updates of `step`, made in one pass; none where that gains nothing or changes them.
 
     A small MLP gains: a pass costs more in calls than in products. Batch norm makes a fake depend on its batch. All are
-    made also where a stopped run goes on within the phase: another number of rows might round differently.
+    made also where a stopped run resumes within the phase: another number of rows might round differently.
     """
     c = p.config
     told = p.generator.classes or p.generator.asks

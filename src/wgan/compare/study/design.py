@@ -73,7 +73,7 @@ class Design:
     hypotheses: tuple[Hypothesis, ...]
     sentences: tuple[Sentence, ...] = ()
     draws: int = 60
-    keep: int = 15  # of the draws, that go on to the whole budget
+    keep: int = 15  # of the draws, those that get the whole budget
     evaluations: int = 60  # of a confirmed run
     critic_updates: int = 4000  # below a generator that stays, for the gradients
     samples: int = 10_000  # fakes of each confirmed run that are measured

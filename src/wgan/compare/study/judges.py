@@ -1,4 +1,4 @@
-"""The judges of a study: two metrics of each kind of data, for the samples of runs, for noise and for real samples alike."""
+"""The judges of a study: two metrics of each kind of data, for the samples of runs, for noise and for real samples."""
 
 from __future__ import annotations
 

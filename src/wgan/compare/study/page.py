@@ -82,7 +82,7 @@ def limits(result: Mapping[str, Any]) -> list[str]:
         least = 2.0 / 2 ** task["seeds"]
         if least * tests > st.ALPHA:
             found.append(
-                f"{task['seeds']} seeds on {name} are too few: beside {tests} hypotheses no difference between them could be "
+                f"{task['seeds']} seeds on {name} are too few: among {tests} hypotheses no difference between them could be "
                 "called supported, however large"
             )
     undecided = sum(v["verdict"] == "undecided" for v in result["verdicts"].values())

@@ -317,5 +317,5 @@ def untrained_note(data: Prepared) -> list[str]:
     train = data.labels[~splits.held_out_mask(len(data), data.held_out)]
     lost = [name for name, count in zip(names, np.bincount(train, minlength=len(names)), strict=True) if not count]
     several = " ..." if len(lost) > 10 else ""
-    what = f"{len(lost)} of {len(names)} classes have no training sample and cannot be asked for"
+    what = f"{len(lost)} of {len(names)} classes have no training sample and cannot be requested"
     return [f"{what}: {', '.join(lost[:10])}{several}"] if lost else []

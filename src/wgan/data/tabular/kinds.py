@@ -66,7 +66,7 @@ def kind_of(
     """
     wish = asked.get(name, Asked(""))
     if wish.kind in ("skip", "identifier"):
-        return Found(name, "skip", note=f"column {name} is left out, as asked")
+        return Found(name, "skip", note=f"column {name} is left out, as requested")
     bare = [cell.strip() for cell in cells]
     plain = frozenset(["", *marks])
     present = [cell for cell in bare if cell not in plain]

@@ -117,7 +117,7 @@ def are_sound(rules: Sequence[Rule], groups: Sequence[Group], count: int) -> boo
 
 
 def keys(rows: Codes) -> list[bytes]:
-    """Return a key for each of rows [N, K], equal for equal rows; missing cells are alike."""
+    """Return a key for each of rows [N, K], equal for equal rows; missing cells are equal."""
     clean = np.where(np.isnan(rows), np.nan, rows + 0.0)  # one NaN, and no -0
     return [row.tobytes() for row in np.ascontiguousarray(clean)]
 

@@ -1,4 +1,4 @@
-"""The slope of an MLP critic in its input, written by hand: autograd's bookkeeping costs more than such small products."""
+"""The gradient of an MLP critic in its input, written by hand: autograd's bookkeeping costs more than such small products."""
 
 from __future__ import annotations
 
