@@ -184,3 +184,28 @@ def test_a_first_line_of_a_program_is_understood(tmp_path, cache, head):
     (tmp_path / "t.csv").write_text(head + "\n" + "".join(f"{i};{i * i}\n" for i in range(60)))
     source, _ = opened(tmp_path / "t.csv")
     assert source.units.names == ("a", "b") and len(source) == 60
+
+
+@pytest.mark.parametrize("rows", [20, 20_000])  # the latter is longer than a cell may be
+def test_a_quote_that_is_never_closed_is_told_with_its_line(tmp_path, cache, rows):
+    lines = ["a,b", *["1,two words"] * 50, '2,"half a cell', *["3,three words"] * rows]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    assert "has a cell that begins with a quote in line 52 and does not end" in refusal(tmp_path / "t.csv")
+
+
+def test_a_file_cut_within_a_quoted_cell_is_refused(tmp_path, cache):
+    whole = "\n".join(["a,b", *[f'{i * i % 50},"x, ""y""\n"' for i in range(60)]])
+    (tmp_path / "t.csv").write_text(whole)
+    assert len(opened(tmp_path / "t.csv")[0]) == 60
+    (tmp_path / "t.csv").write_text(whole[:-1])
+    assert "in line 120 and does not end" in refusal(tmp_path / "t.csv")
+
+
+def test_a_cell_too_long_for_a_table_is_told_with_its_line(tmp_path, cache):
+    (tmp_path / "t.csv").write_text("\n".join(["a,b", *["1,x"] * 50, "2," + "x" * 200_000]))
+    assert "has a cell of more than 131,072 characters in line 52" in refusal(tmp_path / "t.csv")
+
+
+def test_columns_without_names_are_counted_where_there_are_two(tmp_path, cache):
+    path = write(tmp_path / "t.csv", "a,,", row="{a:.2f},{b},{b}")
+    assert "has 2 columns without a name: name them" in refusal(path)

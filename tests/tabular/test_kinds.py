@@ -43,7 +43,8 @@ def column_of(path, **options):
         ([f"2021-{i % 12 + 1:02d}-03" for i in range(N)], "date"),
         ([f"{i % 28 + 1:02d}/02/2021 {i % 24:02d}:30" for i in range(N)], "date"),
         ([f"{i % 24:02d}:{i:02d}" for i in range(N)], "date"),
-        (["2021-02-30"] + ["2021-02-03", "2021-02-04"] * 29 + [""], "category"),
+        (["2021-02-30", "2021-02-03", "03/02/2021"] * 20, "category"),
+        ([f"1_0{i % 40}" for i in range(N)], "category"),
     ],
 )
 def test_the_kind_of_a_column_is_found(tmp_path, column, kind):
@@ -55,6 +56,7 @@ def test_the_kind_of_a_column_is_found(tmp_path, column, kind):
     [
         ([f"name {i}" for i in range(N)], "column c names the rows (60 different texts in 60 cells): left out"),
         ([""] * N, "column c is empty: left out"),
+        (["NaN", "NA", ""] * 20, "column c holds nothing but 'NaN': left out"),
     ],
 )
 def test_a_column_that_teaches_nothing_is_left_out_and_said(tmp_path, column, why):
@@ -70,6 +72,16 @@ def test_a_column_that_teaches_nothing_is_left_out_and_said(tmp_path, column, wh
         (["1.5", "2.5"] * 29 + ["inf", "1.5"], "holds inf, which is infinite, in line 60"),
         (["1,234", "2,345"] * 30, "'1,234' in line 2; save the table with decimal points"),
         ([str(2**60 + i) for i in range(N)], "holds whole numbers above 2^53"),
+        ([f"({i})" if i % 3 else str(i) for i in range(N)], "'(1)' in line 3; save the table with plain numbers"),
+        (["٣", "٤"] * 30, "'٣' in line 2; save the table with plain numbers"),
+        (
+            ["2021-02-03", "2021-02-04"] * 29 + ["2021-02-30"],
+            "'2021-02-30' in line 60, which is no date of the format %Y-%m",
+        ),
+        (
+            ["soon"] + ["2021-02-03", "2021-02-04"] * 29,
+            "'soon' in line 2, which is no date of the format %Y-%m-%d: fix it",
+        ),
     ],
 )
 def test_a_column_that_cannot_be_learned_is_refused_by_name(tmp_path, column, said):
@@ -95,7 +107,7 @@ def test_the_user_says_what_a_column_is(tmp_path):
         ("d=number", "has no column 'd'"),
         ("b=number", "column b of"),
         ("b=date", "is not written in one format of dates"),
-        ("c=date:%Y", "holds 'yes', which is no date of the format %Y"),
+        ("c=date:%Y", "holds 'yes' in line 2, which is no date of the format %Y"),
         ("a=skip,b=skip,c=skip", "every column is left out"),
     ],
 )

@@ -17,8 +17,8 @@ from wgan.data.own.missing_marks import MISSING
 from wgan.data.own.packed import Packed
 from wgan.errors import WganError
 
-WHOLE = re.compile(r"[+-]?\d{1,18}")
-COMMA = re.compile(r"[+-]?[\d.']*\d,\d+")  # a number as half of Europe writes it
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+COMMA = re.compile(r"[+-]?[0-9.']*[0-9],[0-9]+")  # a number as half of Europe writes it
 UNNAMED = re.compile(r"(Unnamed: \d+(\.\d+)*|__index_level_\d+__)?")  # what pandas calls a column without a name
 
 
@@ -74,7 +74,7 @@ def table_of(rows: Iterator[str], path: Path) -> Delimited:
     while line.startswith("#"):
         comment, line, skipped = line, next(rows, ""), skipped + 1
     delimiter = delimiter or delimiter_of(line)
-    lines = cells_of(itertools.chain([line], rows), delimiter, skipped)
+    lines = cells_of(itertools.chain([line], rows), delimiter, skipped, shown(path))
     head = next(lines, None)
     if head is None:
         raise WganError(f"{shown(path)} is empty")
@@ -92,12 +92,34 @@ def delimiter_of(line: str) -> str:
     return max(",;\t|", key=line.count)
 
 
-def cells_of(rows: Iterable[str], delimiter: str, skipped: int) -> Iterator[Line]:
-    """Yield the cells of each line that is not blank."""
-    reader = csv.reader(rows, delimiter=delimiter)
-    for cells in reader:
-        if cells:
-            yield Line(reader.line_num + skipped, cells)
+def cells_of(rows: Iterable[str], delimiter: str, skipped: int, where: str) -> Iterator[Line]:
+    """Yield the cells of each line that is not blank; WganError for a quote that is never closed."""
+    text: list[str] = []  # of the cells that are read next, which a quote spreads over several lines
+    reader = csv.reader(noting(rows, text), delimiter=delimiter)
+    try:
+        for cells in reader:
+            if cells and cells[-1].endswith("\n") and "".join(text).count('"') % 2:  # the file ends in a quoted cell
+                raise csv.Error
+            if cells:
+                yield Line(reader.line_num + skipped, cells)
+            text.clear()
+    except csv.Error:
+        first = reader.line_num + skipped - len(text) + 1
+        if '"' not in "".join(text):
+            raise WganError(
+                f"{where} has a cell of more than {csv.field_size_limit():,} characters in line {first}: is it a table?"
+            ) from None
+        raise WganError(
+            f"{where} has a cell that begins with a quote in line {first} and does not end: close the quote, or double it "
+            "where it is part of the text; or the file is cut short"
+        ) from None
+
+
+def noting(rows: Iterable[str], text: list[str]) -> Iterator[str]:
+    """Yield lines, and add each to `text`."""
+    for row in rows:
+        text.append(row)
+        yield row
 
 
 @dataclass
@@ -242,11 +264,15 @@ def require_distinct(names: Sequence[str], where: str) -> None:
     """Raise WganError for two columns of one name."""
     if len(set(names)) < len(names):
         double = next(name for name in names if names.count(name) > 1)
+        if not double:
+            raise WganError(f"{where} has {names.count('')} columns without a name: name them")
         raise WganError(f"{where} has two columns called '{double}': rename one")
 
 
 def is_number(cell: str) -> bool:
-    """Return whether a cell is a number as Python reads it."""
+    """Return whether a cell is a number as Python reads it, but for 1_000 and for figures of other scripts."""
+    if "_" in cell or not cell.isascii():
+        return False
     try:
         float(cell)
     except ValueError:

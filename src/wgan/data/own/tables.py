@@ -58,7 +58,7 @@ def as_numbers(cells: Sequence[str], name: str, path: Path, lines: Sequence[int]
         if all(WHOLE.fullmatch(cell.strip()) for cell in cells):
             return np.array([int(cell) for cell in cells], dtype=np.int64)
         values = np.array([float(cell) for cell in cells], dtype=np.float64)
-        if np.isnan(values).any():
+        if np.isnan(values).any() or not all(map(is_number, cells)):
             raise ValueError
         return values
     except ValueError:

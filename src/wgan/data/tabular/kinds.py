@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 
 from wgan.data.own.delimited import COMMA, WHOLE, is_number
 from wgan.data.own.missing_marks import MISSING, mark_note, marks_among
-from wgan.data.tabular.dates import formats_of, read_dates
+from wgan.data.tabular.dates import formats_of, mostly_dates, read_dates, text_of
 from wgan.errors import WganError, nearest
 
-DRESSED = re.compile(rf"[$€£¥]? ?[+-]?\d[\d, ']*(\.\d+)? ?[%$€£¥]?|{COMMA.pattern}")  # a number with a sign beside it
+DRESSED = re.compile(  # a number with a sign beside it, or in brackets, as accountants write one below zero
+    rf"[$€£¥]? ?[+-]?\d[\d, ']*(\.\d+)? ?[%$€£¥]?|[$€£¥]?\([$€£¥]?\d[\d, ']*(\.\d+)?\)|{COMMA.pattern}"
+)
 FORMULA = re.compile(r"[=+@-].*\D.*")  # a cell that a spreadsheet would compute
 KINDS = ("number", "category", "date", "identifier", "skip")
 MOSTLY = 0.9  # of the cells: a column of numbers with a word in it, or of names for the rows
@@ -72,10 +74,12 @@ def kind_of(
     present = [cell for cell in bare if cell not in plain]
     if not present:
         return Found(name, "skip", note=f"column {name} is empty: left out")
+    if not wish.kind and MISSING.issuperset(present):
+        return Found(name, "skip", note=f"column {name} holds nothing but '{present[0]}': left out")
     if wish.kind == "category":
         return written(Found(name, "category", plain), cells, bare)
     if wish.kind == "date" or (not wish.kind and not is_number(present[0])):
-        dates = date_of(name, bare, wish, plain | MISSING, where)
+        dates = date_of(name, bare, wish, plain | MISSING, lines, where)
         if dates is not None:
             return written(dates, cells, bare)
     if not wish.kind and counts_rows(present):
@@ -108,20 +112,29 @@ def is_code(cell: str) -> bool:
     return len(cell) > 1 and cell[0] == "0" and cell.isdecimal()
 
 
-def date_of(name: str, bare: Sequence[str], wish: Asked, missing: frozenset[str], where: str) -> Found | None:
-    """Return a column of dates, None where it holds none; WganError where dates were asked for."""
+def date_of(
+    name: str, bare: Sequence[str], wish: Asked, missing: frozenset[str], lines: Sequence[int], where: str
+) -> Found | None:
+    """Return a column of dates, None where it holds none; WganError for a cell that is none among dates, with its line."""
     present = [cell for cell in bare if cell not in missing]
     formats = [wish.form] if wish.form else formats_of(present)
+    if not formats and (form := mostly_dates(present, MOSTLY)):
+        formats = [form]  # of a cell that is not so written the sentence below tells
     if not formats and wish.kind == "date":
         raise WganError(f"column {name} of {where} is not written in one format of dates: name it, {name}=date:FORMAT")
     if not formats or not present:
         return None
     known = read_dates(present, formats[0])
-    bad = next((cell for cell in present if known[cell] is None), None)
+    bad = next((i for i, cell in enumerate(bare) if cell not in missing and known[cell] is None), None)
     if bad is not None:
-        raise WganError(f"column {name} of {where} holds '{bad[:40]}', which is no date of the format {formats[0]}")
+        raise WganError(
+            f"column {name} of {where} holds '{bare[bad][:40]}' in line {lines[bad]}, which is no date of the format "
+            f"{formats[0]}: fix it, name it as missing with --missing '{bare[bad][:40]}', or say --columns {name}=category"
+        )
     note = ""
-    if len(formats) > 1:
+    if any(text_of(known[cell] or 0.0, formats[0]) != cell for cell in present):
+        note = f"column {name}: not every date is written as {formats[0]}, and all come back so"
+    elif len(formats) > 1:
         note = f"column {name}: dates are read as {formats[0]}, and may be {formats[1]}; {name}=date:FORMAT says it"
     return Found(name, "date", missing, form=formats[0], note=note)
 

@@ -199,11 +199,16 @@ def coding_text(c: Column) -> str:
         rare = f"{len(coding.values)} rare levels together"
         some.append("quantiles to a normal law" if c.kind != "category" else rare)
     if coding.spikes:
-        each = "values" if c.kind != "category" else "levels"
-        some.append(
-            f"{len(coding.spikes)} {each} of their own" if coding.scored else f"one of {len(coding.spikes)} {each}"
-        )
+        each = "value" if c.kind != "category" else "level"
+        some.append(several(len(coding.spikes), each, coding.scored))
     return " + ".join([*some, *(["missing"] if coding.missing else [])])
+
+
+def several(count: int, each: str, own: bool) -> str:
+    """Return how many values or levels have slots, in a few words; own: beside other values."""
+    if count == 1:
+        return f"1 {each} of its own" if own else f"one {each}"
+    return f"{count} {each}s of their own" if own else f"one of {count} {each}s"
 
 
 def from_json(values: Mapping[str, Any] | None) -> Table | None:
