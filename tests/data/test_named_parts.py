@@ -132,6 +132,30 @@ def test_pieces_of_a_data_set_are_no_classes(tmp_path: Path, name: str) -> None:
     assert source.classes == 0 and "are numbered parts, no classes" in source.notes[0]
 
 
+def test_folders_of_running_numbers_are_no_classes(tmp_path: Path) -> None:
+    for name, count in (("00000", 30), ("00001", 30), ("00002", 12)):
+        write(tmp_path / "x" / name, count)
+    source = open_source(str(tmp_path / "x"))
+    assert source.classes == 0 and "folders 00000 to 00002 of equal size are numbered parts" in source.notes[0]
+    write(tmp_path / "x" / "00004", 12)  # a number is left out
+    assert open_source(str(tmp_path / "x")).classes == 4
+
+
+@pytest.mark.parametrize("names", [("bullet_train", "steam_train"), ("train", "bus"), ("test_tube", "flask")])
+def test_names_that_only_hold_the_word_of_a_split_are_classes(tmp_path: Path, names: tuple[str, str]) -> None:
+    for name in names:
+        write(tmp_path / "x" / name, 40)
+    assert open_source(str(tmp_path / "x")).class_names == tuple(sorted(names))
+
+
+def test_folders_next_to_train_and_test_are_left_out(tmp_path: Path) -> None:
+    for name, count in (("train", 50), ("test", 20), ("sheets", 7)):
+        write(tmp_path / "x" / name, count)
+    source = open_source(str(tmp_path / "x"))
+    assert (len(source), source.classes, len(open_source(str(tmp_path / "x"), "test"))) == (50, 0, 20)
+    assert "7 images in folders next to train and test are left out" in source.notes
+
+
 def test_another_part_beside_a_training_file_is_named(tmp_path: Path) -> None:
     for name in ("x_train", "x_test"):
         np.save(tmp_path / f"{name}.npy", RNG.integers(0, 256, (60, 8, 8), dtype=np.uint8))

@@ -43,7 +43,7 @@ def test_a_column_that_only_numbers_or_names_rows_is_left_out(tmp_path, cache, h
 
 
 def test_a_column_without_a_name_that_says_something_is_kept(tmp_path, cache):
-    source, notes = opened(write(tmp_path / "t.csv", ",a,b", row="{b},{a:.2f},{i}"))
+    source, notes = opened(write(tmp_path / "t.csv", ",a,b", row="{b},{a:.2f},{b}"))
     assert source.units.names == ("", "a", "b") and not notes
 
 
@@ -73,6 +73,62 @@ def test_a_first_line_of_even_numbers_is_names(tmp_path, cache, head, row, count
 def test_a_first_line_that_may_be_a_row_is_one(tmp_path, cache, head):
     source, _ = opened(write(tmp_path / "t.csv", head, row="{b},{b},{i}"))
     assert len(source) == 60 + bool(head) and not source.units.names
+
+
+NAMELESS = [
+    "5.{i},3.5,Iris-{b}",
+    "{b}, State-{b},77,?",
+    "2024-01-1{b},{a:.2f}",
+    "id-1{b},{b}",
+]
+
+
+@pytest.mark.parametrize("row", NAMELESS)
+def test_a_first_line_like_all_others_is_a_row(tmp_path, cache, row):
+    """Tables of words and numbers without names, as old collections have them."""
+    source, notes = opened(write(tmp_path / "t.csv", "", row=row))
+    assert len(source) == 60 and source.table.names == ["x0", "x1", "x2", "x3"][: row.count(",") + 1] and not notes
+
+
+@pytest.mark.parametrize("head", ["country,1990,2000", "dose,0.5,1.5", "id,2,x2", "w,0,1"])
+def test_a_first_line_with_a_new_word_is_names(tmp_path, cache, head):
+    source, notes = opened(write(tmp_path / "t.csv", head, row="w{b},{a:.2f},{b}"))
+    assert len(source) == 60 and source.table.names == head.split(",") and "is read as the names" in notes
+
+
+def test_a_named_column_that_numbers_the_rows_is_told(tmp_path, cache):
+    source, notes = opened(write(tmp_path / "t.csv", "id,a,b", start=1))
+    assert source.units.names == ("id", "a", "b")
+    assert "column id, 1 to 60, numbers the rows and is learned: --columns id=skip leaves it out" in notes
+    assert "numbers the rows" not in opened(write(tmp_path / "t.csv", "id,a,b", start=2))[1]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_text_as_excel_writes_it_is_read(tmp_path, cache, encoding):
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    text = mark + "größe\tb\n" + "".join(f"{i}.5\tä{i % 3}\n" for i in range(60))
+    (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+    source, _ = opened(tmp_path / "t.csv")
+    assert source.table.names == ["größe", "b"] and source.table.columns[1].levels == ("ä0", "ä1", "ä2")
+    (tmp_path / "t.csv").write_bytes(text.encode(encoding)[:-1])
+    assert "is not UTF-8 text" in refusal(tmp_path / "t.csv")
+
+
+def test_a_line_of_blanks_is_no_row(tmp_path, cache):
+    write(tmp_path / "t.csv", "i,a,b", row="{b},{a:.2f},{b}")
+    with (tmp_path / "t.csv").open("a") as file:
+        file.write("\n   \n")
+    assert len(opened(tmp_path / "t.csv")[0]) == 60
+
+
+@pytest.mark.parametrize("code", ["0{b}1{b}", "9{b}07199254740993"])
+def test_numbers_that_no_float_keeps_are_not_rounded(tmp_path, cache, code):
+    """Codes with a zero in front come back as they are; whole numbers above 2^53 are refused."""
+    path = write(tmp_path / "t.csv", "a,code", row="{a:.2f}," + code)
+    if code[0] == "9":
+        assert "holds whole numbers above 2^53" in refusal(path)
+    else:
+        assert opened(path)[0].table.columns[1].levels[2] == "0212"
 
 
 @pytest.mark.parametrize(

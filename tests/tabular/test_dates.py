@@ -77,3 +77,15 @@ def test_dates_written_in_two_ways_are_said(tmp_path, cache):
     source = open_source(str(tmp_path / "t.csv"), "all")
     assert source.table.columns[1].form == "%Y-%m-%d"
     assert "column when: not every date is written as %Y-%m-%d" in " | ".join(source.notes)
+
+
+def test_other_offsets_are_taken_to_the_first_and_said(tmp_path, cache):
+    """As a winter and a summer of one place have them."""
+    zones = ["2024-01-05 10:00:00+01:00", "2024-07-05 10:00:00+02:00", "2024-07-05 10:00:00-0330"]
+    form = "%Y-%m-%d %H:%M:%S+01:00"
+    taken = [text_of(seconds_of(zone, form), form) for zone in zones[1:]]
+    assert taken == ["2024-07-05 09:00:00+01:00", "2024-07-05 14:30:00+01:00"]
+    (tmp_path / "t.csv").write_text("when,b\n" + "".join(f"{zones[i % 3]},{i * i}\n" for i in range(60)))
+    source = open_source(str(tmp_path / "t.csv"))
+    assert source.table.columns[0].form == form
+    assert any("not every date is written as %Y-%m-%d %H:%M:%S+01:00, and all come back so" in n for n in source.notes)

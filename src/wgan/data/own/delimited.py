@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import itertools
 import re
@@ -19,6 +20,8 @@ from wgan.errors import WganError
 
 WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 COMMA = re.compile(r"[+-]?[0-9.']*[0-9],[0-9]+")  # a number as half of Europe writes it
+DIGIT = re.compile(r"\d")
+LOOKED_AT = 50  # cells of a column that say what it holds
 UNNAMED = re.compile(r"(Unnamed: \d+(\.\d+)*|__index_level_\d+__)?")  # what pandas calls a column without a name
 
 
@@ -45,13 +48,19 @@ def read_delimited(path: Path) -> Delimited:
     """
     try:
         with open(
-            path, encoding="utf-8-sig"
+            path, encoding=encoding_of(path)
         ) as file:  # its lines end with \n, and with nothing that only looks like it
             return table_of(whole_lines(file, path), path)
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise WganError(f"{shown(path)} is not UTF-8 text: save it as CSV in UTF-8") from None
     except (OSError, csv.Error) as error:
         raise WganError(f"{shown(path)} cannot be read as CSV: {plain_error(error)}") from None
+
+
+def encoding_of(path: Path) -> str:
+    """Return UTF-16 where a file begins as one, as Excel's "Unicode text" does, else UTF-8."""
+    with open(path, "rb") as file:
+        return "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
 def whole_lines(file: Iterable[str], path: Path) -> Iterator[str]:
@@ -93,14 +102,19 @@ def delimiter_of(line: str) -> str:
 
 
 def cells_of(rows: Iterable[str], delimiter: str, skipped: int, where: str) -> Iterator[Line]:
-    """Yield the cells of each line that is not blank; WganError for a quote that is never closed."""
+    """Yield the cells of each line that is not blank; WganError for a quote that is never closed.
+
+    A line of blanks alone is a cell where the lines before it have one cell only.
+    """
+    several = False
     text: list[str] = []  # of the cells that are read next, which a quote spreads over several lines
     reader = csv.reader(noting(rows, text), delimiter=delimiter)
     try:
         for cells in reader:
             if cells and cells[-1].endswith("\n") and "".join(text).count('"') % 2:  # the file ends in a quoted cell
                 raise csv.Error
-            if cells:
+            several = several or len(cells) > 1
+            if cells and not (several and len(cells) == 1 and not cells[0].strip()):
                 yield Line(reader.line_num + skipped, cells)
             text.clear()
     except csv.Error:
@@ -170,9 +184,10 @@ def with_names(head: Line, body: Body, path: Path) -> Delimited:
     names, notes = [], []
     columns: list[Sequence[str]] = [*body.columns]
     numbers: Sequence[int] = body.numbers
-    if not all(is_number(cell) or COMMA.fullmatch(cell.strip()) for cell in head.cells):
+    in_words = not all(is_number(cell) or COMMA.fullmatch(cell.strip()) for cell in head.cells)
+    if in_words and not is_row(head.cells, columns):
         names = [name.strip() for name in head.cells]
-    elif are_names(head.cells, columns):
+    elif not in_words and are_names(head.cells, columns):
         names = [name.strip() for name in head.cells]
         notes = [
             f"the first line, {', '.join(names[:4])}{' ...' * (len(names) > 4)}, is read as the names of the columns"
@@ -204,6 +219,32 @@ def require_width(head: Line, body: Body, width: int, wanted: int, path: Path) -
     count = f"{len(wrong.cells)} cell{'s' * (len(wrong.cells) != 1)}"
     cut = "; it is the last line: the file may be cut short" if body.last and wrong.number == body.last.number else ""
     raise WganError(f"{shown(path)} has {count} in line {wrong.number}, and {wanted} elsewhere{cut}")
+
+
+def is_row(cells: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
+    """Return whether a first line with words is a row like those below, as in 5.1,3.5,Iris-setosa: a table without names.
+
+    A number stands above a column of numbers, no word does, and a word stands below again or is written as those below are,
+    as dates are. So `country,1990,2000` is a line of names.
+    """
+    if len(cells) != len(columns) or not any(map(is_number, cells)):
+        return False
+    known = False
+    for cell, column in zip(cells, columns, strict=True):
+        some = [c for c in itertools.islice(column, LOOKED_AT) if c.strip() not in MISSING]
+        numeric = bool(some) and all(map(is_number, some))
+        if is_number(cell):
+            continue
+        if numeric:
+            return False
+        known = known or any(c.strip() == cell.strip() for c in column) or alike(cell, some)
+    return known
+
+
+def alike(cell: str, others: Sequence[str]) -> bool:
+    """Return whether a text with digits is written as all others are: 2024-01-31 as 2024-02-01 is."""
+    form = DIGIT.sub("0", cell.strip())
+    return "0" in form and bool(others) and all(DIGIT.sub("0", other.strip()) == form for other in others)
 
 
 def are_names(cells: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
@@ -258,6 +299,14 @@ def numbers_or_names_rows(name: str, cells: Sequence[str]) -> str:
     if all(is_number(cell) and float(cell).is_integer() for cell in cells):
         return f"{what}, {cells[0].strip()} to {cells[-1].strip()}, numbers the rows: left out"
     return "" if all(map(is_number, cells)) else f"{what}, {cells[0].strip()[:20]} and so on, names the rows: left out"
+
+
+def counts_rows(cells: Sequence[str]) -> bool:
+    """Return whether cells are 0, 1, 2, ... or 1, 2, 3, ..."""
+    if len(cells) < 2 or cells[0].strip() not in ("0", "1"):
+        return False
+    first = int(cells[0])
+    return all(cell.strip() == str(first + i) for i, cell in enumerate(cells))
 
 
 def require_distinct(names: Sequence[str], where: str) -> None:

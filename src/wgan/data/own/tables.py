@@ -24,6 +24,8 @@ from wgan.data.own.delimited import (
 from wgan.data.own.missing_marks import MISSING, marks_among
 from wgan.errors import WganError, nearest
 
+MOST_EXACT = 2**53  # the largest whole number up to which every one is a float64
+
 
 class NotNumeric(WganError):
     """A column that holds something else than numbers in every cell: such a table is read by data/tabular."""
@@ -49,14 +51,23 @@ def read_csv(path: Path, label: str, needed: bool = True) -> Arrays:
     called = [kept[i] if kept and kept[i] else f"number {i + 1}" for i in range(len(columns))]
     values = [as_numbers(c, name, path, numbers) for c, name in zip(columns, called, strict=True)]
     found = table(values, kept, [decimals_of(c) for c in columns], labels, names[at] if at >= 0 else "", at)
-    return replace(found, notes=tuple(notes))
+    return replace(found, notes=(*notes, *counting_notes(kept, values)))
+
+
+def counting_notes(names: Sequence[str], columns: Sequence[NDArray[Any]]) -> list[str]:
+    """Return a note on each column with a name that is 0, 1, 2, ... or 1, 2, 3, ...: it is learned as others are."""
+    return [
+        f"column {name}, {c[0]} to {c[-1]}, numbers the rows and is learned: --columns {name}=skip leaves it out"
+        for name, c in zip(names, columns, strict=bool(names))
+        if len(c) > 1 and c.dtype.kind in "iu" and c[0] in (0, 1) and (np.diff(c) == 1).all()
+    ]
 
 
 def as_numbers(cells: Sequence[str], name: str, path: Path, lines: Sequence[int]) -> NDArray[Any]:
     """Return a column as int64 or float64; WganError naming it when a cell is no number. lines: where each cell stands."""
+    if all(WHOLE.fullmatch(cell.strip()) for cell in cells):
+        return whole_numbers([cell.strip() for cell in cells], f"column {name} of {shown(path)}")
     try:
-        if all(WHOLE.fullmatch(cell.strip()) for cell in cells):
-            return np.array([int(cell) for cell in cells], dtype=np.int64)
         values = np.array([float(cell) for cell in cells], dtype=np.float64)
         if np.isnan(values).any() or not all(map(is_number, cells)):
             raise ValueError
@@ -68,6 +79,21 @@ def as_numbers(cells: Sequence[str], name: str, path: Path, lines: Sequence[int]
         raise NotNumeric(
             f"column {name} of {shown(path)} is not numeric: it holds {what_is(cell)} in line {line}; {way_out(cell)}"
         ) from None
+
+
+def whole_numbers(cells: Sequence[str], what: str) -> NDArray[np.int64]:
+    """Return whole numbers; NotNumeric where they are codes, such as 01234, or so large that float64 does not hold them."""
+    if any(map(is_code, cells)):
+        raise NotNumeric(f"{what} holds codes with zeros in front")
+    values = np.array([int(cell) for cell in cells], dtype=np.int64)
+    if len(values) and np.abs(values).max() > MOST_EXACT:
+        raise NotNumeric(f"{what} holds whole numbers above 2^53")
+    return values
+
+
+def is_code(cell: str) -> bool:
+    """Return whether a whole number has zeros in front, as codes and postal codes have: it is a text."""
+    return len(cell) > 1 and cell[0] == "0" and cell.isdecimal()
 
 
 def what_is(cell: str) -> str:
@@ -192,7 +218,7 @@ def read_parquet(path: Path, label: str, needed: bool = True) -> Arrays:
             raise NotNumeric(f"column {name} of {shown(path)} holds NaN: leave it out, or fill it")
     kept = [n for i, n in enumerate(names) if i != at]
     made = table(columns, kept, [-1] * len(columns), labels, names[at] if at >= 0 else "", at)
-    return replace(made, notes=tuple(notes))
+    return replace(made, notes=(*notes, *counting_notes(kept, columns)))
 
 
 def require_no_pictures(kind: Any, name: str, path: Path) -> None:

@@ -25,7 +25,8 @@ BY_24 = (
 )
 CLOCKS = (*BY_24, "%I:%M:%S %p", "%I:%M %p", "%-I:%M:%S %p", "%-I:%M %p")
 FORMATS = (*DAYS, *(f"{day}{gap}{clock}" for day, gap, clock in product(DAYS, " T", CLOCKS)), *BY_24[:4], "%Y-%m")
-OFFSET = re.compile(r"(?<=:\d\d)(\.\d+)?([+-]\d\d:?\d\d)$")  # of a time zone, the same in a whole column
+OFFSET = re.compile(r"(?<=:\d\d)(\.\d+)?([+-]\d\d:?\d\d)$")  # of a time zone
+ZONE = re.compile(r"([+-])(\d\d):?(\d\d)$")  # at the end of a format: that of the first cell
 UNPADDED = re.compile("%-([dmHI])")
 DIRECTIVE = re.compile(r"%(-|3)?[A-Za-z]")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,11 +36,11 @@ LOOKED_AT = 200  # cells that choose the formats worth a full reading
 def formats_of(cells: Sequence[str]) -> list[str]:
     """Return the formats in which every cell is written exactly so, the likeliest first; [] where they are no dates.
 
-    Of formats that read every cell alike only the first is kept.
+    Of formats that read every cell alike only the first is kept. Cells may have other offsets from UTC than the first one.
     """
     different = list(dict.fromkeys(cells))
-    some = [f for f in candidates(different[:1]) if all(exact(cell, f) for cell in different[:LOOKED_AT])]
-    some = [f for f in some if all(exact(cell, f) for cell in different)]
+    some = [f for f in candidates(different[:1]) if all(exact(cell, zoned(f, cell)) for cell in different[:LOOKED_AT])]
+    some = [f for f in some if all(exact(cell, zoned(f, cell)) for cell in different)]
     read = {tuple(seconds_of(cell, f) for cell in different[:LOOKED_AT]): f for f in reversed(some)}
     return [f for f in some if f in read.values()]
 
@@ -79,14 +80,30 @@ def exact(cell: str, form: str) -> bool:
 
 
 def seconds_of(cell: str, form: str) -> float | None:
-    """Return a date as seconds since 1970 (a time of day: since midnight), None where it is not of this format."""
+    """Return a date as seconds since 1970 (a time of day: since midnight), None where it is not of this format.
+
+    The clock is that of the format's offset from UTC, to which a cell with another one is taken.
+    """
+    own = zoned(form, cell)
     try:
-        found = datetime.strptime(cell, form.replace("%-", "%").replace("%3f", "%f")).replace(tzinfo=UTC)
+        found = datetime.strptime(cell, own.replace("%-", "%").replace("%3f", "%f")).replace(tzinfo=UTC)
     except ValueError:
         return None
     if "%y" not in form.lower():
         found = found.replace(year=1970)
-    return (found - EPOCH) / timedelta(seconds=1)
+    return (found - EPOCH) / timedelta(seconds=1) + 60 * (ahead(form) - ahead(own))
+
+
+def zoned(form: str, cell: str) -> str:
+    """Return a format with the offset from UTC that a cell has, where both have one."""
+    zone = OFFSET.search(cell)
+    return ZONE.sub(zone[2], form) if zone else form
+
+
+def ahead(form: str) -> int:
+    """Return how many minutes the clock of a format is ahead of UTC, 0 where it says nothing."""
+    zone = ZONE.search(form)
+    return int(f"{zone[1]}1") * (60 * int(zone[2]) + int(zone[3])) if zone else 0
 
 
 def text_of(seconds: float, form: str) -> str:

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from wgan.data.own.delimited import COMMA, WHOLE, is_number
+from wgan.data.own.delimited import COMMA, WHOLE, counts_rows, is_number
 from wgan.data.own.missing_marks import MISSING, mark_note, marks_among
+from wgan.data.own.tables import is_code
 from wgan.data.tabular.dates import formats_of, mostly_dates, read_dates, text_of
 from wgan.errors import WganError, nearest
 
@@ -91,25 +92,12 @@ def kind_of(
     return written(text_of_kind(name, cells, present, plain, where), cells, bare)
 
 
-def counts_rows(present: Sequence[str]) -> bool:
-    """Return whether cells are 0, 1, 2, ... or 1, 2, 3, ..."""
-    if len(present) < 2 or present[0] not in ("0", "1"):
-        return False
-    first = int(present[0])
-    return all(cell == str(first + i) for i, cell in enumerate(present))
-
-
 def are_numbers(numbers: Sequence[str], cells: Sequence[str]) -> bool:
     """Return whether a column is meant to hold numbers: most cells are some, or many are and one or two words stand between."""
     if not numbers or any(map(is_code, numbers)):
         return False
     few_words = len(set(cells) - set(numbers)) <= 2 and len(set(numbers)) > 20
     return len(numbers) >= MOSTLY * len(cells) or few_words
-
-
-def is_code(cell: str) -> bool:
-    """Return whether a whole number has zeros in front, as codes and postal codes have: it is a text."""
-    return len(cell) > 1 and cell[0] == "0" and cell.isdecimal()
 
 
 def date_of(

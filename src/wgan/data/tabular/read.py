@@ -16,7 +16,7 @@ from wgan.data.own.cache import Prepared, Writer
 from wgan.data.own.convert import numbered
 from wgan.data.own.delimited import is_number
 from wgan.data.own.missing_marks import MISSING, far_note
-from wgan.data.own.tables import label_column, whole_labels
+from wgan.data.own.tables import MOST_EXACT, label_column, whole_labels
 from wgan.data.split import chosen, contents_of, held_out_mask, require_enough
 from wgan.data.tabular.cells import Cells
 from wgan.data.tabular.coding import Codes, Coding, fit_category, fit_number
@@ -28,8 +28,6 @@ from wgan.data.tabular.rules import Group, Rule, combinations, inner_rows, rule_
 from wgan.data.tabular.table import Column, Table
 from wgan.data.units import step_of
 from wgan.errors import WganError
-
-MOST_EXACT = 2**53  # the largest whole number up to which every one is a float64
 
 
 def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: str) -> Prepared:

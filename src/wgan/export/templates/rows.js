@@ -96,12 +96,13 @@ function shortest(v) {
   return `${sign}${padded.slice(0, e + 1)}.${padded.slice(e + 1) || "0"}`;
 }
 
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
 function dateText(seconds, form) {
   const micros = rint(seconds * 1e6), whole = Math.floor(micros / 1e6), d = new Date(whole * 1000), two = (n) => String(n).padStart(2, "0");
   const parts = {
-    Y: String(d.getUTCFullYear()).padStart(form.startsWith("%Y") ? 4 : 1, "0"), m: two(d.getUTCMonth() + 1), d: two(d.getUTCDate()), b: MONTHS[d.getUTCMonth()], H: two(d.getUTCHours()), M: two(d.getUTCMinutes()),
+    y: two(d.getUTCFullYear() % 100), Y: String(d.getUTCFullYear()).padStart(form.startsWith("%Y") ? 4 : 1, "0"), m: two(d.getUTCMonth() + 1), d: two(d.getUTCDate()), b: MONTHS[d.getUTCMonth()].slice(0, 3), B: MONTHS[d.getUTCMonth()], H: two(d.getUTCHours()), M: two(d.getUTCMinutes()),
     S: two(d.getUTCSeconds()), f: String(micros - whole * 1e6).padStart(6, "0"), I: two((d.getUTCHours() + 11) % 12 + 1), p: d.getUTCHours() < 12 ? "AM" : "PM",
   };
-  return form.replace(/%([A-Za-z])/g, (all, letter) => parts[letter] ?? all);
+  const bare = form.replace("%3f", parts.f.slice(0, 3)).replace(/%-([A-Za-z])/g, (all, letter) => letter in parts ? String(Number(parts[letter])) : all);
+  return bare.replace(/%([A-Za-z])/g, (all, letter) => parts[letter] ?? all);
 }
