@@ -84,6 +84,14 @@ def test_what_is_drawn_keeps_the_step_of_the_column():
     assert not coding.lattice and set(made % 5) == {2}
 
 
+def test_zero_has_no_sign(tmp_path, cache):
+    price = Column("price", "number", fit_number(np.arange(-600.0, 600) / 100), digits=2)
+    assert price.texts(price.round(np.array([-0.001, -0.0, -0.01]))) == ["0.00", "0.00", "-0.01"]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b", *["-0.0,x", "1.5,y", "0.0,z"] * 20]))
+    source = open_source(str(tmp_path / "t.csv"), "all")
+    assert set(source.table.cells(source.codes(torch.arange(60)).numpy())["a"]) == {"0.0", "1.5"}
+
+
 def test_a_value_that_many_rows_share_has_a_slot():
     g = np.random.default_rng(0)
     codes = g.normal(size=5000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from wgan.data.own.in_memory import spec_of
 from wgan.errors import WganError
 
 N = 80
+START = datetime(2024, 3, 1, 12, 30)
 SMALL = {"batch": 8, "threads": 1, "n_critic": 1, "generator_layers": "8", "critic_layers": "8", "steps": 2}
 COLUMNS = {
     "age": [float(i % 40) if i % 5 else float("nan") for i in range(N)],
@@ -91,6 +93,37 @@ def test_the_class_of_a_frame_is_a_column(here, cache, cheap):
     assert run.facts.class_names == ("False", "True")
     with pytest.raises(WganError, match="labels='COLUMN'"):
         wgan.train(data=(DataFrame(COLUMNS), [0] * N), run="other", **SMALL)
+
+
+ZONES = [timezone(timedelta(hours=h)) for h in (1, 2)]  # winter and summer of one place
+
+
+@pytest.mark.parametrize(
+    "moments, form",
+    [
+        ([START + timedelta(seconds=61 * i) for i in range(N - 1)], "%Y-%m-%d %H:%M:%S"),
+        ([START + timedelta(milliseconds=500 * i) for i in range(N - 1)], "%Y-%m-%d %H:%M:%S.%3f"),
+        ([START + timedelta(microseconds=250 * i) for i in range(N - 1)], "%Y-%m-%d %H:%M:%S.%f"),
+        ([START.replace(tzinfo=ZONES[0]) + timedelta(hours=i) for i in range(N - 1)], "%Y-%m-%d %H:%M:%S+01:00"),
+        ([START.replace(tzinfo=ZONES[i % 2], day=i % 28 + 1) for i in range(N - 1)], "%Y-%m-%d %H:%M:%S+01:00"),
+    ],
+)
+def test_moments_are_dates_in_one_format_and_come_back(here, cache, moments, form):
+    source = open_source(spec_of(DataFrame({**COLUMNS, "when": [*moments, None]})), "all")
+    when = source.table.columns[-1]
+    assert (when.name, when.form) == ("when", form)
+    found = rows_of(source)["when"]
+    assert sorted(v for v in found if v is not None) == sorted(moments) and found.count(None) == 1
+
+
+def test_moments_of_a_parquet_file_keep_their_zone(here, cache):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    moments = [START.replace(tzinfo=ZONES[0]) + timedelta(milliseconds=500 * i * i) for i in range(N)]
+    pq.write_table(pa.table({**COLUMNS, "when": pa.array(moments)}), "rows.parquet")
+    found = rows_of(open_source("rows.parquet", "all"))["when"]
+    assert sorted(found) == moments and {v.utcoffset() for v in found} == {timedelta(hours=1)}
 
 
 def test_two_columns_of_one_name_are_refused(here, cache):

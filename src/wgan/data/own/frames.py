@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from wgan.data.own.cache import disk_errors
@@ -50,5 +51,18 @@ def keep_frame(frame: Frame) -> str:
 
 
 def cells_of(values: Iterable[Any]) -> list[str]:
-    """Return the values of a column as cells: nothing for None, NaN, NaT and NA."""
-    return ["" if v is None or str(v) in ("nan", "NaT", "<NA>") else str(v) for v in values]
+    """Return the values of a column as cells: nothing for None, NaN, NaT and NA; moments all in one format."""
+    some: list[Any] = ["" if v is None or str(v) in ("nan", "NaT", "<NA>") else v for v in values]
+    moments = [v for v in some if isinstance(v, datetime)]
+    if moments and all(isinstance(v, datetime) or v == "" for v in some):
+        fraction = fraction_of(moments)
+        return [v and v.isoformat(" ", fraction) for v in some]
+    return [str(v) for v in some]
+
+
+def fraction_of(moments: Iterable[datetime]) -> str:
+    """Return how fine moments are, as datetime.isoformat names it."""
+    fractions = {v.microsecond for v in moments}
+    if fractions == {0}:
+        return "seconds"
+    return "microseconds" if any(f % 1000 for f in fractions) else "milliseconds"

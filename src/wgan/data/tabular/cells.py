@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from wgan.data.own.archives import shown
 from wgan.data.own.delimited import is_number, numbers_or_names_rows, read_delimited, require_distinct
+from wgan.data.own.frames import cells_of
 from wgan.data.own.tables import parquet_table
 from wgan.errors import WganError
 
@@ -45,13 +45,8 @@ def read_cells(path: Path) -> Cells:
 def parquet_cells(path: Path) -> Cells:
     """Read a Parquet file; WganError when it is damaged."""
     found = parquet_table(path)
-    columns = [as_cells(found.column(i).to_pylist()) for i in range(found.num_columns)]
+    columns = [cells_of(found.column(i).to_pylist()) for i in range(found.num_columns)]
     return named(found.column_names, columns, range(1, len(found) + 1), shown(path))
-
-
-def as_cells(values: Iterable[Any]) -> list[str]:
-    """Return Python values as cells: nothing for None and NaN, numbers as Python writes them."""
-    return ["" if v is None or v != v else str(v) for v in values]
 
 
 def named(names: Sequence[str], columns: Sequence[Sequence[str]], lines: Sequence[int], where: str) -> Cells:

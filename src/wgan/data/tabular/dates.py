@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import product
 
 PADDED = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y.%m.%d", "%d %b %Y", "%d-%b-%Y")
@@ -111,6 +111,14 @@ def text_of(seconds: float, form: str) -> str:
     moment = EPOCH + timedelta(microseconds=round(seconds * 1e6))
     text = moment.strftime(own_parts(form, moment))
     return text.zfill(len(text) + 4 - len(str(moment.year))) if form.startswith("%Y") else text  # year 800 is 0800
+
+
+def moment_of(seconds: float, form: str) -> datetime:
+    """Return seconds since 1970 as a moment, with the offset from UTC of the format where it has one."""
+    moment = EPOCH + timedelta(microseconds=round(seconds * 1e6))
+    if ZONE.search(form):
+        return moment.replace(tzinfo=timezone(timedelta(minutes=ahead(form))))
+    return moment if form.endswith("Z") else moment.replace(tzinfo=None)
 
 
 def own_parts(form: str, moment: datetime) -> str:

@@ -106,7 +106,7 @@ def codes_of(found: Found, cells: Sequence[str], where: str) -> tuple[Codes, tup
     if found.kind == "date":
         seconds = read_dates((cell for cell in bare if cell not in found.missing), found.form)
         return np.array([seconds.get(cell) for cell in bare], np.float64), ()
-    codes = np.array([np.nan if cell in found.missing else float(cell) for cell in bare])
+    codes = np.array([np.nan if cell in found.missing else float(cell) for cell in bare]) + 0.0  # -0 is 0
     if found.digits == 0 and (np.abs(codes[~np.isnan(codes)]) > MOST_EXACT).any():
         raise WganError(
             f"column {found.name} of {where} holds whole numbers above 2^53, which is not learned: leave it out "

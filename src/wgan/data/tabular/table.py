@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wgan.data.tabular.coding import Codes, Coding
-from wgan.data.tabular.dates import text_of
+from wgan.data.tabular.dates import moment_of, text_of
 from wgan.data.tabular.rules import Group, Rule, are_sound, inner_rows
 from wgan.errors import WganError
 
@@ -61,7 +61,7 @@ class Column:
             return [
                 None if code != code else self.known.get(self.text(code), self.text(code)) for code in codes.tolist()
             ]
-        return [None if code != code else np.datetime64(round(code * 1e6), "us").item() for code in codes.tolist()]
+        return [None if code != code else moment_of(code, self.form) for code in codes.tolist()]
 
     @property
     def known(self) -> dict[str, bool]:
@@ -75,7 +75,9 @@ class Column:
         if self.step:
             low = self.lowest
             codes = low + np.rint((codes - low) / self.step) * self.step
-        return codes.round(self.digits) if self.kind == "number" and 0 <= self.digits <= 15 else codes
+        if self.kind == "number" and 0 <= self.digits <= 15:
+            codes = codes.round(self.digits)
+        return codes + 0.0  # no -0.00
 
     @property
     def lowest(self) -> float:
