@@ -79,3 +79,18 @@ def test_each_refusal_is_one_sentence(run, photos, command, tmp_path, ring_run):
     with pytest.raises(WganError, match="has no encoder"):
         invert(ring_run, photos)
     assert sorted(tmp_path.iterdir()) == files
+
+
+def test_only_images_of_the_range_are_inverted(run, ring_run, tmp_path):
+    with pytest.raises(WganError, match=r"pixels must be bytes \(uint8\) or lie in \[-1, 1\]"):
+        invert(run, torch.full((1, 1, 28, 28), 7.0))
+    with pytest.raises(WganError, match="the samples hold NaN"):
+        invert(run, torch.full((1, 1, 28, 28), torch.nan))
+    with pytest.raises(WganError, match=r"makes samples \[N, 1, 28, 28\], and these are \[1, 1, 14, 14\]"):
+        invert(run, torch.zeros(1, 1, 14, 14))
+    bytes_, floats = torch.zeros(1, 28, 28, dtype=torch.uint8), torch.full((1, 1, 28, 28), -1.0)
+    assert torch.equal(invert(run, bytes_, steps=1).z, invert(run, floats, steps=1).z)
+    points = shutil.copytree(ring_run, tmp_path / "ring")
+    train_encoder(points, EncoderOptions(steps=2, batch=8), tty=False)
+    with pytest.raises(WganError, match="makes vectors: only images are inverted"):
+        invert(points, torch.zeros(1, 2))

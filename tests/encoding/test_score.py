@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.tables import mixed
 from PIL import Image
 
+import wgan
 from wgan.data import open_source
 from wgan.encoding import score
 from wgan.encoding.train import EncoderOptions, train_encoder
+from wgan.errors import WganError
 from wgan.sampling.model import load
 
 SHORT = EncoderOptions(steps=4, batch=8)
@@ -148,3 +151,80 @@ def test_what_rows_cannot_have_leaves_nothing_behind(ring_run, here, command):
     assert "--top must be at least 1, not 0" in command(*words, "--maps", "maps.png", "--top", 0).sentence()
     assert not list(Path().glob("*.csv")) and not list(Path().glob("*.png"))
     assert "31 normal and 9 anomalous samples" in command(*words, "--normal", "False").out
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A run on a table of every kind of column, with an encoder, and a file of other rows beside it."""
+    folder = tmp_path_factory.mktemp("table")
+    mixed(folder / "t.csv")
+    mixed(folder / "new.csv", 50, 1)
+    run = wgan.train(
+        data=folder / "t.csv", run=folder / "t", steps=2, batch=16, threads=1, evaluate_every=0, sample_every=0
+    )
+    train_encoder(run, SHORT, tty=False)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (
+            '"True"',
+            '"perhaps"',
+            "column smoker of changed.csv, row 1, holds a category that no training row of the run",
+        ),
+        (
+            '"True"',
+            '""',
+            "column smoker of changed.csv, row 1, is empty, and no training row of the run is empty there",
+        ),
+        ('"x"', '"y"', "column always of changed.csv, row 1, holds a category that no training row of the run has (x)"),
+        (".2020", ".20xx", "which is no date of the format %d.%m.%Y"),
+    ],
+)
+def test_cells_that_no_training_row_has_are_refused(table, here, command, before, after, said):
+    names, *lines = (table / "new.csv").read_text("utf-8").splitlines()
+    lines.sort(key=lambda line: before not in line)
+    Path("changed.csv").write_text("\n".join([names, *lines]).replace(before, after) + "\n", "utf-8")
+    words = ("score", table / "t", "changed.csv", "--false-alarms", 0.1)
+    assert said in command(*words).sentence() and not Path("scores.csv").exists()
+
+
+def test_rows_with_missing_cells_and_dates_are_scored(table, here, command):
+    said = command("score", table / "t", table / "new.csv", "--false-alarms", 0.1).out
+    assert "scores of 50 samples in scores.csv" in said
+    values = [float(row["score"]) for row in csv.DictReader(Path("scores.csv").read_text("utf-8").splitlines())]
+    assert len(values) == 50 and np.isfinite(values).all()
+
+
+def test_rows_of_python_come_back_as_rows(table):
+    model = load(table / "t")
+    rows = model.sample(5)
+    again = model.reconstruct(rows)
+    assert again.shape == rows.shape and list(again.columns) == model.table.names
+    known = np.array([model.table.cells(np.asarray(again))["smoker"]])
+    assert np.isin(known, ["True", "False"]).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (np.zeros((3, 2)), r"makes samples \[N, 9\], and these are \[3, 2\]"),
+        (np.zeros((0, 9)), r"and these are \[0, 9\]"),
+        (np.full((2, 9), np.inf), "the rows hold infinite values"),
+        (np.full((2, 9), np.nan), "column gain of the samples, row 1, is empty"),
+        ([["a"] * 9], "samples are numbers, as sample"),
+    ],
+)
+def test_rows_that_the_run_cannot_have_are_refused(table, rows, said):
+    with pytest.raises(WganError, match=said):
+        load(table / "t").score(rows)
+
+
+def test_pixels_out_of_range_are_refused(run):
+    model = load(run)
+    x = open_source("mnist", "test").batch(torch.arange(2))[0]
+    assert torch.equal(model.score(x).score, model.score((x.float() - 127.5) / 127.5).score)
+    with pytest.raises(WganError, match=r"pixels must be bytes \(uint8\) or lie in \[-1, 1\], and one of these is 255"):
+        model.score(x.float())

@@ -16,6 +16,7 @@ from wgan.encoding.train import EncoderOptions, train_encoder
 from wgan.errors import WganError
 from wgan.files import write_atomically
 from wgan.metrics.anomaly import Interval
+from wgan.runs.folder import open_run
 from wgan.sampling.grids import save_gif
 from wgan.visual.images import save_png
 
@@ -25,10 +26,13 @@ def encode(found: argparse.Namespace) -> int:
     options = EncoderOptions(found.steps, found.batch, found.lr, found.feature_weight, found.seed)
     done = train_encoder(found.path, options, found.checkpoint, True if found.raw else None, found.threads, found.fresh)
     if not done.code:
-        print(
-            f"encoder of step {done.step} in {done.folder}: wgan score {found.path} DATA, wgan invert {found.path} IMAGE"
-        )
+        print(f"encoder of step {done.step} in {done.folder}: wgan score {found.path} DATA{next_words(found.path)}")
     return done.code
+
+
+def next_words(path: str) -> str:
+    """Return the command that images have besides."""
+    return f", wgan invert {path} IMAGE" if len(open_run(path).facts.shape) == 3 else ""
 
 
 def score(found: argparse.Namespace) -> int:

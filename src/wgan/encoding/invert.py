@@ -85,29 +85,38 @@ def invert(
 
     Args:
         run: a run of images with an encoder.
-        images: files, or a tensor [N, C, H, W] in [-1, 1] of the run's size.
+        images: files, or a tensor [N, C, H, W] in [-1, 1] of the run's size, or bytes as Model.score takes them.
         label: the class of all of them; None = the nearest of each.
         steps: of Adam; 0 = the encoder's latents as they are.
         threads: of the CPU; None = as many as the run trained with.
         watch: f(done, steps), told each step.
 
     Raises:
-        WganError: no encoder, a run of vectors, an unreadable image or one of another size, an unknown label.
+        WganError: no encoder, a run of vectors, signals or values, an unreadable image or one of another size, an unknown label.
     """
     opened = run if isinstance(run, Run) else open_run(run)
     facts = required_facts(opened)
-    if len(opened.facts.shape) != 3:
-        raise WganError(f"{opened.path} makes vectors: only images are inverted; wgan score measures rows")
+    require_images(opened)
     if not 0 <= steps <= 100_000:
         raise WganError(f"steps must be between 0 and 100000, not {steps}")
     model = load(opened, facts.generator_step, facts.raw, threads=threads)
-    x = images if isinstance(images, Tensor) else read_images(images, opened)
-    if tuple(x.shape[1:]) != opened.facts.shape or not len(x):
-        raise WganError(f"{opened.path} makes images {list(opened.facts.shape)}, not {list(x.shape[1:])}")
+    x = model.as_network_sees(images if isinstance(images, Tensor) else read_images(images, opened))
     inverter = model.inverter
     y = model.labels(len(x), label) if label is not None else None
     with thread_count(model.engine.threads):
-        return refined(model, inverter, x.float(), y, steps, watch)
+        return refined(model, inverter, model.engine.to_float(x).cpu(), y, steps, watch)
+
+
+def require_images(run: Run) -> None:
+    """Raise WganError for a run of anything but images of bytes."""
+    shape = run.facts.shape
+    if len(shape) != 3:
+        what = "vectors" if len(shape) == 1 else "signals"
+        raise WganError(f"{run.path} makes {what}: only images are inverted; wgan score takes any data")
+    if run.facts.depth is not None:
+        raise WganError(
+            f"{run.path} makes images of values: only images of bytes are inverted; wgan score takes any data"
+        )
 
 
 def read_images(paths: list[Path], run: Run) -> Tensor:

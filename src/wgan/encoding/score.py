@@ -21,6 +21,7 @@ from wgan.data.depth import PixelUnits
 from wgan.data.own.tables import TABLES
 from wgan.data.signals import SignalUnits
 from wgan.data.source import report_indices, selection_indices
+from wgan.data.tabular.known import require_known
 from wgan.data.units import Units
 from wgan.errors import WganError
 from wgan.evaluation.samples import (
@@ -197,11 +198,22 @@ def opened_data(run: Run, own: Source, data: str, split: str | None, options: Re
     which = split or ("all" if is_own(data) else "test")
     source = open_source(data, which, options=(options or run.config) if is_own(data) else None)
     if source.shape != run.facts.shape:
-        raise WganError(f"{run.path} makes samples of shape {run.facts.shape}, and {data} has {source.shape}")
+        raise WganError(
+            f"{run.path} makes samples of shape {run.facts.shape}, and {data} has {source.shape}{reading_text(run, source)}"
+        )
     if (standard_of(source) is None) != (standard_of(own) is None):
         raise WganError(f"{data} and {own.name} are not of one kind: only one of them was standardised")
     labels = None if source.labels is None else [source.class_names[i] for i in source.labels.tolist()]
     return Given(source, None, labels, which, standard_of(own))
+
+
+def reading_text(run: Run, source: Source) -> str:
+    """Return how images of another size or other channels become the run's."""
+    if not (source.is_image and len(run.facts.shape) == 3 and is_own(source.name)):
+        return ""
+    channels, height, width = run.facts.shape
+    size = f"{height}" if height == width else f"{height}x{width}"
+    return f": read them with --size {size} --channels {channels}"
 
 
 def standard_of(source: Source) -> Units | SignalUnits | PixelUnits | None:
@@ -213,6 +225,7 @@ def table_rows(path: Path, own: Source) -> Given:
     """Return the rows of a table in the units, or the codes, of the run's own."""
     if own.table is not None:
         rows, names = read_codes(path, own, own.table)
+        require_known(own.table, rows, str(path))
         return Given(None, encoded(own.table, rows), texts(names), "all")
     arrays = read_table(path, own) if path.suffix.lower() in TABLES else read_arrays(path)
     name = name_of_samples(arrays, path)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from wgan.data.depth import PixelUnits
 from wgan.data.signals import SignalUnits
+from wgan.data.tabular.known import require_known
 from wgan.data.tabular.table import Table
 from wgan.data.units import Units
 from wgan.engine import Engine
@@ -252,17 +253,22 @@ def seen_by_networks(
 ) -> Tensor:
     """Return samples [N, *shape] in the user's units, or images as bytes, in the range of the networks.
 
-    Raises WganError for another shape than the run's, and for numbers that are not finite.
+    Rows of a table are codes [N, C]; NaN is a missing cell. Raises WganError for another shape than the run's, for numbers that
+    are not finite, pixels outside [-1, 1], and cells of a table that no training row can tell of.
     """
-    if table is not None:
-        return torch.from_numpy(table.encode(x.double().numpy(), np.arange(len(x)))).float()
-    shape = run.facts.shape
+    shape = run.facts.shape if table is None else (len(table.columns),)
     if x.dtype == torch.uint8 and len(shape) == 3 and x.dim() == (3 if shape[0] == 1 else 4):
         x = x[:, None] if shape[0] == 1 else x.permute(0, 3, 1, 2)  # as to_images() gives them
     if isinstance(units, Units):
         shape = (len(units.mean),)
     if tuple(x.shape[1:]) != shape or not len(x):
         raise WganError(f"{run.path} makes samples [N, {', '.join(map(str, shape))}], and these are {list(x.shape)}")
-    if x.is_floating_point() and not torch.isfinite(x).all():
-        raise WganError("the samples hold NaN or infinite values")
+    if x.is_floating_point() and not (torch.isfinite(x) | (torch.isnan(x) & (table is not None))).all():
+        raise WganError("the samples hold NaN or infinite values" if table is None else "the rows hold infinite values")
+    if table is not None:
+        rows = x.double().numpy()
+        require_known(table, rows, "the samples")
+        return torch.from_numpy(table.encode(rows, np.arange(len(rows)))).float()
+    if units is None and len(shape) == 3 and x.dtype != torch.uint8 and (most := float(x.abs().max())) > 1:
+        raise WganError(f"pixels must be bytes (uint8) or lie in [-1, 1], and one of these is {most:g} from 0")
     return x if units is None else torch.from_numpy(units.standardise(x.double().numpy()))

@@ -32,7 +32,16 @@ from wgan.runs.folder import Run, open_run
 from wgan.sampling.generate import BLOCK, generate
 from wgan.sampling.inverter import Inverter, Scores, inverter_of, seen_by_networks
 from wgan.sampling.latents import latents, truncated
-from wgan.sampling.rows import displayed, frame_of, in_units, name_of, own_labels, rows_in_units, rows_of_model
+from wgan.sampling.rows import (
+    displayed,
+    frame_of,
+    in_units,
+    name_of,
+    own_labels,
+    rows_in_units,
+    rows_of_model,
+    rows_of_table,
+)
 from wgan.sampling.shown import model_html, samples_html, samples_png
 from wgan.sampling.stored import fill, network_of, require_fit, wanted_step
 from wgan.sampling.weights import exported_checkpoint, whole_checkpoint
@@ -252,7 +261,8 @@ class Model:
         with thread_count(self.engine.threads):
             seen = self.as_network_sees(x)
             made = self.inverter.reconstruct(seen, None if label is None else self.labels(len(seen), label))
-        return self.in_own_units(self.as_samples(made))
+        samples = self.as_samples(made)
+        return rows_of_table(samples, self.table) if self.table is not None else self.in_own_units(samples)
 
     @undisturbed()
     def score(self, x: Tensor | NDArray[Any], label: int | str | None = None) -> Scores:
@@ -263,8 +273,10 @@ class Model:
 
     def as_network_sees(self, x: Tensor | NDArray[Any]) -> Tensor:
         """Return samples as `sample` gives them, or bytes of images, in the range of the networks [N, *shape]."""
-        units = self.units or self.signal or self.depth
-        return seen_by_networks(torch.as_tensor(np.asarray(x)), self.run, units, self.table)
+        units, numbers = self.units or self.signal or self.depth, np.asarray(x)
+        if numbers.dtype.kind not in "biuf":
+            raise WganError(f"samples are numbers, as sample() gives them, and these are {numbers.dtype}")
+        return seen_by_networks(torch.as_tensor(numbers), self.run, units, self.table)
 
     def to_images(self, samples: Tensor) -> np.ndarray:
         """Return samples in [-1, 1] as uint8 images [N, H, W] or [N, H, W, 3]."""

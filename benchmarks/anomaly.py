@@ -1,0 +1,336 @@
+"""Anomaly scores of a run with an encoder against simple ways: a digit left out, blots of known place, rows of a rare class.
+
+Usage: python benchmarks/anomaly.py digits [--digits 0,1,2] [--seed 0] [--steps 250] [--encoder-steps 200]
+           ten runs, one digit left out of each: AUC of that digit among the test images, beside every baseline
+       python benchmarks/anomaly.py blots RUN              pixel AUC of the difference to the reconstruction
+       python benchmarks/anomaly.py table FILE.csv --column NAME --rare LEVEL [--missing "?"]
+           rows of one level left out of the training, the column itself unseen
+       python benchmarks/anomaly.py cost RUN               CPU seconds of 10,000 scores and of inversions; one thread
+`--tiny` makes each of them a matter of seconds: it shows that the script works, and nothing else. RUN: digits, with an encoder.
+Results: benchmarks/results/anomaly.json, or --out; an entry is written when it is done, and other entries are kept. A run that
+is in --folder is not repeated. Needs scikit-learn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sklearn
+import torch
+from numpy.typing import NDArray
+from sklearn.ensemble import IsolationForest
+from sklearn.svm import OneClassSVM
+
+import wgan
+from wgan.data import open_source
+from wgan.data.source import report_indices
+from wgan.encoding.invert import invert
+from wgan.encoding.train import EncoderOptions, train_encoder
+from wgan.evaluation.samples import encoded, read_codes
+from wgan.files import write_atomically
+from wgan.metrics.anomaly import auc
+from wgan.metrics.neighbours import nearest
+from wgan.metrics.random_features import random_features
+from wgan.models import build_generator
+from wgan.models.encoder import build_encoder
+from wgan.rng import order, seeded
+
+RESULTS = Path(__file__).parent / "results/anomaly.json"
+SMALL: dict[str, Any] = {  # half the channels of the default recipe, without labels
+    **{"generator_layers": "/ 128 64k3 32k4x2 / k4x2", "critic_layers": "16k4x2 32k4x2 64k3x2 /", "ema": 0.99},
+    **{"conditioning": "none", "critic_conditioning": "none"},
+}
+QUICK: dict[str, Any] = {
+    **{"threads": 1, "precision": "fp32", "evaluate_every": 0, "sample_every": 0, "checkpoint_every": 0},
+}
+OURS = ("score", "residual", "feature_residual", "latent_distance")
+NEIGHBOURS, BASE, SVM_ROWS = 5, 10_000, 2_000
+FRACTION = 0.9  # of the variance, which PCA keeps
+SIDES, INK = (4, 8), (0.5, 1.5)  # of blots, from .. to: pixels, and how much lighter or darker
+Rows = NDArray[Any]
+Way = Callable[[Rows, Rows], Rows]  # training rows [N, D], judged ones [M, D] -> scores [M], larger = stranger
+
+
+# --- simple ways ------------------------------------------------------------------------------------------------------
+
+
+def components(train: Rows) -> tuple[Rows, Rows]:
+    """Return the mean of rows [N, D] and the directions [K, D] that hold FRACTION of their variance."""
+    mean = train.mean(0)
+    values, vectors = np.linalg.eigh(np.cov((train - mean).T))
+    held = np.cumsum(values[::-1]) / values.sum()
+    return mean, vectors.T[::-1][: int(np.searchsorted(held, FRACTION)) + 1]
+
+
+def pca(train: Rows, test: Rows) -> Rows:
+    """Return the distance of rows from the plane of the training rows."""
+    mean, basis = components(train)
+    centred = test - mean
+    return np.linalg.norm(centred - centred @ basis.T @ basis, axis=1)
+
+
+def forest(train: Rows, test: Rows) -> Rows:
+    """Return the scores of an isolation forest (Liu 2008) as scikit-learn has it."""
+    return -IsolationForest(random_state=0).fit(train).score_samples(test)
+
+
+def one_class_svm(train: Rows, test: Rows) -> Rows:
+    """Return the scores of a one-class SVM (Schölkopf 2001), fitted to SVM_ROWS rows."""
+    return -OneClassSVM(nu=0.1).fit(train[:SVM_ROWS]).score_samples(test)
+
+
+def neighbours(train: Rows, test: Rows) -> Rows:
+    """Return the mean distance to the NEIGHBOURS nearest of BASE training rows."""
+    base = train[:BASE]
+    return nearest(test, base, min(NEIGHBOURS, len(base)))[0].mean(1)
+
+
+ROWS: dict[str, Way] = {
+    "PCA": pca,
+    "isolation forest": forest,
+    "one-class SVM": one_class_svm,
+    "neighbours": neighbours,
+}
+
+
+def autoencoder(run: wgan.Run, x: torch.Tensor, test: torch.Tensor, seconds: float, seed: int) -> tuple[Rows, int]:
+    """Return squared errors of an autoencoder and its steps: the networks of E and G, for `seconds` of CPU time."""
+    config, shape = run.config, run.facts.shape
+    with seeded(seed, 0, "autoencoder"):
+        encode, decode = build_encoder(config, shape, config.latent), build_generator(config, shape, 0)
+    optimizer = torch.optim.Adam([*encode.parameters(), *decode.parameters()], lr=1e-3)
+    start, step = time.process_time(), 0
+    while (spent := time.process_time() - start) < seconds or not step:
+        optimizer.param_groups[0]["lr"] = 1e-3 * max(0.0, 1 - spent / seconds)
+        batch = floats(x[order(seed, "autoencoder", len(x), step * 64, 64)])
+        optimizer.zero_grad()
+        (decode(encode(batch)[0]) - batch).square().mean().backward()
+        optimizer.step()
+        step += 1
+    encode.eval(), decode.eval()
+    with torch.no_grad():
+        errors = [(decode(encode(b)[0]) - b).square().mean((1, 2, 3)) for b in floats(test).split(500)]
+    return torch.cat(errors).double().numpy(), step
+
+
+# --- a digit left out -------------------------------------------------------------------------------------------------
+
+
+def floats(x: torch.Tensor) -> torch.Tensor:
+    """Return bytes of images in [-1, 1]."""
+    return x.float() / 127.5 - 1
+
+
+def images(spec: str, split: str, most: int | None = None) -> tuple[torch.Tensor, Rows]:
+    """Return images as bytes and their digits, by name; in a fixed random order where not all are taken."""
+    source = open_source(spec, split)
+    index = torch.arange(len(source)) if most is None else order(0, "anomaly", len(source), 0, min(most, len(source)))
+    x, y = source.batch(index)
+    assert y is not None
+    return x, np.array(source.class_names)[y.numpy()]
+
+
+def trained(folder: Path, name: str, data: str, encoder_steps: int, **options: Any) -> tuple[wgan.Run, float]:
+    """Return a run with an encoder, and the CPU seconds that both took; what is there is not made again."""
+    cost = folder / f"{name}.json"
+    if not cost.exists():
+        start = time.process_time()
+        wgan.train(data=data, run=folder / name, **QUICK, **options)
+        train_encoder(folder / name, EncoderOptions(steps=encoder_steps), threads=1, tty=False)
+        write_atomically(cost, json.dumps(time.process_time() - start).encode())
+    return wgan.open_run(folder / name), float(json.loads(cost.read_text()))
+
+
+def digit(left_out: str, asked: argparse.Namespace) -> dict[str, Any]:
+    """Return the AUC of every way for one digit that was left out, and what each took."""
+    others = "mnist:" + ",".join(k for k in "0123456789" if k != left_out)
+    steps, encoder_steps = (2, 2) if asked.tiny else (asked.steps, asked.encoder_steps)
+    name = f"without-{left_out}-{asked.seed}"
+    run, seconds = trained(
+        asked.folder, name, others, encoder_steps, recipe="mnist", steps=steps, seed=asked.seed, **SMALL
+    )
+    x, _ = images(others, "train", 300 if asked.tiny else None)
+    test, labels = images("mnist", "test", 300 if asked.tiny else asked.judged)
+    strange = labels == left_out
+    start = time.process_time()
+    scores = wgan.load(run, threads=1).score(test)
+    found = {name: judged(getattr(scores, name).double().numpy(), strange) for name in OURS}
+    took = {"wgan": seconds, "scoring": time.process_time() - start}
+    errors, count = autoencoder(run, x, test, seconds, asked.seed)
+    found["autoencoder"] = judged(errors, strange)
+    for way, scored in simple(x, test).items():
+        found[way] = judged(scored, strange)
+    sizes = {"training": len(x), "normal": int((~strange).sum()), "anomalous": int(strange.sum())}
+    return {"auc": found, "cpu_seconds": took, "autoencoder_steps": count, "steps": [steps, encoder_steps], **sizes}
+
+
+def simple(x: torch.Tensor, test: torch.Tensor) -> dict[str, Rows]:
+    """Return the scores of all ways without networks: on pixels, and of neighbours in the random features also."""
+    x = x[order(0, "baselines", len(x), 0, len(x))]
+    train, judge = (part.flatten(1).numpy().astype(np.float32) / 255 for part in (x, test))
+    found = {name: way(train, judge) for name, way in ROWS.items()}
+    return found | {"neighbours, random features": neighbours(random_features(x[:BASE]), random_features(test))}
+
+
+def judged(scores: Rows, strange: Rows) -> dict[str, float]:
+    """Return the AUC of scores with its 95 % interval (DeLong 1988)."""
+    scores = scores.astype(np.float64)
+    return {k: round(v, 4) for k, v in asdict(auc(scores[~strange], scores[strange])).items()}
+
+
+# --- blots, a table, costs --------------------------------------------------------------------------------------------
+
+
+def blotted(x: torch.Tensor, seed: int = 0) -> tuple[torch.Tensor, Rows]:
+    """Return images with a square each that is lighter or darker, and where they were changed, bool [N, H, W]."""
+    random, out = np.random.default_rng(seed), x.clone()
+    for image in out[:, 0]:
+        side = int(random.integers(*SIDES, endpoint=True))
+        top, left = random.integers(0, [n - side for n in image.shape], endpoint=True)
+        ink = random.uniform(*INK) * random.choice([-1, 1])
+        image[top : top + side, left : left + side] += ink
+    out.clamp_(-1, 1)
+    return out, (out != x)[:, 0].numpy()
+
+
+def blots(asked: argparse.Namespace) -> dict[str, Any]:
+    """Return the pixel AUC of maps of differences, on test images with one blot each."""
+    model = wgan.load(asked.path, threads=1)
+    n, base = (20, 300) if asked.tiny else (500, BASE)
+    clean = floats(images("mnist", "test", n)[0])
+    x, mask = blotted(clean)
+    train = floats(images("mnist", "train", base)[0]).flatten(1).numpy()
+    rows = x.flatten(1).numpy()
+    mean, basis = components(train)
+    plane = mean + (rows - mean) @ basis.T @ basis
+    made = {
+        "wgan": model.reconstruct(x).flatten(1).numpy(),
+        "PCA": plane,
+        "nearest image": train[nearest(rows, train)[1][:, 0]],
+        "mean image": np.broadcast_to(mean, rows.shape),
+    }
+    found = {name: judged(np.abs(rows - other).ravel(), mask.ravel()) for name, other in made.items()}
+    both = torch.cat([clean, x])
+    kind = np.repeat([False, True], n)
+    whole = {"wgan": model.score(both).score.double().numpy(), "PCA": pca(train, both.flatten(1).numpy())}
+    whole["neighbours"] = neighbours(train, both.flatten(1).numpy())
+    return {
+        **{"images": n, "changed_pixels": int(mask.sum()), "pixel_auc": found},
+        "image_auc": {name: judged(scores, kind) for name, scores in whole.items()},
+    }
+
+
+def without_rare(file: Path, folder: Path, column: str, rare: str) -> tuple[Path, Path]:
+    """Write two tables without a column: the rows of all other levels, and those of the rare one."""
+    with file.open(newline="", encoding="utf-8") as text:
+        names, *rows = [row for row in csv.reader(text) if row]
+    at = [name.strip() for name in names].index(column)
+    paths = folder / "usual.csv", folder / "rare.csv"
+    for path, wanted in zip(paths, (False, True), strict=True):
+        kept = [names, *(row for row in rows if (row[at].strip() == rare) == wanted)]
+        with path.open("w", newline="", encoding="utf-8") as out:
+            csv.writer(out).writerows([*row[:at], *row[at + 1 :]] for row in kept)
+    return paths
+
+
+def table(asked: argparse.Namespace) -> dict[str, Any]:
+    """Return the AUC of every way for the rows of a level that was left out, among held-out rows."""
+    usual, rare = without_rare(asked.path, asked.folder, asked.column, asked.rare)
+    steps = (2, 2) if asked.tiny else (asked.steps, asked.encoder_steps)
+    name = f"table-{asked.seed}"
+    run, seconds = trained(
+        asked.folder, name, str(usual), steps[1], steps=steps[0], seed=asked.seed, missing=asked.missing
+    )
+    train, held = (open_source(str(usual), part, options=run.config) for part in ("train", "test"))
+    assert held.table is not None
+    strange = encoded(held.table, read_codes(rare, held, held.table)[0])
+    ordinary = held.batch(report_indices(len(held)))[0]
+    learned = train.batch(order(0, "baselines", len(train), 0, len(train)))[0].numpy()
+    x, kind = torch.cat([ordinary, strange]), np.repeat([False, True], [len(ordinary), len(strange)])
+    scores = wgan.load(run, threads=1).inverter.scores(x)
+    found = {name: judged(getattr(scores, name).double().numpy(), kind) for name in OURS}
+    found |= {name: judged(way(learned, x.numpy()), kind) for name, way in ROWS.items()}
+    about = {"column": asked.column, "rare": asked.rare, "training": len(learned), "normal": len(ordinary)}
+    return {**about, "anomalous": len(strange), "auc": found, "cpu_seconds": seconds, "steps": steps}
+
+
+def cost(asked: argparse.Namespace) -> dict[str, Any]:
+    """Return CPU seconds of scores, and of inversions with the PSNR of each, on one thread."""
+    model = wgan.load(asked.path, threads=1)
+    x, _ = images("mnist", "test", 100 if asked.tiny else 10_000)
+    start = time.process_time()
+    model.score(x)
+    scoring, seconds, psnr = time.process_time() - start, [], []
+    for image in floats(x[: 2 if asked.tiny else 20]):
+        start = time.process_time()
+        psnr += invert(asked.path, image[None], steps=5 if asked.tiny else 100, threads=1).psnr
+        seconds.append(time.process_time() - start)
+    return {
+        **{"scores": len(x), "scoring_cpu_seconds": round(scoring, 2)},
+        "inversion_cpu_seconds": [round(s, 2) for s in seconds],
+        "psnr": [round(p, 1) for p in psnr],
+    }
+
+
+def about(asked: argparse.Namespace) -> dict[str, Any]:
+    """Return date, machine, versions and command."""
+    own = {"python": platform.python_version(), "torch": torch.__version__, "scikit-learn": sklearn.__version__}
+    words = [str(getattr(asked, "path", None) or "").rsplit("/", 1)[-1]]
+    words += [f"--{k} {asked.__dict__[k]}" for k in ("digits", "column", "rare") if asked.__dict__.get(k)]
+    return {
+        **{"date": date.today().isoformat(), "machine": asked.machine or platform.machine(), "versions": own},
+        "command": " ".join(["python benchmarks/anomaly.py", asked.what, *filter(None, words)]),
+    }
+
+
+def keep(asked: argparse.Namespace, name: str, found: dict[str, Any]) -> None:
+    """Put an entry into the file of results."""
+    entries = json.loads(asked.out.read_text()) if asked.out.exists() else {}
+    entries[name] = {**about(asked), **found}
+    write_atomically(asked.out, (json.dumps(entries, indent=1, sort_keys=True) + "\n").encode())
+
+
+def options(words: list[str] | None) -> argparse.Namespace:
+    """Return what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("digits", "blots", "table", "cost"))
+    parser.add_argument("path", nargs="?", type=Path)
+    parser.add_argument("--digits", default="0,1,2,3,4,5,6,7,8,9")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--encoder-steps", type=int, default=200)
+    parser.add_argument("--judged", type=int, default=4000, help="test images")
+    parser.add_argument("--column")
+    parser.add_argument("--rare")
+    parser.add_argument("--missing", default="")
+    parser.add_argument("--machine", default="", help="what the results call this machine")
+    parser.add_argument("--folder", type=Path, default=Path("anomaly"))
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--tiny", action="store_true")
+    return parser.parse_args(words)
+
+
+def main(words: list[str] | None = None) -> None:
+    """Measure what is asked for, and keep it."""
+    asked = options(words)
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    if asked.what == "digits":
+        for left_out in asked.digits.split(","):
+            keep(asked, f"digit {left_out} seed {asked.seed}", digit(left_out, asked))
+        return
+    keep(asked, asked.what, {"blots": blots, "table": table, "cost": cost}[asked.what](asked))
+
+
+if __name__ == "__main__":
+    main()
