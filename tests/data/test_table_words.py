@@ -1,11 +1,14 @@
 """What a table says beside its numbers: row numbers, names that are numbers, missing labels, other ways of writing."""
 
+import os
+
 import numpy as np
 import pytest
 from helpers.own_data import refusal
 
 from wgan.config import ReadingOptions
 from wgan.data import open_source
+from wgan.data.own import memory
 
 
 def write(path, head, count=60, label=None, row="{i},{a:.2f},{b}", start=0):
@@ -265,3 +268,18 @@ def test_a_cell_too_long_for_a_table_is_told_with_its_line(tmp_path, cache):
 def test_columns_without_names_are_counted_where_there_are_two(tmp_path, cache):
     path = write(tmp_path / "t.csv", "a,,", row="{a:.2f},{b},{b}")
     assert "has 2 columns without a name: name them" in refusal(path)
+
+
+@pytest.mark.parametrize("free, fits", [(2**40, True), (1, False), (None, True)])
+def test_a_file_larger_than_the_memory_is_refused_before(tmp_path, cache, monkeypatch, free, fits):
+    path = write(tmp_path / "t.csv", "a,b,c")
+    monkeypatch.setattr(memory, "free_memory", lambda: free)
+    if fits:
+        assert len(opened(path)[0]) == 60
+    else:
+        assert "of memory, of which 0.0 are free: give fewer rows" in refusal(path)
+
+
+def test_free_memory_is_a_part_of_the_machines():
+    found = memory.free_memory()
+    assert found is None or 0 < found < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from wgan.data.own.archives import shown
 from wgan.data.own.arrays import plain_error
+from wgan.data.own.memory import require_memory
 from wgan.data.own.missing_marks import MISSING
 from wgan.data.own.packed import Packed
 from wgan.errors import WganError
@@ -46,6 +47,7 @@ def read_delimited(path: Path) -> Delimited:
 
     It is read line by line and kept packed, about as large as the file.
     """
+    require_memory(path)
     try:
         with open(
             path, encoding=encoding_of(path)

@@ -120,7 +120,7 @@ def date_of(
             f"{formats[0]}: fix it, name it as missing with --missing '{bare[bad][:40]}', or say --columns {name}=category"
         )
     note = ""
-    if any(text_of(known[cell] or 0.0, formats[0]) != cell for cell in present):
+    if any(text_of(seconds or 0.0, formats[0]) != cell for cell, seconds in known.items()):
         note = f"column {name}: not every date is written as {formats[0]}, and all come back so"
     elif len(formats) > 1:
         note = f"column {name}: dates are read as {formats[0]}, and may be {formats[1]}; {name}=date:FORMAT says it"
