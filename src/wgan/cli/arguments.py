@@ -57,13 +57,13 @@ def add_train(commands: Any) -> None:
         metavar="FILE",
         help="options from a JSON, TOML or YAML file, or from another run; flags win over them",
     )
-    p.add_argument("--log-to", metavar="NAME", help="send each line of the log to mlflow, trackio or wandb, too")
+    p.add_argument("--log-to", metavar="NAME", help="also send each line of the log to mlflow, trackio or wandb")
     p.add_argument(
         "--from", dest="from_run", metavar="RUN", help="a run whose weights a new run starts from, as far as they fit"
     )
     p.add_argument("--dry-run", action="store_true", help="show config, sizes and a time estimate; write nothing")
     p.add_argument(
-        "--minutes", metavar="M", help="as many steps as fit into M minutes on this machine, which are measured first"
+        "--minutes", metavar="M", help="as many steps as fit into M minutes on this machine; a step is measured first"
     )
     add_processes(p)
     groups: dict[str, Any] = {}
@@ -195,7 +195,7 @@ def add_export(commands: Any) -> None:
     p.add_argument("--rgb", action="store_true", help="onnx: grey images in three equal channels")
     p.add_argument("--critic", action="store_true", help="onnx: the critic's scores instead of the generator")
     p.add_argument("--licence", metavar="TEXT", help="hub: licence of the training data, such as cc-by-4.0")
-    p.add_argument("--push", metavar="USER/NAME", help="hub: upload it, too")
+    p.add_argument("--push", metavar="USER/NAME", help="hub: also upload it")
     p.add_argument("--force", action="store_true", help="replace what is there")
     add_threads(p)
     p.set_defaults(function="export")
