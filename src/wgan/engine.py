@@ -14,7 +14,7 @@ from torch import Tensor
 from wgan.distributed.cores import cores
 from wgan.distributed.group import Group
 from wgan.distributed.shard import Shard
-from wgan.errors import WganError, unknown
+from wgan.errors import WganError, either, unknown
 from wgan.models.fast.trial import bf16_gain, mkl_gain, small_maps_gain, threads_gain
 from wgan.processor import cpuinfo, remembered
 from wgan.rng import Draws, stream
@@ -176,8 +176,8 @@ def _device(name: str) -> torch.device:
     if name not in there:
         raise unknown("device", name, ("auto", "gpu", *there))
     if not there[name]:
-        usable = ", ".join(d for d, ok in there.items() if ok)
-        raise WganError(f"device {name} is not available on this machine: use one of {usable}")
+        usable = either([d for d, ok in there.items() if ok])
+        raise WganError(f"device {name} is not available on this machine: use {usable}")
     return torch.device(name)
 
 

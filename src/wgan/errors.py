@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 LONGEST = 900  # characters of a sentence
 
@@ -46,10 +46,22 @@ MANY = 24  # options; a longer list would hide the hint, so only the nearest are
 def nearest(name: str, options: Iterable[str]) -> str:
     """Return 'did you mean x? (known: a, b, x)' for an unknown `name` among `options`; of many only the nearest."""
     known = sorted(options)
+    close = [k for k in known if plain(k) == plain(name)]  # wgan_gp is wgan-gp and nothing else
+    if not close:
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0.5 if len(known) <= MANY else 0)
     if len(known) > MANY:
-        return f"did you mean {' or '.join(difflib.get_close_matches(name, known, n=3, cutoff=0))}?"
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(close)}? (known: {', '.join(known)})" if close else f"known: {', '.join(known)}"
+        return f"did you mean {either(close)}?"
+    return f"did you mean {either(close)}? (known: {', '.join(known)})" if close else f"choose from {', '.join(known)}"
+
+
+def plain(name: str) -> str:
+    """Return a name without what writers of names differ in."""
+    return name.lower().replace("_", "-")
+
+
+def either(names: Sequence[str]) -> str:
+    """Return 'a', 'a or b' or 'a, b or c'."""
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def unknown(kind: str, name: str, options: Iterable[str]) -> WganError:

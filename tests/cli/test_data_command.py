@@ -32,7 +32,7 @@ def test_strict_refuses_what_training_would_skip(tmp_path, command):
     for i in range(120):
         Image.new("L", (8, 8), i).save(folder / f"{i}.png")
     (folder / "5.png").write_bytes(b"no")
-    assert "5.png: it is no picture" in command("data", folder, "--no-measure").out
+    assert "5.png: it is not an image" in command("data", folder, "--no-measure").out
     assert "1 file cannot be read, the first is 5.png" in command("data", folder, "--strict").sentence()
 
 

@@ -154,7 +154,7 @@ def test_a_mistake_with_a_run_is_one_sentence_and_no_trace(
     [
         ("tarin", "unknown command 'tarin': did you mean train"),
         ("''", "unknown command ''"),
-        ("frobnicate", "unknown command 'frobnicate': known: "),
+        ("frobnicate", "unknown command 'frobnicate': choose from "),
         ("--verison", "unknown flag '--verison': did you mean --version"),
         ("recipes extra", "does not take 'extra'"),
         ("recipes --all", "unknown flag '--all'"),

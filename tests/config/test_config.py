@@ -78,7 +78,9 @@ def test_an_unknown_recipe_is_refused_with_the_nearest_and_all():
 def test_the_nearest_names_come_first_without_a_long_list():
     few = ["apple", "cherry", "fig"]
     assert nearest("aple", few) == "did you mean apple? (known: apple, cherry, fig)"
-    assert nearest("zzz", few) == "known: apple, cherry, fig"
+    assert nearest("zzz", few) == "choose from apple, cherry, fig"
+    assert nearest("wgan_gp", ["gan", "wgan-gp", "wgan-lp"]) == "did you mean wgan-gp? (known: gan, wgan-gp, wgan-lp)"
+    assert nearest("fap", ["fan", "fig", "far", "flap"]).startswith("did you mean flap, far or fan? ")
     many = [f"option-{i:02d}" for i in range(MANY + 1)]
     assert nearest("option-3", many).count("option") == 3
 
@@ -91,7 +93,8 @@ def test_whole_numbers_take_whole_numbers_only(name):
     assert type(check_value(name, float(some))) is int
     for wrong in ("x", "", "1.5", 1.5, True, [1], {}, float("nan"), float("inf")):
         assert refusal(check_value, name, wrong).startswith(f"{name} must be"), wrong
-    assert f"{name} must be between" in refusal(check_value, name, -1)
+    limits = "between" if math.isfinite(f.high) else "at least"
+    assert f"{name} must be {limits} {f.low:g}" in refusal(check_value, name, -1)
     assert check_value(name, f.low) == f.low
     if math.isfinite(f.high):
         assert check_value(name, f.high) == f.high

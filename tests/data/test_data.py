@@ -153,8 +153,8 @@ def test_one_class_is_unlabelled(mnist: dict[str, Source]) -> None:
         ("stacked-mnist:-1", "'-1' is no seed"),
         ("stacked-mnist:" + "9" * 5000, "is no seed"),
         ("ring:gulrajan", "unknown scaling of ring 'gulrajan': did you mean gulrajani"),
-        ("grid:x", "known: gulrajani, pacgan"),
-        ("swissroll:pacgan", "known: gulrajani"),
+        ("grid:x", "choose from gulrajani, pacgan"),
+        ("swissroll:pacgan", "choose from gulrajani"),
     ],
 )
 def test_a_wrong_spec_is_one_sentence(spec: str, message: str) -> None:

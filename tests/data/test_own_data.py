@@ -162,7 +162,7 @@ BAD = [
     (lambda p: p.mkdir(), "holds no images", {}),
     (lambda p: (p.mkdir(), (p / "a.txt").write_text("x")), "1 other files", {}),
     (one_image, "has 1 sample: at least 40", {}),
-    (damaged, "001.png (it is no picture, or damaged)", {}),
+    (damaged, "001.png (it is not an image, or it is damaged)", {}),
     (beside_classes, "1 of 49 images", {}),
     (lambda p: folder_of(p), "names the column of a table", {"labels": "colour"}),
     (lambda p: p.write_bytes(b""), "is empty", {}),

@@ -70,7 +70,7 @@ def test_each_refusal_is_one_sentence(run, photos, command, tmp_path, ring_run):
     (tmp_path / "text.png").write_text("no picture")
     files = sorted(tmp_path.iterdir())
     bad = command("invert", run, tmp_path / "text.png", "--out", tmp_path / "x.png").sentence()
-    assert bad.endswith("text.png as an image: it is no picture, or damaged")
+    assert bad.endswith("text.png as an image: it is not an image, or it is damaged")
     assert "no such file" in command("invert", run, tmp_path / "none.png", "--out", tmp_path / "x.png").sentence()
     assert "give a .gif or a .png" in command("invert", run, photos[0], "--out", tmp_path / "x.txt").sentence()
     assert (

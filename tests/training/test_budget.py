@@ -111,7 +111,7 @@ def test_the_learning_rate_is_0_at_the_end_that_was_chosen(clock):
 @pytest.mark.parametrize(
     ("minutes", "words"),
     [
-        (0, "minutes must be between 0.05 and 1e\\+06, not 0"),
+        (0, "minutes must be between 0.05 and 1000000, not 0"),
         (-1, "minutes must be between"),
         (float("nan"), "minutes must be between"),
         (float("inf"), "minutes must be between"),

@@ -136,7 +136,10 @@ class Option:
     def _in_range(self, number: float) -> float:
         if not self.low <= number <= self.high:
             other = f" (or {self.none})" if self.none else ""
-            raise WganError(f"{self.name} must be between {self.low:g} and {self.high:g}{other}, not {number!r}")
+            limits = (
+                f"between {self.low:g} and {self.high:.12g}" if math.isfinite(self.high) else f"at least {self.low:g}"
+            )
+            raise WganError(f"{self.name} must be {limits}{other}, not {number!r}")
         return number
 
 

@@ -53,7 +53,7 @@ def check_combinations(c: Config, facts: ObjectiveFacts | None = None) -> None:
             f"critic_update separate takes one step on reals and one on fakes, and {c.objective} needs both at once: use joint"
         )
     if c.batch % c.pack or (c.generator_batch and c.generator_batch % c.pack):
-        raise WganError(f"pack {c.pack} must divide batch {c.batch} (and generator_batch {c.generator_batch or 0})")
+        raise WganError(f"pack {c.pack} must divide {batches(c)}")
     check_microbatch(c, facts)
     if c.patience and (c.evaluate_every is None or c.evaluate_every >= c.steps):
         raise WganError(
@@ -74,13 +74,16 @@ def check_combinations(c: Config, facts: ObjectiveFacts | None = None) -> None:
         raise WganError("generator_latents last needs generator_batch 0 (the critic's batch)")
 
 
+def batches(c: Config) -> str:
+    """Return the batches of a step with their sizes, in words."""
+    return f"batch {c.batch}" + (f" and generator_batch {c.generator_batch}" if c.generator_batch else "")
+
+
 def check_microbatch(c: Config, facts: ObjectiveFacts) -> None:
     """Raise WganError for a microbatch that cannot be one."""
     rows = [c.batch, c.generator_batch or c.batch]
     if c.microbatch and any(n % c.microbatch for n in rows):
-        raise WganError(
-            f"microbatch {c.microbatch} must divide batch {c.batch} (and generator_batch {c.generator_batch or 0})"
-        )
+        raise WganError(f"microbatch {c.microbatch} must divide {batches(c)}")
     if c.microbatch and c.microbatch % c.pack:
         raise WganError(f"pack {c.pack} must divide microbatch {c.microbatch}")
     if c.microbatch and facts.whole_batch and c.penalty:

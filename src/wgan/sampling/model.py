@@ -287,7 +287,7 @@ class Model:
         if not self.network.classes:
             if label is not None:
                 raise WganError(
-                    f"{self.run.path} is an unconditional model: it cannot make a given label; leave it out"
+                    f"{self.run.path} is an unconditional model and cannot make a requested label: leave it out"
                 )
             return None
         asked = label.tolist() if isinstance(label, (np.ndarray, np.generic, Tensor)) else label

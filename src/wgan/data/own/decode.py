@@ -104,7 +104,7 @@ def open_picture(file: BinaryIO) -> Image.Image:
         picture = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
         empty = not file.seek(0, io.SEEK_END)
-        raise Unreadable("it is empty" if empty else "it is no picture, or damaged") from None
+        raise Unreadable("it is empty" if empty else "it is not an image, or it is damaged") from None
     except Image.DecompressionBombError:
         raise Unreadable("it has too many pixels") from None
     except Exception as error:  # Pillow's parsers raise whatever a broken file makes of them
