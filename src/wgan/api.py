@@ -27,7 +27,7 @@ class Plan(NamedTuple):
 
 
 def train(
-    recipe: str | None = None,
+    recipe: Any = None,
     *,
     config: Config | str | Path | None = None,
     data: Any = None,
@@ -45,8 +45,8 @@ def train(
 
     Args:
         recipe: a name of RECIPES. None = what fits the data, mnist without any; in the folder of a run it means that run, with
-            its own options where none are given: train(run=R) continues R and train(run=R, steps=N) makes it longer. Also a
-            path or name of data, as if given as `data`, or a run folder, as if given as `run`.
+            its own options where none are given: train(run=R) continues R and train(run=R, steps=N) makes it longer. Also data, a
+            run folder, a Run or a Config, as if given as `data`, `run` or `config`.
         config: a whole Config instead of a recipe, or the path of a JSON, TOML or YAML file with options.
         data: a name or path as on the command line; an array, tensor, (samples, labels), Dataset or iterable of arrays; or a
             Source of your own, or two, (training, held-out).
@@ -72,6 +72,7 @@ def train(
     from wgan.training.loop import train as loop
     from wgan.training.observer import mirroring
 
+    recipe, config, data, run = sorted_out(recipe, config, data, run)
     asked: dict[str, Any] = dict(options)
     time = checked_minutes(minutes, asked)
     if data is not None:
@@ -95,6 +96,23 @@ def train(
     if outcome.code:
         raise KeyboardInterrupt if outcome.code == 130 else SystemExit(outcome.code)
     return outcome.run
+
+
+def sorted_out(
+    first: Any, config: Config | str | Path | None, data: Any, run: str | Path | None
+) -> tuple[str | None, Config | str | Path | None, Any, str | Path | None]:
+    """Return recipe, config, data and run, where the first argument may be any of them; WganError for one that is given twice."""
+    if first is None or isinstance(first, str):
+        return first, config, data, run
+    if isinstance(first, Path):
+        return str(first), config, data, run
+    kind, there = ("config", config) if isinstance(first, Config) else ("data", data)
+    if isinstance(first, Run):
+        kind, first, there = "run", first.path, run
+    if there is not None:
+        raise WganError(f"{kind} is given twice, first by position and then as {kind}=...: give one of them")
+    found = {"config": config, "data": data, "run": run} | {kind: first}
+    return None, found["config"], found["data"], found["run"]
 
 
 def given(data: Any) -> str:

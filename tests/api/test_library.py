@@ -34,6 +34,24 @@ def test_the_library_raises_the_same_sentences(here, options, words):
     assert files(here) == []
 
 
+def test_the_first_argument_may_be_data_a_run_or_a_config(here, cheap):
+    """Whatever it is, it means what it means by its name."""
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    small = {"batch": 8, "threads": 1, "generator_layers": "8", "critic_layers": "8"}
+    run = wgan.train(x, run="first", steps=1, **small)
+    assert torch.equal(wgan.load(run).sample(4), wgan.load(wgan.train(data=x, run="b", steps=1, **small)).sample(4))
+    assert wgan.train(run, steps=2).step == 2 and wgan.train(run.path, steps=3).step == 3
+    assert (
+        wgan.train(wgan.Config(**small, generator="mlp", critic="mlp", data="ring", steps=1), run="c").config.batch == 8
+    )
+    for twice in ({"data": x}, {"data": "ring"}):
+        with pytest.raises(WganError, match="data is given twice, first by position"):
+            wgan.train(x, run="d", **twice)
+    with pytest.raises(WganError, match="run is given twice"):
+        wgan.train(run, run="first")
+    assert not (here / "d").exists()
+
+
 def test_a_config_is_trained_as_it_is_beside_overrides(here, cheap):
     small = {"generator": "mlp", "generator_layers": "16", "critic": "mlp", "critic_layers": "16", "latent": 8}
     config = wgan.Config(recipe="small", batch=8, threads=1, steps=1, **small)

@@ -148,6 +148,30 @@ def test_names_that_only_hold_the_word_of_a_split_are_classes(tmp_path: Path, na
     assert open_source(str(tmp_path / "x")).class_names == tuple(sorted(names))
 
 
+PARTS = [
+    ("train", "test", "test_hard"),
+    ("TRAIN", "TEST", "TEST_SIMPLE"),
+    ("train", "train_more", "val"),
+    ("train_a", "test_b"),
+]
+
+
+@pytest.mark.parametrize("parts", PARTS)
+def test_what_else_the_name_of_a_split_says_is_no_class(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    """The classes below it stay."""
+    for part in parts:
+        for name in ("cats", "dogs"):
+            write(tmp_path / "x" / part / name, 30)
+    source = open_source(str(tmp_path / "x"))
+    assert source.class_names == ("cats", "dogs") and len(source) == 60 * sum("train" in p.lower() for p in parts)
+
+
+def test_two_domains_in_the_names_of_splits_are_classes(tmp_path: Path) -> None:
+    for part in ("trainA", "trainB", "testA", "testB"):
+        write(tmp_path / "x" / part, 30)
+    assert open_source(str(tmp_path / "x")).class_names == ("A", "B")
+
+
 def test_folders_next_to_train_and_test_are_left_out(tmp_path: Path) -> None:
     for name, count in (("train", 50), ("test", 20), ("sheets", 7)):
         write(tmp_path / "x" / name, count)

@@ -220,6 +220,21 @@ def test_an_optimizer_that_cannot_work_is_refused(maker, words):
         built(POINTS.replace(objective="wgan-gp"), points(), optimizer=maker)
 
 
+class Ending(torch.optim.SGD):
+    """An optimizer whose step leaves no number: what the step itself measured is still finite."""
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for w in group["params"]:
+                w.data.fill_(float("nan"))
+
+
+def test_a_step_that_leaves_no_numbers_is_refused():
+    pair = (functools.partial(Ending, lr=0.1), functools.partial(torch.optim.SGD, lr=0.1))
+    with pytest.raises(WganError, match="the first step gives NaN or infinity in generator"):
+        built(POINTS, points(), optimizer=pair)
+
+
 def test_a_pair_of_optimizers_serves_generator_and_critic():
     pair = (functools.partial(torch.optim.SGD, lr=0.25), functools.partial(torch.optim.Adam, lr=0.125))
     p = built(POINTS, points(), optimizer=pair)

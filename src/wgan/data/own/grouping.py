@@ -73,11 +73,20 @@ def split_off(files: Sequence[Member], parts: Parts, where: str, what: str) -> t
                 f"{len(parts) - len(deep)} of {len(parts)} {what} of {where} lie next to the folders {', '.join(found)}, the "
                 f"first is {shown(stray.name)}: move them into one of these"
             )
-        several = len({rest for _, rest in found.values()}) > 1
+        several = rests_are_classes(found)
         kinds = [found[p[level]][0] if k in ("", "train") else k for k, p in zip(kinds, parts, strict=True)]
         parts = [(*p[:level], *([found[p[level]][1]] if several else []), *p[level + 1 :]) for p in parts]
         level += several
     return parts, kinds
+
+
+def rests_are_classes(found: Mapping[str, tuple[str, str]]) -> bool:
+    """Return whether what names say beside their splits are classes: A and B of trainA, trainB, testA and testB.
+
+    Each has a part to train on then; hard of train, test and test_hard has none.
+    """
+    rests = {rest for _, rest in found.values()}
+    return len(rests) > 1 and "" not in rests and rests == {rest for kind, rest in found.values() if kind == "train"}
 
 
 def kinds_of_names(stems: Sequence[str]) -> list[str]:
