@@ -146,6 +146,8 @@ def test_what_rows_cannot_have_leaves_nothing_behind(ring_run, here, command):
     np.savez("rows.npz", samples=np.zeros((40, 2)), labels=np.arange(30))
     words = ("score", run, "rows.npz", "--false-alarms", 0.1)
     assert "labels must be 40 whole numbers or texts, not int64 [30]" in command(*words).sentence()
+    np.savez("rows.npz", samples=np.zeros((0, 2)))
+    assert "rows.npz holds no samples" in command(*words).sentence()
     np.savez("rows.npz", samples=np.zeros((40, 2)), labels=np.arange(40) > 30)
     assert "only images have residual maps" in command(*words, "--maps", "maps.png").sentence()
     assert "--top must be at least 1, not 0" in command(*words, "--maps", "maps.png", "--top", 0).sentence()
@@ -228,3 +230,47 @@ def test_pixels_out_of_range_are_refused(run):
     assert torch.equal(model.score(x).score, model.score((x.float() - 127.5) / 127.5).score)
     with pytest.raises(WganError, match=r"pixels must be bytes \(uint8\) or lie in \[-1, 1\], and one of these is 255"):
         model.score(x.float())
+
+
+@pytest.mark.parametrize("kind", ["folder", "array"])
+def test_few_images_are_scored_in_their_order(run, here, cache, command, kind):
+    """Fewer than could be trained on; each row stands at the place of its image, and a folder's has its name."""
+    x = open_source("mnist", "test").batch(torch.arange(7))[0]
+    if kind == "folder":
+        for i, image in enumerate(x):
+            Path("photos").mkdir(exist_ok=True)
+            Image.fromarray(image[0].numpy()).save(f"photos/n{6 - i}.png")
+    else:
+        np.save("photos.npy", x.flip(0)[:, 0].numpy())
+    data = "photos" if kind == "folder" else "photos.npy"
+    command("score", run, data, "--false-alarms", 0.1, "--maps", "maps.png")
+    rows = list(csv.DictReader(Path("scores.csv").read_text("utf-8").splitlines()))
+    expected = load(run).score(x.flip(0)).score
+    assert [float(row["score"]) for row in rows] == pytest.approx(expected.tolist(), rel=1e-4)
+    assert [row.get("file") for row in rows] == ([f"n{i}.png" for i in range(7)] if kind == "folder" else [None] * 7)
+
+
+def test_images_of_another_size_are_refused_with_a_way(run, photos, here, cache, command):
+    said = command("score", run, "photos", "--false-alarms", 0.1).sentence()
+    assert said.endswith("and photos has (3, 12, 16): read them with --size 28 --channels 1")
+    assert not Path("scores.csv").exists()
+    assert "60 samples" in command(*("score", run, "photos", "--false-alarms", 0.1, "--size", 28, "--channels", 1)).out
+
+
+def test_few_signals_are_scored_and_none_is_refused(here, cheap, cache, command):
+    random = np.random.default_rng(0)
+    signals = random.normal(5, 2, (300, 32)).cumsum(1)
+    np.save("train.npy", signals)
+    np.save("few.npy", signals[:3])
+    np.save("none.npy", signals[:0])
+    np.save("broken.npy", np.where(np.arange(32) == 9, np.nan, signals[:3]))
+    words = ("--kind", "signal", "--run", "s", "--steps", 2, "--batch", 16, "--threads", 1)
+    assert command("train", "train.npy", *words).code == 0
+    assert command("encode", "s", "--steps", 2, "--batch", 16).out.strip().endswith("wgan score s DATA")
+    for name in ("none", "broken"):
+        assert f"{name}.npy" in command("score", "s", f"{name}.npy", "--false-alarms", 0.1).sentence()
+    assert not Path("scores.csv").exists()
+    assert "of 3 samples lie above it" in command("score", "s", "few.npy", "--false-alarms", 0.1).out
+    rows = list(csv.DictReader(Path("scores.csv").read_text("utf-8").splitlines()))
+    expected = load("s").score(signals[:3, None]).score
+    assert [float(row["score"]) for row in rows] == pytest.approx(expected.tolist(), rel=1e-3)

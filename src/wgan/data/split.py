@@ -13,6 +13,7 @@ from wgan.errors import WganError
 
 LEAST = 40  # samples: fewer leave nothing to hold out, or nothing to learn from
 MOST_TEST = 10_000
+WHOLE = "whole"  # a split: all samples in the order of the data, however few, for what trains on none of them
 
 
 def held_out_count(n: int) -> int:
@@ -99,14 +100,16 @@ def with_every_class(
     return mask
 
 
-def require_enough(n: int, where: str) -> None:
+def require_enough(n: int, where: str, split: str = "train") -> None:
     """Raise WganError for fewer samples than can be trained on and held out."""
-    if n < LEAST:
+    if n < LEAST and split != WHOLE:
         raise WganError(f"{where} has {n} sample{'s' * (n != 1)}: at least {LEAST} are needed to train and to measure")
 
 
 def indices(n: int, given: NDArray[np.bool_] | None, split: str, where: str) -> NDArray[np.int64]:
     """Return the numbers of the samples in `split`, ascending; `all` is train, then test. WganError for too few samples."""
+    if split == WHOLE:
+        return np.arange(n)
     require_enough(n, where)
     test = held_out_mask(n, given)
     if test.sum() < 10 or (~test).sum() < 10:

@@ -32,15 +32,15 @@ FEW_ROWS_OF_BYTES = 7  # of bytes, as pictures mostly are: a line of text may be
 LONG_ROWS, ANY_ROWS = 4, 16  # times as long as there are rows; of any number of rows
 
 
-def prepare_arrays(arrays: Arrays, options: ReadingOptions, folder: Path, where: str) -> Prepared:
+def prepare_arrays(arrays: Arrays, options: ReadingOptions, folder: Path, where: str, split: str = "train") -> Prepared:
     """Prepare arrays as images or vectors; WganError for anything that cannot be trained on."""
     arrays, names, numbers = numbered(arrays, options, where)
     if len(arrays.values) == 0 or arrays.values.size == 0:
         raise WganError(f"{where} holds no samples: its shape is {list(arrays.values.shape)}")
     if arrays.values.dtype.kind not in "fiub":
         raise WganError(f"{where} holds {arrays.values.dtype}: expected numbers")
-    require_enough(len(arrays.values), where)
     arrays = flat(arrays)
+    require_enough(len(arrays.values), where, "train" if arrays.values.ndim == 2 else split)
     if arrays.values.ndim == 2:
         return _vectors(arrays, numbers, names, options, folder, where)
     return _images(arrays, numbers, names, options, folder, where)

@@ -35,7 +35,7 @@ class TooManyBad(WganError):
         self.bad = bad
 
 
-def prepare_pictures(path: Path, options: ReadingOptions) -> Prepared:
+def prepare_pictures(path: Path, options: ReadingOptions, split: str = "train") -> Prepared:
     """Return the pictures of a folder or archive, prepared now or before.
 
     Raises WganError for nothing to train on, labels that are missing for some, sizes that cannot be made, too many
@@ -47,7 +47,7 @@ def prepare_pictures(path: Path, options: ReadingOptions) -> Prepared:
             raise WganError(
                 f"{where} holds no images (PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF){no_images(path, members)}"
             )
-        require_enough(len(members.files), where)
+        require_enough(len(members.files), where, split)
         key = key_of("pictures", [(os.fsencode(f.name).hex(), f.size, f.stamp) for f in members.files], options.key())
         with locked(key) as folder:
             return load(key) or _prepare(path, before, members, options, folder, where)
@@ -121,6 +121,12 @@ def prepare_members(
             writer, labels, held_out, about, np.result_type(*{h.kind for h in survey.found.values()}), where
         )
     return writer.finish(labels, held_out, about)
+
+
+def names_of_pictures(path: Path) -> list[str]:
+    """Return the names of the pictures of a folder or archive, in the order in which they are prepared."""
+    with opened(path) as members:
+        return [shown(members.files[i].name) for i in group(members.files, shown(path), classes=False).kept]
 
 
 def no_images(path: Path, members: Members) -> str:

@@ -108,11 +108,11 @@ def absolute(spec: str) -> str:
 
 def open_own(spec: str, split: str, options: ReadingOptions) -> Source:
     """Open a user's own data, preparing them first where that was not done before; WganError for all that is wrong."""
-    return as_source(prepared(spec, options), spec, split)
+    return as_source(prepared(spec, options, split), spec, split)
 
 
-def prepared(spec: str, options: ReadingOptions) -> Prepared:
-    """Return the prepared data of `spec`."""
+def prepared(spec: str, options: ReadingOptions, split: str = "train") -> Prepared:
+    """Return the prepared data of `spec`, all splits; `split`: what they are for, see split.WHOLE."""
     if spec.startswith(HUB):
         require_name(spec)
         return open_hub(spec, spec[len(HUB) :], options)
@@ -123,12 +123,14 @@ def prepared(spec: str, options: ReadingOptions) -> Prepared:
             raise WganError(f"no file or folder {where}: --data takes {KINDS}, or a name such as mnist")
         if path.is_dir():
             arrays = idx_only(path) or holds_recordings(path)
-            return prepare_arrays_once(path, options, where) if arrays else prepare_pictures(path, options)
+            if not arrays:
+                return prepare_pictures(path, options, split)
+            return prepare_arrays_once(path, options, where, split)
         if path.stat().st_size == 0:
             raise WganError(f"{where} is empty")
         if path.suffix.lower() not in ARRAYS and is_archive(path):
-            return prepare_pictures(path, options)
-        return prepare_arrays_once(path, options, where)
+            return prepare_pictures(path, options, split)
+        return prepare_arrays_once(path, options, where, split)
     except OSError as error:
         raise WganError(f"cannot read {where}: {error.strerror or error}") from None
 
@@ -175,7 +177,7 @@ def idx_only(path: Path) -> bool:
     return bool(find_idx(path))
 
 
-def prepare_arrays_once(path: Path, options: ReadingOptions, where: str) -> Prepared:
+def prepare_arrays_once(path: Path, options: ReadingOptions, where: str, split: str = "train") -> Prepared:
     """Prepare an array file, a table or a folder of IDX files, unless that was done before."""
     files = files_of(path)
     before = stamps(files)
@@ -184,7 +186,7 @@ def prepare_arrays_once(path: Path, options: ReadingOptions, where: str) -> Prep
         found = load(key)
         if found is not None:
             return found
-        done = prepare(path, options, folder, where)
+        done = prepare(path, options, folder, where, split)
         if stamps(files) != before:
             for name in ("about.json", "rows.npz", "x.bin"):  # this first: without it nothing counts as prepared
                 (done.folder / name).unlink()
@@ -206,7 +208,7 @@ def stamps(files: Sequence[Path]) -> list[tuple[str, int, int]]:
     return [(shown(p), *stamp(p)) for p in files]
 
 
-def prepare(path: Path, options: ReadingOptions, folder: Path, where: str) -> Prepared:
+def prepare(path: Path, options: ReadingOptions, folder: Path, where: str, split: str) -> Prepared:
     """Prepare an array file or a table; a table that is not of numbers alone by the kinds of its columns."""
     asked = options.of_tables()
     if asked and (path.suffix.lower() not in TABLES or options.signals):
@@ -214,11 +216,11 @@ def prepare(path: Path, options: ReadingOptions, folder: Path, where: str) -> Pr
         raise WganError(f"columns, missing, keep and together are for tables, and {where} {what}: leave them out")
     if options.signals or holds_recordings(path):
         arrays, rate = signals_of(path, options, where)
-        return prepare_signals(arrays, options, folder, where, rate)
+        return prepare_signals(arrays, options, folder, where, rate, split)
     if asked:
         return prepare_table(read_cells(path), options, folder, where)
     try:
-        return prepare_arrays(read(path, options, where), options, folder, where)
+        return prepare_arrays(read(path, options, where), options, folder, where, split)
     except NotNumeric:
         pass  # not here: until this block ends, what was read is kept
     return prepare_table(read_cells(path), options, folder, where)

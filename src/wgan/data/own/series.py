@@ -22,7 +22,9 @@ LEAST_STEPS = 8
 MOST_CHANNELS = 256
 
 
-def prepare_signals(arrays: Arrays, options: ReadingOptions, folder: Path, where: str, rate: int = 0) -> Prepared:
+def prepare_signals(
+    arrays: Arrays, options: ReadingOptions, folder: Path, where: str, rate: int = 0, split: str = "train"
+) -> Prepared:
     """Prepare arrays as signals of `rate` steps in a second (0 = not known); WganError for what cannot be trained on."""
     if options.of_images:
         raise WganError(
@@ -30,7 +32,7 @@ def prepare_signals(arrays: Arrays, options: ReadingOptions, folder: Path, where
         )
     arrays, classes, labels = numbered(arrays, options, where)
     values, flat = channelled(arrays.values, where)
-    require_enough(len(values), where)
+    require_enough(len(values), where, split)
     require_finite(values, where)
     held_out = chosen(contents_of(values), labels) if arrays.held_out is None else arrays.held_out
     fitted = signals.fit(values, ~held_out_mask(len(values), held_out), channel_names(arrays, values), flat, where)
