@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -311,3 +312,37 @@ def test_a_long_run_stays_below_ten_megabytes(tmp_path):
     (grids,) = json.loads(re.search(r'id="grids">(.*?)</script>', page, re.S)[1])
     assert len(grids) >= 25 and grids[0]["step"] == 0 and grids[-1]["step"] == 10_000
     assert page.count("data:image/gif") == 2 and len(page) > 1_000_000
+
+
+def with_encoder(folder):
+    """Write what a finished encoder leaves behind beside a run."""
+    (folder / "samples").mkdir(parents=True)
+    for step in (50, 100):
+        save_png(image_grid(digits(step, 3)), folder / "samples" / f"step-{step:08d}.png")
+    tags = ("encoder/loss", "encoder/residual", "encoder/feature_residual", "evaluate/encoder_residual")
+    lines = [json.dumps({"step": step, **{tag: 1 / step for tag in tags}}) for step in (25, 50, 75, 100)]
+    (folder / "log.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def test_an_encoder_has_curves_and_its_newest_picture(run, tmp_path):
+    without = tmp_path / "without.html"
+    report.write_report([run], without)
+    assert "wgan encode" not in without.read_text("utf-8") and 'href="#encoder"' not in without.read_text("utf-8")
+    with_encoder(run / "encoder")
+    report.write_report([run], tmp_path / "with.html")
+    page = (tmp_path / "with.html").read_text("utf-8")
+    assert "<code>wgan encode</code>, step 100." in page and 'href="#encoder"' in page
+    assert "<h3>Loss of the encoder</h3>" in page and "<h3>Error of held-out reconstructions</h3>" in page
+    (shown,) = re.findall(r'src="([^"]+)"[^>]*alt="held-out images, their reconstructions', page)
+    pixels = Image.open(io.BytesIO(base64.b64decode(shown.partition(",")[2])))
+    newest = Image.open(run / "encoder" / "samples" / "step-00000100.png")
+    factor = newest.width // pixels.width
+    assert (np.asarray(pixels) == np.asarray(newest.convert("L"))[::factor, ::factor]).all()
+
+
+def test_an_encoder_out_of_the_run_is_left_out(run, tmp_path):
+    with_encoder(tmp_path / "elsewhere")
+    (run / "encoder").symlink_to(tmp_path / "elsewhere")
+    notes = report.write_report([run], tmp_path / "page.html")
+    assert "encoder is left out: it is a link out of the run folder" in notes
+    assert "wgan encode" not in (tmp_path / "page.html").read_text("utf-8")

@@ -21,7 +21,7 @@ from wgan.data.source import report_indices, selection_indices
 from wgan.encoding.given import PART, Given, opened_data
 from wgan.errors import WganError
 from wgan.host import thread_count, undisturbed
-from wgan.metrics.anomaly import Interval, Threshold, auc, average_precision, fraction, threshold
+from wgan.metrics.anomaly import Interval, Threshold, auc, average_precision, fraction, residual_map, threshold
 from wgan.runs.folder import Run, open_run
 from wgan.sampling.inverter import Inverter, Scores, required_facts
 from wgan.sampling.model import load
@@ -107,7 +107,7 @@ class ScoreReport:
         y = None if self.scores.labels is None else self.scores.labels[i : i + 1]
         x = self.inverter.engine.to_float(self.given.batch(torch.tensor([i]))).cpu()
         made = self.inverter.reconstruct(x, y)
-        return to_uint8(torch.cat([x, made, (x - made).abs() - 1]))
+        return to_uint8(torch.cat([x, made, residual_map(x, made)]))
 
 
 def numbers(x: Tensor) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ from wgan.data.source import selection_indices
 from wgan.distributed.signals import Stop, stop_on_signal
 from wgan.errors import WganError
 from wgan.host import thread_count, undisturbed
+from wgan.metrics.anomaly import residual_map
 from wgan.progress import Progress
 from wgan.rng import order
 from wgan.runs import checkpoint
@@ -288,7 +289,7 @@ def held_out(work: Work, most: int) -> tuple[Tensor, Tensor | None]:
 
 
 def draw(work: Work, done: int) -> None:
-    """Draw held-out images, each above its reconstruction; nothing for vectors."""
+    """Draw held-out images, each above its reconstruction and their difference; nothing for vectors."""
     if not work.source.is_image:
         return
     work.inverter.encoder.eval()
@@ -298,8 +299,8 @@ def draw(work: Work, done: int) -> None:
 
 
 def pairs(x: Tensor, made: Tensor) -> Image.Image:
-    """Return images [N, C, H, W] in [-1, 1] in one row, above their reconstructions in another."""
-    return image_grid(to_uint8(torch.cat([x, made])), len(x))
+    """Return three rows: images [N, C, H, W] in [-1, 1], their reconstructions, and |difference| / 2 of both."""
+    return image_grid(to_uint8(torch.cat([x, made, residual_map(x, made)])), len(x))
 
 
 def save(work: Work, step: int) -> None:

@@ -31,6 +31,11 @@ def reconstruction_errors(x: Tensor, made: Tensor, features: Tensor, made_featur
     return (x - made).square().flatten(1).mean(1), (features - made_features).square().flatten(1).mean(1)
 
 
+def residual_map(x: Tensor, made: Tensor) -> Tensor:
+    """Return where images [B, C, H, W] in [-1, 1] and their reconstructions differ, as images: -1 = nowhere, 1 = by 2."""
+    return (x - made).abs() - 1
+
+
 def latent_distance(z: Tensor) -> Tensor:
     """Return how far ‖z‖² of latents z [B, Z] lies from Z, its mean under N(0, 1), in standard deviations √(2 Z): [B]."""
     size = z.shape[1]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 BUDGET = 6_000_000  # bytes of all pictures of a page, before base64 makes them 4/3 as large
-PARTS = {"grids": 0.5, "progress.gif": 0.25, "walk.gif": 0.16, "neighbours.png": 0.09}
+PARTS = {"grids": 0.48, "encoder": 0.02, "progress.gif": 0.25, "walk.gif": 0.16, "neighbours.png": 0.09}
 LARGEST = 40 << 20  # bytes of a picture file that is opened
 PIXELS = 4_000_000  # of a picture; a grid of wgan has about 340,000
 GRIDS = 200  # grids that are decoded, evenly over the run

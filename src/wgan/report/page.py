@@ -18,7 +18,8 @@ from wgan.evaluation.metrics_table import PROMINENT, VALUES
 from wgan.files import replace_file
 from wgan.recipes import RECIPES
 from wgan.report.charts import AXES, charts_of, short_number
-from wgan.report.images import BUDGET, RunImages, run_images
+from wgan.report.encoder import EncoderShown, encoder_of
+from wgan.report.images import BUDGET, PARTS, RunImages, run_images
 from wgan.report.reader import RunRecord, changed_options, gather, names_of, repeat_command
 from wgan.runs.log import SELECTION
 
@@ -42,6 +43,7 @@ class Shown:
     pictures: RunImages
     command: str
     bits: str  # what to add to the command for the same bits elsewhere
+    encoder: EncoderShown | None
 
 
 def command(found: argparse.Namespace) -> int:
@@ -85,7 +87,8 @@ def run_section(path: Path, name: str, budget: float) -> Shown:
         for k, auto in (("threads", None), ("precision", "auto"))
         if k in facts and getattr(found.config, k) == auto
     ]
-    return Shown(found, pictures, repeat_command(found.config, name.rpartition("/")[2]), " ".join(resolved))
+    encoder = encoder_of(found, budget * PARTS["encoder"])
+    return Shown(found, pictures, repeat_command(found.config, name.rpartition("/")[2]), " ".join(resolved), encoder)
 
 
 def environment_of() -> tuple[Environment, str, str]:
