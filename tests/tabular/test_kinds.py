@@ -109,10 +109,20 @@ def test_the_user_says_what_a_column_is(tmp_path):
         ("b=date", "is not written in one format of dates"),
         ("c=date:%Y", "holds 'yes' in line 2, which is no date of the format %Y"),
         ("a=skip,b=skip,c=skip", "every column is left out"),
+        ("a=number,a=category", "columns names a twice"),
+        ("a=number,b", "columns 'b': write NAME=KIND"),
     ],
 )
 def test_a_wrong_kind_is_one_sentence(tmp_path, asked, said):
     assert said in refusal(write(tmp_path / "t.csv", ["yes", "no"] * 30), columns=asked)
+
+
+def test_commas_in_names_and_formats_begin_no_column(tmp_path):
+    path = write(tmp_path / "t.csv", [f"May {i % 28 + 1}, 2021" for i in range(N)], name='"x,y=z"')
+    asked = ReadingOptions(columns="a=category,x,y=z=date:%B %-d, %Y,b=category")
+    columns = open_source(str(path), "all", options=asked).table.columns
+    assert [(c.name, c.kind, c.form) for c in columns][2] == ("x,y=z", "date", "%B %-d, %Y")
+    assert columns[0].kind == columns[1].kind == "category"
 
 
 @pytest.mark.parametrize("option", ["columns", "missing", "keep", "together"])

@@ -190,7 +190,8 @@ def _evaluate(
     reals = open_reals(data, n, options=options)
     subject = (from_pictures if is_pictures(path) else from_file)(path, n, reals.test)
     if len(subject.fakes) < LEAST:
-        raise WganError(f"{path} holds {len(subject.fakes)} samples: metrics that mean something need at least {LEAST}")
+        count = f"{len(subject.fakes)} sample{'s' * (len(subject.fakes) != 1)}"
+        raise WganError(f"{path} holds {count}: metrics that mean something need at least {LEAST}")
     reals = replace(reals, n=len(subject.fakes))  # the reference is that of as many, also where the file holds fewer
     return Report(data, [work.measure(subject, reals)], notes(reals))
 

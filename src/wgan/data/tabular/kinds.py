@@ -47,17 +47,33 @@ class Found:
 
 
 def asked_kinds(text: str, names: Sequence[str], where: str) -> dict[str, Asked]:
-    """Return what `--columns name=kind,...` says by column; WganError for a column or a kind that is not known."""
-    found = {}
-    for part in filter(None, text.split(",")):
+    """Return what `--columns name=kind,...` says by column; WganError for a column or a kind that is not known, or told twice."""
+    found: dict[str, Asked] = {}
+    for part in kind_parts(text):
         name, equals, kind = (piece.strip() for piece in part.rpartition("="))
         kind, _, form = kind.partition(":")
         if not equals or kind not in KINDS or (form and kind != "date"):
             raise WganError(f"columns '{part}': write NAME=KIND, where KIND is {ALLOWED}")
         if name not in names:
             raise WganError(f"{where} has no column '{name}': {nearest(name, names) if names else 'it has no names'}")
+        if name in found:
+            raise WganError(f"columns names {name} twice: give it one kind")
         found[name] = Asked(kind, form)
     return found
+
+
+def kind_parts(text: str) -> list[str]:
+    """Return each NAME=KIND of a text; names and formats of dates may hold commas."""
+    parts: list[str] = []
+    open_name = False
+    for piece in text.split(","):
+        in_format = "=" not in piece and bool(parts) and "=date:" in parts[-1]
+        if open_name or in_format:
+            parts[-1] += f",{piece}"
+        elif piece:
+            parts.append(piece)
+        open_name = bool(parts) and "=" not in parts[-1]
+    return parts
 
 
 def kind_of(
@@ -117,7 +133,7 @@ def date_of(
     if bad is not None:
         raise WganError(
             f"column {name} of {where} holds '{bare[bad][:40]}' in line {lines[bad]}, which is no date of the format "
-            f"{formats[0]}: fix it, name it as missing with --missing '{bare[bad][:40]}', or say --columns {name}=category"
+            f"{formats[0]}: fix it, {as_missing(bare[bad])}or say --columns {name}=category"
         )
     note = ""
     if any(text_of(seconds or 0.0, formats[0]) != cell for cell, seconds in known.items()):
@@ -133,7 +149,7 @@ def require_numbers(name: str, bare: Sequence[str], missing: frozenset[str], lin
         if cell in missing:
             continue
         if not is_number(cell):
-            way = f"fix it, name it as missing with --missing '{cell[:40]}', or say --columns {name}=category"
+            way = f"fix it, {as_missing(cell)}or say --columns {name}=category"
             if COMMA.fullmatch(cell):
                 way = f"save the table with decimal points and without thousands separators, or say --columns {name}=category"
             elif DRESSED.fullmatch(cell):
@@ -143,6 +159,11 @@ def require_numbers(name: str, bare: Sequence[str], missing: frozenset[str], lin
             raise WganError(
                 f"column {name} of {where} holds {cell}, which is infinite, in line {line}: fix or empty it"
             )
+
+
+def as_missing(cell: str) -> str:
+    """Return how to name a cell as missing; nothing for one with a comma, which would name two."""
+    return "" if "," in cell else f"name it as missing with --missing '{cell[:40]}', "
 
 
 def digits_of(found: Found, numbers: Sequence[str]) -> Found:
