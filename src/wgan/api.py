@@ -249,7 +249,9 @@ def require_labels(config: Config, changes: Mapping[str, Any], folder: Path) -> 
     from wgan.data.own.open import described
 
     source = open_source(config.data, config.split, options=config)
-    if not source.classes:
+    if source.conditions is not None:
+        asked = [name for name in asked if name not in ("conditioning", "critic_conditioning")]  # these act on both
+    if asked and not source.classes:
         what = " and ".join(f"{name} {changes[name]}" for name in asked)
         labels = " (labels none)" if config.labels == "none" else ""
         raise WganError(

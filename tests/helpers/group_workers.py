@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from helpers.problems import KERAS, images, images_config, points, points_config, signals_config, waves
+from helpers.problems import KERAS, images, images_config, points, points_config, signals_config, told_points, waves
 from wgan.cli import main as cli
 from wgan.config import Config
 from wgan.data import Source
@@ -37,6 +37,10 @@ SYSTEMS: dict[str, tuple[Config, Source]] = {
     "batch norm in both, momentum": (
         images_config(objective="gan", critic_norm="batch", critic_conditioning="none", ema=0.9, **EIGHT),
         images(),
+    ),
+    "conditions in batch norms, projected": (
+        points_config(conditioning="norm", critic_conditioning="projection", generator_norm="batch", ema=0.9, **EIGHT),
+        told_points(),
     ),
     "signals, batch norm, dropout, classes": (
         signals_config(class_critic=1.0, class_generator=0.5, dropout=0.3, ema=0.9, **EIGHT),

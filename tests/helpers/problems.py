@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 from wgan.config import Config
 from wgan.config.objectives import FACTS
 from wgan.data import Source
+from wgan.data.conditions import fit
 from wgan.engine import Engine
 from wgan.losses import clippable, objective
 from wgan.rng import Draws
@@ -199,6 +202,13 @@ def waves(count: int = 26, classes: int = 3) -> Source:
     x[:, 0, 0] = torch.arange(count)
     names = tuple(str(k) for k in range(classes))
     return Source("waves", "train", (2, 18), count, lambda i: x[i], torch.arange(count) % classes, classes, names)
+
+
+def told_points(count: int = 26) -> Source:
+    """`count` points of the plane, each with a number and a category of its own as conditions."""
+    raw = {"place": np.arange(count) / 2.0, "side": np.array(["left", "right"])[np.arange(count) % 2]}
+    conditions, codes = fit(raw, np.ones(count, np.bool_), "points")
+    return replace(points(count), conditions=conditions, told=torch.from_numpy(conditions.encode(codes)))
 
 
 def points(count: int = 26) -> Source:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from helpers.problems import KERAS, images, images_config, points, points_config, signals_config, waves
+from helpers.problems import KERAS, images, images_config, points, points_config, signals_config, told_points, waves
 from wgan.config import Config
 from wgan.data import Source
+
+TOLD = {"conditioning": "concat", "critic_conditioning": "projection"}
 
 SYSTEMS: dict[str, tuple[Config, Source]] = {
     "mlp, clipping, RMSProp": (points_config(objective="wgan-clip", optimizer="rmsprop", lr=1e-3), points()),
@@ -77,6 +79,11 @@ SYSTEMS: dict[str, tuple[Config, Source]] = {
             critic_norm="layer",
         ),
         waves(),
+    ),
+    "mlp, conditions beside the latents": (points_config(**TOLD, ema=0.9, beta1=0.5), told_points()),
+    "mlp, conditions in batch norms": (
+        points_config(**{**TOLD, "conditioning": "norm"}, generator_norm="batch", ema=0.9),
+        told_points(),
     ),
     "conv, bf16": (images_config(precision="bf16"), images()),
     "mlp, packed relativistic pairs": (points_config(objective="r3gan", pack=2, beta1=0.5, ema=0.5), points()),

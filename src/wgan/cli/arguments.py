@@ -106,6 +106,11 @@ def add_sample(commands: Any) -> None:
         "--where", metavar="A=X,B=Y", help="values, or ranges such as AGE>=40, that every row of a table must have"
     )
     p.add_argument(
+        "--given",
+        metavar="A=X,B=Y",
+        help="conditions of all samples, such as energy=50; a range, angle=-30..30, goes along the columns of the grid",
+    )
+    p.add_argument(
         "--beyond-range",
         action="store_true",
         help="also make rows of a table outside the range and step of the training rows",

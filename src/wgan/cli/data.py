@@ -112,13 +112,21 @@ def describe(spec: str, options: ReadingOptions, strict: bool) -> Iterator[str]:
     if train.table is not None:
         kind = f"rows of {len(train.table.columns)} columns, which become {size} numbers"
     yield f"{'samples':14} {kind}; {len(train)} to train on, {len(test)} held out"
-    yield f"{'classes':14} {class_text(train, test)}"
+    if train.conditions is None:
+        yield f"{'classes':14} {class_text(train, test)}"
+    yield from conditions(train)
     yield from columns(train)
     yield from channels(train)
     if is_own(spec):
         yield from describe_own(prepared(spec, options), strict)
     for note in train.notes:
         yield f"{'note':14} {note}"
+
+
+def conditions(source: Source) -> Iterator[str]:
+    """Yield a line on each condition."""
+    for i, c in enumerate(() if source.conditions is None else source.conditions.columns):
+        yield f"{'' if i else 'conditions':14} {c.name}: {c.describe()}"
 
 
 def columns(source: Source) -> Iterator[str]:

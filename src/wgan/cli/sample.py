@@ -37,23 +37,30 @@ def sample_with(found: argparse.Namespace, group: Group) -> int:
     group.on_main(lambda: str(output_path(found.out, found.force)))
     model = group.on_all(lambda: load(found.path, found.checkpoint, found.raw, group=group, threads=found.threads))
     samples = group.on_all(
-        lambda: model.sample(found.n, labels, found.seed, found.truncation, found.beyond_range, found.where)
+        lambda: model.sample(
+            found.n, labels, found.seed, found.truncation, found.beyond_range, found.where, found.given
+        )
     )
 
     def write() -> None:
         say(model.notes)
         (write_folder if folder else WRITERS[kind])(samples, path, model)
+        say([*samples.warnings])
         say(outside_range(samples, found.beyond_range))
         if samples.kept < 1:
             say([f"{100 * samples.kept:.2g} % of the rows drawn lie in the requested range; the others were left out"])
-        print(f"{found.n} samples in {path}{'' if labels else how_classes(model)}")
+        print(f"{found.n} samples in {path}{'' if labels else how_told(model, found.given)}")
 
     group.on_main(write)
     return 0
 
 
-def how_classes(model: Model) -> str:
-    """Return how the classes of samples were chosen where nobody asked for one."""
+def how_told(model: Model, given: str | None) -> str:
+    """Return how the classes or conditions of samples were chosen where nobody asked for one."""
+    if model.conditions is not None:
+        rest = "the rest" if given else ", ".join(model.conditions.names)
+        whole = given is not None and all(f"{name}=" in given.replace(" ", "") for name in model.conditions.names)
+        return "" if whole else f", {rest} as in the training data; ask with --given NAME=VALUE"
     if model.frequencies:
         some = ", ".join(f"{name} {100 * part:.3g} %" for name, part in [*model.frequencies.items()][:5])
         more = " ..." if len(model.frequencies) > 5 else ""

@@ -81,6 +81,11 @@ class ReadingOptions(OptionGroup):
         None, "1 = grey, 3 = colour; 0 = as the images are", none="0", later=True
     )
     labels: str = option("auto", "classes: auto, none, or the column of a table that holds them", later=True)
+    conditions: str = option(
+        "",
+        "numbers and categories that come with each sample, NAME,...: asked for with --given, and classes are then not read",
+        later=True,
+    )
     columns: str = option(
         "",
         "what columns of a table are: NAME=KIND,... with number, category, date, date:FORMAT, identifier or skip",
@@ -121,6 +126,11 @@ class ReadingOptions(OptionGroup):
             raise WganError(
                 f"size {self.size} with crop none, which keeps the shape: give one number, or crop center or fit"
             )
+        names = self.condition_names
+        if "" in names or len(set(names)) < len(names):
+            raise WganError(f"conditions '{self.conditions}': write NAME or NAME,NAME, each name once")
+        if names and self.labels not in ("auto", "none"):
+            raise WganError(f"labels {self.labels} beside conditions: name it among the conditions, as one of them")
         if self.channels == 2:
             raise WganError("channels must be 1 (grey), 3 (colour) or 0 (as the images are), not 2")
         if self.window is None and (self.step or self.group):
@@ -139,6 +149,11 @@ class ReadingOptions(OptionGroup):
             return None
         height, _, width = str(self.size).partition("x")
         return int(height), int(width or height)
+
+    @property
+    def condition_names(self) -> list[str]:
+        """The names in `conditions`."""
+        return [name.strip() for name in self.conditions.split(",")] if self.conditions else []
 
     @property
     def signals(self) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wgan.data.conditions import Conditions
 from wgan.data.depth import PixelUnits
 from wgan.data.signals import SignalUnits
 from wgan.data.tabular.table import Table
@@ -53,6 +54,8 @@ class Source:
     codes: Callable[[Tensor], Tensor] | None = field(
         default=None, repr=False
     )  # indices [B] -> its rows, float64 [B, C]
+    conditions: Conditions | None = field(default=None, repr=False)  # numbers and categories of each sample, and
+    told: Tensor | None = field(default=None, repr=False)  # the vectors of them, float32 [N, W]: instead of labels
     asked: Tensor | None = field(default=None, repr=False)  # int64 [N, A], see Table.conditions
     fingerprint: str = ""  # of the content of a user's own data; "" = bundled
     notes: tuple[str, ...] = ()  # what the user should know about how the data were read
@@ -76,12 +79,13 @@ class Source:
         return 0.0 if self.modes is None else 3 * self.sigma
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return samples [B, *shape] and labels int64 [B] (or None) at `indices` int64 [B].
+        """Return samples [B, *shape] and what networks are told of them at `indices` int64 [B].
 
-        An index outside 0..N-1 raises IndexError: it is a fault of the caller, not of the user.
+        That is labels int64 [B], condition vectors float32 [B, W], or None. An index outside 0..N-1 raises IndexError: it
+        is a fault of the caller, not of the user.
         """
-        y = None if self.labels is None else self.labels.index_select(0, indices)
-        return self.gather(indices), y
+        known = self.labels if self.told is None else self.told
+        return self.gather(indices), None if known is None else known.index_select(0, indices)
 
     def facts(self) -> dict[str, Any]:
         """Return what a run records about a user's own data: a hash of their content, units of tables, class counts."""
@@ -93,6 +97,8 @@ class Source:
         }
         if self.depth is not None:
             found["depth"] = self.depth.to_json()
+        if self.conditions is not None:
+            found["conditions"] = self.conditions.to_json()
         if self.signal is not None:
             found["signal"] = self.signal.to_json()
         if self.table is not None:

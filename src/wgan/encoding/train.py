@@ -127,6 +127,7 @@ def train_encoder(
     known = None if fresh else read_facts(opened)
     facts = planned(opened, given, which, raw, known)
     model = load(opened, facts.generator_step, facts.raw, threads=threads)
+    model.require_no_conditions("an encoder")
     with ExitStack() as stack:
         stack.callback(lock(opened.path).release)
         stack.enter_context(thread_count(model.engine.threads))

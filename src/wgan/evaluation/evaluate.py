@@ -292,7 +292,8 @@ def _evaluate_run(
         model = generate.load(run, checkpoint=which, raw=raw, group=work.group, generator=work.generator)
         model.require_room(n)
         asked, labels = label_plan(reals, model.class_names, n)
-        subject = from_model(model, n, seed, asked)
+        told = told_plan(reals, model, n)
+        subject = replace(from_model(model, n, seed, asked if told is None else told), told=told)
         about = replace(subject.about, checkpoint=str(which))
         results.append(work.measure(replace(subject, labels=labels, about=about), reals))
     signal = next((r["critic/wasserstein"] for r in reversed(run.log()) if "critic/wasserstein" in r), None)
@@ -330,6 +331,18 @@ def label_plan(reals: Reals, names: Sequence[str], n: int) -> tuple[Tensor | Non
     labels = pool[order[torch.arange(n) % len(pool)]]
     numbers = torch.tensor([names.index(name) if name in names else -1 for name in data.class_names])
     return numbers[labels], None if data.labels is None else labels
+
+
+def told_plan(reals: Reals, model: generate.Model, n: int) -> Tensor | None:
+    """Return the condition vectors [n, W] of training samples, drawn as labels are; None for a model that is told none."""
+    if model.conditions is None:
+        return None
+    pool = reals.train.told
+    if pool is None or reals.train.conditions != model.conditions:  # other data: as in those of the run
+        return model.usual(n, reals.seed)
+    order = torch.randperm(len(pool), generator=stream(reals.seed, 0, "evaluation labels"))
+    told: Tensor = pool[order[torch.arange(n) % len(pool)]]
+    return told
 
 
 def notes(reals: Reals) -> dict[str, Any]:

@@ -62,6 +62,7 @@ class Subject:
     fakes: Tensor
     labels: Tensor | None
     about: About
+    told: Tensor | None = None  # the vectors of conditions [n, W] that they were made for
     outside: NDArray[np.bool_] | None = None  # of a table: which numbers [N, C] lie outside the training range
     rows: NDArray[np.float64] | None = None  # of a table: its rows [N, C], see table_rows
 
@@ -138,11 +139,14 @@ def open_reals(spec: str, n: int, seed: int = 0, options: ReadingOptions | None 
 
 
 def from_model(model: Model, n: int, seed: int, labels: Tensor | None) -> Subject:
-    """Make n fakes with a loaded model; a conditional one gets `labels`, in random order."""
+    """Make n fakes with a loaded model; a conditional one gets `labels`, or vectors of conditions, in random order."""
     from wgan.sampling.latents import latents
 
     z = latents(seed, n, model.network.latent)
-    asked = labels if model.network.classes else None
+    asked = labels if model.network.told else None
+    if asked is None and model.conditions is not None:
+        asked = model.usual(n, seed)
+    known = asked if model.network.classes else None
     parts = []
     for some in torch.arange(n).split(PART):
         samples = model.decode(z[some], None if asked is None else asked[some]).as_subclass(Tensor)
@@ -151,12 +155,12 @@ def from_model(model: Model, n: int, seed: int, labels: Tensor | None) -> Subjec
     fakes, units = torch.cat(parts), model.units
     if model.table is not None:
         rows = model.table.decode(fakes.numpy())
-        return Subject(encoded(model.table, rows), asked, about, rows=rows)
+        return Subject(encoded(model.table, rows), known, about, rows=rows)
     if units is None:
-        return Subject(fakes, asked, about)
+        return Subject(fakes, known, about)
     rows = units.restore(fakes.numpy())
     seen = torch.from_numpy(units.standardise(rows))  # what `wgan sample` would write
-    return Subject(seen, asked, about, outside=units.outside(fakes.numpy()), rows=rows)
+    return Subject(seen, known, about, outside=units.outside(fakes.numpy()), rows=rows)
 
 
 def encoded(table: Table, rows: NDArray[np.float64]) -> Tensor:

@@ -84,8 +84,9 @@ def fakes_of(m: Measured) -> Side:
 
 def side(source: Source, indices: torch.Tensor) -> Side:
     """Return real rows by their numbers."""
-    x, y = source.batch(indices)
-    return Side(table_rows(source, indices), x.numpy().astype(np.float64), None if y is None else y.numpy())
+    x, _ = source.batch(indices)
+    y = None if source.labels is None else source.labels[indices].numpy()
+    return Side(table_rows(source, indices), x.numpy().astype(np.float64), y)
 
 
 def held_of(m: Measured) -> Side:

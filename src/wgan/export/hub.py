@@ -55,7 +55,7 @@ def weight_bytes(model: Model) -> bytes:
 
 def grid(model: Model) -> Image.Image:
     """Return the run's own sample grid: its fixed latents, one class for each column."""
-    z, y = fixed_latents(model.run.config.seed, model.network.latent, model.network.classes)
+    z, y = fixed_latents(model.run.config.seed, model.network.latent, model.network.classes, model.conditions)
     return portray(model.decode(z, y), None)
 
 

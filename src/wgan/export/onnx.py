@@ -130,6 +130,7 @@ def export_onnx(model: Model, out: Path, rgb: bool = False, critic: bool = False
     lacks, and where onnxruntime differs from PyTorch by more than BOUND; nothing is then written.
     """
     require_packages()
+    model.require_no_conditions("an ONNX file of wgan's")
     plan = critic_plan(model) if critic else generator_plan(model, rgb)
     plan.module.requires_grad_(False).eval()
     with thread_count(model.engine.threads), quiet():

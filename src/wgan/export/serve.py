@@ -100,6 +100,7 @@ def limited(work: Callable[[], bytes], until: float) -> bytes:
 
 def application(model: Model, hosts: frozenset[str] = frozenset(), worker: Worker | None = None) -> Application:
     """Return the ASGI application that serves `model` to those who ask under one of `hosts`, an address or localhost."""
+    model.require_no_conditions("wgan serve")
     app = FastAPI(title="wgan serve", version=__version__, docs_url=None, redoc_url=None)
     add_refusals(app)
     add_pages(app, model)

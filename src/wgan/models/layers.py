@@ -23,6 +23,7 @@ class Style:
     momentum: float = 0.1
     eps: float = 1e-5
     classes: int = 0  # above 0: normalisations are conditional on the label
+    conditions: int = 0  # above 0: they are conditional on a vector of so many numbers
     dropout: float = 0.0
     upsample: str = "transpose"
     axes: int = 2  # of a feature map beside its channels: 2 of images, 1 of signals
@@ -189,19 +190,39 @@ class Labelled(nn.Module):
     """A layer that takes the label beside x."""
 
 
-class ConditionalNorm(Labelled):
-    """A normalisation whose gain and bias are looked up by the label (Dumoulin 2017; gain starts at 1, bias at 0)."""
+class Linked(nn.Module):
+    """start + W c: what a condition vector c changes of a gain or a bias; W starts at 0."""
 
-    def __init__(self, norm: nn.Module, channels: int, classes: int) -> None:
+    def __init__(self, conditions: int, channels: int, start: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels, conditions))
+        self.start = nn.Parameter(torch.full((channels,), start))
+
+    def forward(self, c: Tensor) -> Tensor:
+        """c [B, W] -> [B, C]."""
+        return F.linear(c.to(self.weight.dtype), self.weight, self.start)
+
+
+class ConditionalNorm(Labelled):
+    """A normalisation whose gain and bias follow what it is told (Dumoulin 2017; gain starts at 1, bias at 0).
+
+    A class looks them up; a vector of conditions changes them linearly (Perez 2018).
+    """
+
+    def __init__(self, norm: nn.Module, channels: int, classes: int, conditions: int = 0) -> None:
         super().__init__()
         self.norm = norm
-        self.gain = nn.Embedding(classes, channels)
-        self.bias = nn.Embedding(classes, channels)
-        nn.init.ones_(self.gain.weight)
-        nn.init.zeros_(self.bias.weight)
+        self.gain: nn.Embedding | Linked
+        self.bias: nn.Embedding | Linked
+        if conditions:
+            self.gain, self.bias = Linked(conditions, channels, 1.0), Linked(conditions, channels, 0.0)
+        else:
+            self.gain, self.bias = nn.Embedding(classes, channels), nn.Embedding(classes, channels)
+            nn.init.ones_(self.gain.weight)
+            nn.init.zeros_(self.bias.weight)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """x [B, C, ...], y [B] -> [B, C, ...]."""
+        """x [B, C, ...], y [B] or [B, W] -> [B, C, ...]."""
         x = self.norm(x)
         shape = (x.shape[0], x.shape[1], *(1,) * (x.dim() - 2))
         gain, bias = self.gain(y).to(x.dtype).view(shape), self.bias(y).to(x.dtype).view(shape)
@@ -209,10 +230,10 @@ class ConditionalNorm(Labelled):
 
 
 def normalisation(style: Style, channels: int, spatial: bool) -> nn.Module | None:
-    """Return the normalisation of one layer, conditional when the style has classes, or None."""
+    """Return the normalisation of one layer, conditional when the style has classes or conditions, or None."""
     if style.norm in ("none", "spectral"):
         return None
-    affine = style.classes == 0
+    affine = not (style.classes or style.conditions)
     if style.norm == "batch":
         kind = nn.BatchNorm2d if spatial and style.axes == 2 else nn.BatchNorm1d
         norm: nn.Module = kind(channels, eps=style.eps, momentum=style.momentum, affine=affine)
@@ -221,7 +242,7 @@ def normalisation(style: Style, channels: int, spatial: bool) -> nn.Module | Non
     else:
         groups = 1 if style.norm == "layer" else channels
         norm = nn.GroupNorm(groups, channels, eps=style.eps, affine=affine)
-    return norm if affine else ConditionalNorm(norm, channels, style.classes)
+    return norm if affine else ConditionalNorm(norm, channels, style.classes, style.conditions)
 
 
 def norm_and_activation(style: Style, channels: int, spatial: bool, norm: bool, active: bool) -> list[nn.Module]:

@@ -38,15 +38,21 @@ class _Own(nn.Module):
 class OwnGenerator(_Own):
     """A caller's G(z [B, Z], y [B] or None) -> x [B, *shape].
 
-    classes: 0 = it looks at no label. In evaluation mode what it draws is the same on every call, so that a sample depends on
+    classes, conditions: 0 = it looks at no label, and at no vector of conditions.
+    In evaluation mode what it draws is the same on every call, so that a sample depends on
     its latent alone.
     """
 
     asks = False  # for values of the columns of a table
 
-    def __init__(self, module: nn.Module, latent: int, classes: int) -> None:
+    def __init__(self, module: nn.Module, latent: int, classes: int, conditions: int = 0) -> None:
         super().__init__(module)
-        self.latent, self.classes = latent, classes
+        self.latent, self.classes, self.conditions = latent, classes, conditions
+
+    @property
+    def told(self) -> bool:
+        """Whether it looks at the class, or at the vector of conditions, of each sample."""
+        return self.classes > 0 or self.conditions > 0
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """z [B, Z], y int64 [B] or None -> x [B, *shape]."""

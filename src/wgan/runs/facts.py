@@ -39,6 +39,7 @@ class RunFacts:
     table: dict[str, Any] | None = None  # of a table with columns of any kind: see data/tabular/table.py
     depth: dict[str, Any] | None = None  # of images that keep their values: see data/depth.py
     signal: dict[str, Any] | None = None  # of signals that were standardised: see data/signals.py
+    conditions: dict[str, Any] | None = None  # numbers and categories of each sample: see data/conditions.py
     class_counts: tuple[int, ...] = ()  # training samples of each class of a user's own data
     origin: dict[str, Any] = field(default_factory=dict)  # the run it started from, and which weights were taken
     parts: dict[str, dict[str, Any]] = field(

@@ -22,8 +22,8 @@ class SampleSet(Dataset[tuple[Tensor, Tensor] | Tensor]):
     """The samples that `model.sample(n, label, seed)` makes, each made when it is asked for, in blocks that are kept.
 
     set[i] is (x, y): an image float32 [C, H, W] in [-1, 1], or a row or signal float64 in the user's units, and the number of its
-    class in `class_names` as int64; x alone of an unconditional model. Raises WganError for an n below 1 and for a label
-    that the model does not know.
+    class in `class_names` as int64, or its vector of conditions as float32; x alone of an unconditional model. Raises WganError
+    for an n below 1 and for a label that the model does not know.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class SampleSet(Dataset[tuple[Tensor, Tensor] | Tensor]):
             raise WganError(f"n must be between 1 and {MOST}, not {n}")
         require_seed(seed)
         self.model, self.n, self.seed = model, n, seed
-        self.labels = model.drawn_labels(n, seed) if label is None and model.frequencies else model.labels(n, label)
+        self.labels = model.usual(n, seed) if label is None else model.labels(n, label)
         self.blocks: OrderedDict[int, Tensor] = OrderedDict()
 
     @property

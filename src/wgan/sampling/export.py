@@ -40,6 +40,8 @@ def write_npz(samples: Samples, out: Path, model: Model) -> None:
 def npz_bytes(samples: Samples, model: Model) -> bytes:
     """Return an .npz of `images`, or `samples` (and `columns` of vectors), and `labels` (class names) where conditional.
 
+    Of a run with conditions one array for each of these.
+
     A table with columns of other kinds than numbers gives one array for each column.
     """
     packed = io.BytesIO()
@@ -56,7 +58,7 @@ def arrays_of(samples: Samples, model: Model) -> dict[str, NDArray[Any]]:
         arrays["columns"] = np.array(model.units.names)
     if samples.labels is not None:
         arrays["labels"] = samples.labels
-    return arrays
+    return {**arrays, **{name: v for name, v in (samples.given or {}).items() if name not in arrays}}
 
 
 def array_of(samples: Samples, model: Model) -> NDArray[Any]:
@@ -85,6 +87,8 @@ def write_npy(samples: Samples, out: Path, model: Model) -> None:
     parts = {out: array_of(samples, model)}
     if samples.labels is not None:
         parts[out.with_suffix(".labels.npy")] = samples.labels
+    if samples.given and all(v.dtype.kind == "f" for v in samples.given.values()):
+        parts[out.with_suffix(".conditions.npy")] = np.stack([*samples.given.values()], axis=1)
     for path, array in parts.items():
         packed = io.BytesIO()
         np.save(packed, array)
@@ -109,7 +113,7 @@ def columns_of(samples: Samples, model: Model) -> dict[str, Any]:
         raise WganError(
             "a table holds vectors, and these samples are images: give a .png, a .npz or a folder/ to --out"
         )
-    return values_of(samples.numpy(), model.table or model.units, samples.labels)
+    return {**values_of(samples.numpy(), model.table or model.units, samples.labels), **(samples.given or {})}
 
 
 def steps_of(samples: Samples, model: Model) -> dict[str, Any]:
@@ -119,6 +123,7 @@ def steps_of(samples: Samples, model: Model) -> dict[str, Any]:
     names = [f"x{i}" for i in range(channels)] if model.signal is None else model.signal.channels
     columns: dict[str, Any] = {"signal": np.repeat(np.arange(count), steps), "step": np.tile(np.arange(steps), count)}
     columns |= {name: values[:, i].reshape(-1) for i, name in enumerate(names)}
+    columns |= {name: np.repeat(v, steps) for name, v in (samples.given or {}).items()}
     return columns if samples.labels is None else {**columns, "label": np.repeat(samples.labels, steps)}
 
 

@@ -28,7 +28,7 @@ SHOWN = 20  # columns of a table
 def portray(samples: Tensor, source: Source | None) -> Image.Image:
     """Return images as a grid, signals and the columns of tables next to real ones, points of the plane as a scatter plot."""
     if samples.dim() == 4:
-        return image_grid(to_uint8(samples), COLUMNS * math.ceil(math.sqrt(len(samples)) / COLUMNS))  # about square
+        return image_grid(to_uint8(samples), columns_of(len(samples)))
     if samples.dim() == 3:
         made = samples.numpy()
         if source is None:
@@ -45,6 +45,11 @@ def portray(samples: Tensor, source: Source | None) -> Image.Image:
     real = some_of(source, 2000)[:, :2].numpy()
     real = real if real.shape[1] == 2 else np.concatenate([real, np.zeros_like(real)], 1)
     return scatter(samples[:, :2].numpy(), real, limits_of(real))
+
+
+def columns_of(n: int) -> int:
+    """Return how many columns the grid of n images has, so that it is about square."""
+    return COLUMNS * math.ceil(math.sqrt(n) / COLUMNS)
 
 
 def some_of(source: Source, most: int) -> Tensor:

@@ -27,7 +27,7 @@ from wgan.rng import seeded
 from wgan.runs import checkpoint
 from wgan.runs.folder import Run
 from wgan.sampling.generate import BLOCK
-from wgan.sampling.stored import fill
+from wgan.sampling.stored import condition_width, fill
 
 FOLDER = "encoder"  # within the run folder
 FORMAT = 1
@@ -197,7 +197,8 @@ def load_critic(run: Run, step: int) -> Critic:
     """Return the critic of a run at `step`."""
     require_own_critic(run)
     with seeded(0, 0, "load critic"):
-        critic = build_critic(run.config, run.facts.shape, run.facts.classes, run.facts.ways)
+        facts, width = run.facts, condition_width(run)
+        critic = build_critic(run.config, facts.shape, facts.classes, facts.ways, width)
     fill(critic, checkpoint.part(checkpoint.load(run.checkpoints, step).tensors, "critic"), run)
     return critic
 

@@ -7,16 +7,29 @@ import math
 import torch
 from torch import Tensor
 
+from wgan.data.conditions import Conditions
 from wgan.errors import WganError
 from wgan.rng import stream
 from wgan.sampling.generate import BLOCK
+from wgan.sampling.given import grid_codes
 from wgan.sampling.grids import COLUMNS
 
 
-def fixed_latents(seed: int, latent: int, classes: int) -> tuple[Tensor, Tensor | None]:
-    """Return the 100 latents of a run's sample grids and their labels, one class for each column."""
+def fixed_latents(
+    seed: int, latent: int, classes: int, conditions: Conditions | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """Return the 100 latents of a run's sample grids and what they are told: a class, or a step of a sweep, for each column."""
     z = torch.randn(BLOCK, latent, generator=stream(seed, 0, "sheet"))
-    return z, torch.arange(BLOCK) % COLUMNS % classes if classes else None
+    return z, told_in_grid(seed, BLOCK, classes, conditions, COLUMNS)
+
+
+def told_in_grid(
+    seed: int, n: int, classes: int, conditions: Conditions | None, columns: int | None = None
+) -> Tensor | None:
+    """Return the labels [n] or condition vectors [n, W] of a run's n fixed samples; None for an unconditional one."""
+    if conditions is not None:
+        return torch.from_numpy(conditions.encode(grid_codes(conditions, n, seed)))
+    return (torch.arange(n) % (columns or n)) % classes if classes else None
 
 
 def latents(seed: int, n: int, latent: int) -> Tensor:

@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from wgan.data.conditions import Conditions
+from wgan.data.conditions import from_json as conditions_from_json
 from wgan.data.depth import PixelUnits
 from wgan.data.depth import from_json as depth_from_json
 from wgan.data.signals import SignalUnits
@@ -30,6 +32,7 @@ from wgan.rng import seeded, stream
 from wgan.runs.checkpoint import part
 from wgan.runs.folder import Run, open_run
 from wgan.sampling.generate import BLOCK, generate
+from wgan.sampling.given import Given, codes_of, places, read_given, sweeps, warnings
 from wgan.sampling.inverter import Inverter, Scores, inverter_of, seen_by_networks
 from wgan.sampling.latents import latents, truncated
 from wgan.sampling.rows import (
@@ -61,6 +64,8 @@ class Samples(torch.Tensor):
     """
 
     labels: np.ndarray | None = None
+    given: dict[str, np.ndarray] | None = None  # conditions of each sample by name, in the user's units
+    warnings: tuple[str, ...] = ()  # on conditions that lie outside of the training range
     outside: dict[str, float] | None = None
     columns: list[str] | None = None
     depth: PixelUnits | None = None  # of images that are values in the user's units
@@ -77,8 +82,10 @@ class Samples(torch.Tensor):
             part.signals, part.depth = self.signals, self.depth
         rows = index[0] if isinstance(index, tuple) and index else index
         flat = not (isinstance(rows, Tensor) and rows.dim() > 1)  # an index of more axes picks values, not samples
-        if self.labels is not None and isinstance(part, Samples) and flat:
-            part.labels = self.labels[rows.numpy() if isinstance(rows, Tensor) else rows]
+        if isinstance(part, Samples) and flat:
+            picked = rows.numpy() if isinstance(rows, Tensor) else rows
+            part.labels = None if self.labels is None else self.labels[picked]
+            part.given = None if self.given is None else {name: v[picked] for name, v in self.given.items()}
         return part
 
     def _repr_png_(self) -> bytes | None:
@@ -138,7 +145,7 @@ class Model:
         units = from_json(self.run.facts.units)
         if units is None or not any(units.values):
             return units
-        labels = self.drawn_labels(MANY, OWN) if self.frequencies else self.labels(MANY, None)
+        labels = self.usual(MANY, OWN)
         z = latents(OWN, MANY, self.network.latent)
         parts = [
             self.decode(z[some], None if labels is None else labels[some]) for some in torch.arange(MANY).split(1000)
@@ -154,23 +161,71 @@ class Model:
         truncation: float = 0.0,
         beyond_range: bool = False,
         where: str | None = None,
+        given: Given | None = None,
     ) -> Samples:
         """Return n samples [n, *shape], images in [-1, 1], others in the user's units; the i-th is the same for every n.
 
         label: one of the user's own labels, or several that take turns; None = images of all classes in turn, and rows of
         a table with the class frequencies of the training data. truncation T > 0 draws latents from the normal cut to
         [-T, T]; 0 = not cut. beyond_range: rows are not clipped to the range and step of the training rows. where: what all rows
-        of a table are to have, such as "colour=red,size=M". Raises WganError for a label that the model does not know, and for
-        a column or value that the training data do not have.
+        of a table are to have, such as "colour=red,size=M". given: conditions of all samples, "energy=50,angle=-30..30" or
+        {"energy": 50, "angle": (-30, 30)}; a range goes along the columns of the grid, and conditions that are not named are
+        those of training samples. Raises WganError for a label that the model does not know, and for a column, condition or
+        value that the training data do not have.
         """
         self.require_room(n)
         if self.table is not None:
             return rows_of_model(self, self.table, n, label, seed, truncation, where)
         if where is not None:
             raise WganError(f"where is for tables with columns of any kind, and {self.run.path} did not train on one")
-        labels = self.drawn_labels(n, seed) if label is None and self.frequencies else self.labels(n, label)
+        if self.conditions is not None or given is not None:
+            return self.conditioned(n, label, seed, truncation, beyond_range, given)
+        labels = self.usual(n, seed) if label is None else self.labels(n, label)
         z = truncated(latents(seed, n, self.network.latent), truncation)
         return self.in_own_units(self.decode(z, labels), beyond_range)
+
+    def conditioned(
+        self, n: int, label: Any, seed: int, truncation: float, beyond_range: bool, given: Given | None
+    ) -> Samples:
+        """Return samples of a model that is told numbers and categories: see sample."""
+        conditions = self.required_conditions(label)
+        asked = [] if given is None else read_given(given, conditions)
+        codes = codes_of(asked, conditions, n, seed)
+        z = truncated(latents(seed, n, self.network.latent), truncation)
+        z = z[places(n, sweeps(asked))] if sweeps(asked) else z
+        made = self.decode(z, torch.from_numpy(conditions.encode(codes)))
+        samples = self.in_own_units(made, beyond_range)
+        samples.given, samples.warnings = conditions.values(codes), tuple(warnings(asked, conditions))
+        return samples
+
+    def required_conditions(self, label: Any = None) -> Conditions:
+        """Return what the model is told; WganError for one that is told none, and for a label beside them."""
+        if self.conditions is None:
+            way = ", ask for its classes with label" if self.network.classes else ""
+            raise WganError(f"given is for a run with conditions, and {self.run.path} was trained without{way}")
+        if label is not None:
+            named = ", ".join(self.conditions.names)
+            raise WganError(f"{self.run.path} has no classes but conditions, {named}: ask for these with given")
+        return self.conditions
+
+    def require_no_conditions(self, what: str) -> None:
+        """Raise WganError for a model with conditions, where `what` has no place to ask for them."""
+        if self.network.conditions:
+            raise WganError(
+                f"{what} has no place for conditions, and {self.run.path} was trained on some: use wgan sample --given, "
+                "or export to hub"
+            )
+
+    @cached_property
+    def conditions(self) -> Conditions | None:
+        """The numbers and categories that every sample is made for; None for a model that is told none."""
+        return conditions_from_json(self.run.facts.conditions) if self.network.conditions else None
+
+    def usual(self, n: int, seed: int) -> Tensor | None:
+        """Return what n samples are made for where nobody asks: conditions and classes as in the data, or classes in turn."""
+        if self.conditions is not None:
+            return torch.from_numpy(self.conditions.encode(codes_of([], self.conditions, n, seed)))
+        return self.drawn_labels(n, seed) if self.frequencies else self.labels(n, None)
 
     def in_own_units(self, samples: Samples, beyond_range: bool = False) -> Samples:
         """Return what the networks made in the user's units; images of bytes stay in [-1, 1]."""
@@ -231,7 +286,7 @@ class Model:
 
     @undisturbed()
     def decode(self, z: Tensor, labels: Tensor | None) -> Samples:
-        """Return G(z, labels) for latents [N, Z] and labels int64 [N] or None."""
+        """Return G(z, labels) for latents [N, Z] and labels int64 [N], condition vectors [N, W] or None."""
         with thread_count(self.engine.threads):
             samples = self.as_samples(generate(self.network, z, labels, self.engine))
         samples.labels = None if labels is None or not self.network.classes else own_labels(labels, self.class_names)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from wgan.data.conditions import from_json as conditions_from_json
 from wgan.data.tabular.table import from_json as table_from_json
 from wgan.errors import WganError
 from wgan.models import AnyGenerator, Columns, build_critic, build_generator
@@ -24,7 +25,7 @@ def network_of(run: Run, own: nn.Module | None) -> AnyGenerator:
     if known is None:
         if own is not None:
             raise WganError(f"{run.path} was trained with wgan's own generator: leave generator out")
-        return build_generator(config, facts.shape, facts.classes, columns_of(run), facts.ways)
+        return build_generator(config, facts.shape, facts.classes, columns_of(run), facts.ways, condition_width(run))
     if own is None:
         raise WganError(
             f"{run.path} was trained with a generator given in Python, {known['name']}: give it again, "
@@ -34,7 +35,8 @@ def network_of(run: Run, own: nn.Module | None) -> AnyGenerator:
         raise WganError(f"generator must be a torch module, not a {type(own).__name__}")
     if wrong := difference(known, part_facts(own)):
         raise WganError(f"{run.path} was trained with another generator ({wrong}): give that one")
-    return OwnGenerator(copy.deepcopy(own), config.latent, facts.classes if known.get("labels") else 0)
+    told = (facts.classes, condition_width(run)) if known.get("labels") else (0, 0)
+    return OwnGenerator(copy.deepcopy(own), config.latent, *told)
 
 
 def wanted_step(run: Run, which: str | int) -> int | None:
@@ -57,7 +59,8 @@ def require_fit(run: Run, tensors: dict[str, dict[str, Tensor]], own: nn.Module 
     """
     makers: dict[str, Callable[[], nn.Module]] = {"generator": partial(network_of, run, own)}
     if "critic" in tensors and "critic" not in run.facts.parts:
-        makers["critic"] = partial(build_critic, run.config, run.facts.shape, run.facts.classes)
+        width = condition_width(run)
+        makers["critic"] = partial(build_critic, run.config, run.facts.shape, run.facts.classes, conditions=width)
     try:
         with torch.device("meta"):
             fits = all(sizes(make().state_dict()) == sizes(tensors[player]) for player, make in makers.items())
@@ -71,6 +74,12 @@ def columns_of(run: Run) -> Columns | None:
     """Return what a network has to know of the columns of a run's table; None where it trained on none."""
     table = table_from_json(run.facts.table)
     return None if table is None else Columns(*table.layout)
+
+
+def condition_width(run: Run) -> int:
+    """Return how many numbers the networks of a run are told of each sample; 0 where it has no conditions."""
+    found = conditions_from_json(run.facts.conditions)
+    return 0 if found is None else found.width
 
 
 def sizes(tensors: dict[str, Tensor]) -> dict[str, torch.Size]:

@@ -30,5 +30,5 @@ def walk(model: Model, stops: int, frames: int, seed: int, rows: int = 1, label:
 
 
 def _walk_labels(model: Model, stops: int, frames: int, rows: int, label: int | str | None) -> Tensor | None:
-    per_leg = model.labels(stops, label)
+    per_leg = model.usual(stops, 0) if label is None and model.conditions is not None else model.labels(stops, label)
     return None if per_leg is None else per_leg.repeat_interleave(frames * rows)

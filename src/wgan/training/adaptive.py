@@ -74,7 +74,7 @@ def overfitting(p: Players, monitor: Monitor, step: int) -> float:
     held_x, held_y = monitor.reals[0][index], None if monitor.reals[1] is None else monitor.reals[1][index]
     network = p.best_generator
     z = torch.randn(n, network.latent, generator=source)
-    fakes = generate(network, z, train[1] if network.classes else None, p.engine)
+    fakes = generate(network, z, train[1] if network.told else None, p.engine)
     critic = frozen_copy(p.critic)
     judged = dataclasses.replace(p, critic=critic)
     sides = ((train[0], train[1]), (held_x, held_y), (fakes, train[1]))

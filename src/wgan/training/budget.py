@@ -173,7 +173,7 @@ def grid(p: Players, source: Source) -> None:
     """Make the samples of a sample grid."""
     network = p.best_generator
     if source.is_image:
-        generate(network, *fixed_latents(p.config.seed, network.latent, network.classes), p.engine)
+        generate(network, *fixed_latents(p.config.seed, network.latent, network.classes, source.conditions), p.engine)
 
 
 def timed(clock: Clock, work: Callable[[], object]) -> float:

@@ -126,10 +126,10 @@ class Monitor:
         return metrics
 
     def fakes(self, p: Players, n: int, y: Tensor | None) -> Tensor:
-        """Return n samples [n, *shape] of the averaged generator, with the labels of the held-out reals."""
+        """Return n samples [n, *shape] of the averaged generator, told what the held-out reals are."""
         network = p.best_generator
         z = torch.randn(n, network.latent, generator=stream(self.config.seed, 0, "monitor"))
-        return generate(network, z, y if network.classes else None, p.engine)
+        return generate(network, z, y if network.told else None, p.engine)
 
     def gaps(self, p: Players, fakes: Tensor) -> dict[str, float]:
         """Return the critic's gap on held-out and on training reals, its largest gradient norm, and their quotient.

@@ -43,7 +43,14 @@ def own_generator(module: nn.Module, config: Config, engine: Engine, source: Sou
     own = adopted("generator", module, engine)
     labels, mixed = look_at_generator(own, config, engine, source)
     norm = "batch" if mixed else "none"
-    return config.replace(generator_norm=norm), OwnGenerator(own, config.latent, source.classes if labels else 0)
+    return config.replace(generator_norm=norm), OwnGenerator(
+        own, config.latent, *(told_of(source) if labels else (0, 0))
+    )
+
+
+def told_of(source: Source) -> tuple[int, int]:
+    """Return how many classes, and how many numbers of conditions, tell of each sample."""
+    return source.classes, 0 if source.conditions is None else source.conditions.width
 
 
 def own_critic(
@@ -265,7 +272,9 @@ def some_samples(source: Source, rows: int, engine: Engine) -> tuple[Tensor, Ten
 
 
 def some_labels(source: Source, rows: int, engine: Engine) -> Tensor | None:
-    """Return labels int64 [rows], the last class among them; None for data without labels."""
+    """Return labels int64 [rows], the last class among them, or condition vectors [rows, W]; None for data without either."""
+    if source.told is not None:
+        return source.told[torch.arange(rows) % len(source)].to(engine.device)
     if source.labels is None or not source.classes:
         return None
     return ((source.classes - 1 - torch.arange(rows)) % source.classes).to(engine.device)

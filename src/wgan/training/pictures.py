@@ -13,7 +13,7 @@ from wgan.runs.folder import Run
 from wgan.runs.log import Log
 from wgan.sampling.generate import BLOCK, generate
 from wgan.sampling.grids import portray
-from wgan.sampling.latents import fixed_latents
+from wgan.sampling.latents import fixed_latents, told_in_grid
 from wgan.training.players import Players
 from wgan.visual.images import animation, sample_files, save_png
 from wgan.visual.plots import losses_plot
@@ -24,10 +24,10 @@ def draw_grid(p: Players, source: Source, run: Run, log: Log, step: int) -> None
     network = p.best_generator
     many = BLOCK if source.is_image else 1000
     if source.is_image:
-        z, y = fixed_latents(p.config.seed, network.latent, network.classes)
+        z, y = fixed_latents(p.config.seed, network.latent, network.classes, source.conditions)
     else:
         z = torch.randn(many, network.latent, generator=stream(p.config.seed, 0, "sheet"))
-        y = torch.arange(many) % network.classes if network.classes else None
+        y = told_in_grid(p.config.seed, many, network.classes, source.conditions)
     picture = portray(generate(network, z, y, p.engine), source)
     save_png(picture, run.samples / f"step-{step:08d}.png")
     log.image(step, "samples", np.asarray(picture.convert("RGB")))

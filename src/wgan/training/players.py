@@ -118,12 +118,13 @@ def networks(
     critic: AnyCritic
     if given.generator is not None and given.critic is not None:
         apart(given.generator, given.critic)
+    width = 0 if source.conditions is None else source.conditions.width
     with seeded(config.seed, 0, "initial weights"):
         if given.generator is None:
             columns = None if source.table is None else Columns(*source.table.layout)
-            generator = build_generator(config, source.shape, source.classes, columns, engine.ways)
+            generator = build_generator(config, source.shape, source.classes, columns, engine.ways, width)
         if given.critic is None:
-            critic = build_critic(config, source.shape, source.classes, engine.ways)
+            critic = build_critic(config, source.shape, source.classes, engine.ways, width)
     if given.generator is not None:
         config, generator = own_generator(given.generator, config, engine, source)
     if given.critic is not None:

@@ -253,6 +253,6 @@ def facts(p: Players, source: Source) -> RunFacts:
         processes=p.engine.group.world,
         parameters={"generator": parameter_count(p.generator), "critic": parameter_count(p.critic)},
         versions=versions(),
-        parts=recorded(p.given, p.generator.classes > 0),
+        parts=recorded(p.given, p.generator.told),
         **source.facts(),
     )

@@ -83,7 +83,7 @@ def fakes_together(p: Players, step: int, count: int) -> list[Tensor]:
     made also where a stopped run resumes within the phase: another number of rows might round differently.
     """
     c = p.config
-    told = p.generator.classes or p.generator.asks
+    told = p.generator.told or p.generator.asks
     if not c.fast or c.generator != "mlp" or c.generator_norm == "batch" or told or not 1 < count <= 16:
         return []
     latents = torch.cat([critic_latents(p, step, k) for k in range(count)])
@@ -121,14 +121,15 @@ def real_batch(p: Players, source: Source, step: int, k: int) -> tuple[Tensor, T
 
 
 def drawn_labels(p: Players, source: Source, step: int, rows: int) -> Tensor | None:
-    """Return labels [rows] of randomly drawn real samples: the fakes' classes are as frequent as the data's."""
-    if not p.generator.asks and (source.labels is None or source.classes == 0):
+    """Return what is told of randomly drawn real samples [rows]: the fakes' classes are as frequent as the data's."""
+    known = (source.labels if source.classes else None) if source.told is None else source.told
+    if not p.generator.asks and known is None:
         return None
     index = p.engine.draws(p.config.seed, step, "generator label", rows).integers(len(source))
     if p.generator.asks:
         return asked_of(p, source, index, step, "generator conditions")
-    assert source.labels is not None
-    return source.labels[index].to(p.engine.device)
+    assert known is not None
+    return known[index].to(p.engine.device)
 
 
 @contextmanager

@@ -260,7 +260,7 @@ def critic_layers(critic: nn.Module) -> list[Layer] | None:
 
 def generator_layers(generator: nn.Module) -> list[Layer] | None:
     """Return the layers of a plain MLP generator; None for any other."""
-    if type(generator) is not Generator or generator.classes or generator.head is not None:
+    if type(generator) is not Generator or generator.told or generator.head is not None:
         return None
     if type(generator.body) is not Chain or type(generator.body.layers[-1]) is not nn.Unflatten:
         return None

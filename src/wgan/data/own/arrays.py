@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wgan.data.conditions import Raw
 from wgan.data.own.archives import shown
 from wgan.data.own.missing_marks import marks_among
 from wgan.errors import WganError
@@ -34,6 +35,7 @@ class Arrays:
     label: str = ""  # column that held the labels
     label_at: int = -1
     notes: tuple[str, ...] = ()  # what was left out, and how the rest was read
+    conditions: Raw | None = None  # the columns that --conditions names, [N] each
 
 
 SPEAKING = (

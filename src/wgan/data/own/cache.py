@@ -23,8 +23,9 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from wgan.data.conditions import Raw, fit, require_sound, taken
 from wgan.data.own.archives import shown
-from wgan.data.split import chosen
+from wgan.data.split import chosen, held_out_mask
 from wgan.errors import WganError
 from wgan.files import cache_home, write_whole
 
@@ -43,6 +44,7 @@ class Prepared:
     labels: NDArray[np.int64] | None  # [N]
     held_out: NDArray[np.bool_] | None  # [N], where the data name what is for testing, or hold equal samples
     about: dict[str, Any]  # class_names, units, notes, bad, fingerprint, kind, facts
+    conditions: NDArray[np.float64] | None = None  # [N, A], codes of what about["conditions"] describes
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -73,7 +75,15 @@ def load(key: str) -> Prepared | None:
             found = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, KeyError, TypeError, RecursionError, zipfile.BadZipFile, zlib.error):
         return None  # never finished, or damaged: prepare it again
-    return Prepared(folder, shape, found["rows"], found.get("labels"), found.get("held_out"), about)
+    return prepared_of(folder, shape, about, found)
+
+
+def prepared_of(
+    folder: Path, shape: tuple[int, ...], about: dict[str, Any], arrays: dict[str, NDArray[Any]]
+) -> Prepared:
+    """Return the data of a folder with the arrays in its rows.npz."""
+    labels, held_out, conditions = (arrays.get(name) for name in ("labels", "held_out", "conditions"))
+    return Prepared(folder, shape, arrays["rows"], labels, held_out, about, conditions)
 
 
 @contextmanager
@@ -122,9 +132,23 @@ def gigabytes(size: int) -> str:
 
 
 class Writer:
-    """Rows of one shape and type, written in any order; what was committed survives a kill."""
+    """Rows of one shape and type, written in any order; what was committed survives a kill.
 
-    def __init__(self, folder: Path, count: int, shape: tuple[int, ...], dtype: str, where: str) -> None:
+    conditions: columns [N] beside the rows, which finish() brings into units. WganError where a row has none.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        count: int,
+        shape: tuple[int, ...],
+        dtype: str,
+        where: str,
+        conditions: Raw | None = None,
+    ) -> None:
+        if conditions is not None:
+            require_sound(conditions, count, where)
+        self.where, self.conditions = where, conditions
         self.folder, self.count, self.shape, self.dtype = folder, count, shape, dtype
         self.row_bytes = math.prod(shape) * np.dtype(dtype).itemsize
         self.state = np.zeros(count, np.uint8)
@@ -194,6 +218,10 @@ class Writer:
         arrays |= {} if labels is None else {"labels": labels[rows]}
         held_out = chosen(self.sums[rows], arrays.get("labels")) if held_out is None else held_out[rows]
         arrays |= {} if held_out is None else {"held_out": held_out}
+        if self.conditions is not None:
+            train = ~held_out_mask(len(rows), held_out)
+            found, arrays["conditions"] = fit(taken(self.conditions, rows), train, self.where)
+            about = {**about, "conditions": found.to_json()}
         whole = {"format": FORMAT, "shape": list(self.shape), "dtype": self.dtype, "count": self.count, **about}
         whole["fingerprint"] = fingerprint(arrays, whole)
         with disk_errors(self.folder):
@@ -201,7 +229,7 @@ class Writer:
             text = json.dumps(whole, indent=1).encode()
             write_whole(self.folder / "about.json", lambda f: f.write(text))
             self.plan.unlink(missing_ok=True)
-        return Prepared(self.folder, self.shape, rows, arrays.get("labels"), arrays.get("held_out"), whole)
+        return prepared_of(self.folder, self.shape, whole, arrays)
 
     def discard(self) -> None:
         """Drop everything: the data turned out to be unusable."""
@@ -215,9 +243,11 @@ def fingerprint(arrays: dict[str, NDArray[Any]], about: dict[str, Any]) -> str:
     digest = hashlib.sha256()
     for name in ("sums", "labels", "held_out"):
         digest.update(arrays[name].tobytes() if name in arrays else b"-")
+    if "conditions" in arrays:
+        digest.update(arrays["conditions"].tobytes())
     units = about["units"] and {
         k: v for k, v in about["units"].items() if k not in ("low", "high", "step", "values", "below")
     }  # of the rows
-    more = [about[name] for name in ("table", "signal", "depth") if about.get(name)]
+    more = [about[name] for name in ("table", "signal", "depth", "conditions") if about.get(name)]
     digest.update(json.dumps([about["shape"], about["dtype"], about["class_names"], units, *more]).encode())
     return digest.hexdigest()[:32]

@@ -108,7 +108,7 @@ def _vectors(
         called = arrays.names or [f"number {i + 1}" for i in range(c)]
         notes += filter(None, (far_note(name, rows[:, i]) for i, name in enumerate(called)))
     standard = fitted.standardise(rows)
-    writer = Writer(folder, len(rows), (len(fitted.kept),), "float32", where)
+    writer = Writer(folder, len(rows), (len(fitted.kept),), "float32", where, arrays.conditions)
     writer.fill(((i, standard[i]) for i in writer.todo), lambda done: None)
     about = {
         "kind": "vectors",
@@ -153,7 +153,7 @@ def _images(
     shape = (frame.channels, frame.height, frame.width)
     if keeps:
         float_images.require_same_channels(options, where)
-    writer = Writer(folder, len(arrays.values), shape, "float32" if keeps else "uint8", where)
+    writer = Writer(folder, len(arrays.values), shape, "float32" if keeps else "uint8", where, arrays.conditions)
     parts = planes_of(arrays.values, writer.todo, last)
     with counting(len(writer.todo), f"preparing {where}", "images") as tick:
         writer.fill(float_images.of_arrays(parts, frame) if keeps else converted(parts, scale, frame), tick)

@@ -71,6 +71,7 @@ def picked(source: Source, rows: np.ndarray) -> Source:
         size=len(rows),
         gather=lambda indices: source.gather(chosen[indices]),
         labels=None if source.labels is None else source.labels[chosen],
+        told=None if source.told is None else source.told[chosen],
         mode_index=None if source.mode_index is None else source.mode_index[chosen],
     )
 
@@ -85,10 +86,14 @@ def joined(train: Source, test: Source) -> Source:
         out[~late], out[late] = first, rest
         return out
 
-    labels = None if train.labels is None or test.labels is None else torch.cat([train.labels, test.labels])
-    return dataclasses.replace(
-        train, split="all", size=len(train) + len(test), gather=gather, labels=labels, mode_index=None
-    )
+    size = len(train) + len(test)
+    labels, told = beside(train.labels, test.labels), beside(train.told, test.told)
+    return dataclasses.replace(train, split="all", size=size, gather=gather, labels=labels, told=told, mode_index=None)
+
+
+def beside(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    """Return what is known of the samples of two sources, one after the other; None where one knows nothing."""
+    return None if a is None or b is None else torch.cat([a, b])
 
 
 def checked(source: Source) -> Source:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -33,7 +33,8 @@ class Convertible(Protocol):
 def spec_of(data: Any) -> str:
     """Return the data spec, given:HASH, of an array, tensor, DataFrame, (samples, labels), Dataset or iterable; else WganError.
 
-    A Source, or a pair of them, stays as it is, known while this program runs.
+    A dict is arrays with names, as in an .npz: samples and what comes with them. A Source, or a pair of them, stays as it is,
+    known while this program runs.
     """
     if is_given(data):
         return spec_of_source(data)
@@ -41,7 +42,18 @@ def spec_of(data: Any) -> str:
         return GIVEN + keep_frame(data)
     if isinstance(data, (tuple, list)) and data and is_frame(data[0]):
         raise WganError("data holds a DataFrame among others: give it alone, with labels='COLUMN' for its class")
-    return keep(*arrays_of(data))
+    if isinstance(data, Mapping):
+        return keep_named(data)
+    values, labels = arrays_of(data)
+    return keep({"samples": values} if labels is None else {"samples": values, "labels": labels})
+
+
+def keep_named(data: Mapping[Any, Any]) -> str:
+    """Keep arrays with names, samples and conditions, as a .npz of them would be read; WganError for what is no array."""
+    strange = next((name for name in data if not isinstance(name, str) or not name), None)
+    if strange is not None or not data:
+        raise WganError("data as a dict needs names of arrays, such as {'images': x, 'energy': e}")
+    return keep({name: as_array(value) for name, value in data.items()})
 
 
 def arrays_of(data: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -149,10 +161,9 @@ def as_array(value: Any) -> NDArray[Any]:
     return array
 
 
-def keep(values: NDArray[Any], labels: NDArray[Any] | None) -> str:
-    """Keep an array and its labels in the cache folder; return the spec that stands for them, a hash of their content."""
+def keep(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Keep arrays in the cache folder; return the spec that stands for them, a hash of their content."""
     digest = hashlib.sha256()
-    arrays = {"samples": values} if labels is None else {"samples": values, "labels": labels}
     for name, array in arrays.items():
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from wgan.data.own.archives import shown
 from wgan.data.own.arrays import Arrays, load_npy, require_labels
+from wgan.data.own.condition_arrays import BLOCK, conditions_among, used_names
 from wgan.data.own.grouping import held_out_note
 from wgan.data.own.naming import HELD_OUT, split_of
 from wgan.errors import WganError
@@ -31,16 +32,22 @@ APART = 20  # times as high as another part of the same pictures: another unit
 Named = Mapping[str, NDArray[Any]]
 
 
-def from_mapping(arrays: Named, where: str) -> Arrays:
+def from_mapping(arrays: Named, where: str, conditions: Sequence[str] = ()) -> Arrays:
     """Find samples and labels among named arrays: by parts where their names say train, val and test, else all together.
 
-    Raises WganError where there are no samples, or parts do not fit each other.
+    conditions: names of what comes with each sample; the labels are then read only where they are among them. Raises
+    WganError where there are no samples, or parts do not fit each other.
     """
     parts = parts_of(arrays)
+    if conditions:
+        parts = {kind: (samples, "") for kind, (samples, _) in parts.items()}
+    used = used_names(arrays, conditions) if conditions else set()
     if "train" in parts and len(parts) > 1:
-        return joined({kind: pick(arrays, names) for kind, names in parts.items()}, where, not_read(arrays, parts))
+        each = {kind: pick(arrays, names, conditions, kind, where) for kind, names in parts.items()}
+        return joined(each, where, not_read(arrays, parts, used))
     names = parts.get("train") or plain_names(arrays, where)
-    return replace(pick(arrays, names), notes=not_read(arrays, {"": names}))
+    names = (names[0], "") if conditions else names
+    return replace(pick(arrays, names, conditions, "", where), notes=not_read(arrays, {"": names}, used))
 
 
 def parts_of(arrays: Named) -> dict[str, tuple[str, str]]:
@@ -72,15 +79,16 @@ def plain_names(arrays: Named, where: str) -> tuple[str, str]:
     return samples, next((name for name in (*LABEL_NAMES, train) if name in arrays), "")
 
 
-def pick(arrays: Named, names: tuple[str, str]) -> Arrays:
-    """Return the arrays of these names as samples and labels."""
+def pick(arrays: Named, names: tuple[str, str], conditions: Sequence[str], kind: str, where: str) -> Arrays:
+    """Return the arrays of these names as samples and labels, with the conditions of that part ('' = of all)."""
     samples, labels = names
-    return Arrays(arrays[samples], arrays[labels] if labels else None)
+    told = conditions_among(arrays, kind, conditions, where) if conditions else None
+    return Arrays(arrays[samples], arrays[labels] if labels else None, conditions=told)
 
 
-def not_read(arrays: Named, parts: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
-    """Return a note on the arrays that are in none of `parts`."""
-    read = {name for names in parts.values() for name in names}
+def not_read(arrays: Named, parts: Mapping[str, tuple[str, str]], used: set[str]) -> tuple[str, ...]:
+    """Return a note on the arrays that are neither in one of `parts` nor `used` as conditions."""
+    read = {name for names in parts.values() for name in names} | used
     left = [f"{name} {list(array.shape)}" for name, array in arrays.items() if name not in read]
     return (f"not read: {', '.join(left)}",) if left else ()
 
@@ -111,7 +119,9 @@ def joined(parts: Mapping[str, Arrays], where: str, notes: tuple[str, ...] = ())
     held_out = np.repeat([kind != "train" for kind in kept], [len(part.values) for part in kept.values()])
     counts = {kind: len(part.values) for kind, part in kept.items()}
     whole = np.concatenate([part.values for part in kept.values()])
-    return Arrays(whole, labels, held_out, notes=(*held_out_note(counts), *said, *notes))
+    each = [part.conditions for part in kept.values() if part.conditions is not None]
+    told = {name: np.concatenate([part[name] for part in each]) for name in each[0]} if each else None
+    return Arrays(whole, labels, held_out, notes=(*held_out_note(counts), *said, *notes), conditions=told)
 
 
 def require_one_range(parts: Named, where: str) -> None:
@@ -135,11 +145,22 @@ def column(part: Arrays) -> NDArray[Any]:
     return part.labels.reshape(-1)
 
 
-def read_npy(path: Path) -> Arrays:
-    """Read NAME.npy, with the labels that lie next to it."""
+def read_npy(path: Path, conditions: Sequence[str] = ()) -> Arrays:
+    """Read NAME.npy, with the labels that lie next to it, or the `conditions` in NAME.conditions.npy or conditions.npy."""
+    if conditions:
+        found = conditions_of_npy(path)
+        arrays = {"samples": load_npy(path), **({} if found is None else {BLOCK: load_npy(found)})}
+        return from_mapping(arrays, shown(path), conditions)
     beside = labels_of_npy(path)
     notes = () if beside is None else (f"labels are read from {shown(beside.name)}",)
     return Arrays(load_npy(path), None if beside is None else load_npy(beside), notes=notes)
+
+
+def conditions_of_npy(path: Path) -> Path | None:
+    """Return the file next to NAME.npy that holds its conditions [N, A], or None."""
+    stem = path.name.removesuffix(path.suffix)
+    names = (f"{stem}.{BLOCK}.npy", f"{stem}_{BLOCK}.npy", f"{BLOCK}.npy")
+    return next((p for name in names if (p := path.with_name(name)).is_file() and p != path), None)
 
 
 def labels_of_npy(path: Path) -> Path | None:

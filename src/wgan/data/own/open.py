@@ -19,6 +19,7 @@ from torch import Tensor
 from wgan.config import ReadingOptions
 from wgan.data import depth, signals
 from wgan.data import split as splits
+from wgan.data.conditions import from_json as conditions_from_json
 from wgan.data.own.archives import DAMAGED, ending_of, shown
 from wgan.data.own.arrays import Arrays, read_npz, read_safetensors
 from wgan.data.own.cache import Prepared, key_of, load, locked
@@ -210,6 +211,7 @@ def stamps(files: Sequence[Path]) -> list[tuple[str, int, int]]:
 
 def prepare(path: Path, options: ReadingOptions, folder: Path, where: str, split: str) -> Prepared:
     """Prepare an array file or a table; a table that is not of numbers alone by the kinds of its columns."""
+    require_place_of_conditions(path, options, where)
     asked = options.of_tables()
     if asked and (path.suffix.lower() not in TABLES or options.signals):
         what = "is read as signals" if options.signals else "is none"
@@ -224,6 +226,15 @@ def prepare(path: Path, options: ReadingOptions, folder: Path, where: str, split
     except NotNumeric:
         pass  # not here: until this block ends, what was read is kept
     return prepare_table(read_cells(path), options, folder, where)
+
+
+def require_place_of_conditions(path: Path, options: ReadingOptions, where: str) -> None:
+    """Raise WganError for conditions where data of that kind have none."""
+    if options.conditions and (path.suffix.lower() not in ARRAYS or options.window is not None):
+        how = "cut into windows" if options.window is not None else "read without them"
+        raise WganError(
+            f"conditions are read from .npz, .safetensors and .npy files, and {where} is {how}: leave conditions out"
+        )
 
 
 def signals_of(path: Path, options: ReadingOptions, where: str) -> tuple[Arrays, int]:
@@ -246,8 +257,9 @@ def signals_of(path: Path, options: ReadingOptions, where: str) -> tuple[Arrays,
 
 
 def near_labels(path: Path) -> list[Path]:
-    """Return the file and those in its folder that may hold its labels."""
-    near = {p for p in path.parent.iterdir() if "label" in p.name.lower() and p.is_file() and p != path}
+    """Return the file and those in its folder that may hold its labels or conditions."""
+    words = ("label", "conditions")
+    near = {p for p in path.parent.iterdir() if any(w in p.name.lower() for w in words) and p.is_file() and p != path}
     labels = labels_of_npy(path) if path.suffix.lower() == ".npy" else None
     return [path, *sorted(near)[:100], *([labels] if labels and labels not in near else [])]
 
@@ -260,7 +272,7 @@ def read(path: Path, options: ReadingOptions, where: str) -> Arrays:
     if suffix in TABLES:
         return TABLES[suffix](path, options.labels)
     if suffix in ARRAYS:
-        return read_arrays(path, suffix)
+        return read_arrays(path, suffix, options.condition_names)
     if looks_like_idx(path):
         return read_idx_pair(path)
     if ending_of(path.name) in SUFFIXES:
@@ -268,11 +280,11 @@ def read(path: Path, options: ReadingOptions, where: str) -> Arrays:
     raise WganError(f"{where} is of no kind that --data takes: give {KINDS}")
 
 
-def read_arrays(path: Path, suffix: str) -> Arrays:
-    """Read one of ARRAYS; WganError for one that is damaged, pickled or holds no samples."""
+def read_arrays(path: Path, suffix: str, conditions: Sequence[str] = ()) -> Arrays:
+    """Read one of ARRAYS; WganError for one that is damaged, pickled or holds no samples, or not its `conditions`."""
     if suffix == ".npy":
-        return read_npy(path)
-    return from_mapping(read_npz(path) if suffix == ".npz" else read_safetensors(path), shown(path))
+        return read_npy(path, conditions)
+    return from_mapping(read_npz(path) if suffix == ".npz" else read_safetensors(path), shown(path), conditions)
 
 
 def as_source(data: Prepared, spec: str, split: str) -> Source:
@@ -291,6 +303,8 @@ def as_source(data: Prepared, spec: str, split: str) -> Source:
         return torch.from_numpy(found if kept is None else kept.standardise(found))
 
     about: dict[str, Any] = data.about
+    conditions = conditions_from_json(about.get("conditions"))
+    codes = None if data.conditions is None else data.conditions[chosen]
     untrained = untrained_note(data) if data.labels is not None else []
     recipe = RECIPES[len(data.shape)]
     return Source(
@@ -307,6 +321,8 @@ def as_source(data: Prepared, spec: str, split: str) -> Source:
         units=from_json(about["units"]),
         signal=signals.from_json(about.get("signal")),
         depth=kept,
+        conditions=conditions,
+        told=None if conditions is None or codes is None else torch.from_numpy(conditions.encode(codes)),
         fingerprint=about["fingerprint"],
         notes=(*about["notes"], *untrained, *beside_note(spec)),
     )

@@ -37,7 +37,7 @@ def prepare_signals(
     held_out = chosen(contents_of(values), labels) if arrays.held_out is None else arrays.held_out
     fitted = signals.fit(values, ~held_out_mask(len(values), held_out), channel_names(arrays, values), flat, where)
     units = replace(fitted, rate=rate)
-    writer = Writer(folder, len(values), values.shape[1:], "float32", where)
+    writer = Writer(folder, len(values), values.shape[1:], "float32", where, arrays.conditions)
     writer.fill(standardised(values, writer.todo, units), lambda done: None)
     count, channels, steps = values.shape
     about = {

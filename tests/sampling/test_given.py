@@ -1,0 +1,179 @@
+"""`--given`: what is asked of a run with conditions, what the rest gets, sweeps, and what is refused or warned of."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+
+import wgan
+from wgan.cli import main as cli
+from wgan.encoding.train import train_encoder
+from wgan.errors import WganError
+from wgan.evaluation.evaluate import told_plan
+from wgan.evaluation.samples import open_reals
+from wgan.export.page import export_page
+from wgan.sampling.dataset import SampleSet
+from wgan.sampling.given import codes_of, read_given
+
+SMALL = {"steps": 2, "batch": 8, "threads": 1, "conditions": "energy,kind", "sample_every": 1, "evaluate_every": 1}
+
+
+@pytest.fixture(scope="module")
+def data():
+    draw = np.random.default_rng(0)
+    energy, kind = draw.uniform(10, 90, 150), np.arange(150) % 2
+    x = np.stack([energy + draw.normal(size=150), kind + draw.normal(size=150)], 1)
+    return {"samples": x, "energy": energy, "kind": np.array(["muon", "pion, charged"])[kind]}
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory):
+    return wgan.train(data=data, run=tmp_path_factory.mktemp("given") / "run", **SMALL)
+
+
+@pytest.fixture(scope="module")
+def model(run):
+    return wgan.load(run)
+
+
+def test_what_is_asked_is_what_samples_carry(model):
+    made = model.sample(7, given="energy=50, kind=pion, charged")
+    assert [*made.given["energy"]] == [50.0] * 7 and set(made.given["kind"]) == {"pion, charged"}
+    assert made.warnings == () and made.labels is None
+    same = model.sample(7, given={"energy": 50, "kind": "pion, charged"})
+    assert torch.equal(made, same)
+    assert not torch.equal(made, model.sample(7, given={"energy": 51, "kind": "pion, charged"}))
+    assert not torch.equal(made, model.sample(7, given={"energy": 50, "kind": "muon"}))
+
+
+def test_the_rest_is_as_in_training_samples(model, data):
+    made = model.sample(120, given="kind=muon")
+    assert set(made.given["energy"]) <= set(data["energy"]) and len(set(made.given["energy"])) > 20
+    free = model.sample(120)
+    known = set(zip(data["energy"], data["kind"], strict=True))
+    assert set(zip(free.given["energy"], free.given["kind"], strict=True)) <= known  # both of one sample
+    assert set(free.given["kind"]) == {"muon", "pion, charged"}
+    few = model.sample(5)
+    assert torch.equal(few, free[:5]) and [*few.given["energy"]] == [*free.given["energy"][:5]]
+    assert [*free[3:9].given["energy"]] == [*free.given["energy"][3:9]]
+
+
+def test_a_sweep_goes_along_the_columns_of_the_grid(model):
+    made = model.sample(30, given="energy=20..80,kind=muon").given["energy"].reshape(3, 10)
+    assert made == pytest.approx(np.tile(np.linspace(20, 80, 10), (3, 1)))
+    codes = codes_of(read_given("energy=20..80", model.conditions), model.conditions, 100, 0)
+    kinds = codes[:, 1].reshape(10, 10)
+    assert (kinds == kinds[:, :1]).all() and len(set(kinds[:, 0])) == 2
+
+
+def test_nothing_but_the_sweep_changes_along_a_row(model):
+    made = model.sample(20, given="energy=50..50.000001,kind=muon").reshape(2, 10, 2)
+    assert float((made - made[:, :1]).abs().max()) < 1e-3 < float((made[0] - made[1]).abs().max())
+
+
+def test_two_sweeps_span_the_grid():
+    from wgan.data.conditions import fit
+
+    found, _ = fit({"a": np.arange(50.0), "b": np.arange(50.0) * 2}, np.ones(50, np.bool_), "here")
+    codes = codes_of(read_given("b=0..1,a=10..20", found), found, 30, 0).reshape(3, 10, 2)
+    assert codes[:, :, 1] == pytest.approx(np.tile(np.linspace(0, 1, 10), (3, 1)))  # the first that is named
+    assert codes[:, :, 0] == pytest.approx(np.repeat([[10], [15], [20]], 10, 1))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("enrgy=5", "unknown condition 'enrgy': did you mean energy?"),
+        ("energy=5,knd=muon", "unknown condition 'knd'"),
+        ("energy", "'energy' has no value"),
+        ("energy=", "'energy' has no value"),
+        ("energy=high", "energy is a number, from "),
+        ("energy=nan", "energy is a number, from "),
+        ("energy=5..high", "energy is a number, from "),
+        ("kind=moun", "did you mean muon?"),
+        ("energy=5,energy=6", "asks for energy twice"),
+        ("", "given is empty"),
+        ({"energy": (1, 2, 3)}, "has 3 values"),
+        ({"enrgy": 5}, "unknown condition 'enrgy'"),
+    ],
+)
+def test_what_was_never_learned_is_refused(given, said, model):
+    with pytest.raises(WganError) as caught:
+        model.sample(3, given=given)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_level_without_training_samples_is_refused(model):
+    from dataclasses import replace
+
+    c = replace(model.conditions.columns[1], trained=(0, 5))
+    with pytest.raises(WganError, match="never learned"):
+        c.code("muon")
+
+
+def test_outside_of_the_training_range_is_made_and_said(model, run, tmp_path, capsys):
+    made = model.sample(3, given="energy=95..200")
+    assert len(made) == 3 and "energy 95 and 200 is outside of the training range" in made.warnings[0]
+    assert cli.main(["sample", str(run.path), "--given", "energy=95", "--out", str(tmp_path / "s.npz")]) == 0
+    assert "outside of the training range" in capsys.readouterr().err
+
+
+def test_files_of_samples_hold_their_conditions(run, tmp_path):
+    words = ["sample", str(run.path), "-n", "6", "--given", "energy=50", "--out"]
+    for name in ("s.npz", "s.csv"):
+        assert cli.main([*words, str(tmp_path / name)]) == 0
+    with np.load(tmp_path / "s.npz") as found:
+        assert (found["energy"] == 50).all() and len(found["kind"]) == 6
+    rows = [*csv.DictReader((tmp_path / "s.csv").open())]
+    assert {row["energy"] for row in rows} == {"50.0"} and {row["kind"] for row in rows} <= {"muon", "pion, charged"}
+
+
+def test_a_file_of_samples_trains_again(run, tmp_path):
+    assert cli.main(["sample", str(run.path), "-n", "60", "--out", str(tmp_path / "s.npz")]) == 0
+    again = wgan.train(data=str(tmp_path / "s.npz"), run=tmp_path / "again", **SMALL)
+    assert wgan.load(again).conditions.names == ["energy", "kind"]
+
+
+def test_labels_and_conditions_are_not_taken_for_each_other(model, run, data, tmp_path):
+    with pytest.raises(WganError, match="has no classes but conditions, energy, kind"):
+        model.sample(3, label="muon")
+    plain = wgan.train(data=data["samples"], run=tmp_path / "plain", steps=1, batch=8, threads=1)
+    with pytest.raises(WganError, match="was trained without"):
+        wgan.load(plain).sample(3, given="energy=5")
+    with pytest.raises(WganError, match="product is for classes"):
+        wgan.train(data=data, run=tmp_path / "product", **SMALL, conditioning="product")
+    with pytest.raises(WganError, match="let the critic ignore"):
+        wgan.train(data=data, run=tmp_path / "none", **SMALL, critic_conditioning="none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_set_of_samples_holds_their_vectors(model):
+    x, told = SampleSet(model, 5, seed=3)[4]
+    made = model.sample(5, seed=3)
+    assert torch.equal(x, made[4].as_subclass(torch.Tensor))
+    assert float(told[0]) * model.conditions.columns[0].scale + model.conditions.columns[0].mean == pytest.approx(
+        made.given["energy"][4], rel=1e-5
+    )
+
+
+def test_evaluation_asks_as_training_samples_were(run, model):
+    reals = open_reals(run.config.data, 100, options=run.config)
+    told = told_plan(reals, model, 100)
+    assert {*map(tuple, told.tolist())} < {*map(tuple, reals.train.told.tolist())} and len(
+        set(told[:, 0].tolist())
+    ) == 100
+    other = open_reals("swissroll", 100)
+    assert torch.equal(told_plan(other, model, 100), model.usual(100, 0))
+    subject = wgan.evaluate(run, n=100, metrics=["sliced-w1"]).results[0].measured.subject
+    assert subject.labels is None and torch.equal(subject.told, told)
+
+
+def test_what_cannot_ask_for_conditions_refuses(model, run, tmp_path):
+    with pytest.raises(WganError, match="a page has no place for conditions"):
+        export_page(model, tmp_path / "p.html")
+    with pytest.raises(WganError, match="an encoder has no place"):
+        train_encoder(run)
+    assert not (tmp_path / "p.html").exists()
