@@ -1,5 +1,6 @@
 """Images that keep their values (--depth float): no 8-bit step from the file to the sample and back."""
 
+import io
 import json
 from types import SimpleNamespace
 
@@ -13,6 +14,8 @@ from wgan.cli import main as cli
 from wgan.config import ReadingOptions
 from wgan.data import open_source
 from wgan.data.depth import PixelUnits, from_json
+from wgan.data.own.decode import Frame
+from wgan.data.own.float_images import of_file
 from wgan.errors import WganError
 from wgan.evaluation import needs
 
@@ -190,3 +193,11 @@ def test_exports_and_a_page_of_values(run, tmp_path):
     assert torch.equal(wgan.load(tmp_path / "hub").sample(3), wgan.load(run).sample(3))
     assert json.loads((tmp_path / "hub" / "config.json").read_text())["range"] is None
     assert cli.main(["export", str(run.path), "--to", "page", "--out", str(tmp_path / "page.html")]) == 2
+
+
+@pytest.mark.parametrize("ending", ["png", "bmp", "tif", "jpg"])
+def test_pictures_of_16_pixels_are_not_taken_for_16_bits(ending):
+    file = io.BytesIO()
+    Image.new("L", (16, 160), 7).save(file, {"tif": "TIFF", "jpg": "JPEG"}.get(ending, ending.upper()))
+    file.seek(0)
+    assert (of_file(file, Frame(1, 160, 16, "center")) == 7).all()
