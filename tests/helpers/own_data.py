@@ -52,10 +52,10 @@ def labelled(path):
     return path
 
 
-def pack_zip(folder, path):
-    """A zip of a folder of PNGs."""
+def pack_zip(folder, path, pattern="*.png"):
+    """A zip of a folder of PNGs, or of the files of another pattern."""
     with zipfile.ZipFile(path, "w") as packed:
-        for p in sorted(folder.rglob("*.png")):
+        for p in sorted(folder.rglob(pattern)):
             packed.write(p, p.relative_to(folder.parent))
     return path
 

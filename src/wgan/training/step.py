@@ -122,7 +122,8 @@ def real_batch(p: Players, source: Source, step: int, k: int) -> tuple[Tensor, T
 
 def drawn_labels(p: Players, source: Source, step: int, rows: int) -> Tensor | None:
     """Return what is told of randomly drawn real samples [rows]: the fakes' classes are as frequent as the data's."""
-    known = (source.labels if source.classes else None) if source.told is None else source.told
+    labels = source.labels if source.classes else None
+    known = labels if source.told is None else source.told
     if not p.generator.asks and known is None:
         return None
     index = p.engine.draws(p.config.seed, step, "generator label", rows).integers(len(source))

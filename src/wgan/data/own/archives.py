@@ -23,6 +23,7 @@ from wgan.errors import WganError
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what moves a terminal's cursor, or worse
 HEAD = 32  # bytes that tell what a file holds
 LIST = "dataset.json"
+METADATA = "metadata.csv"  # what a table of conditions beside pictures is called
 # what is no picture, or another program's copy of one: not even looked into
 NEVER = (
     *(".txt", ".json", ".csv", ".tsv", ".xml", ".md", ".yaml", ".yml", ".html", ".py", ".npy", ".npz", ".mat", ".pdf"),
@@ -58,7 +59,7 @@ class Members:
     open: Callable[[int], BinaryIO]
     parallel: bool
     left: Counter[str]  # how many other files there are of each ending
-    lists: dict[str, Callable[[], bytes]]  # what reads a file that lists labels, by its name
+    lists: dict[str, Callable[[], bytes]]  # what reads a file that lists labels or conditions, by its name
     notes: tuple[str, ...] = ()  # links that were not followed
 
     @property
@@ -191,8 +192,8 @@ def link_notes(found: Walk) -> tuple[str, ...]:
 
 
 def is_list(name: str) -> bool:
-    """Return whether a file may list labels as StyleGAN's tools write them."""
-    return PurePosixPath(name).name == LIST
+    """Return whether a file may list labels as StyleGAN's tools write them, or conditions of pictures."""
+    return PurePosixPath(name).name in (LIST, METADATA)
 
 
 @contextmanager

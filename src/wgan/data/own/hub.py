@@ -136,6 +136,8 @@ def prepare_hub(
     """Prepare the images of some splits, from their files where the library keeps those, else from arrays."""
     features = parts[0].rows.features
     column = image_column(datasets, features, spec)
+    if options.conditions:
+        raise WganError(f"conditions are not read from a data set of the hub, such as {spec}: leave conditions out")
     label = label_column(datasets, features, options.labels, spec)
     others = [name for name in features if name not in (column, label)]
     said = [*notes, f"columns not read: {', '.join(others)}"] if others else [*notes]

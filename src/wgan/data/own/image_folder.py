@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wgan.config import ReadingOptions
+from wgan.data.conditions import Raw, require_sound
 from wgan.data.own.archives import Member, Members, left_note, opened, shown
 from wgan.data.own.cache import Prepared, Writer, key_of, load, locked
 from wgan.data.own.decode import PLAIN, Frame, Scales, decode
 from wgan.data.own.float_images import finished, of_file
 from wgan.data.own.grouping import Grouping, group, listed_labels
+from wgan.data.own.metadata import with_conditions
 from wgan.data.own.named_arrays import ALONE
 from wgan.data.own.survey import choose_frame, choose_scales, facts_of, page_note, survey_of
 from wgan.data.own.workers import each
@@ -48,7 +51,14 @@ def prepare_pictures(path: Path, options: ReadingOptions, split: str = "train") 
                 f"{where} holds no images (PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF){no_images(path, members)}"
             )
         require_enough(len(members.files), where, split)
-        key = key_of("pictures", [(os.fsencode(f.name).hex(), f.size, f.stamp) for f in members.files], options.key())
+        told = (
+            [hashlib.sha256(read()).hexdigest() for _, read in sorted(members.lists.items())]
+            if options.conditions
+            else []
+        )
+        key = key_of(
+            "pictures", [(os.fsencode(f.name).hex(), f.size, f.stamp) for f in members.files], options.key(), *told
+        )
         with locked(key) as folder:
             return load(key) or _prepare(path, before, members, options, folder, where)
 
@@ -65,7 +75,10 @@ def _prepare(
     def unchanged() -> None:
         require_unchanged(path, before, members.files, where)
 
-    return prepare_members(members.only(grouping.kept), grouping, options, folder, where, unchanged)
+    kept, conditions = members.only(grouping.kept), None
+    if options.conditions:
+        kept, conditions = with_conditions(kept, options.condition_names, where)
+    return prepare_members(kept, grouping, options, folder, where, unchanged, conditions)
 
 
 def require_no_signals(options: ReadingOptions, where: str) -> None:
@@ -83,9 +96,12 @@ def prepare_members(
     folder: Path,
     where: str,
     require_same: Callable[[], None],
+    conditions: Raw | None = None,
 ) -> Prepared:
     """Prepare the pictures `members` with the classes and splits of `grouping`; require_same refuses what changed meanwhile."""
     require_no_signals(options, where)
+    if conditions is not None:
+        require_sound(conditions, len(members.files), where)  # before the pictures are looked through
     survey = survey_of(members)
     require_readable(survey.bad, members.files, where)
     frame, notes = choose_frame(survey, options, where)
@@ -93,7 +109,7 @@ def prepare_members(
     scales, more = (PLAIN, []) if keeps else choose_scales(survey, members, where)
     notes += [*more, *page_note(survey)]
     shape = (frame.channels, frame.height, frame.width)
-    writer = Writer(folder, len(members.files), shape, "float32" if keeps else "uint8", where)
+    writer = Writer(folder, len(members.files), shape, "float32" if keeps else "uint8", where, conditions)
     jobs = [i for i in writer.todo if i not in survey.bad]
     writer.reasons.update(survey.bad)
     with counting(len(jobs), f"preparing {where}", "images") as tick:
@@ -144,7 +160,7 @@ def no_images(path: Path, members: Members) -> str:
 
 def grouped(members: Members, options: ReadingOptions, where: str) -> Grouping:
     """Return splits and classes of the files, from StyleGAN's list of labels where there is one, else from their folders."""
-    if options.labels == "none":
+    if options.labels == "none" or options.conditions:
         return group(members.files, where, classes=False)
     for name, read in members.lists.items():
         below = name[: -len(PurePosixPath(name).name)]
