@@ -10,6 +10,7 @@ from helpers.own_data import refusal
 from wgan.config import ReadingOptions
 from wgan.data import open_source
 from wgan.data.conditions import KEPT, Conditions, fit, from_json
+from wgan.data.own.condition_columns import read_column
 from wgan.data.own.in_memory import spec_of
 from wgan.errors import WganError
 
@@ -143,7 +144,8 @@ def test_identifiers_are_no_category():
 
 def test_data_without_a_place_for_conditions_refuse_them(tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n" + "\n".join(f"{i},{i}" for i in range(50)))
-    assert "leave conditions out" in refusal(tmp_path / "t.csv", conditions="a")
+    assert "none of these: leave conditions out" in refusal(tmp_path / "t.csv", conditions="a", kind="signal")
+    assert "cut into windows: leave conditions out" in refusal(saved(tmp_path / "x.npz"), conditions="energy", window=8)
     with pytest.raises(WganError, match="ring is bundled"):
         opened("ring")
 
@@ -181,3 +183,46 @@ def test_drawn_rows_are_rows_of_the_data():
     drawn = found.drawn(np.linspace(0, 0.999, 500))
     assert {tuple(row) for row in drawn.tolist()} == {tuple(row) for row in codes.tolist()}
     assert isinstance(found, Conditions) and found.width == 3 and found.names == ["energy", "kind"]
+
+
+def test_numbers_can_be_names_of_classes(tmp_path):
+    source = opened(saved(tmp_path / "x.npz"), "labels:category,energy")
+    c = source.conditions.columns
+    assert c[0].levels == ("0", "1", "2") and not c[1].levels and source.conditions.width == 4
+    assert opened(tmp_path / "x.npz", "labels,energy").conditions.width == 2
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [(["1", " 2.5", "-3e2"], "f"), (["01", "2", "3"], "U"), (["1", "x", "3"], "U"), (["0", "0.5", "1"], "f")],
+)
+def test_cells_are_numbers_where_all_of_them_are(cells, kind):
+    assert read_column(cells).dtype.kind == kind
+
+
+def table_of(path, change=lambda rows: rows):
+    numbers = [7 * i % 61 for i in range(N)]  # of no order that would look like row numbers
+    rows = [f"{x},{'red' if x % 3 else 'blue'},{2 * x + 0.5},{'mn'[x % 2]}" for x in numbers]
+    path.write_text("\n".join(["x,colour,energy,sex", *change(rows)]) + "\n")
+    return path
+
+
+def test_columns_of_a_table_become_its_conditions(tmp_path):
+    source = opened(table_of(tmp_path / "t.csv"), "energy,sex")
+    assert [c.name for c in source.table.columns] == ["x", "colour"] and source.asked is None
+    x = source.codes(torch.arange(len(source))).numpy()[:, 0]
+    energy, sex = values_of(source)
+    assert energy == pytest.approx(2 * x + 0.5, abs=1e-3) and [*sex] == ["mn"[int(v) % 2] for v in x]
+
+
+@pytest.mark.parametrize(
+    ("names", "change", "said"),
+    [
+        ("enrgy", lambda rows: rows, "no column 'enrgy' for a condition: did you mean energy?"),
+        ("x,colour,energy,sex", lambda rows: rows, "every column is a condition"),
+        ("energy", lambda rows: ["0,red,,m", *rows[1:]], "no value of condition energy for 1 of 60"),
+        ("energy", lambda rows: ["0,red,-9,m", *rows[1:]], "no value of condition energy for 1 of 60"),
+    ],
+)
+def test_a_table_without_its_conditions_is_refused(names, change, said, tmp_path):
+    assert said in refusal(table_of(tmp_path / "t.csv", change), conditions=names, missing="-9")

@@ -177,3 +177,21 @@ def test_what_cannot_ask_for_conditions_refuses(model, run, tmp_path):
     with pytest.raises(WganError, match="an encoder has no place"):
         train_encoder(run)
     assert not (tmp_path / "p.html").exists()
+
+
+def test_rows_of_a_table_are_asked_and_written(tmp_path):
+    rows = [f"{i % 40},{'red' if i % 3 else 'blue'},{i // 2},{'mn'[i % 2]}" for i in range(120)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,colour,age,sex", *rows]))
+    small = {"steps": 2, "batch": 10, "threads": 1, "generator_layers": "8", "critic_layers": "8"}
+    run = wgan.train(data=str(tmp_path / "t.csv"), run=tmp_path / "run", conditions="age,sex", **small)
+    out = tmp_path / "s.csv"
+    assert cli.main(["sample", str(run.path), "-n", "8", "--given", "age=30,sex=n", "--out", str(out)]) == 0
+    found = [*csv.DictReader(out.open())]
+    assert {(row["age"], row["sex"]) for row in found} == {("30", "n")} and {"x", "colour"} < found[0].keys()
+    assert {row["colour"] for row in found} <= {"red", "blue"}
+    model = wgan.load(run)
+    assert not torch.equal(model.sample(50, given="age=0"), model.sample(50, given="age=59"))
+    with pytest.raises(WganError, match="ask for age, sex with given"):
+        model.sample(3, where="colour=red")
+    values = wgan.evaluate(run, n=100, metrics=["sliced-w1"]).results[0].values
+    assert all(np.isfinite(v.value) for v in values if v.value is not None)

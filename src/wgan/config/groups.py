@@ -18,6 +18,7 @@ Weight = Annotated[float, Range(0, 1e6)]
 Count = Annotated[int, Range(1, 65536)]
 CountOrNone = Annotated[int | None, Range(1, 65536)]
 Every = Annotated[int | None, Range(1)]
+CATEGORY = ":category"  # after the name of a condition whose values are numbers, but names of something
 G = TypeVar("G", bound=OptionGroup)
 
 
@@ -83,7 +84,7 @@ class ReadingOptions(OptionGroup):
     labels: str = option("auto", "classes: auto, none, or the column of a table that holds them", later=True)
     conditions: str = option(
         "",
-        "numbers and categories that come with each sample, NAME,...: asked for with --given, and classes are then not read",
+        "numbers and categories that come with each sample, NAME,NAME:category,...: asked for with --given, instead of classes",
         later=True,
     )
     columns: str = option(
@@ -153,7 +154,14 @@ class ReadingOptions(OptionGroup):
     @property
     def condition_names(self) -> list[str]:
         """The names in `conditions`."""
-        return [name.strip() for name in self.conditions.split(",")] if self.conditions else []
+        names = self.conditions.split(",") if self.conditions else []
+        return [name.strip().removesuffix(CATEGORY) for name in names]
+
+    @property
+    def condition_categories(self) -> list[str]:
+        """The names in `conditions` that are said to be categories, such as label in energy,label:category."""
+        names = [name.strip() for name in self.conditions.split(",")]
+        return [name.removesuffix(CATEGORY) for name in names if name.endswith(CATEGORY)]
 
     @property
     def signals(self) -> bool:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wgan.data.own.missing_marks import marks_among
 from wgan.errors import WganError, nearest
 
 KEPT = 1000  # training rows whose conditions a run keeps: samples that nobody asks anything of draw from these
@@ -29,6 +28,7 @@ class Condition:
     scale: float = 1.0  # their standard deviation
     low: float = 0.0  # their least and greatest value
     high: float = 0.0
+    whole: bool = False  # every training value is a whole number
 
     @property
     def width(self) -> int:
@@ -64,7 +64,9 @@ class Condition:
 
     def values(self, codes: NDArray[np.float64]) -> NDArray[Any]:
         """Return codes [N] as the user's values: numbers, or texts."""
-        return np.array(self.levels)[codes.astype(np.int64)] if self.levels else codes
+        if self.levels:
+            return np.array(self.levels)[codes.astype(np.int64)]
+        return codes.astype(np.int64) if self.whole and (codes == np.rint(codes)).all() else codes
 
     def describe(self) -> str:
         """Return in words what it is."""
@@ -152,52 +154,12 @@ def is_sound_column(c: Condition, codes: NDArray[np.float64]) -> bool:
     return isinstance(c.name, str) and bool(np.isfinite(numbers).all()) and c.scale > 0 and c.low <= c.high
 
 
-def require_sound(raw: Raw, n: int, where: str) -> None:
-    """Raise WganError unless each of the n samples has a finite number or a text of every condition."""
-    for name, column in raw.items():
-        if column.shape != (n,):
-            raise WganError(
-                f"{where} has {n} samples and condition {name} of shape {list(column.shape)}: expected [{n}]"
-            )
-        if column.dtype.kind not in "fiubU":
-            raise WganError(f"{where}: condition {name} must be numbers or texts, not {column.dtype}")
-        gaps = missing(column)
-        if gaps.any():
-            raise WganError(
-                f"{where} has no value of condition {name} for {gaps.sum()} of {n} samples, the first is sample "
-                f"{int(gaps.argmax())}: fill these in, or leave the samples out"
-            )
-
-
-def missing(column: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which values [N] are none: NaN, infinity, empty texts and marks of a missing value."""
-    if column.dtype.kind == "f":
-        gaps: NDArray[np.bool_] = ~np.isfinite(column)
-        return gaps
-    if column.dtype.kind != "U":
-        return np.zeros(len(column), np.bool_)
-    texts = [text.strip() for text in column.tolist()]
-    marks = {"", *marks_among(texts)}
-    return np.array([text in marks for text in texts])
-
-
-def as_numbers(column: NDArray[Any]) -> NDArray[np.float64] | None:
-    """Return a column [N] of numbers, also of numbers in texts, as float64; None for a category."""
-    try:
-        return column.astype(np.float64)
-    except ValueError:
-        return None
-
-
 def fit(raw: Raw, train: NDArray[np.bool_], where: str) -> tuple[Conditions, NDArray[np.float64]]:
     """Return the conditions by those samples that `train` [N] picks, and the codes [N, A] of all.
 
     WganError for a condition that never varies in them, or that has too many levels.
     """
-    fitted = [
-        fit_number(name, v, train, where) if (v := as_numbers(c)) is not None else fit_category(name, c, train, where)
-        for name, c in raw.items()
-    ]
+    fitted = [(fit_category if c.dtype.kind == "U" else fit_number)(name, c, train, where) for name, c in raw.items()]
     codes = np.stack([column for _, column in fitted], axis=1)
     mine = codes[train]
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(mine))[:KEPT]
@@ -206,16 +168,18 @@ def fit(raw: Raw, train: NDArray[np.bool_], where: str) -> tuple[Conditions, NDA
 
 
 def fit_number(
-    name: str, values: NDArray[np.float64], train: NDArray[np.bool_], where: str
+    name: str, column: NDArray[Any], train: NDArray[np.bool_], where: str
 ) -> tuple[Condition, NDArray[np.float64]]:
     """Return a number and its codes [N], the values themselves."""
+    values = column.astype(np.float64)
     mine = values[train]
     low, high = float(mine.min()), float(mine.max())
     if low == high:
         raise WganError(
             f"{where}: condition {name} is {low:g} for every training sample, and says nothing: leave it out"
         )
-    return Condition(name, mean=float(mine.mean()), scale=float(mine.std()), low=low, high=high), values
+    whole = bool((values == np.rint(values)).all() and np.abs(values).max() < 2**53)
+    return Condition(name, mean=float(mine.mean()), scale=float(mine.std()), low=low, high=high, whole=whole), values
 
 
 def fit_category(
@@ -235,8 +199,3 @@ def fit_category(
             f"{where}: condition {name} is {only} for every training sample, and says nothing: leave it out"
         )
     return Condition(name, tuple(levels.tolist()), tuple(counts.tolist())), codes.astype(np.float64)
-
-
-def taken(raw: Raw, rows: NDArray[Any]) -> Raw:
-    """Return the conditions of the samples `rows`."""
-    return {name: column[rows] for name, column in raw.items()}

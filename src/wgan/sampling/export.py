@@ -75,7 +75,8 @@ def array_of(samples: Samples, model: Model) -> NDArray[Any]:
 def cells_of(samples: Samples, table: Table) -> dict[str, list[str]]:
     """Return rows of a table as the cells of each column, the class at its place."""
     labels = None if samples.labels is None else [str(label) for label in samples.labels.tolist()]
-    return with_label(table.cells(samples.numpy()), table, labels)
+    told = {name: [str(v) for v in values.tolist()] for name, values in (samples.given or {}).items()}
+    return {**with_label(table.cells(samples.numpy()), table, labels), **told}
 
 
 def write_npy(samples: Samples, out: Path, model: Model) -> None:

@@ -174,27 +174,38 @@ class Model:
         value that the training data do not have.
         """
         self.require_room(n)
+        if self.conditions is not None or given is not None:
+            return self.conditioned(n, label, seed, truncation, beyond_range, where, given)
         if self.table is not None:
             return rows_of_model(self, self.table, n, label, seed, truncation, where)
         if where is not None:
             raise WganError(f"where is for tables with columns of any kind, and {self.run.path} did not train on one")
-        if self.conditions is not None or given is not None:
-            return self.conditioned(n, label, seed, truncation, beyond_range, given)
         labels = self.usual(n, seed) if label is None else self.labels(n, label)
         z = truncated(latents(seed, n, self.network.latent), truncation)
         return self.in_own_units(self.decode(z, labels), beyond_range)
 
     def conditioned(
-        self, n: int, label: Any, seed: int, truncation: float, beyond_range: bool, given: Given | None
+        self,
+        n: int,
+        label: Any,
+        seed: int,
+        truncation: float,
+        beyond_range: bool,
+        where: str | None,
+        given: Given | None,
     ) -> Samples:
         """Return samples of a model that is told numbers and categories: see sample."""
         conditions = self.required_conditions(label)
+        if where is not None:
+            raise WganError(f"where is for tables without conditions: ask for {', '.join(conditions.names)} with given")
         asked = [] if given is None else read_given(given, conditions)
         codes = codes_of(asked, conditions, n, seed)
         z = truncated(latents(seed, n, self.network.latent), truncation)
         z = z[places(n, sweeps(asked))] if sweeps(asked) else z
         made = self.decode(z, torch.from_numpy(conditions.encode(codes)))
         samples = self.in_own_units(made, beyond_range)
+        if self.table is not None:
+            samples = rows_of_table(made, self.table)
         samples.given, samples.warnings = conditions.values(codes), tuple(warnings(asked, conditions))
         return samples
 

@@ -23,8 +23,9 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from wgan.data.conditions import Raw, fit, require_sound, taken
+from wgan.data.conditions import Raw, fit
 from wgan.data.own.archives import shown
+from wgan.data.own.condition_columns import require_sound, taken
 from wgan.data.split import chosen, held_out_mask
 from wgan.errors import WganError
 from wgan.files import cache_home, write_whole

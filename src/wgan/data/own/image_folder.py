@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wgan.config import ReadingOptions
-from wgan.data.conditions import Raw, require_sound
+from wgan.data.conditions import Raw
 from wgan.data.own.archives import Member, Members, left_note, opened, shown
 from wgan.data.own.cache import Prepared, Writer, key_of, load, locked
+from wgan.data.own.condition_columns import as_categories, require_sound
 from wgan.data.own.decode import PLAIN, Frame, Scales, decode
 from wgan.data.own.float_images import finished, of_file
 from wgan.data.own.grouping import Grouping, group, listed_labels
@@ -77,7 +78,8 @@ def _prepare(
 
     kept, conditions = members.only(grouping.kept), None
     if options.conditions:
-        kept, conditions = with_conditions(kept, options.condition_names, where)
+        kept, raw = with_conditions(kept, options.condition_names, where)
+        conditions = as_categories(raw, options.condition_categories)
     return prepare_members(kept, grouping, options, folder, where, unchanged, conditions)
 
 

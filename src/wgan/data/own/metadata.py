@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-import numpy as np
-
 from wgan.data.conditions import Raw
 from wgan.data.own.archives import METADATA, Members, shown
+from wgan.data.own.condition_columns import read_column
 from wgan.data.own.delimited import delimiter_of
 from wgan.errors import WganError, nearest
 
@@ -41,7 +40,7 @@ def with_conditions(members: Members, names: Sequence[str], where: str) -> tuple
     cells = [rows[f.name] for f in members.files]
     left = members.left.copy()
     left.subtract({PurePosixPath(METADATA).suffix: len(tables)})
-    return replace(members, left=+left), {name: np.array([row[i] for row in cells]) for i, name in enumerate(names)}
+    return replace(members, left=+left), {name: read_column([row[i] for row in cells]) for i, name in enumerate(names)}
 
 
 def rows_of(data: bytes, table: str, names: Sequence[str], where: str) -> dict[str, list[str]]:

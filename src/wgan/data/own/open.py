@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wgan.config import ReadingOptions
@@ -23,6 +24,7 @@ from wgan.data.conditions import from_json as conditions_from_json
 from wgan.data.own.archives import DAMAGED, ending_of, shown
 from wgan.data.own.arrays import Arrays, read_npz, read_safetensors
 from wgan.data.own.cache import Prepared, key_of, load, locked
+from wgan.data.own.condition_columns import as_categories
 from wgan.data.own.convert import prepare_arrays
 from wgan.data.own.decode import SUFFIXES, read_pages
 from wgan.data.own.hub import open_hub
@@ -219,7 +221,7 @@ def prepare(path: Path, options: ReadingOptions, folder: Path, where: str, split
     if options.signals or holds_recordings(path):
         arrays, rate = signals_of(path, options, where)
         return prepare_signals(arrays, options, folder, where, rate, split)
-    if asked:
+    if asked or (options.conditions and path.suffix.lower() in TABLES):
         return prepare_table(read_cells(path), options, folder, where)
     try:
         return prepare_arrays(read(path, options, where), options, folder, where, split)
@@ -230,10 +232,12 @@ def prepare(path: Path, options: ReadingOptions, folder: Path, where: str, split
 
 def require_place_of_conditions(path: Path, options: ReadingOptions, where: str) -> None:
     """Raise WganError for conditions where data of that kind have none."""
-    if options.conditions and (path.suffix.lower() not in ARRAYS or options.window is not None):
-        how = "cut into windows" if options.window is not None else "read without them"
+    table = path.suffix.lower() in TABLES and not options.signals
+    if options.conditions and (not (table or path.suffix.lower() in ARRAYS) or options.window is not None):
+        how = "cut into windows" if options.window is not None else "none of these"
         raise WganError(
-            f"conditions are read from .npz, .safetensors and .npy files, and {where} is {how}: leave conditions out"
+            f"conditions are read from .npz, .safetensors and .npy files, tables and folders of images, and {where} is {how}: "
+            "leave conditions out"
         )
 
 
@@ -272,7 +276,8 @@ def read(path: Path, options: ReadingOptions, where: str) -> Arrays:
     if suffix in TABLES:
         return TABLES[suffix](path, options.labels)
     if suffix in ARRAYS:
-        return read_arrays(path, suffix, options.condition_names)
+        found = read_arrays(path, suffix, options.condition_names)
+        return with_categories(found, options.condition_categories)
     if looks_like_idx(path):
         return read_idx_pair(path)
     if ending_of(path.name) in SUFFIXES:
@@ -287,11 +292,16 @@ def read_arrays(path: Path, suffix: str, conditions: Sequence[str] = ()) -> Arra
     return from_mapping(read_npz(path) if suffix == ".npz" else read_safetensors(path), shown(path), conditions)
 
 
+def with_categories(arrays: Arrays, names: Sequence[str]) -> Arrays:
+    """Return arrays with the conditions of `names` as categories."""
+    return arrays if arrays.conditions is None else replace(arrays, conditions=as_categories(arrays.conditions, names))
+
+
 def as_source(data: Prepared, spec: str, split: str) -> Source:
     """Return one split of prepared data as a Source that reads the mapped file."""
     chosen = splits.indices(len(data), data.held_out, split, called(spec))
     if data.about.get("table"):
-        source = table_source(data, spec, split, chosen)
+        source = replace(table_source(data, spec, split, chosen), **told_of(data, chosen))
         return replace(source, notes=(*source.notes, *beside_note(spec)))
     rows = data.rows[chosen]
     values, kept = data.values(), depth.from_json(data.about.get("depth"))
@@ -303,8 +313,6 @@ def as_source(data: Prepared, spec: str, split: str) -> Source:
         return torch.from_numpy(found if kept is None else kept.standardise(found))
 
     about: dict[str, Any] = data.about
-    conditions = conditions_from_json(about.get("conditions"))
-    codes = None if data.conditions is None else data.conditions[chosen]
     untrained = untrained_note(data) if data.labels is not None else []
     recipe = RECIPES[len(data.shape)]
     return Source(
@@ -321,11 +329,22 @@ def as_source(data: Prepared, spec: str, split: str) -> Source:
         units=from_json(about["units"]),
         signal=signals.from_json(about.get("signal")),
         depth=kept,
-        conditions=conditions,
-        told=None if conditions is None or codes is None else torch.from_numpy(conditions.encode(codes)),
+        **told_of(data, chosen),
         fingerprint=about["fingerprint"],
         notes=(*about["notes"], *untrained, *beside_note(spec)),
     )
+
+
+def told_of(data: Prepared, chosen: NDArray[np.int64]) -> dict[str, Any]:
+    """Return the fields of a Source that hold the conditions of the samples `chosen`; none where the data have none."""
+    conditions = conditions_from_json(data.about.get("conditions"))
+    if conditions is None or data.conditions is None:
+        return {}
+    return {
+        "conditions": conditions,
+        "told": torch.from_numpy(conditions.encode(data.conditions[chosen])),
+        "asked": None,
+    }
 
 
 def untrained_note(data: Prepared) -> list[str]:

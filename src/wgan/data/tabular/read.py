@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wgan.config import ReadingOptions
+from wgan.data.conditions import Raw
 from wgan.data.own.arrays import Arrays
 from wgan.data.own.cache import Prepared, Writer
+from wgan.data.own.condition_columns import as_categories, read_column, require_sound
 from wgan.data.own.convert import numbered
 from wgan.data.own.delimited import is_number
 from wgan.data.own.missing_marks import MISSING, far_note
@@ -27,7 +29,7 @@ from wgan.data.tabular.parts import parted
 from wgan.data.tabular.rules import Group, Rule, combinations, inner_rows, rule_text
 from wgan.data.tabular.table import Column, Table
 from wgan.data.units import step_of
-from wgan.errors import WganError
+from wgan.errors import WganError, nearest
 
 
 def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: str) -> Prepared:
@@ -36,6 +38,7 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
         raise WganError(f"size, crop, channels and depth are for images, and {where} holds a table: leave them out")
     require_enough(len(cells.lines), where)
     cells, given = parted(cells, {options.labels, *asked_kinds(options.columns, cells.names, where)})
+    cells, conditions = divided(cells, options, where)
     at = label_column(cells.names, options.labels, where)
     label = None if at < 0 else whole_labels(cells.columns[at], where, cells.lines, marks_of(options))
     _, names, numbers = numbered(
@@ -63,7 +66,7 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
     table = Table(tuple(columns), cells.names[at] if at >= 0 else "", at, tuple(rules), tuple(groups))
     if not table.width:
         raise WganError(f"{where} holds nothing to learn: every column is constant")
-    writer = Writer(folder, len(rows), (rows.shape[1],), "float64", where)
+    writer = Writer(folder, len(rows), (rows.shape[1],), "float64", where, conditions)
     writer.fill(((i, rows[i]) for i in writer.todo), lambda done: None)
     about: dict[str, Any] = {
         "kind": "table",
@@ -75,6 +78,24 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
         "facts": {"columns": len(columns)},
     }
     return writer.finish(numbers, held_out, about)
+
+
+def divided(cells: Cells, options: ReadingOptions, where: str) -> tuple[Cells, Raw | None]:
+    """Return the columns that are samples, and those that `conditions` names; WganError for a name that is not there."""
+    names = options.condition_names
+    if not names:
+        return cells, None
+    lacking = next((name for name in names if name not in cells.names), "")
+    if lacking:
+        raise WganError(f"{where} has no column '{lacking}' for a condition: {nearest(lacking, cells.names)}")
+    marks = marks_of(options)
+    told = {name: read_column(["" if c.strip() in marks else c for c in cells.column(name)]) for name in names}
+    rest = [(name, column) for name, column in zip(cells.names, cells.columns, strict=True) if name not in names]
+    if not rest:
+        raise WganError(f"{where} holds nothing to learn: every column is a condition")
+    conditions = as_categories(told, options.condition_categories)
+    require_sound(conditions, len(cells.lines), where)
+    return replace(cells, names=[name for name, _ in rest], columns=[column for _, column in rest]), conditions
 
 
 def kinds_of(cells: Cells, options: ReadingOptions, label_at: int, where: str) -> tuple[list[Found], list[str]]:
