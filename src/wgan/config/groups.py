@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
+from wgan.config.conditions import check_conditions
 from wgan.config.objectives import FACTS, facts_about
 from wgan.config.option import OneOf, OptionGroup, Range, Sides, option, options_of
 from wgan.errors import WganError
@@ -18,7 +19,6 @@ Weight = Annotated[float, Range(0, 1e6)]
 Count = Annotated[int, Range(1, 65536)]
 CountOrNone = Annotated[int | None, Range(1, 65536)]
 Every = Annotated[int | None, Range(1)]
-CATEGORY = ":category"  # after the name of a condition whose values are numbers, but names of something
 G = TypeVar("G", bound=OptionGroup)
 
 
@@ -35,7 +35,7 @@ class DataOptions(OptionGroup):
     recipe: str = option("mnist", "name of the recipe the options started from")
     data: str = option(
         "mnist",
-        "what to train on: mnist, mnist:0-4, stacked-mnist, fashion, ring, grid, swissroll, ar2, sines, or a PATH of your own",
+        "what to train on: mnist, mnist:0-4, stacked-mnist, fashion, ring, grid, swissroll, ar2, gaussian, ..., or a PATH",
     )
     split: Literal["train", "test", "all"] = option("train", "part of the data")
     sampling: Literal["epoch", "iid", "sequential"] = option(
@@ -127,11 +127,7 @@ class ReadingOptions(OptionGroup):
             raise WganError(
                 f"size {self.size} with crop none, which keeps the shape: give one number, or crop center or fit"
             )
-        names = self.condition_names
-        if "" in names or len(set(names)) < len(names):
-            raise WganError(f"conditions '{self.conditions}': write NAME or NAME,NAME, each name once")
-        if names and self.labels not in ("auto", "none"):
-            raise WganError(f"labels {self.labels} beside conditions: name it among the conditions, as one of them")
+        check_conditions(self.conditions, self.labels)
         if self.channels == 2:
             raise WganError("channels must be 1 (grey), 3 (colour) or 0 (as the images are), not 2")
         if self.window is None and (self.step or self.group):
@@ -150,18 +146,6 @@ class ReadingOptions(OptionGroup):
             return None
         height, _, width = str(self.size).partition("x")
         return int(height), int(width or height)
-
-    @property
-    def condition_names(self) -> list[str]:
-        """The names in `conditions`."""
-        names = self.conditions.split(",") if self.conditions else []
-        return [name.strip().removesuffix(CATEGORY) for name in names]
-
-    @property
-    def condition_categories(self) -> list[str]:
-        """The names in `conditions` that are said to be categories, such as label in energy,label:category."""
-        names = [name.strip() for name in self.conditions.split(",")]
-        return [name.removesuffix(CATEGORY) for name in names if name.endswith(CATEGORY)]
 
     @property
     def signals(self) -> bool:

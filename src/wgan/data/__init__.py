@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wgan.config import ReadingOptions, part
+from wgan.data.bundled.conditioned import open_calorimeter, open_gaussian
 from wgan.data.bundled.fashion import open_fashion
 from wgan.data.bundled.mnist import open_mnist, open_stacked
 from wgan.data.bundled.series import open_ar2, open_sines
@@ -26,6 +27,8 @@ SOURCES: dict[str, Callable[[str, str, str, int], Source]] = {
     "swissroll": open_roll,
     "ar2": open_ar2,
     "sines": open_sines,
+    "gaussian": open_gaussian,
+    "calorimeter": open_calorimeter,
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wgan.data.conditions import Conditions
@@ -24,6 +25,9 @@ Reader = Literal["lenet-mnist", "lenet-mnist by channel"]
 
 
 RECIPES = {1: "vectors", 2: "signals", 3: "images"}  # that fit samples of as many dimensions
+
+
+Shown = Callable[[NDArray[Any]], dict[str, NDArray[Any]]]  # samples [N, *shape] -> by name numbers or texts [N]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +60,9 @@ class Source:
     )  # indices [B] -> its rows, float64 [B, C]
     conditions: Conditions | None = field(default=None, repr=False)  # numbers and categories of each sample, and
     told: Tensor | None = field(default=None, repr=False)  # the vectors of them, float32 [N, W]: instead of labels
+    shown: Shown | None = field(
+        default=None, repr=False
+    )  # which conditions samples in the user's units show, where known
     asked: Tensor | None = field(default=None, repr=False)  # int64 [N, A], see Table.conditions
     fingerprint: str = ""  # of the content of a user's own data; "" = bundled
     notes: tuple[str, ...] = ()  # what the user should know about how the data were read
@@ -89,16 +96,14 @@ class Source:
 
     def facts(self) -> dict[str, Any]:
         """Return what a run records about a user's own data: a hash of their content, units of tables, class counts."""
-        if not self.fingerprint:
-            return {}
-        found: dict[str, Any] = {
-            "data": self.fingerprint,
-            "units": None if self.units is None else self.units.to_json(),
-        }
+        found: dict[str, Any] = {}
+        if self.conditions is not None:  # of bundled data, too
+            found["conditions"] = self.conditions.to_json()
         if self.depth is not None:
             found["depth"] = self.depth.to_json()
-        if self.conditions is not None:
-            found["conditions"] = self.conditions.to_json()
+        if not self.fingerprint:
+            return found
+        found |= {"data": self.fingerprint, "units": None if self.units is None else self.units.to_json()}
         if self.signal is not None:
             found["signal"] = self.signal.to_json()
         if self.table is not None:

@@ -157,6 +157,15 @@ METRICS: dict[str, Metric] = {
         function="class_metrics.label_values", needs="asked", source="Shmelkov 2018, section 3",
         values=(Value("label-accuracy", "fraction of samples in which a classifier sees the requested label", "higher"),),
     ),
+    "condition-numbers": Metric(
+        function="condition_metrics.number_values", needs="told_numbers", source="Ding 2021, section 4.1",
+        values=(Value("condition-error", "distance of the numbers that samples show from those they were made for", "lower"),
+                Value("condition-bias", "the same of means over tenths of the samples: 0 where they are kept", "lower")),
+    ),
+    "condition-categories": Metric(
+        function="condition_metrics.category_values", needs="told_categories", source="Shmelkov 2018, section 3",
+        values=(Value("condition-accuracy", "fraction of samples that show the category they were made for", "higher"),),
+    ),
     "cas": Metric(
         function="class_metrics.cas_values", needs="classified", source="Ravuri & Vinyals 2019, section 3",
         values=(Value("cas", "fraction of real images that a classifier trained on the samples names right", "higher"),),
@@ -190,6 +199,8 @@ PROMINENT = (
     "modes-high-quality",
     "stacked-modes",
     "label-accuracy",
+    "condition-bias",
+    "condition-accuracy",
     "column-shapes",
     "pair-trends",
     "trained-on-fakes",

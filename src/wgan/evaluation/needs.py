@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from wgan.data.conditions import Condition
 from wgan.evaluation.context import Measured
 from wgan.evaluation.table_metrics import columns_of
 
@@ -47,6 +48,28 @@ def inception(m: Measured) -> str:
         return "it needs --inception-weights FILE.safetensors"
     seen = m.is_image and m.fakes.dtype == torch.uint8 and m.fakes.shape[1] in (1, 3)
     return "" if seen else "Inception reads grey and colour images of bytes"
+
+
+def told_numbers(m: Measured) -> str:
+    """Samples that were made for numbers."""
+    return told(m) or ("" if any(not c.levels for c in columns_told(m)) else "no condition is a number")
+
+
+def told_categories(m: Measured) -> str:
+    """Samples that were made for categories."""
+    return told(m) or ("" if any(c.levels for c in columns_told(m)) else "no condition is a category")
+
+
+def told(m: Measured) -> str:
+    """Samples that were made for conditions of this data."""
+    return (
+        "" if m.subject.told is not None and m.reals.test.conditions is not None else "the samples have no conditions"
+    )
+
+
+def columns_told(m: Measured) -> tuple[Condition, ...]:
+    """Return the conditions of the data."""
+    return () if m.reals.test.conditions is None else m.reals.test.conditions.columns
 
 
 def stacked(m: Measured) -> str:

@@ -31,8 +31,9 @@ from wgan.models import AnyGenerator
 from wgan.rng import seeded, stream
 from wgan.runs.checkpoint import part
 from wgan.runs.folder import Run, open_run
+from wgan.sampling.conditioned import conditioned
 from wgan.sampling.generate import BLOCK, generate
-from wgan.sampling.given import Given, codes_of, places, read_given, sweeps, warnings
+from wgan.sampling.given import Given, codes_of
 from wgan.sampling.inverter import Inverter, Scores, inverter_of, seen_by_networks
 from wgan.sampling.latents import latents, truncated
 from wgan.sampling.rows import (
@@ -43,7 +44,6 @@ from wgan.sampling.rows import (
     own_labels,
     rows_in_units,
     rows_of_model,
-    rows_of_table,
 )
 from wgan.sampling.shown import model_html, samples_html, samples_png
 from wgan.sampling.stored import fill, network_of, require_fit, wanted_step
@@ -175,7 +175,7 @@ class Model:
         """
         self.require_room(n)
         if self.conditions is not None or given is not None:
-            return self.conditioned(n, label, seed, truncation, beyond_range, where, given)
+            return conditioned(self, n, label, seed, truncation, beyond_range, where, given)
         if self.table is not None:
             return rows_of_model(self, self.table, n, label, seed, truncation, where)
         if where is not None:
@@ -183,41 +183,6 @@ class Model:
         labels = self.usual(n, seed) if label is None else self.labels(n, label)
         z = truncated(latents(seed, n, self.network.latent), truncation)
         return self.in_own_units(self.decode(z, labels), beyond_range)
-
-    def conditioned(
-        self,
-        n: int,
-        label: Any,
-        seed: int,
-        truncation: float,
-        beyond_range: bool,
-        where: str | None,
-        given: Given | None,
-    ) -> Samples:
-        """Return samples of a model that is told numbers and categories: see sample."""
-        conditions = self.required_conditions(label)
-        if where is not None:
-            raise WganError(f"where is for tables without conditions: ask for {', '.join(conditions.names)} with given")
-        asked = [] if given is None else read_given(given, conditions)
-        codes = codes_of(asked, conditions, n, seed)
-        z = truncated(latents(seed, n, self.network.latent), truncation)
-        z = z[places(n, sweeps(asked))] if sweeps(asked) else z
-        made = self.decode(z, torch.from_numpy(conditions.encode(codes)))
-        samples = self.in_own_units(made, beyond_range)
-        if self.table is not None:
-            samples = rows_of_table(made, self.table)
-        samples.given, samples.warnings = conditions.values(codes), tuple(warnings(asked, conditions))
-        return samples
-
-    def required_conditions(self, label: Any = None) -> Conditions:
-        """Return what the model is told; WganError for one that is told none, and for a label beside them."""
-        if self.conditions is None:
-            way = ", ask for its classes with label" if self.network.classes else ""
-            raise WganError(f"given is for a run with conditions, and {self.run.path} was trained without{way}")
-        if label is not None:
-            named = ", ".join(self.conditions.names)
-            raise WganError(f"{self.run.path} has no classes but conditions, {named}: ask for these with given")
-        return self.conditions
 
     def require_no_conditions(self, what: str) -> None:
         """Raise WganError for a model with conditions, where `what` has no place to ask for them."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wgan.config import ReadingOptions
+from wgan.config.conditions import condition_categories, condition_names
 from wgan.data.conditions import Raw
 from wgan.data.own.archives import Member, Members, left_note, opened, shown
 from wgan.data.own.cache import Prepared, Writer, key_of, load, locked
@@ -78,8 +79,8 @@ def _prepare(
 
     kept, conditions = members.only(grouping.kept), None
     if options.conditions:
-        kept, raw = with_conditions(kept, options.condition_names, where)
-        conditions = as_categories(raw, options.condition_categories)
+        kept, raw = with_conditions(kept, condition_names(options.conditions), where)
+        conditions = as_categories(raw, condition_categories(options.conditions))
     return prepare_members(kept, grouping, options, folder, where, unchanged, conditions)
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wgan.config import ReadingOptions
+from wgan.config.conditions import condition_categories, condition_names
 from wgan.data import depth, signals
 from wgan.data import split as splits
 from wgan.data.conditions import from_json as conditions_from_json
@@ -276,8 +277,8 @@ def read(path: Path, options: ReadingOptions, where: str) -> Arrays:
     if suffix in TABLES:
         return TABLES[suffix](path, options.labels)
     if suffix in ARRAYS:
-        found = read_arrays(path, suffix, options.condition_names)
-        return with_categories(found, options.condition_categories)
+        found = read_arrays(path, suffix, condition_names(options.conditions))
+        return with_categories(found, condition_categories(options.conditions))
     if looks_like_idx(path):
         return read_idx_pair(path)
     if ending_of(path.name) in SUFFIXES:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wgan.config import ReadingOptions
+from wgan.config.conditions import condition_categories, condition_names
 from wgan.data.conditions import Raw
 from wgan.data.own.arrays import Arrays
 from wgan.data.own.cache import Prepared, Writer
@@ -82,7 +83,7 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
 
 def divided(cells: Cells, options: ReadingOptions, where: str) -> tuple[Cells, Raw | None]:
     """Return the columns that are samples, and those that `conditions` names; WganError for a name that is not there."""
-    names = options.condition_names
+    names = condition_names(options.conditions)
     if not names:
         return cells, None
     lacking = next((name for name in names if name not in cells.names), "")
@@ -93,7 +94,7 @@ def divided(cells: Cells, options: ReadingOptions, where: str) -> tuple[Cells, R
     rest = [(name, column) for name, column in zip(cells.names, cells.columns, strict=True) if name not in names]
     if not rest:
         raise WganError(f"{where} holds nothing to learn: every column is a condition")
-    conditions = as_categories(told, options.condition_categories)
+    conditions = as_categories(told, condition_categories(options.conditions))
     require_sound(conditions, len(cells.lines), where)
     return replace(cells, names=[name for name, _ in rest], columns=[column for _, column in rest]), conditions
 
