@@ -44,6 +44,7 @@ from wgan.sampling.rows import (
     own_labels,
     rows_in_units,
     rows_of_model,
+    rows_of_table,
 )
 from wgan.sampling.shown import model_html, samples_html, samples_png
 from wgan.sampling.stored import fill, network_of, require_fit, wanted_step
