@@ -126,6 +126,40 @@ def test_moments_of_a_parquet_file_keep_their_zone(here, cache):
     assert sorted(found) == moments and {v.utcoffset() for v in found} == {timedelta(hours=1)}
 
 
+def test_parquet_types_come_back_and_nested_ones_are_left_out(here, cache, cheap, command):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    moments = [START + timedelta(days=i % 28, minutes=7 * i) for i in range(N)]
+    columns = {
+        **COLUMNS,
+        "day": pa.array([m.date() for m in moments]),
+        "clock": pa.array([m.time() for m in moments]),
+        "when": pa.array(np.array(moments, "datetime64[ns]") + np.timedelta64(1, "ns")),
+        "tags": pa.array([["a", "b"]] * N),
+    }
+    pq.write_table(pa.table(columns), "rows.parquet")
+    assert "column tags holds list<" in " | ".join(open_source("rows.parquet").notes)
+    wgan.train(data="rows.parquet", run="run", **SMALL)
+    assert command("sample", "run", "-n", 20, "--out", "made.parquet").code == 0
+    made = pq.read_table("made.parquet")
+    kinds = {name: str(made.schema.field(name).type) for name in ("day", "clock", "when")}
+    assert (
+        kinds == {"day": "date32[day]", "clock": "time64[us]", "when": "timestamp[us]"}
+        and "tags" not in made.column_names
+    )
+    assert set(made["day"].to_pylist()) <= {m.date() for m in moments}
+
+
+def test_pictures_in_a_parquet_file_are_no_words(here, cache):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({**COLUMNS, "image": [b"png"] * N}), "rows.parquet")
+    with pytest.raises(WganError, match=r"column image of .* holds files, such as pictures"):
+        open_source("rows.parquet")
+
+
 def test_two_columns_of_one_name_are_refused(here, cache):
     frame = DataFrame(COLUMNS)
     frame.columns = ["age", "age"]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wgan.data.depth import PixelUnits
+from wgan.data.tabular.dates import holds
 from wgan.data.tabular.table import Table
 from wgan.errors import WganError
 from wgan.files import replace_file, write_atomically
@@ -169,7 +170,12 @@ def write_parquet(samples: Samples, out: Path, model: Model) -> None:
     except ImportError:
         raise WganError("writing Parquet needs pyarrow, install it with pip install 'wgan[parquet]'") from None
     columns = columns_of(samples, model)
-    table = pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
+    arrays = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
+    for column in model.table.columns if model.table is not None else ():
+        if column.kind == "date":  # days are days, and times of day no moments of 1970
+            kind = {"day": pa.date32(), "time": pa.time64("us")}.get(holds(column.form))
+            arrays[column.name] = arrays[column.name].cast(kind) if kind is not None else arrays[column.name]
+    table = pa.table(arrays)
     replace_file(out, lambda file: pq.write_table(table, file))
 
 

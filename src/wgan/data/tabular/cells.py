@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from wgan.data.own.archives import shown
 from wgan.data.own.delimited import is_number, numbers_or_names_rows, read_delimited, require_distinct
 from wgan.data.own.frames import cells_of
-from wgan.data.own.tables import parquet_table
+from wgan.data.own.tables import parquet_table, require_no_pictures
 from wgan.errors import WganError
 
 
@@ -43,10 +44,28 @@ def read_cells(path: Path) -> Cells:
 
 
 def parquet_cells(path: Path) -> Cells:
-    """Read a Parquet file; WganError when it is damaged."""
+    """Read a Parquet file, without columns of lists and the like; WganError when it is damaged, or holds pictures."""
     found = parquet_table(path)
-    columns = [cells_of(found.column(i).to_pylist()) for i in range(found.num_columns)]
-    return named(found.column_names, columns, range(1, len(found) + 1), shown(path))
+    columns, kept, notes = [], [], []
+    for name, column in zip(found.column_names, found.columns, strict=True):
+        require_no_pictures(column.type, name, path)
+        if column.type.num_fields:  # of a list, a struct or a map
+            notes.append(f"column {name} holds {column.type}, which is not learned: left out")
+            continue
+        kept.append(name)
+        columns.append(cells_of(in_microseconds(column).to_pylist()))
+    cells = named(kept, columns, range(1, len(found) + 1), shown(path))
+    return replace(cells, notes=[*notes, *cells.notes])
+
+
+def in_microseconds(column: Any) -> Any:
+    """Return a column of pyarrow with moments, times and spans as Python has them, which knows no nanoseconds."""
+    import pyarrow as pa
+
+    kind = str(column.type)
+    finest = {"timestamp[ns": pa.timestamp("us", getattr(column.type, "tz", None)), "time64[ns": pa.time64("us")}
+    finest["duration[ns"] = pa.duration("us")
+    return next((column.cast(t, safe=False) for start, t in finest.items() if kind.startswith(start)), column)
 
 
 def named(names: Sequence[str], columns: Sequence[Sequence[str]], lines: Sequence[int], where: str) -> Cells:

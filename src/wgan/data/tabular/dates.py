@@ -94,6 +94,14 @@ def seconds_of(cell: str, form: str) -> float | None:
     return (found - EPOCH) / timedelta(seconds=1) + 60 * (ahead(form) - ahead(own))
 
 
+def holds(form: str) -> str:
+    """Return what dates of a format are: day, time (of day) or moment."""
+    clock = bool(re.search("%-?[HI]", form))
+    if "%y" not in form.lower():
+        return "time"
+    return "moment" if clock else "day"
+
+
 def zoned(form: str, cell: str) -> str:
     """Return a format with the offset from UTC that a cell has, where both have one."""
     zone = OFFSET.search(cell)

@@ -182,7 +182,7 @@ def kind_text(c: Column) -> str:
     if c.kind == "number":
         digits = f"{c.digits} digits after the point" if c.digits > 0 else "decimals"
         return "whole number" if c.digits == 0 else f"number, {digits}"
-    return f"date, {c.form}" if c.kind == "date" else f"category, {len(c.levels)} levels"
+    return f"date, {c.form}" if c.kind == "date" else f"category, {len(c.levels)} level{'s' * (len(c.levels) != 1)}"
 
 
 def kept_text(c: Column) -> str:
