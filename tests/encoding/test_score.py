@@ -12,10 +12,11 @@ import pytest
 import torch
 from helpers.tables import mixed
 from PIL import Image
+from sklearn.metrics import roc_auc_score
 
 import wgan
 from wgan.data import open_source
-from wgan.encoding import score
+from wgan.encoding import given, score
 from wgan.encoding.train import EncoderOptions, train_encoder
 from wgan.errors import WganError
 from wgan.sampling.model import load
@@ -41,7 +42,8 @@ def few(monkeypatch):
             return whole
         return type(whole)(**{**whole.__dict__, "size": 300, "labels": whole.labels[:300]})
 
-    monkeypatch.setattr(score, "open_source", opened)
+    for module in (score, given):
+        monkeypatch.setattr(module, "open_source", opened)
 
 
 def test_a_score_does_not_depend_on_its_company(run):
@@ -95,6 +97,11 @@ def test_labels_say_how_good_the_scores_are(run, few, command, tmp_path):
     counted = labels[[i for i in range(300) if i not in score.selection_indices(300).tolist()]]
     assert found["normal"] == int((counted < 3).sum()) and found["anomalous"] == int((counted >= 3).sum())
     assert found["auc"]["low"] <= found["auc"]["value"] <= found["auc"]["high"]
+    rows = list(csv.DictReader((tmp_path / "s.csv").read_text("utf-8").splitlines()))
+    near = np.array([float(row["neighbour_distance"]) for row in rows])
+    used = np.setdiff1d(np.arange(300), score.selection_indices(300).numpy())
+    expected = roc_auc_score(labels[used] >= 3, near[used])
+    assert found["neighbour_auc"]["value"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_table_is_scored_in_the_units_of_the_run(here, cheap, cache, command):

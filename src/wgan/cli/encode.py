@@ -80,12 +80,15 @@ def detected(d: Detection) -> None:
     print(f"{d.normal} normal and {d.anomalous} anomalous samples, by their labels:")
     rows = (
         ("AUC", d.auc),
+        ("AUC of neighbours", d.neighbour_auc),
         ("average precision", d.average_precision),
         ("false alarms", d.false_alarms),
         ("found", d.found),
     )
     for name, value in rows:
-        print(f"  {name:18}{interval(value)}")
+        print(f"  {name:19}{interval(value)}")
+    if d.neighbour_auc.low > d.auc.high:
+        print("here the distance to the nearest training sample tells them better: use the column neighbour_distance")
 
 
 def interval(v: Interval) -> str:

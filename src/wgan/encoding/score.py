@@ -19,6 +19,7 @@ from wgan.config import ReadingOptions
 from wgan.data import Source, open_source
 from wgan.data.source import report_indices, selection_indices
 from wgan.encoding.given import PART, Given, opened_data
+from wgan.encoding.neighbours import neighbour_distance
 from wgan.errors import WganError
 from wgan.host import thread_count, undisturbed
 from wgan.metrics.anomaly import Interval, Threshold, auc, average_precision, fraction, residual_map, threshold
@@ -28,7 +29,8 @@ from wgan.sampling.model import load
 from wgan.visual.images import image_grid, to_uint8
 
 FALSE_ALARMS = 0.01
-HEADER = ("sample", "file", "label", "score", "anomalous", "residual", "feature_residual", "latent_distance", "critic")
+KINDS = ("residual", "feature_residual", "latent_distance", "critic")  # columns beside the score
+HEADER = ("sample", "file", "label", "score", "anomalous", *KINDS, "neighbour_distance")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Detection:
     normal: int  # samples
     anomalous: int
     auc: Interval
+    neighbour_auc: Interval  # of the distance to the nearest training sample, instead of the score
     average_precision: Interval
     false_alarms: Interval  # fraction of the normal samples above the threshold
     found: Interval  # fraction of the anomalies above the threshold
@@ -53,6 +56,7 @@ class ScoreReport:
     detection: Detection | None  # None where the data do not tell anomalies from normal samples
     given: Given | None  # images
     inverter: Inverter
+    neighbours: NDArray[np.float64]  # how far the nearest training sample is from each [N]
 
     @property
     def files(self) -> list[str] | None:
@@ -75,7 +79,7 @@ class ScoreReport:
         writer = csv.writer(text, lineterminator="\n")
         beside = {"file": self.files, "label": self.labels}
         writer.writerow([name for name in HEADER if beside.get(name, True)])
-        columns = [getattr(self.scores, name).tolist() for name in HEADER[5:]]
+        columns = [*(getattr(self.scores, name).tolist() for name in KINDS), self.neighbours.tolist()]
         for i, (score, strange) in enumerate(zip(self.scores.score.tolist(), self.anomalous.tolist(), strict=True)):
             own = [texts[i] for texts in beside.values() if texts]
             writer.writerow([i, *own, f"{score:.6g}", int(strange), *(f"{c[i]:.6g}" for c in columns)])
@@ -150,10 +154,12 @@ def score(
     part = selection_indices(len(own)) if same and given.split != "train" else torch.arange(len(own))
     with thread_count(model.engine.threads):
         limit = threshold(numbers(scored(inverter, own, part).score), false_alarms)
-        found = joined([inverter.scores(x) for x in given.parts()])
+        parts = given.parts()
+        found = joined([inverter.scores(x) for x in parts])
+        near = neighbour_distance(opened, parts, inverter.engine)
     counted = report_indices(len(own)) if same and given.split == "test" else None
-    judged = detection(found, given, normal, opened, limit, counted)
-    return ScoreReport(found, given.labels, limit, judged, given if own.is_image else None, inverter)
+    judged = detection(found, near, given, normal, opened, limit, counted)
+    return ScoreReport(found, given.labels, limit, judged, given if own.is_image else None, inverter, near)
 
 
 def scored(inverter: Inverter, source: Source, index: Tensor) -> Scores:
@@ -163,13 +169,19 @@ def scored(inverter: Inverter, source: Source, index: Tensor) -> Scores:
 
 def joined(parts: Sequence[Scores]) -> Scores:
     """Return the scores of several parts as one."""
-    columns = {name: torch.cat([getattr(p, name) for p in parts]) for name in HEADER[3:] if name != "anomalous"}
+    columns = {name: torch.cat([getattr(p, name) for p in parts]) for name in ("score", *KINDS)}
     labels = None if parts[0].labels is None else torch.cat([p.labels for p in parts if p.labels is not None])
     return Scores(**columns, labels=labels)
 
 
 def detection(
-    found: Scores, given: Given, normal: Sequence[str] | None, run: Run, limit: Threshold, index: Tensor | None
+    found: Scores,
+    near: NDArray[np.float64],
+    given: Given,
+    normal: Sequence[str] | None,
+    run: Run,
+    limit: Threshold,
+    index: Tensor | None,
 ) -> Detection | None:
     """Return what the labels of the data say of the scores; None where they tell nothing.
 
@@ -190,12 +202,13 @@ def detection(
     strange = np.array([label not in usual for label in given.labels])
     scores = numbers(found.score)
     if index is not None:
-        strange, scores = strange[index.numpy()], scores[index.numpy()]
+        strange, scores, near = strange[index.numpy()], scores[index.numpy()], near[index.numpy()]
     ordinary, unusual = scores[~strange], scores[strange]
     return Detection(
         len(ordinary),
         len(unusual),
         auc(ordinary, unusual),
+        auc(near[~strange], near[strange]),
         average_precision(ordinary, unusual),
         fraction(int((ordinary > limit.value).sum()), len(ordinary)),
         fraction(int((unusual > limit.value).sum()), len(unusual)),
