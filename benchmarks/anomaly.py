@@ -154,23 +154,24 @@ def trained(folder: Path, name: str, data: str, encoder_steps: int, **options: A
 def digit(left_out: str, asked: argparse.Namespace) -> dict[str, Any]:
     """Return the AUC of every way for one digit that was left out, and what each took."""
     others = "mnist:" + ",".join(k for k in "0123456789" if k != left_out)
+    x, _ = images(others, "train", 300 if asked.tiny else None)
+    test, labels = images("mnist", "test", 300 if asked.tiny else asked.judged)
+    strange = labels == left_out
+    sizes = {"training": len(x), "normal": int((~strange).sum()), "anomalous": int(strange.sum())}
+    found = {way: judged(scored, strange) for way, scored in simple(x, test).items()}
+    if asked.simple:
+        return {"auc": found, **sizes}
     steps, encoder_steps = (2, 2) if asked.tiny else (asked.steps, asked.encoder_steps)
     name = f"without-{left_out}-{asked.seed}"
     run, seconds = trained(
         asked.folder, name, others, encoder_steps, recipe="mnist", steps=steps, seed=asked.seed, **SMALL
     )
-    x, _ = images(others, "train", 300 if asked.tiny else None)
-    test, labels = images("mnist", "test", 300 if asked.tiny else asked.judged)
-    strange = labels == left_out
     start = time.process_time()
     scores = wgan.load(run, threads=1).score(test)
-    found = {name: judged(getattr(scores, name).double().numpy(), strange) for name in OURS}
+    found |= {name: judged(getattr(scores, name).double().numpy(), strange) for name in OURS}
     took = {"wgan": seconds, "scoring": time.process_time() - start}
     errors, count = autoencoder(run, x, test, seconds, asked.seed)
     found["autoencoder"] = judged(errors, strange)
-    for way, scored in simple(x, test).items():
-        found[way] = judged(scored, strange)
-    sizes = {"training": len(x), "normal": int((~strange).sum()), "anomalous": int(strange.sum())}
     return {"auc": found, "cpu_seconds": took, "autoencoder_steps": count, "steps": [steps, encoder_steps], **sizes}
 
 
@@ -186,6 +187,18 @@ def judged(scores: Rows, strange: Rows) -> dict[str, float]:
     """Return the AUC of scores with its 95 % interval (DeLong 1988)."""
     scores = scores.astype(np.float64)
     return {k: round(v, 4) for k, v in asdict(auc(scores[~strange], scores[strange])).items()}
+
+
+def each_image(maps: Rows, mask: Rows) -> dict[str, float]:
+    """Return the mean over images of the AUC of each one's pixels, maps and mask [N, D], with its 95 % interval.
+
+    Pixels of one image are not independent; images are.
+    """
+    values = [
+        auc(m[~k].astype(np.float64), m[k].astype(np.float64)).value for m, k in zip(maps, mask, strict=True) if k.any()
+    ]
+    mean, half = float(np.mean(values)), 1.96 * float(np.std(values, ddof=1)) / len(values) ** 0.5
+    return {"value": round(mean, 4), "low": round(mean - half, 4), "high": round(mean + half, 4)}
 
 
 # --- blots, a table, costs --------------------------------------------------------------------------------------------
@@ -219,7 +232,7 @@ def blots(asked: argparse.Namespace) -> dict[str, Any]:
         "nearest image": train[nearest(rows, train)[1][:, 0]],
         "mean image": np.broadcast_to(mean, rows.shape),
     }
-    found = {name: judged(np.abs(rows - other).ravel(), mask.ravel()) for name, other in made.items()}
+    found = {name: each_image(np.abs(rows - other), mask.reshape(len(rows), -1)) for name, other in made.items()}
     both = torch.cat([clean, x])
     kind = np.repeat([False, True], n)
     whole = {"wgan": model.score(both).score.double().numpy(), "PCA": pca(train, both.flatten(1).numpy())}
@@ -286,7 +299,11 @@ def about(asked: argparse.Namespace) -> dict[str, Any]:
     """Return date, machine, versions and command."""
     own = {"python": platform.python_version(), "torch": torch.__version__, "scikit-learn": sklearn.__version__}
     words = [str(getattr(asked, "path", None) or "").rsplit("/", 1)[-1]]
-    words += [f"--{k} {asked.__dict__[k]}" for k in ("digits", "column", "rare") if asked.__dict__.get(k)]
+    named = {
+        "digits": ("digits", "steps", "encoder_steps"),
+        "table": ("column", "rare", "missing", "steps", "encoder_steps"),
+    }
+    words += [f"--{k.replace('_', '-')} {asked.__dict__[k]}" for k in named.get(asked.what, ()) if asked.__dict__[k]]
     return {
         **{"date": date.today().isoformat(), "machine": asked.machine or platform.machine(), "versions": own},
         "command": " ".join(["python benchmarks/anomaly.py", asked.what, *filter(None, words)]),
@@ -316,6 +333,7 @@ def options(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--machine", default="", help="what the results call this machine")
     parser.add_argument("--folder", type=Path, default=Path("anomaly"))
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--simple", action="store_true", help="digits: the ways without networks alone")
     parser.add_argument("--tiny", action="store_true")
     return parser.parse_args(words)
 
