@@ -281,3 +281,26 @@ def test_few_signals_are_scored_and_none_is_refused(here, cheap, cache, command)
     rows = list(csv.DictReader(Path("scores.csv").read_text("utf-8").splitlines()))
     expected = load("s").score(signals[:3, None]).score
     assert [float(row["score"]) for row in rows] == pytest.approx(expected.tolist(), rel=1e-3)
+
+
+def test_what_rows_are_not_read_by_is_refused(table, here, command):
+    """Nothing that is asked for is passed over."""
+    words = ("score", table / "t", table / "new.csv", "--false-alarms", 0.1)
+    assert "scored whole: leave --split out" in command(*words, "--split", "test").sentence()
+    assert "leave out how data are read" in command(*words, "--missing", "?").sentence()
+    assert not Path("scores.csv").exists()
+    own = ("score", table / "t", table / "t.csv", "--false-alarms", 0.1, "--split")
+    assert "of 100 samples lie above it" in command(*own, "test", "--out", "test.csv").out
+    assert "of 300 samples lie above it" in command(*own, "train", "--out", "train.csv").out
+
+
+def test_a_class_of_a_table_may_be_the_anomaly(here, cheap, cache, command):
+    mixed(Path("t.csv"))
+    words = ("--labels", "smoker", "--run", "t", "--steps", 2, "--batch", 16, "--threads", 1)
+    assert command("train", "t.csv", *words).code == 0
+    assert command("encode", "t", "--steps", 2, "--batch", 16).code == 0
+    said = command("score", "t", "t.csv", "--normal", "False", "--false-alarms", 0.1).out
+    truth = sum(row["smoker"] == "True" for row in csv.DictReader(Path("t.csv").read_text("utf-8").splitlines()))
+    assert f"{400 - truth} normal and {truth} anomalous samples" in said
+    rows = list(csv.DictReader(Path("scores.csv").read_text("utf-8").splitlines()))
+    assert sum(row["label"] == "True" for row in rows) == truth

@@ -74,7 +74,14 @@ def opened_data(run: Run, own: Source, data: str, split: str | None, options: Re
     """Return the samples of `data` as the run's networks take them; WganError where they do not fit."""
     path = Path(data)
     if len(own.shape) == 1 and path.suffix.lower() in (*TABLES, ".npy", ".npz") and path.is_file():
-        return table_rows(path, own)
+        if options is not None:
+            raise WganError(f"{data} is read as {run.path} read its own rows: leave out how data are read")
+        if split is None:
+            return table_rows(path, own)
+        if str(path.resolve()) != own.name:
+            raise WganError(
+                f"{data} is scored whole: leave --split out, it divides the data of the run and bundled ones"
+            )
     which = split or (WHOLE if is_own(data) else "test")
     source = opened_source(data, which, part(ReadingOptions, options or run.config))
     if source.shape != run.facts.shape:
