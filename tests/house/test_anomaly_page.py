@@ -1,0 +1,66 @@
+"""Test that docs/lab/anomaly.md says what was measured, and that its benchmark measures what it says."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/lab/anomaly.md"
+
+
+@pytest.fixture(scope="module")
+def bench(script):
+    return script("benchmarks", "anomaly")
+
+
+def test_the_page_is_made_of_the_committed_measurements(script):
+    tool = script("benchmarks", "anomaly_page")
+    text, entries = PAGE.read_text(), json.loads((ROOT / "benchmarks/results/anomaly.json").read_text())
+    assert tool.page(text, entries) == text
+    changed = copy.deepcopy(entries)
+    changed["blots"]["pixel_auc"]["wgan"]["value"] = 0.123
+    assert "| **wgan** | 0.123 (" in tool.page(text, changed)
+
+
+def test_what_the_page_says_of_blots_is_measured():
+    """Its answer in the first lines: maps are better than the simple ways', beyond the intervals."""
+    found = json.loads((ROOT / "benchmarks/results/anomaly.json").read_text())["blots"]["pixel_auc"]
+    own = found.pop("wgan")
+    assert all(own["low"] > other["high"] for other in found.values())
+
+
+def test_the_plane_of_pca_is_that_of_scikit_learn(bench):
+    rows = np.random.default_rng(0).normal(size=(200, 6)) * [5, 3, 1, 0.5, 0.1, 0.1]
+    theirs = PCA(bench.FRACTION, svd_solver="full").fit(rows[:150])
+    expected = np.linalg.norm(rows[150:] - theirs.inverse_transform(theirs.transform(rows[150:])), axis=1)
+    assert bench.pca(rows[:150], rows[150:]) == pytest.approx(expected)
+
+
+def test_blots_are_where_the_mask_says(bench):
+    x = torch.zeros(20, 1, 28, 28)
+    changed, mask = bench.blotted(x)
+    assert ((changed != x)[:, 0].numpy() == mask).all() and 16 <= mask.sum((1, 2)).min() <= mask.sum((1, 2)).max() <= 64
+    assert bench.each_image((changed - x).abs().flatten(1).numpy(), mask.reshape(20, -1))["value"] == 1
+
+
+def test_a_rare_level_leaves_the_table_with_its_column(bench, tmp_path):
+    (tmp_path / "t.csv").write_text("a,kind,b\n1, x,2\n3, rare,4\n5, x,6\n")
+    usual, rare = bench.without_rare(tmp_path / "t.csv", tmp_path, "kind", "rare")
+    assert usual.read_text() == "a,b\n1,2\n5,6\n" and rare.read_text() == "a,b\n3,4\n"
+
+
+def test_the_simple_ways_are_measured(bench, tmp_path):
+    """In seconds: the anomaly counts, and an entry that is there stays."""
+    out = tmp_path / "found.json"
+    out.write_text('{"other": 1}')
+    bench.main(["digits", "--digits", "3", "--simple", "--tiny", "--folder", str(tmp_path / "f"), "--out", str(out)])
+    found = json.loads(out.read_text())
+    assert found["other"] == 1 and found["digit 3 seed 0"]["anomalous"] + found["digit 3 seed 0"]["normal"] == 300
+    assert {"PCA", "isolation forest", "one-class SVM", "neighbours"} < set(found["digit 3 seed 0"]["auc"])
