@@ -226,3 +226,17 @@ def test_the_initial_weights_of_every_recipe_keep_their_bits(name):
         assert all(
             torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True)
         )
+
+
+@pytest.mark.parametrize("name", ["forward_pre", "forward"])
+def test_a_hook_on_every_module_is_refused(name):
+    """It would change the weights without a word."""
+    register = getattr(torch.nn.modules.module, f"register_module_{name}_hook")
+    hook = register(lambda *given: None)
+    try:
+        with pytest.raises(WganError, match=f"a global {name.replace('_', '-')} hook"), undisturbed():
+            pass
+    finally:
+        hook.remove()
+    with undisturbed():
+        pass

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from wgan.errors import WganError
@@ -73,6 +74,7 @@ def undisturbed() -> Iterator[None]:
     behind the back of its other threads: WganError for what `require_usual` refuses.
     """
     require_usual()
+    require_no_hooks()
     with ExitStack() as stack:
         for device in ("cpu", "cuda"):
             if torch.is_autocast_enabled(device):
@@ -113,6 +115,16 @@ def require_usual() -> None:
         if value not in ("none", "ieee"):
             raise WganError(
                 f"torch.backends.{name} is '{value}' in this program, which changes every number: set it to 'ieee' first"
+            )
+
+
+def require_no_hooks() -> None:
+    """Raise WganError for hooks on every module of this program: they may change what each network computes."""
+    for name in ("forward_pre", "forward", "backward_pre", "backward"):
+        if getattr(nn.modules.module, f"_global_{name}_hooks"):
+            raise WganError(
+                f"this program has a global {name.replace('_', '-')} hook on modules of torch, which may change what networks "
+                "compute: remove it first"
             )
 
 

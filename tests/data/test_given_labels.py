@@ -68,3 +68,18 @@ def test_a_missing_label_among_texts_is_no_class(cache, missing):
     with pytest.raises(WganError) as refused:
         open_source(spec_of((X, labels)))
     assert f"no label for 20 of 60 samples, the first is sample 2 ('{missing}')" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "data, said",
+    [
+        (torch.rand(60, 8, 8).to_sparse(), "sparse: give it as to_dense()"),
+        (torch.empty(60, 8, 8, device="meta"), "on the device meta, without values"),
+        ((X, np.arange(60).astype("M8[D]")), r"values of type datetime64\[D\]: .* labels whole numbers or texts"),
+        ((X, [object()] * 60), "values of type object: samples are numbers"),
+        (X + 1j, "values of type complex128"),
+    ],
+)
+def test_what_holds_no_numbers_is_told_by_its_type(data, said):
+    with pytest.raises(WganError, match=said):
+        arrays_of(data)

@@ -214,3 +214,21 @@ def test_a_folder_of_other_data_names_the_way(tmp_path: Path, file: str) -> None
     (tmp_path / "x" / file).write_bytes(b"?")
     with pytest.raises(WganError, match=f"give one of the {Path(file).suffix} files itself"):
         open_source(str(tmp_path / "x"))
+
+
+def test_labels_in_names_or_lists_that_are_not_read_are_told(tmp_path: Path) -> None:
+    write(tmp_path / "x", 60)
+    (tmp_path / "x" / "labels.csv").write_text("file,label\n")
+    said = "labels come from folders, one for each class, or from StyleGAN's dataset.json: .csv files are not read"
+    assert said in open_source(str(tmp_path / "x")).notes
+    for i in range(60):
+        (tmp_path / "x" / f"{i}.png").rename(tmp_path / "x" / f"{'cat' if i % 3 else 'dog'}.{i}.png")
+    notes = open_source(str(tmp_path / "x")).notes
+    assert any("names of files begin with cat (40), dog (20): put each into a folder" in note for note in notes)
+
+
+def test_names_that_only_number_files_say_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "x", 60)
+    for i in range(60):
+        (tmp_path / "x" / f"{i}.png").rename(tmp_path / "x" / f"img_{i}.png")
+    assert not open_source(str(tmp_path / "x")).notes

@@ -313,3 +313,16 @@ def test_arrays_without_names_are_samples_and_labels(tmp_path, cache):
     np.savez(tmp_path / "plain.npz", np.random.default_rng(0).integers(0, 255, (60, 16, 16)), np.arange(60) % 3)
     found = open_source(str(tmp_path / "plain.npz"))
     assert found.classes == 3 and not [n for n in found.notes if n.startswith("not read")]
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 500), (64, 64, 300), (32, 32, 3, 600), (50, 50, 1, 300)])
+def test_samples_that_the_last_axis_counts_are_told(tmp_path, shape):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+    assert "the last one seems to; move it there, numpy.moveaxis(x, -1, 0)" in refusal(tmp_path / "x.npy")
+    np.save(tmp_path / "y.npy", np.moveaxis(np.load(tmp_path / "x.npy"), -1, 0))
+    assert len(open_source(str(tmp_path / "y.npy"), "all")) == shape[-1]
+
+
+def test_as_many_long_pictures_as_rows_are_still_pictures(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 256, (48, 1, 48, 300), dtype=np.uint8))
+    assert open_source(str(tmp_path / "x.npy")).shape == (1, 48, 300)

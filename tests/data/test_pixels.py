@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from helpers.own_data import refusal
 from helpers.problems import everything
 from PIL import Image, ImageOps
 
+from wgan.config import ReadingOptions
 from wgan.data import open_source
 from wgan.data.own.decode import Frame, decode
 
@@ -240,3 +243,30 @@ def test_one_stack_of_pages_is_a_data_set(tmp_path):
     assert same_set(x, STRETCHED) and "values 0 to 4095 are stretched" in note
     pages[0].save(tmp_path / "y.tif")
     assert "is one picture: give a folder" in refusal(tmp_path / "y.tif")
+
+
+def png16(pixels):
+    """A PNG of 16 bits from [H, W, 3] or [H, W, 4], which Pillow does not write."""
+    height, width, channels = pixels.shape
+    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    head = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
+    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
+    chunks = (struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colours_of_16_bits_are_halved_and_that_is_said(tmp_path, channels):
+    for i in range(N):
+        (tmp_path / f"{i}.png").write_bytes(png16(RNG.integers(0, 65536, (16, 16, channels))))
+    said = "60 images store colours or transparency in 16 bits, of which the upper 8 are read"
+    assert said in " ".join(open_source(str(tmp_path)).notes)
+    assert "colours of 16 bits" in refusal(tmp_path, depth="float")
+
+
+def test_colours_of_8_bits_keep_their_values_at_any_size(tmp_path):
+    """Also 16 pixels wide."""
+    for i in range(N):
+        Image.fromarray(RNG.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(tmp_path / f"{i}.png")
+    source = open_source(str(tmp_path), options=ReadingOptions(depth="float"))
+    assert source.shape == (3, 16, 16) and "16 bits" not in " ".join(open_source(str(tmp_path)).notes)

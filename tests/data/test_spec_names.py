@@ -34,6 +34,24 @@ def test_what_a_wrong_name_is_is_said(spec, said, here):
         open_source(absolute(spec))
 
 
+@pytest.mark.parametrize(
+    "name, said",
+    [
+        ("t.txt", "where it is a table of cells .* the ending .csv"),
+        ("iris.data", "where it is a table of cells .* the ending .csv"),
+        ("t.XLSX", "save the table as CSV or Parquet"),
+        ("t.jsonl", "save the table as CSV or Parquet"),
+        ("x.mat", "save the samples as an array, numpy.save"),
+        ("t.csv.gz", "unpack it first"),
+        ("x.odd", "give a folder of images"),
+    ],
+)
+def test_a_file_of_another_kind_names_the_way(tmp_path, cache, name, said):
+    (tmp_path / name).write_text("1 2 3")
+    with pytest.raises(WganError, match=f"is of no kind that --data takes: {said}"):
+        open_source(str(tmp_path / name))
+
+
 def test_a_name_with_blanks_or_quotes_that_is_there_is_read(here, cache):
     for name in ("my rows.npy", "'rows'.npy", " rows.npy"):
         np.save(here / name, np.random.default_rng(0).normal(size=(60, 3)))

@@ -22,7 +22,7 @@ def test_the_bars_of_a_number_are_fractions_of_all_rows():
     real[:1000] = np.nan
     found = histogram("x", False, fake, real, SAID)
     assert found["kind"] == "number" and len(found["real"]) == len(found["fake"]) == BARS
-    assert found["missing"] == [0.25, 0.0] and sum(found["real"]) == pytest.approx(0.75 * 0.99, abs=0.01)
+    assert found["missing"] == [0.25, 0.0] and sum(found["real"]) == pytest.approx(0.75 * 0.99, abs=0.003)
     assert np.argmax(found["fake"]) > np.argmax(found["real"]) and float(found["labels"][0]) < -2
     json.dumps(found, allow_nan=False)
 
@@ -45,6 +45,22 @@ def test_few_different_numbers_stand_in_their_order():
 def test_columns_with_nothing_to_bin_have_a_histogram(real):
     found = histogram("x", False, np.arange(4.0), real, SAID)
     assert len(found["real"]) == len(found["fake"]) and np.isfinite(found["real"] + found["fake"]).all()
+
+
+def test_levels_stand_by_how_frequent_they_are():
+    found = histogram("x", True, np.zeros(2), np.array([0.0, 2, 2, 2, 1, 1]), SAID)
+    assert found["labels"] == ["2", "1", "0"] and found["fake"] == [0, 0, 1]
+
+
+def test_a_number_that_hardly_varies_keeps_its_whole_range():
+    real = np.r_[np.zeros(9999), np.arange(20.0)]
+    found = histogram("x", False, np.arange(4.0), real, SAID)
+    assert found["labels"] == ["0", "19"] and sum(found["real"]) == pytest.approx(1) == sum(found["fake"])
+
+
+def test_a_column_without_real_values_has_no_bars():
+    found = histogram("x", True, np.zeros(3), np.full(5, np.nan), SAID)
+    assert (found["labels"], found["real"], found["fake"], found["missing"]) == ([], [], [], [1.0, 0.0])
 
 
 def test_the_grid_of_a_table_shows_its_columns(tmp_path, cache, monkeypatch):

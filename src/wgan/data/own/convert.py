@@ -39,11 +39,24 @@ def prepare_arrays(arrays: Arrays, options: ReadingOptions, folder: Path, where:
         raise WganError(f"{where} holds no samples: its shape is {list(arrays.values.shape)}")
     if arrays.values.dtype.kind not in "fiub":
         raise WganError(f"{where} holds {arrays.values.dtype}: expected numbers")
+    require_first_counts(arrays.values.shape, where)
     arrays = flat(arrays)
     require_enough(len(arrays.values), where, "train" if arrays.values.ndim == 2 else split)
     if arrays.values.ndim == 2:
         return _vectors(arrays, numbers, names, options, folder, where)
     return _images(arrays, numbers, names, options, folder, where)
+
+
+def require_first_counts(shape: tuple[int, ...], where: str) -> None:
+    """Raise WganError where the last axis counts the samples, as in [28, 28, N] and [32, 32, 3, N]: the first one has to."""
+    square = len(shape) in (3, 4) and shape[0] == shape[1] >= LEAST_SIDE and shape[-1] > LONG_ROWS * shape[0]
+    if square and (len(shape) == 3 or shape[2] in (1, 3, 4)):
+        height, *others = shape[1:]
+        raise WganError(
+            f"{where} has the shape {list(shape)}: its first axis counts the samples, and the last one seems to; move it there, "
+            f"numpy.moveaxis(x, -1, 0)"
+            + (f", or give {height} pictures of {height}x{others[0]} pixels as [N, 1, H, W]" if len(shape) == 3 else "")
+        )
 
 
 def flat(arrays: Arrays) -> Arrays:

@@ -90,6 +90,7 @@ class Header(NamedTuple):
     grey: bool
     deep: bool = False  # more than 8 bits for each value
     kind: str = "uint8"  # the type of its values
+    halved: bool = False  # 16 bits for each value of a colour, of which Pillow gives the upper 8
     pages: int = 1  # of a TIFF, frames of a GIF or WebP: the first is read
 
 
@@ -121,12 +122,19 @@ def header(file: BinaryIO) -> Header:
     if isinstance(picture, TiffImageFile):  # whether its size is turned already depends on Pillow's version
         width, height = (int(picture.tag_v2.get(tag, n)) for tag, n in ((256, width), (257, height)))
     width, height = (height, width) if orientation(picture) >= 5 else (width, height)
-    return Header(width, height, is_grey(picture), is_deep(picture), kind_of(picture), pages_of(picture))
+    return Header(
+        width, height, is_grey(picture), is_deep(picture), kind_of(picture), is_halved(picture), pages_of(picture)
+    )
 
 
 def is_deep(picture: Image.Image) -> bool:
     """Return whether a picture holds numbers of more than 8 bits, as its mode says."""
     return picture.mode.startswith(("I", "F"))
+
+
+def is_halved(picture: Image.Image) -> bool:
+    """Return whether a picture stores 16 bits for each value, and Pillow reads the upper 8 of them: all but grey ones."""
+    return not is_deep(picture) and any(";16" in str(tile[-1]) for tile in getattr(picture, "tile", ()))
 
 
 def kind_of(picture: Image.Image) -> str:

@@ -12,7 +12,18 @@ from PIL import Image
 from wgan.config import ReadingOptions
 from wgan.data import depth
 from wgan.data.own.cache import DONE, Prepared, Writer
-from wgan.data.own.decode import PLAIN, Frame, Unreadable, finite, flatten, is_deep, open_picture, resize, whole
+from wgan.data.own.decode import (
+    PLAIN,
+    Frame,
+    Unreadable,
+    finite,
+    flatten,
+    is_deep,
+    is_halved,
+    open_picture,
+    resize,
+    whole,
+)
 from wgan.data.split import chosen, held_out_mask
 from wgan.errors import WganError
 
@@ -48,7 +59,7 @@ def name_of(dtype: np.dtype[Any]) -> str:
 def of_file(file: BinaryIO, frame: Frame) -> NDArray[np.float32]:
     """Return the picture in a file as float32 [C, H, W] of `frame`, in its own units; Unreadable for a damaged one."""
     picture = open_picture(file)
-    if not is_deep(picture) and any("16" in mode for mode in raw_modes(picture)):
+    if is_halved(picture):
         raise Unreadable("it has colours of 16 bits, which are read as 8: save it as an array (.npy)")
     with whole(picture):
         if is_deep(picture):
@@ -57,12 +68,6 @@ def of_file(file: BinaryIO, frame: Frame) -> NDArray[np.float32]:
             plain = flatten(picture, PLAIN).convert("L" if frame.channels == 1 else "RGB")
             planes = [np.asarray(band, np.float32) for band in plain.split()]
         return np.stack([sized(plane, frame) for plane in planes])
-
-
-def raw_modes(picture: Image.Image) -> list[str]:
-    """Return how the values of a picture are stored, such as RGB;16B; sizes stand beside that, 16 pixels among them."""
-    arguments = [tile[3] for tile in getattr(picture, "tile", ())]
-    return [str(a[0] if isinstance(a, tuple) and a else a) for a in arguments]
 
 
 def sized(plane: NDArray[np.float32], frame: Frame) -> NDArray[np.float32]:

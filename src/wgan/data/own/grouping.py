@@ -18,6 +18,8 @@ from wgan.errors import WganError
 DEPTH = 4  # levels of folders that are searched for splits
 PADDED = 3  # digits that folders of running numbers have at least; classes 0 to 9 have fewer
 
+BEGINNING = re.compile(r"([^\W\d_]+)[ ._-]*\d+")  # of a file's name
+MOST_WORDS, FEWEST = 20, 5  # words that begin names, and files of each
 PIECE = re.compile(r"(?:fold|part|chunk|shard|batch)[ _-]?\d+", re.IGNORECASE)  # of a data set, never a class
 
 Parts = list[tuple[str, ...]]  # the folders that each file lies in
@@ -45,6 +47,8 @@ def group(files: Sequence[Member], where: str, classes: bool = True, what: str =
         kinds = kinds_of_names([PurePosixPath(f.name).stem for f in files])
     kept = [i for i, kind in enumerate(kinds) if kind != "extra"]
     held_out, notes = held_out_of([kinds[i] for i in kept], len(files) - len(kept), what)
+    if not any(parts):
+        notes += beginning_note([PurePosixPath(files[i].name).stem for i in kept])
     parts = unwrapped([parts[i] for i in kept])
     found = classes_of([files[i] for i in kept], parts, where, what) if classes else Grouping(kept)
     return Grouping(kept, found.names, found.labels, held_out, (*notes, *found.notes))
@@ -87,6 +91,15 @@ def rests_are_classes(found: Mapping[str, tuple[str, str]]) -> bool:
     """
     rests = {rest for _, rest in found.values()}
     return len(rests) > 1 and "" not in rests and rests == {rest for kind, rest in found.values() if kind == "train"}
+
+
+def beginning_note(stems: Sequence[str]) -> list[str]:
+    """Return what is said of files without folders whose names begin with a few words, as cat.0 and dog.1 do."""
+    found = Counter(match[1] for match in map(BEGINNING.fullmatch, stems) if match)
+    if not 1 < len(found) <= MOST_WORDS or sum(found.values()) < len(stems) or min(found.values()) < FEWEST:
+        return []
+    counts = ", ".join(f"{word} ({n})" for word, n in sorted(found.items()))
+    return [f"names of files begin with {counts}: put each into a folder of its own where these are classes"]
 
 
 def kinds_of_names(stems: Sequence[str]) -> list[str]:

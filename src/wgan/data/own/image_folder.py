@@ -23,12 +23,13 @@ from wgan.data.own.float_images import finished, of_file
 from wgan.data.own.grouping import Grouping, group, listed_labels
 from wgan.data.own.metadata import with_conditions
 from wgan.data.own.named_arrays import ALONE
-from wgan.data.own.survey import choose_frame, choose_scales, facts_of, page_note, survey_of
+from wgan.data.own.survey import choose_frame, choose_scales, facts_of, halved_note, page_note, survey_of
 from wgan.data.own.workers import each
 from wgan.data.split import require_enough
 from wgan.errors import WganError
 from wgan.progress import counting
 
+LISTS = (".csv", ".tsv", ".jsonl", ".xml", ".cls", ".mat")  # endings of files that often hold labels
 BAD_FRACTION = 0.01  # of unreadable files; more are refused
 
 
@@ -110,7 +111,7 @@ def prepare_members(
     frame, notes = choose_frame(survey, options, where)
     keeps = options.depth == "float"
     scales, more = (PLAIN, []) if keeps else choose_scales(survey, members, where)
-    notes += [*more, *page_note(survey)]
+    notes += [*halved_note(survey), *more, *page_note(survey)]
     shape = (frame.channels, frame.height, frame.width)
     writer = Writer(folder, len(members.files), shape, "float32" if keeps else "uint8", where, conditions)
     jobs = [i for i in writer.todo if i not in survey.bad]
@@ -127,6 +128,7 @@ def prepare_members(
     labels = None if grouping.labels is None else np.array(grouping.labels, np.int64)
     held_out = None if grouping.held_out is None else np.array(grouping.held_out)
     left = [*bad_notes(bad, members.files), *left_note(members.left), *members.notes]
+    left += [] if grouping.names or conditions is not None else unread_labels(members)
     about = {
         "kind": "images",
         "class_names": list(grouping.names),
@@ -146,6 +148,13 @@ def names_of_pictures(path: Path) -> list[str]:
     """Return the names of the pictures of a folder or archive, in the order in which they are prepared."""
     with opened(path) as members:
         return [shown(members.files[i].name) for i in group(members.files, shown(path), classes=False).kept]
+
+
+def unread_labels(members: Members) -> list[str]:
+    """Return what is said of files that often hold the labels of pictures, where these have none."""
+    lists = [suffix for suffix in LISTS if members.left[suffix]]
+    way = "labels come from folders, one for each class, or from StyleGAN's dataset.json"
+    return [f"{way}: {' and '.join(lists)} files are not read"] if lists else []
 
 
 def no_images(path: Path, members: Members) -> str:

@@ -141,6 +141,11 @@ def items_of(data: Any) -> list[Any]:
 def as_array(value: Any) -> NDArray[Any]:
     """Return a tensor, array, picture or number as an array; WganError for anything else."""
     if isinstance(value, torch.Tensor):
+        if value.layout != torch.strided or value.device.type == "meta":
+            what = (
+                "on the device meta, without values" if value.device.type == "meta" else "sparse: give it as to_dense()"
+            )
+            raise WganError(f"data holds a tensor that is {what}")
         value = value.detach().cpu()
         out: np.ndarray = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
         return out
@@ -157,7 +162,9 @@ def as_array(value: Any) -> NDArray[Any]:
     if array.dtype.kind == "S":  # texts in bytes, as HDF5 files give labels
         array = np.char.decode(array, "utf-8", "replace")
     if array.dtype.kind not in "fiubU":
-        raise WganError(f"data holds a {type(value).__name__}, which is no array of numbers")
+        kind = type(array.ravel()[0]).__name__ if array.dtype == object and array.size else str(array.dtype)
+        what = f"values of type {kind}" if array.ndim else f"a {type(value).__name__}"
+        raise WganError(f"data holds {what}: samples are numbers, and labels whole numbers or texts")
     return array
 
 

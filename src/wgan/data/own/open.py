@@ -45,6 +45,12 @@ from wgan.errors import WganError
 
 HUB = "hf:"
 ARRAYS = (".npy", ".npz", ".safetensors")
+ADVICE = {
+    ".txt .dat .data .tab .asc": "where it is a table of cells between commas, ; or tabs, give it the ending .csv",
+    ".xlsx .xls .ods .json .jsonl .feather .orc .dta .sav .rds": "save the table as CSV or Parquet",
+    ".h5 .hdf5 .mat .pkl .pickle .pt .pth .tfrecord .nii .dcm": "save the samples as an array, numpy.save",
+    ".gz .bz2 .xz .zst .7z .rar": "unpack it first",
+}
 KINDS = "a folder of images, a zip or tar of one, .npy, .npz, .safetensors, .csv, .parquet, IDX or WAV files"
 
 
@@ -283,7 +289,8 @@ def read(path: Path, options: ReadingOptions, where: str) -> Arrays:
         return read_idx_pair(path)
     if ending_of(path.name) in SUFFIXES:
         return Arrays(read_pages(path, where), None)
-    raise WganError(f"{where} is of no kind that --data takes: give {KINDS}")
+    advice = next((text for endings, text in ADVICE.items() if suffix in endings.split()), f"give {KINDS}")
+    raise WganError(f"{where} is of no kind that --data takes: {advice}")
 
 
 def read_arrays(path: Path, suffix: str, conditions: Sequence[str] = ()) -> Arrays:

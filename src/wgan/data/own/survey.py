@@ -123,3 +123,10 @@ def page_note(survey: Survey) -> list[str]:
     several = [h.pages for h in survey.found.values() if h.pages > 1]
     first = f"{len(several)} files hold several pages or frames: the first of each is read"
     return [f"{first}, {sum(several) - len(several)} are left out"] if several else []
+
+
+def halved_note(survey: Survey) -> list[str]:
+    """Return how many pictures have lost the lower half of each value."""
+    count = sum(h.halved for h in survey.found.values())
+    what = f"{count} images store colours or transparency in 16 bits, of which the upper 8 are read"
+    return [f"{what}: an array (.npy) keeps all"] if count else []
