@@ -278,7 +278,7 @@ class DataFrame:
     ("data", "said"),
     [
         (3, "cannot be a int"),
-        ({}, "cannot be a dict"),
+        ({}, "a dict needs names of arrays"),
         ([], "no samples"),
         ([np.zeros(2), np.zeros(3), np.zeros(2)], "2 shapes"),
         ([[[1], [2, 3], [4]]] * 3, "lists of different lengths"),
