@@ -116,7 +116,11 @@ def test_a_level_without_training_samples_is_refused(model):
 
 def test_outside_of_the_training_range_is_made_and_said(model, run, tmp_path, capsys):
     made = model.sample(3, given="energy=95..200")
-    assert len(made) == 3 and "energy 95 and 200 is outside of the training range" in made.warnings[0]
+    assert len(made) == 3 and "energy 95 and 200 lie outside of the training range" in made.warnings[0]
+    c = model.conditions.columns[0]
+    hardly = c.high + 0.005 * (c.high - c.low)
+    assert model.sample(1, given={"energy": hardly}).warnings == ()
+    assert "energy 95 lies outside" in model.sample(1, given="energy=95").warnings[0]
     assert cli.main(["sample", str(run.path), "--given", "energy=95", "--out", str(tmp_path / "s.npz")]) == 0
     assert "outside of the training range" in capsys.readouterr().err
 

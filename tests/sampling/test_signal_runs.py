@@ -176,3 +176,12 @@ def recorded(path, values):
     with wave.open(str(path), "wb") as file:
         file.setparams((len(values), 2, 4000, 0, "NONE", ""))
         file.writeframes(values.T.astype("<i2").tobytes())
+
+
+def test_what_is_for_images_is_refused_before_any_work(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.npz").write_bytes(b"")
+    for words in (["interpolate", str(run.path)], ["score", str(run.path), "x.npz", "--maps", "m.png"]):
+        assert cli.main(words) == 2
+        assert "makes signals" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x.npz"]

@@ -35,6 +35,14 @@ def next_words(path: str) -> str:
     return f", wgan invert {path} IMAGE" if len(open_run(path).facts.shape) == 3 else ""
 
 
+def require_images(path: str) -> None:
+    """Raise WganError for maps of a run that makes something else, before anything is scored."""
+    shape = open_run(path).facts.shape
+    if len(shape) != 3:
+        what = "signals" if len(shape) == 2 else "vectors"
+        raise WganError(f"only images have residual maps, and {path} makes {what}: leave --maps out")
+
+
 def score(found: argparse.Namespace) -> int:
     """`wgan score`: write a score for each sample, and say what the threshold and the labels tell."""
     out = output_path(found.out, found.force)
@@ -43,6 +51,8 @@ def score(found: argparse.Namespace) -> int:
     pictures = None if found.maps is None else output_path(found.maps, found.force)
     if pictures is not None and pictures.suffix.lower() != ".png":
         raise WganError(f"--maps {found.maps}: give a .png file")
+    if pictures is not None:
+        require_images(found.path)
     if found.top < 1:
         raise WganError(f"--top must be at least 1, not {found.top}")
     options = ReadingOptions(**given) if (given := reading(found)) else None

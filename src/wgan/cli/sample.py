@@ -107,6 +107,9 @@ def interpolate(found: argparse.Namespace) -> int:
     out = output_path(found.out, found.force)
     model = load(found.path, found.checkpoint, found.raw, threads=found.threads)
     say(model.notes)
+    if len(model.run.facts.shape) != 3:
+        what = "signals" if len(model.run.facts.shape) == 2 else "vectors"
+        raise WganError(f"{model.run.path} makes {what}, which are not images: a walk is drawn of images only")
     moving = kind == ".gif"
     samples = walk(model, found.stops, found.frames, found.seed, found.rows, found.label)
     images = samples.to_images().reshape(-1, found.rows, *samples.to_images().shape[1:])  # [T, rows, H, W(, 3)]

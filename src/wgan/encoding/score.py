@@ -101,7 +101,7 @@ class ScoreReport:
         Raises WganError for vectors.
         """
         if self.given is None:
-            raise WganError("only images have residual maps, and these samples are vectors")
+            raise WganError("only images have residual maps, and these samples are none")
         rows = [self.map_of(int(i)) for i in self.highest[:most]]
         return image_grid(np.concatenate(rows), 3 * max(1, round(len(rows) / 8)))
 

@@ -19,6 +19,7 @@ from wgan.sampling.generate import BLOCK
 from wgan.sampling.grids import columns_of
 
 Given = str | Mapping[str, Any]  # NAME=VALUE,... or {name: value or (from, to)}
+SLACK = 0.01  # of the training range: 0 where the least of many draws was 0.004 is not beyond it
 RANGE = re.compile(r"(.+?)\.\.(.+)")
 
 
@@ -92,11 +93,13 @@ def warnings(asked: Sequence[Asked], conditions: Conditions) -> list[str]:
     said = []
     for a in asked:
         c = conditions.columns[a.at]
-        beyond = [code for code in (a.code, a.end) if code is not None and not c.levels and not c.low <= code <= c.high]
+        slack = SLACK * (c.high - c.low)
+        low, high = c.low - slack, c.high + slack
+        beyond = [code for code in (a.code, a.end) if code is not None and not c.levels and not low <= code <= high]
         if beyond:
-            which = " and ".join(f"{code:g}" for code in beyond)
+            which = f"{' and '.join(f'{code:g}' for code in beyond)} {'lie' if len(beyond) > 1 else 'lies'}"
             said.append(
-                f"{c.name} {which} is outside of the training range, {c.low:g} to {c.high:g}: nothing was learned there"
+                f"{c.name} {which} outside of the training range, {c.low:g} to {c.high:g}: nothing was learned there"
             )
     return said
 
