@@ -199,3 +199,36 @@ def test_rows_of_a_table_are_asked_and_written(tmp_path):
         model.sample(3, where="colour=red")
     values = wgan.evaluate(run, n=100, metrics=["sliced-w1"]).results[0].values
     assert all(np.isfinite(v.value) for v in values if v.value is not None)
+
+
+class Made(torch.nn.Module):
+    """A caller's generator of two numbers that looks at the vector of conditions."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(4 + 3, 2)
+
+    def forward(self, z, y):
+        return self.layer(torch.cat([z, y.to(z.dtype)], 1))
+
+
+class Judged(torch.nn.Module):
+    """A caller's critic of samples beside their conditions."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2 + 3, 1)
+
+    def forward(self, x, y):
+        return self.layer(torch.cat([x, y.to(x.dtype)], 1)).squeeze(1), None
+
+
+@pytest.mark.parametrize("parts", [{"generator": Made}, {"critic": Judged}, {"generator": Made, "critic": Judged}])
+def test_a_callers_own_networks_are_told_conditions(parts, data, tmp_path):
+    made = {name: part() for name, part in parts.items()}
+    run = wgan.train(data=data, run=tmp_path / "run", **{**SMALL, "latent": 4}, **made)
+    model = wgan.load(run, **({"generator": Made()} if "generator" in parts else {}))
+    assert [*model.sample(3, given="energy=50").given["energy"]] == [50.0] * 3
+    assert not torch.equal(model.sample(3, given="energy=50,kind=muon"), model.sample(3, given="energy=90,kind=muon"))
+    with pytest.raises(WganError, match="has conditions, no classes"):
+        model.labels(3, "muon")

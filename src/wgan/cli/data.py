@@ -77,6 +77,7 @@ def for_program(spec: str, options: ReadingOptions, said: Sequence[str]) -> dict
         "train": len(train),
         "held_out": len(parts["test"]),
         "classes": counts,
+        "conditions": {} if train.conditions is None else {c.name: c.describe() for c in train.conditions.columns},
         "duplicates": None if own is None else duplicates(own),
         "unreadable": [] if own is None else own.about["bad"],
         "notes": [text for name, text in texts if name == "note"],

@@ -82,7 +82,7 @@ def require_conditioning(config: NetworkOptions) -> None:
     """Raise WganError for a way of conditioning by which numbers do not reach a network."""
     if config.conditioning not in ("concat", "norm"):
         raise WganError(f"conditioning {config.conditioning} is for classes: with conditions use concat or norm")
-    if config.critic_conditioning != "projection":
+    if config.critic != OWN and config.critic_conditioning != "projection":
         raise WganError("critic_conditioning none would let the critic ignore the conditions: use projection")
 
 

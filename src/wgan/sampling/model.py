@@ -318,9 +318,8 @@ class Model:
         """Return the label numbers int64 [n] that `label` asks for, None for an unconditional model."""
         if not self.network.classes:
             if label is not None:
-                raise WganError(
-                    f"{self.run.path} is an unconditional model and cannot make a requested label: leave it out"
-                )
+                what = "has conditions, no classes," if self.network.conditions else "is an unconditional model"
+                raise WganError(f"{self.run.path} {what} and cannot make a requested label: leave it out")
             return None
         asked = label.tolist() if isinstance(label, (np.ndarray, np.generic, Tensor)) else label
         if asked is None:
