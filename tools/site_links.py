@@ -1,4 +1,7 @@
-"""A hook of the site: a link that leaves docs/ becomes the name of the file, since the site holds no source."""
+"""A hook of the site: a link that leaves docs/ becomes the name of the file, since the site holds no source.
+
+And `A\\|B` in a table, which GitHub needs, becomes `A|B`.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ import posixpath
 import re
 from typing import Any
 
+CODE = re.compile(r"`[^`\n]+`")
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#\s]+)(#[^)]*)?\)")
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Replace [words](../../src/wgan/losses.py) by words (`src/wgan/losses.py`)."""
+    """Replace [words](../../src/wgan/losses.py) by words (`src/wgan/losses.py`), and bars in code that GitHub has escaped."""
     folder = posixpath.dirname(page.file.src_uri)
 
     def inside(found: re.Match[str]) -> str:
@@ -23,4 +27,4 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
         name = path.removeprefix("../")
         return f"`{name}`" if words.strip("`") in name else f"{words} (`{name}`)"
 
-    return LINK.sub(inside, markdown)
+    return CODE.sub(lambda code: code[0].replace("\\|", "|"), LINK.sub(inside, markdown))

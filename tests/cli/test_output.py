@@ -42,6 +42,13 @@ def test_a_table_fits_the_terminal_or_becomes_paragraphs(columns):
     assert columns == 120 or all(f"{name} source: " in words for name in RECIPES)
 
 
+def test_facts_of_data_stand_under_their_beginning():
+    text, code = on_terminal(["data", "ring", "--no-measure"], 40)
+    facts, suggestion = text.split("suggestion")
+    assert code == 0 and all(len(line) <= 40 for line in facts.splitlines())
+    assert "\n    " in facts and "\n" not in suggestion.split("  ")[0].strip()
+
+
 SCRIPT = """
 from wgan.cli.output import show
 show(("metric", "value", "note"), [("fid", "1.5", "n" * 60), ("kid", "2", "")], 100, "a run", spare=1)

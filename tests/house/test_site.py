@@ -49,6 +49,7 @@ def test_a_link_to_the_source_becomes_its_name():
     )
     expected = "see `src/wgan/losses.py`, notes (`benchmarks/NOTES.md`) and [data](../reference/data.md)"
     assert links.on_page_markdown(text, page=Page) == expected
+    assert links.on_page_markdown(r"| `RUN\|FILE` | a \| b |", page=Page) == r"| `RUN|FILE` | a \| b |"
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from wgan.cli.output import print_json, require_place
+from wgan.cli.output import print_json, require_place, say_fact
 from wgan.cli.parser import reading
 from wgan.config import Config, ReadingOptions
 from wgan.data import Source, is_own, open_source
@@ -45,12 +45,13 @@ def command(found: argparse.Namespace) -> int:
         if Path(found.out).suffix.lower() != ".png":
             raise WganError(f"--out {found.out}: the grid is a .png file")
     said: list[str] = []
-    tell = said.append if found.json else print
+    tell = said.append if found.json else say_fact
     try:
         for line in describe(spec, options, found.strict):
             tell(line)
     except TooManyBad as error:
-        print("\n".join(unreadable(error.bad)), file=sys.stderr if found.json else sys.stdout)
+        for line in unreadable(error.bad):
+            print(line, file=sys.stderr) if found.json else say_fact(line)
         raise
     source = open_source(spec, "train", options=options)
     for line in advice(spec, source, given, found.measure):

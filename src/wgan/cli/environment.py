@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from wgan import __version__
-from wgan.cli.output import bytes_text, print_json
+from wgan.cli.output import bytes_text, print_json, say_fact
 from wgan.distributed.cores import cores
 from wgan.files import cache_home
 from wgan.processor import bf16_gain_known, processor_name
@@ -43,7 +43,7 @@ def command(found: argparse.Namespace) -> int:
         print_json(facts)
         return 0
     for line in lines(facts):
-        print(line)
+        say_fact(line)
     return 0
 
 

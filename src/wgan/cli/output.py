@@ -6,6 +6,7 @@ import codecs
 import io
 import json
 import math
+import re
 import shutil
 import sys
 import textwrap
@@ -43,17 +44,30 @@ def replace_unprintable() -> None:
             stream.reconfigure(errors="wgan.ascii")
 
 
+def terminal_width() -> int:
+    """Return how many characters a line of the terminal has, 80 without one."""
+    return shutil.get_terminal_size().columns
+
+
 def complain(sentence: str) -> None:
     """Print a sentence on standard error; a terminal gets it broken between words."""
     line = f"wgan: {sentence}"
     if sys.stderr.isatty():
-        line = wrapped(line, shutil.get_terminal_size().columns)
+        line = wrapped(line, terminal_width())
     print(line, file=sys.stderr)
 
 
 def say(sentence: str) -> None:
     """Print a sentence on standard output; a terminal gets it broken between words."""
-    print(wrapped(sentence, shutil.get_terminal_size().columns) if sys.stdout.isatty() else sentence)
+    print(wrapped(sentence, terminal_width()) if sys.stdout.isatty() else sentence)
+
+
+def say_fact(line: str) -> None:
+    """Print a heading of 14 characters and what it says; a terminal gets that broken between words, under its beginning."""
+    if sys.stdout.isatty() and not line.startswith("suggestion"):  # which is a command, to be copied whole
+        width = terminal_width()
+        line = wrapped(line, width, then=" " * (15 if width >= 60 else 4))
+    print(line)
 
 
 def wrapped(text: str, width: int, first: str = "", then: str = "") -> str:
@@ -61,6 +75,14 @@ def wrapped(text: str, width: int, first: str = "", then: str = "") -> str:
     return textwrap.fill(
         text, width, initial_indent=first, subsequent_indent=then, break_long_words=False, break_on_hyphens=False
     )
+
+
+def narrowed(line: str, width: int) -> str:
+    """Return a line of two columns, such as a command and what it does, with the second under the first where it is too long."""
+    if len(line) <= width:
+        return line
+    first, *then = re.split(r"(?<=\S)\s{2,}", line, maxsplit=1)
+    return "\n".join([wrapped(first, width), *(wrapped(text, width, "    ", "    ") for text in then)])
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[str]], least: int, title: str = "", spare: int = 0) -> None:

@@ -6,12 +6,23 @@ import argparse
 from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
+from wgan.cli.output import narrowed, terminal_width, wrapped
 from wgan.config import FIELDS, ReadingOptions
 from wgan.config.option import SWITCH, Option, options_of
 from wgan.errors import WganError
 
 RUN = "a run: its folder, or its name under runs/ (default: the newest)"
 METAVARS = {int: "N", float: "X", str: "TEXT", bool: "[0|1]"}
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Help whose words stay whole, and whose examples fit a narrow terminal."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrapped(" ".join(text.split()), width).splitlines()
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(narrowed(indent + line, terminal_width()) for line in text.splitlines()) + "\n"
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,7 +32,7 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, usual: Collection[str] = (), **options: Any) -> None:
-        plain = {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter, "add_help": False}
+        plain = {"allow_abbrev": False, "formatter_class": Help, "add_help": False}
         super().__init__(**{**plain, **options})
         self.usual = frozenset(usual)
         self.add_argument("-h", "--help", action="help", help="show this help and exit")
@@ -38,7 +49,8 @@ class Parser(argparse.ArgumentParser):
         text = super().format_help()
         for action, said in zip(hidden, helps, strict=True):
             action.help = said
-        return text + (f"\n{len(hidden)} more options, in groups: {self.prog} --help-all\n" if hidden else "")
+        more = wrapped(f"{len(hidden)} more options, in groups: {self.prog} --help-all", terminal_width())
+        return text + (f"\n{more}\n" if hidden else "")
 
     def error(self, message: str) -> NoReturn:
         raise WganError(message)
