@@ -84,7 +84,7 @@ def beside(pictures: list[Image.Image]) -> Image.Image:
 
 
 def results() -> dict[str, Any]:
-    """Return name -> committed results; a name that is no Python word has _ for -."""
+    """Return name -> committed results; a name that is not a Python word has _ for -."""
     files = sorted(RESULTS.glob("compare-*.json"))
     found = {file.stem.removeprefix("compare-").replace("-", "_"): json.loads(file.read_text()) for file in files}
     # by a rule or a correlation the longest runs are judged

@@ -194,7 +194,7 @@ def meant(
     if not is_data(name):
         raise WganError(f"{unknown('recipe', name, RECIPES)}; no file or folder has that name, either")
     if Path(name).suffix.lower() in (".toml", ".yaml", ".yml") or Path(name).name == "config.json":
-        raise WganError(f"{name} is no data: a file of options is given with --config {name}")
+        raise WganError(f"{name} is not data: a file of options is given with --config {name}")
     if has_run(Path(name)):
         if run is not None:
             raise WganError(f"{name} is a run folder, and {run} is given as another: give one of them")
@@ -221,7 +221,7 @@ def with_file(
 
 
 def is_data(name: str) -> bool:
-    """Return whether a name that is no recipe's is meant as data: a path, hf:NAME, or a bundled one such as mnist:0-4."""
+    """Return whether a name that is not a recipe's is meant as data: a path, hf:NAME, or a bundled one such as mnist:0-4."""
     from wgan.data import is_bundled, is_own
 
     return is_own(name) or is_bundled(name)

@@ -12,7 +12,7 @@ class WganError(ValueError):
     """A mistake the user can fix: one sentence saying what was wrong, where, and what would be right.
 
     The command line prints the sentence and exits with code 2; it never shows a traceback for it. Names from a damaged
-    file may hold anything: what is no printable character becomes a question mark, and what is long is cut.
+    file may hold anything: what is not a printable character becomes a question mark, and what is long is cut.
     """
 
     def __init__(self, sentence: str) -> None:
@@ -65,5 +65,5 @@ def either(names: Sequence[str]) -> str:
 
 
 def unknown(kind: str, name: str, options: Iterable[str]) -> WganError:
-    """Build the error for a `name` that is no key of a table of `kind`s."""
+    """Build the error for a `name` that is not a key of a table of `kind`s."""
     return WganError(f"unknown {kind} '{name}': {nearest(name, options)}")

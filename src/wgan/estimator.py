@@ -179,7 +179,7 @@ def checked(X: Any, least: int = 2) -> NDArray[Any]:
         raise TypeError("sparse data were passed, and a Generator needs dense rows: use X.toarray()")
     rows = np.asarray(X)
     if rows.dtype == object:
-        rows = rows.astype(np.float64)  # TypeError or ValueError for what is no number
+        rows = rows.astype(np.float64)  # TypeError or ValueError for what is not a number
     if np.iscomplexobj(rows):
         raise WganError("Complex data not supported: give real numbers")
     if rows.ndim not in (2, 3, 4):

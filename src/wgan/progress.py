@@ -264,7 +264,7 @@ def counting(
 ) -> Iterator[Callable[[int], None]]:
     """Yield a function to call with the number done so far: after PATIENCE a line on standard error shows it.
 
-    It is taken away at the end. Nothing is shown where that is no terminal, or where another line is live already.
+    It is taken away at the end. Nothing is shown where that is not a terminal, or where another line is live already.
     """
     nested = isinstance(sys.stderr, FileProxy)  # which a live line puts in its place
     console = Output(file or sys.stderr).console(tty)

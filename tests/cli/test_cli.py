@@ -234,7 +234,7 @@ def test_a_dry_run_prints_what_would_run_and_writes_nothing(here, command):
         "gulrajani-ring", {"generator_layers": "16", "critic_layers": "16", "steps": 2, "batch": 8, "threads": 1}
     )
     for name, value in asdict(config).items():
-        assert re.search(rf"^{name} +{re.escape(str(value))}$", found.out, re.M), name
+        assert re.search(rf"^{name} +{re.escape(FIELDS[name].word(value))}$", found.out, re.M), name
     generator, critic = 2 * 16 + 16 + 16 * 2 + 2, 2 * 16 + 16 + 16 + 1  # 2 -> 16 -> 2 and 2 -> 16 -> 1, with biases
     assert re.search(rf"^generator +{generator} parameters$", found.out, re.M)
     assert re.search(rf"^critic +{critic} parameters$", found.out, re.M)

@@ -1,4 +1,4 @@
-"""--config FILE: options from JSON, TOML, YAML or another run; flags win, and what is no option is said in one sentence."""
+"""--config FILE: options from JSON, TOML, YAML or another run; flags win, and what is not an option is said in one sentence."""
 
 import json
 import sys
@@ -90,7 +90,7 @@ MISTAKES = {
     "r.txt": ("lr = 1", "r.txt: options are read from a .json, .toml or .yaml file"),
     "s.json": (" " * (MOST + 1), "s.json is too large"),
     "t.toml": ('recipe = "mnits"', "unknown recipe 'mnits': did you mean mnist"),
-    "u.toml": ("run = 'x'", "'run' is no option of a run: give it on the command line"),
+    "u.toml": ("run = 'x'", "'run' is not an option of a run: give it on the command line"),
     "w.yaml": ("- lr", "w.yaml holds no options"),
     "x.yml": ("seed: 1\nlr: [1]\n", "x.yml is not valid YAML: line 2: an option has one value"),
     "y.yaml": ("lr: 1\nlr: 2\n", "y.yaml is not valid YAML: 'lr' stands in it twice"),
@@ -126,7 +126,7 @@ def test_a_file_that_holds_anything_else_is_one_sentence(here, command, name):
             "no file nowhere.toml: --config takes a .json, .toml or .yaml file, or the folder of a run",
         ),
         ("--config .", "no file config.json"),
-        ("small.toml", "small.toml is no data: a file of options is given with --config small.toml"),
+        ("small.toml", "small.toml is not data: a file of options is given with --config small.toml"),
         ("mnist --config small.toml", "small.toml is for recipe small-mlp-gp, and recipe mnist is given too"),
         ("mnist --config whole/config.json", "give a recipe or a config, not both"),
     ],

@@ -149,9 +149,9 @@ def test_one_class_is_unlabelled(mnist: dict[str, Source]) -> None:
         ("mnist:-1", "'-1' is neither"),
         ("mnist:٣", "'٣' is neither"),  # a digit to int(), not to us
         ("mnist:5-2", "runs backwards, write 2-5"),
-        ("stacked-mnist:x", "'x' is no seed"),
-        ("stacked-mnist:-1", "'-1' is no seed"),
-        ("stacked-mnist:" + "9" * 5000, "is no seed"),
+        ("stacked-mnist:x", "'x' is not a seed"),
+        ("stacked-mnist:-1", "'-1' is not a seed"),
+        ("stacked-mnist:" + "9" * 5000, "is not a seed"),
         ("ring:gulrajan", "unknown scaling of ring 'gulrajan': did you mean gulrajani"),
         ("grid:x", "choose from gulrajani, pacgan"),
         ("swissroll:pacgan", "choose from gulrajani"),

@@ -197,7 +197,7 @@ def table(tmp_path_factory):
             "column smoker of changed.csv, row 1, is empty, and no training row of the run is empty there",
         ),
         ('"x"', '"y"', "column always of changed.csv, row 1, holds a category that no training row of the run has (x)"),
-        (".2020", ".20xx", "which is no date of the format %d.%m.%Y"),
+        (".2020", ".20xx", "which is not a date in the format %d.%m.%Y"),
     ],
 )
 def test_cells_that_no_training_row_has_are_refused(table, here, command, before, after, said):

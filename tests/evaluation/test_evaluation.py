@@ -62,7 +62,7 @@ DIGITS = [str(i) for i in range(10)]
     [
         ("mnist", list(range(10)), list(range(10))),
         ("mnist:3,7", [3, 7], [0, 1]),  # the data's number 0 is the digit 3
-        ("mnist:5", [5], None),  # one class is no label
+        ("mnist:5", [5], None),  # one class is not a label
     ],
 )
 def test_a_run_is_asked_for_the_classes_of_the_reals(spec, asked, labels):

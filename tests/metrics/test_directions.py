@@ -66,7 +66,7 @@ def test_a_clipped_linear_critic_reaches_the_exact_distance() -> None:
     """Times its bound."""
     # max of w.(mu - theta) over |w_i| <= c is c ||mu - theta||_1 = 0.01 * (3 + 0.5) for point masses at mu and theta
     p = by_hand(LinearCritic(torch.zeros(2).double()), rate=1e-3, objective="wgan-clip")
-    p = replace(p, clipped=[p.critic.w])  # a module made by hand is no layer that clipping knows
+    p = replace(p, clipped=[p.critic.w])  # a module made by hand is not a layer that clipping knows
     real = torch.tensor([[3.0, -0.5]]).double().expand(4, 2)
     fake = torch.zeros(4, 2).double()
     for _ in range(25):  # the slower weight moves 1e-3 * 0.5 each time: 20 steps to 0.01

@@ -208,8 +208,8 @@ def changed(weights, **more):
         ),
         (lambda w: changed(w, Conv2d_2a_3x3__bn__bias=torch.zeros(32, dtype=torch.int8)), r"must be floats \[32\]"),
         (lambda w: changed(w, Conv2d_2a_3x3__bn__bias=torch.full((32,), torch.nan)), "NaN or infinite"),
-        (lambda w: changed(w, fc__weight=torch.zeros(10, 2048)), "is no Inception-v3: .*not 10"),
-        (lambda w: {"w": torch.zeros(1)}, "is no Inception-v3: .*not 0"),
+        (lambda w: changed(w, fc__weight=torch.zeros(10, 2048)), "is not an Inception-v3: .*not 10"),
+        (lambda w: {"w": torch.zeros(1)}, "is not an Inception-v3: .*not 0"),
     ],
 )
 def test_other_files_are_refused_in_one_sentence(weights, tmp_path, change, sentence):

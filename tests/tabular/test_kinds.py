@@ -76,11 +76,11 @@ def test_a_column_that_teaches_nothing_is_left_out_and_said(tmp_path, column, wh
         (["٣", "٤"] * 30, "'٣' in line 2; save the table with plain numbers"),
         (
             ["2021-02-03", "2021-02-04"] * 29 + ["2021-02-30"],
-            "'2021-02-30' in line 60, which is no date of the format %Y-%m",
+            "'2021-02-30' in line 60, which is not a date in the format %Y-%m",
         ),
         (
             ["soon"] + ["2021-02-03", "2021-02-04"] * 29,
-            "'soon' in line 2, which is no date of the format %Y-%m-%d: fix it",
+            "'soon' in line 2, which is not a date in the format %Y-%m-%d: fix it",
         ),
     ],
 )
@@ -107,7 +107,7 @@ def test_the_user_says_what_a_column_is(tmp_path):
         ("d=number", "has no column 'd'"),
         ("b=number", "column b of"),
         ("b=date", "is not written in one format of dates"),
-        ("c=date:%Y", "holds 'yes' in line 2, which is no date of the format %Y"),
+        ("c=date:%Y", "holds 'yes' in line 2, which is not a date in the format %Y"),
         ("a=skip,b=skip,c=skip", "every column is left out"),
         ("a=number,a=category", "columns names a twice"),
         ("a=number,b", "columns 'b': write NAME=KIND"),

@@ -96,8 +96,8 @@ def test_another_programs_file_may_order_its_columns_otherwise(real, here):
     "change, said",
     [
         ({"age": None}, "has no column 'age'"),
-        ({"age": "old"}, "column age of rows.csv holds 'old', which is no number"),
-        ({"day": "yesterday"}, "column day of rows.csv holds 'yesterday', which is no date of the format %d.%m.%Y"),
+        ({"age": "old"}, "column age of rows.csv holds 'old', which is not a number"),
+        ({"day": "yesterday"}, "column day of rows.csv holds 'yesterday', which is not a date in the format %d.%m.%Y"),
     ],
 )
 def test_a_file_that_does_not_fit_is_one_sentence(real, here, change, said):
@@ -176,7 +176,7 @@ def test_the_column_that_models_are_to_tell_may_be_named(here, command):
 
 def test_a_target_is_a_column_of_a_table(here):
     np.savez("x.npz", samples=np.zeros((200, 2), np.float32))
-    with pytest.raises(WganError, match="target is a column of a table, and ring is none"):
+    with pytest.raises(WganError, match="target is a column of a table, and ring is not a table"):
         wgan.evaluate("x.npz", data="ring", metrics=["sliced-w1"], target_column="x")
 
 

@@ -138,7 +138,7 @@ def test_a_generator_that_cannot_work_is_refused(function, words):
         (sick(), "generator holds NaN or infinity in weight"),
         (tied(), "one tensor under two names, a.weight and b.weight"),
         (Single(plane), "generator cannot be copied, and the run trains a copy of it: only one of these"),
-        (Extra(plane), "keeps _extra_state, which is no tensor"),
+        (Extra(plane), "keeps _extra_state, which is not a tensor"),
     ],
 )
 def test_a_module_that_cannot_be_trained_or_saved_is_refused(module, words):

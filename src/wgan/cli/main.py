@@ -112,7 +112,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
 
 def unknown_command(word: str, known: Iterable[str]) -> WganError:
-    """Return the error for a word that is no command."""
+    """Return the error for a word that is not a command."""
     return WganError(f"unknown command '{word}': {meaning(word, COMMANDS) or nearest(word, known)}")
 
 

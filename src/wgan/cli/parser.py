@@ -72,7 +72,7 @@ class WholeHelp(argparse.Action):
 
 
 def dashed(word: str) -> str:
-    """Return --n-critic=a_b for --n_critic=a_b: a flag may be written either way; what is no flag stays."""
+    """Return --n-critic=a_b for --n_critic=a_b: a flag may be written either way; what is not a flag stays."""
     if not word.startswith("--"):
         return word
     flag, equals, value = word.partition("=")

@@ -101,7 +101,7 @@ class Request:
         for name in self.objectives:
             if "/" in name or "\\" in name:
                 raise WganError(
-                    f"'{name}' is no objective: wgan compare trains its own runs; wgan report shows several that are there"
+                    f"'{name}' is not an objective: wgan compare trains its own runs; wgan report shows several that are there"
                 )
             if name not in SETTINGS:
                 raise unknown("objective", name, SETTINGS)

@@ -61,7 +61,7 @@ FIELDS = options_of(Config)
 
 
 def check_names(values: Iterable[str], where: str = "option") -> None:
-    """Raise WganError for a name that is no field of Config, with what it may mean."""
+    """Raise WganError for a name that is not a field of Config, with what it may mean."""
     for name in values:
         if name not in FIELDS:
             raise WganError(f"unknown {where} '{name}': {meant_option(name, FIELDS)}")

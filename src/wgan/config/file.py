@@ -30,7 +30,7 @@ def read_options(path: Path) -> Config | dict[str, Any]:
     """Return the whole Config of a run's config.json (or of its folder), or the options that any other file holds.
 
     A name may be written with dashes. Raises WganError for a file that cannot be read, is none of JSON, TOML and YAML, or
-    holds anything that is no option, with the nearest name.
+    holds anything that is not an option, with the nearest name.
     """
     file = path / "config.json" if path.is_dir() else path
     values = parsed(file)
@@ -42,7 +42,7 @@ def read_options(path: Path) -> Config | dict[str, Any]:
         if isinstance(value, dict):
             raise WganError(f"{file}: '{name}' is a table: write its options outside of it, one a line")
         if option in FLAGS:
-            raise WganError(f"{file}: '{name}' is no option of a run: give it on the command line")
+            raise WganError(f"{file}: '{name}' is not an option of a run: give it on the command line")
         check_names([option], f"option in {file}")
         if option in found:
             raise WganError(f"{file} has {option} twice")

@@ -53,7 +53,7 @@ class OwnMetric:
         ]
 
     def number(self, fake: NDArray[Any], real: NDArray[Any], what: str) -> float:
-        """Return the function of two arrays; WganError for an exception in it, or for what is no finite number."""
+        """Return the function of two arrays; WganError for an exception in it, or for what is not a finite number."""
         try:
             value: Any = self.function(fake.copy(), real.copy())
         except Exception as error:  # of code that is not ours, of any kind

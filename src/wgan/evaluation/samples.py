@@ -216,7 +216,7 @@ def from_table(path: Path, n: int, like: Source, table: Table) -> Subject:
 def read_codes(path: Path, like: Source, table: Table) -> tuple[NDArray[np.float64], NDArray[Any] | None]:
     """Return the rows [N, C] of a file with the columns of `table`, and its classes [N] where it has that column."""
     if path.suffix.lower() not in TABLES:
-        raise WganError(f"{path} is no table, and {like.name} is one: give a .csv, .tsv or .parquet")
+        raise WganError(f"{path} is not a table, and {like.name} is one: give a .csv, .tsv or .parquet")
     cells = read_cells(path)
     rows = codes_like(table, dict(zip(cells.names, cells.columns, strict=True)), str(path))
     if not table.label or table.label not in cells.names:
@@ -264,7 +264,7 @@ def is_pictures(path: Path) -> bool:
 def from_pictures(path: Path, n: int, like: Source) -> Subject:
     """Read up to n samples of a folder or archive of images; its folders are their classes where the data `like` have any.
 
-    Raises WganError for images of another size than the data's, or a folder that is no class of them.
+    Raises WganError for images of another size than the data's, or a folder that is not a class of them.
     """
     if like.depth is not None:
         raise WganError(f"{like.name} keeps values (depth float): give samples as a .npz or .npy")
@@ -302,7 +302,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     if path.suffix == ".npy":
         return {"samples": load_npy(path)}
     raise WganError(
-        f"{path} is no run folder, no folder or archive of images, and no .npz, .npy, .csv, .tsv or .parquet file"
+        f"{path} is not a run folder, a folder or archive of images, or a .npz, .npy, .csv, .tsv or .parquet file"
     )
 
 

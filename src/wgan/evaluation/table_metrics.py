@@ -184,7 +184,7 @@ def require_target(m: Measured) -> None:
     test = m.reals.test
     names = [c.name for c in columns_of(test)]
     if not names:
-        raise WganError(f"target is a column of a table, and {test.name} is none: leave it out")
+        raise WganError(f"target is a column of a table, and {test.name} is not a table: leave it out")
     if m.target not in names:
         raise WganError(f"target {m.target}: {test.name} has no such column: {nearest(m.target, names)}")
 

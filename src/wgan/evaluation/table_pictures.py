@@ -17,7 +17,7 @@ MOST = 40  # columns
 
 
 def pictures_of(m: Measured) -> dict[str, Any] | None:
-    """Return the histograms and the associations of the first MOST columns, fit for JSON; None for what is no table."""
+    """Return the histograms and the associations of the first MOST columns, fit for JSON; None for what is not a table."""
     told = columns_of(m.reals.test)[:MOST]
     if not told or m.subject.rows is None:
         return None

@@ -45,7 +45,7 @@ class Card:
 def card_of(model: Model, name: str, licence: str | None = None) -> Card:
     """Return the card of a model, called `name`. licence: of the data, None = as bundled data have it.
 
-    Raises WganError for a licence that is no text of one line.
+    Raises WganError for a licence that is not text of one line.
     """
     run = model.run
     evidence = measured(run, model.step)

@@ -70,13 +70,13 @@ def check_place(out: Path, force: bool) -> None:
     if not out.absolute().parent.is_dir():
         raise WganError(f"the folder {out.parent} does not exist: create it or give another --out")
     if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise WganError(f"{out} is no folder: give another --out")
+        raise WganError(f"{out} is not a folder: give another --out")
     there = {p.name for p in out.iterdir()} if out.is_dir() else set()
     if there and not force:
         raise WganError(f"{out} exists: give another --out, or --force to replace it")
     strange = there - {*FILES, "metrics.json", "neighbours.png"}
     if strange or (there and not holds_model(out)):
-        what = f"it holds {min(strange)}" if strange else "it is no exported model"
+        what = f"it holds {min(strange)}" if strange else "it is not an exported model"
         raise WganError(f"{out} is not replaced: {what}; give another --out")
 
 

@@ -198,7 +198,7 @@ def load_inception(path: str | Path) -> Extractor:
     head = tensors.get("fc.weight")
     classes = 0 if head is None or head.dim() != 2 else len(head)
     if classes not in (FID_CLASSES, TORCHVISION_CLASSES):
-        raise WganError(f"{path} is no Inception-v3: its last layer fc.weight must have {FID_CLASSES} rows (the FID "
+        raise WganError(f"{path} is not an Inception-v3: its last layer fc.weight must have {FID_CLASSES} rows (the FID "
                         f"network) or {TORCHVISION_CLASSES} (torchvision's), not {classes}")  # fmt: skip
     with torch.device("meta"):  # no memory and no random number for values that are replaced at once
         network = Inception(classes)

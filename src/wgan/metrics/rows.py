@@ -36,7 +36,7 @@ class Pixels:
 def rows(samples: Any, name: str = "samples", least: int = 1, single: bool = False) -> Any:
     """Return `samples` [N, ...] flattened to float64 [N, D]; with `single`, float32 and Pixels stay as they are, uncopied.
 
-    Errors: WganError when there is no axis beside N, fewer than `least` samples, or a value that is no finite number.
+    Errors: WganError when there is no axis beside N, fewer than `least` samples, or a value that is not a finite number.
     """
     if isinstance(samples, Pixels) and single and len(samples) >= least:
         return samples

@@ -40,7 +40,7 @@ def parse_layer(token: str) -> Layer:
 
 
 def parse_layers(text: str) -> list[Layer]:
-    """Read tokens separated by blanks; an empty text is no layer."""
+    """Read tokens separated by blanks; an empty text is not a layer."""
     return [parse_layer(token) for token in text.split()]
 
 

@@ -138,7 +138,7 @@ def class_sources(kind: type) -> Iterator[str]:
 
 
 def callable_sources(part: Callable[..., Any]) -> Iterator[str]:
-    """Yield the sources of a callable that is no plain function: functools.partial, a bound method, an object with __call__."""
+    """Yield the sources of a callable other than a plain function: functools.partial, a bound method, an object with __call__."""
     if isinstance(part, functools.partial):
         yield from sources(part.func)
         yield ADDRESS.sub("", repr((part.args, sorted(part.keywords.items()))))

@@ -61,7 +61,7 @@ def command(found: argparse.Namespace) -> int:
 def write_report(paths: Sequence[Path], out: Path) -> list[str]:
     """Write the page of some run folders to `out`; return what had to be left out, a sentence each.
 
-    The same folders give the same bytes. Raises WganError for a folder that is no run, or an `out` that cannot be written.
+    The same folders give the same bytes. Raises WganError for a folder that is not a run, or an `out` that cannot be written.
     """
     if not 1 <= len(paths) <= MANY:
         raise WganError(f"a report shows 1 to {MANY} runs, not {len(paths)}: make several reports")

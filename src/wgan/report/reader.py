@@ -92,7 +92,7 @@ def gather(path: Path, name: str) -> RunRecord:
 
 
 def config_of(path: Path) -> Config:
-    """Return the run's config; WganError in one sentence for a folder that is no run."""
+    """Return the run's config; WganError in one sentence for a folder that is not a run."""
     try:
         return from_json(read_bytes(path, "config.json", SMALL).decode(), str(path / "config.json"))
     except FileNotFoundError:

@@ -92,7 +92,7 @@ def local(path: str | Path) -> Path:
 def hub_name(name: str) -> str:
     """Return the name of a model on the hub; WganError for what can be none."""
     if not _NAME.fullmatch(name) or ".." in name:
-        raise WganError(f"'{name}' is no name on the hub: write user/name, for example hf:ada/digits")
+        raise WganError(f"'{name}' is not a name on the hub: write user/name, for example hf:ada/digits")
     return name
 
 

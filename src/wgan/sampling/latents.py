@@ -44,7 +44,7 @@ def latent_block(seed: int, number: int, latent: int) -> Tensor:
 
 
 def require_seed(seed: int) -> None:
-    """Raise WganError for a number that is no seed of samples."""
+    """Raise WganError for a number that is not a seed of samples."""
     if not 0 <= seed < 2**63:
         raise WganError(f"seed must be between 0 and 2^63 - 1, not {seed}")
 

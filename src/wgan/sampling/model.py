@@ -362,7 +362,7 @@ def load(
         generator: the network itself, of a run that was trained with the caller's own; a copy of it gets the run's weights.
 
     Raises:
-        WganError: the folder is no run, has no such checkpoint, or its files are damaged.
+        WganError: the folder is not a run, has no such checkpoint, or its files are damaged.
     """
     opened = run if isinstance(run, Run) else open_run(run)
     alone = opened.exported is not None  # the generator and nothing else

@@ -50,7 +50,7 @@ class Range:
 def parts_of(text: str, names: Sequence[str]) -> list[tuple[str, str, str]]:
     """Return (column, operator, value) of each condition; a comma begins the next one where a column's name follows it.
 
-    So `income=>50K` is income = >50K, and a value may hold commas. Raises WganError for what is no condition.
+    So `income=>50K` is income = >50K, and a value may hold commas. Raises WganError for what is not a condition.
     """
     ordered = sorted(names, key=len, reverse=True)
     head = re.compile(rf"\s*({'|'.join(map(re.escape, ordered))})\s*({'|'.join(OPERATORS)})")
@@ -101,17 +101,17 @@ def read_where(text: str, table: Table) -> tuple[list[Where], list[Range]]:
 
 
 def limit_of(column: Column, sign: str, value: str) -> float:
-    """Return the code that a column is compared with; WganError for a category, and for what is no number or date."""
+    """Return the code that a column is compared with; WganError for a category, and for what is not a number or date."""
     said = f"where '{column.name}{sign}{value}'"
     if column.kind == "category":
         raise WganError(f"{said}: a category has no order, write {column.name}=VALUE")
     if column.kind == "date":
         seconds = seconds_of(value, column.form)
         if seconds is None:
-            raise WganError(f"{said}: '{value}' is no date of the format {column.form}")
+            raise WganError(f"{said}: '{value}' is not a date in the format {column.form}")
         return seconds
     if not is_number(value) or float(value) != float(value):
-        raise WganError(f"{said}: '{value}' is no number")
+        raise WganError(f"{said}: '{value}' is not a number")
     return float(value)
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from wgan.config import Config
+from wgan.config import FIELDS, Config
 from wgan.data import Source, open_source
 from wgan.host import thread_count
 from wgan.models import parameter_count
@@ -32,16 +32,16 @@ def estimate(config: Config) -> Iterator[str]:
     with thread_count(engine.threads):
         players = make_players(config, engine, source)
         for name, value in asdict(config).items():
-            yield f"{name:20} {value}"
+            yield f"{name:20} {FIELDS[name].word(value)}"
         yield ""
-        yield f"{'computes on':20} {engine.device.type}, {engine.precision}, {engine.threads} threads"
+        yield f"{'computes on':20} {engine.device.type}, {engine.precision}, {engine.threads} thread{'s' * (engine.threads != 1)}"
         yield f"{'real samples':20} {len(source)} of shape {tuple(source.shape)}, {source.classes or 'no'} classes"
         yield f"{'generator':20} {parameter_count(players.generator):,} parameters"
         yield f"{'critic':20} {parameter_count(players.critic):,} parameters"
         seconds = measure(players, source)
         state_bytes = sum(t.numel() * t.element_size() for t in flatten(state(players)).values())
     yield f"{'weights + optimizers':20} {state_bytes:,} bytes (and as much for each of up to 3 checkpoints on disk)"
-    yield f"{'peak memory':20} {peak_memory():,} bytes of this process so far"
+    yield f"{'peak memory':20} {peak_memory():,} bytes, of this process so far"
     yield f"{'estimated time':20} {clock_text(seconds)} for {config.steps} steps (measured on {PROBE} steps; no evaluation)"
 
 

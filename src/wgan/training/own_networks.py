@@ -98,7 +98,9 @@ def require_state(kind: str, module: nn.Module) -> None:
     seen: dict[int, str] = {}
     for name, t in module.state_dict().items():
         if not isinstance(t, Tensor):
-            raise WganError(f"{kind} keeps {name}, which is no tensor, in its state: a checkpoint holds tensors only")
+            raise WganError(
+                f"{kind} keeps {name}, which is not a tensor, in its state: a checkpoint holds tensors only"
+            )
         if t.is_floating_point() and not torch.isfinite(t).all():
             raise WganError(f"{kind} holds NaN or infinity in {name}: a run cannot begin there")
         if t.numel() and t.data_ptr() in seen:
@@ -119,7 +121,7 @@ def apart(generator: nn.Module, critic: nn.Module) -> None:
 def look_at_generator(module: nn.Module, config: Config, engine: Engine, source: Source) -> tuple[bool, bool]:
     """Return whether G looks at its labels, and whether a sample depends on the others of its batch.
 
-    Raises WganError when it cannot be called as G(z, y), or makes what is no sample of the data's shape and range.
+    Raises WganError when it cannot be called as G(z, y), or makes what is not a sample of the data's shape and range.
     """
     probe = copy.deepcopy(module)
     z = torch.randn(ROWS, config.latent, generator=torch.Generator().manual_seed(0)).to(engine.device, engine.dtype)

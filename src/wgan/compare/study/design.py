@@ -161,7 +161,7 @@ def from_values(values: Mapping[str, Any], where: str) -> Design:
     except KeyError as error:
         raise WganError(f"{where} has no {error.args[0]}: a design needs {', '.join(needed())}") from None
     except (TypeError, AttributeError) as error:
-        raise WganError(f"{where} is no design: {error}") from None
+        raise WganError(f"{where} is not a design: {error}") from None
     return design
 
 

@@ -67,10 +67,10 @@ def open_stacked(spec: str, argument: str, split: str, seed: int) -> Source:
     """Open stacked MNIST, uint8 [3, 28, 28]: three random digits as red, green and blue, mode 100a + 10b + c.
 
     Drawn from `seed`, or from the number in `argument`; images are put together in each batch, never stored.
-    Raises WganError when `argument` is no seed.
+    Raises WganError when `argument` is not a seed.
     """
     if argument and not re.fullmatch("[0-9]{1,18}", argument):
-        raise WganError(f"{spec[:40]}: '{argument[:40]}' is no seed, write a whole number such as stacked-mnist:7")
+        raise WganError(f"{spec[:40]}: '{argument[:40]}' is not a seed, write a whole number such as stacked-mnist:7")
     images, labels = load_mnist(split)
     triples = _triples(split, int(argument or seed))
     digits = labels[triples]  # [N, 3]

@@ -24,12 +24,12 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what moves a terminal's cursor,
 HEAD = 32  # bytes that tell what a file holds
 LIST = "dataset.json"
 METADATA = "metadata.csv"  # what a table of conditions beside pictures is called
-# what is no picture, or another program's copy of one: not even looked into
+# what is not a picture, or another program's copy of one: not even looked into
 NEVER = (
     *(".txt", ".json", ".csv", ".tsv", ".xml", ".md", ".yaml", ".yml", ".html", ".py", ".npy", ".npz", ".mat", ".pdf"),
     *(".zip", ".tar", ".gz", ".bak", ".tmp", ".part", ".dng", ".nef", ".cr2", ".arw", ".db"),
 )
-LARGEST = 1 << 28  # bytes of one picture file: a larger one is no picture, or a trap
+LARGEST = 1 << 28  # bytes of one picture file: a larger one is not a picture, or a trap
 # what a damaged or locked member of an archive raises when it is read
 DAMAGED = (
     OSError,

@@ -51,7 +51,7 @@ _turn = threading.Lock()
 
 
 class Unreadable(Exception):
-    """A file that is no picture, with the reason in a few words."""
+    """A file that is not a picture, with the reason in a few words."""
 
 
 class Frame(NamedTuple):

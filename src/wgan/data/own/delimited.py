@@ -66,7 +66,7 @@ def encoding_of(path: Path) -> str:
 
 
 def whole_lines(file: Iterable[str], path: Path) -> Iterator[str]:
-    """Yield the lines of a file, each with its end; WganError for one that is no text."""
+    """Yield the lines of a file, each with its end; WganError for one that is not text."""
     for number, line in enumerate(file, 1):
         if "\0" in line:
             raise WganError(

@@ -55,7 +55,7 @@ def group(files: Sequence[Member], where: str, classes: bool = True, what: str =
 
 
 def unwrapped(parts: Parts) -> Parts:
-    """Return the folders without one around everything, which is no class."""
+    """Return the folders without one around everything, which is not a class."""
     while parts and all(p and p[0] == parts[0][0] for p in parts):
         parts = [p[1:] for p in parts]
     return parts

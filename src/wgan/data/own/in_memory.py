@@ -49,7 +49,7 @@ def spec_of(data: Any) -> str:
 
 
 def keep_named(data: Mapping[Any, Any]) -> str:
-    """Keep arrays with names, samples and conditions, as a .npz of them would be read; WganError for what is no array."""
+    """Keep arrays with names, samples and conditions, as a .npz of them would be read; WganError for what is not an array."""
     strange = next((name for name in data if not isinstance(name, str) or not name), None)
     if strange is not None or not data:
         raise WganError("data as a dict needs names of arrays, such as {'images': x, 'energy': e}")
@@ -108,7 +108,7 @@ def require_pairs(items: Sequence[Any]) -> None:
 
 
 def one_label(value: Any, at: int) -> Any:
-    """Return the one label of sample number `at`; WganError where it has several, or what is no label."""
+    """Return the one label of sample number `at`; WganError where it has several, or what is not a label."""
     if isinstance(value, dict):
         raise WganError(
             f"the label of sample {at} is a dict with {', '.join(map(str, value))[:60]}: give the class alone"

@@ -196,7 +196,7 @@ def wav_files(path: Path) -> list[Member]:
 def of_wav(path: Path, options: ReadingOptions, where: str) -> Recordings:
     """Return WAV files as series; classes and splits are read from the folders, as those of pictures.
 
-    Raises WganError for a file that is no 16-bit WAV, and for files of different rates or numbers of channels.
+    Raises WganError for a file that is not a 16-bit WAV, and for files of different rates or numbers of channels.
     """
     if options.labels not in ("auto", "none"):
         raise WganError(

@@ -64,7 +64,7 @@ def counting_notes(names: Sequence[str], columns: Sequence[NDArray[Any]]) -> lis
 
 
 def as_numbers(cells: Sequence[str], name: str, path: Path, lines: Sequence[int]) -> NDArray[Any]:
-    """Return a column as int64 or float64; WganError naming it when a cell is no number. lines: where each cell stands."""
+    """Return a column as int64 or float64; WganError naming it when a cell is not a number. lines: where each cell stands."""
     if all(WHOLE.fullmatch(cell.strip()) for cell in cells):
         return whole_numbers([cell.strip() for cell in cells], f"column {name} of {shown(path)}")
     try:
@@ -97,14 +97,14 @@ def is_code(cell: str) -> bool:
 
 
 def what_is(cell: str) -> str:
-    """Return what a cell that is no number holds."""
+    """Return what a cell that is not a number holds."""
     if not cell:
         return "nothing"
     return f"'{cell[:40]}', a missing value," if cell in MISSING else f"'{cell[:40]}'"
 
 
 def way_out(cell: str) -> str:
-    """Return what to do about a cell that is no number."""
+    """Return what to do about a cell that is not a number."""
     if COMMA.fullmatch(cell):
         return "save the table with decimal points and without thousands separators"
     return "leave it out, fill it, or name it as the class with --labels"

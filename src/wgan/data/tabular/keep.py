@@ -177,7 +177,7 @@ def in_order(rules: Sequence[Rule]) -> list[Rule]:
 
 
 def groups_of(text: str, names: Sequence[str], rules: Sequence[Rule], where: str) -> list[tuple[int, ...]]:
-    """Return the places of the columns of each group of `--together`; WganError for what is no group."""
+    """Return the places of the columns of each group of `--together`; WganError for what is not a group."""
     if not text:
         return []
     found = []

@@ -132,7 +132,7 @@ def date_of(
     bad = next((i for i, cell in enumerate(bare) if cell not in missing and known[cell] is None), None)
     if bad is not None:
         raise WganError(
-            f"column {name} of {where} holds '{bare[bad][:40]}' in line {lines[bad]}, which is no date of the format "
+            f"column {name} of {where} holds '{bare[bad][:40]}' in line {lines[bad]}, which is not a date in the format "
             f"{formats[0]}: fix it, {as_missing(bare[bad])}or say --columns {name}=category"
         )
     note = ""
@@ -144,7 +144,7 @@ def date_of(
 
 
 def require_numbers(name: str, bare: Sequence[str], missing: frozenset[str], lines: Sequence[int], where: str) -> None:
-    """Raise WganError for a cell that is no finite number, with its line and the way out."""
+    """Raise WganError for a cell that is not a finite number, with its line and the way out."""
     for cell, line in zip(bare, lines, strict=True):
         if cell in missing:
             continue

@@ -165,7 +165,7 @@ def with_kept(
 def codes_like(table: Table, columns: dict[str, Sequence[str]], where: str) -> NDArray[np.float64]:
     """Return the rows [N, C] of another file's cells in the codes of a table; a level that it does not know is -1.
 
-    Raises WganError for a column that is missing, and for a cell that is no number or no date.
+    Raises WganError for a column that is missing, and for a cell that is not a number or not a date.
     """
     rows = []
     for c in table.columns:
@@ -188,9 +188,11 @@ def like(c: Column, cells: Sequence[str], where: str) -> Codes:
         found = read_dates((t.strip() for t in cells if t.strip() not in missing), c.form)
         bad = next((t for t, at in found.items() if at is None), None)
         if bad is not None:
-            raise WganError(f"column {c.name} of {where} holds '{bad[:40]}', which is no date of the format {c.form}")
+            raise WganError(
+                f"column {c.name} of {where} holds '{bad[:40]}', which is not a date in the format {c.form}"
+            )
         return np.array([found.get(t.strip()) for t in cells], np.float64)
     bad = next((t for t in cells if t.strip() not in missing | MISSING and not is_number(t)), None)
     if bad is not None:
-        raise WganError(f"column {c.name} of {where} holds '{bad[:40]}', which is no number")
+        raise WganError(f"column {c.name} of {where} holds '{bad[:40]}', which is not a number")
     return np.array([np.nan if t.strip() in missing | MISSING else float(t) for t in cells])
