@@ -17,6 +17,14 @@ def npz(path):
         return {name: file[name] for name in file.files}
 
 
+@pytest.mark.parametrize("words", [("sample",), ("export", "--to", "hub")])
+def test_the_output_of_the_program_is_no_place_for_samples(here, command, digits_run, words):
+    """A folder called - would stand there instead."""
+    name, *more = words
+    assert "nothing is written to the program's output" in command(name, digits_run, *more, "--out", "-").sentence()
+    assert files(here) == []
+
+
 def test_a_sheet_is_a_grey_picture_of_all_samples(here, command, digits_run):
     found = command("sample", digits_run)
     assert found == Result(0, "64 samples in samples.png\n", "")

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from wgan.cli.sample import output_path, say
+from wgan.cli.sample import output_path, require_no_stream, say
 from wgan.errors import WganError, unknown
 from wgan.export.hub import export_hub, push
 from wgan.export.onnx import CHECKED, export_onnx
@@ -22,6 +22,7 @@ def command(found: argparse.Namespace) -> int:
     if found.to not in SUFFIXES:
         raise unknown("target", found.to, SUFFIXES)
     refuse_others(found)
+    require_no_stream(found.out or "")
     name = Path(found.path).resolve().name if not found.path.startswith("hf:") else found.path.rpartition("/")[2]
     out = Path(found.out) if found.out else Path(f"{name}{SUFFIXES[found.to]}")
     writers: dict[str, Callable[[Model, Path, argparse.Namespace], None]] = {

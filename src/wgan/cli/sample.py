@@ -80,7 +80,8 @@ def outside_range(samples: Samples, kept: bool) -> list[str]:
 
 
 def output_path(text: str, force: bool) -> Path:
-    """Return the path to write to; WganError when something is there and `force` is off, or its folder is missing."""
+    """Return the path to write to; WganError when something is there and `force` is off, its folder is missing, or for -."""
+    require_no_stream(text)
     path = Path(text)
     empty = path.is_dir() and not any(path.iterdir())
     if path.exists() and not empty and not force:
@@ -88,6 +89,12 @@ def output_path(text: str, force: bool) -> Path:
     if not path.parent.is_dir():
         raise WganError(f"the folder {path.parent} does not exist: create it or give another --out")
     return path
+
+
+def require_no_stream(text: str) -> None:
+    """Raise WganError for -, which elsewhere means the output of the program, and would be a folder of that name."""
+    if text == "-":
+        raise WganError("--out -: nothing is written to the program's output: give a file or a folder (./- is one)")
 
 
 def say(notes: list[str]) -> None:
