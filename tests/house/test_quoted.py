@@ -103,6 +103,19 @@ def test_the_gallery_quotes_the_committed_table():
     assert f"**{100 * rows['trained_on_synthetic']:.1f} % ± {100 * rows['deviation']:.1f}**" in page
 
 
+def test_the_gallery_quotes_the_committed_icons():
+    page, found = (ROOT / "docs/gallery.md").read_text(), last("icons")
+    for digits, prefix in ((2, ""), (2, "random-")):
+        names = [prefix + name for name in ("precision", "recall", "coverage")]
+        generated, real = (", ".join(f"{found[n][side]:.{digits}f}" for n in names) for side in ("value", "floor"))
+        assert f"| {generated} | {real} |" in page
+    distance, bound, right = found["random-relative-fid"], found["certified-w1"], found["cas"]
+    assert f"| {distance['value']:.4f} ± {distance['spread']:.4f} | {distance['floor']:.4f} |" in page
+    assert f"| {found['sliced-w1']['value']:.3f} | {found['sliced-w1']['floor']:.3f} |" in page
+    assert f"(1,000 against {bound['n_real']}) | {bound['value']:.2f} | {bound['floor']:.0f} |" in page
+    assert f"| {100 * right['value']:.1f} % | {100 * right['floor']:.1f} % |" in page
+
+
 def test_the_bound_of_the_default_run_is_the_committed_one():
     page, found = (ROOT / "docs/recipes/mnist.md").read_text(), last("mnist-betting-bound")
     bound, gap = found["certified-w1"]["value"], found["certified-w1-gap"]
