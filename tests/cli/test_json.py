@@ -41,7 +41,7 @@ def test_what_cannot_be_read_is_told_too(tmp_path, command):
         Image.new("L", (8, 8), i).save(folder / f"{i}.png")
     (folder / "5.png").write_bytes(b"no")
     (name, reason), *others = told(command("data", folder, "--json", "--no-measure"))["unreadable"]
-    assert name == "5.png" and "no picture" in reason and others == []
+    assert name == "5.png" and "not an image" in reason and others == []
     for i in range(60):
         (folder / f"{i}.png").write_bytes(b"no")
     failed = command("data", folder, "--json", "--no-measure")

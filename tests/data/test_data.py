@@ -171,7 +171,16 @@ def test_wrong_split_and_seed() -> None:
 
 
 def test_every_name_opens_and_keeps_its_spec(fashion: Path) -> None:
-    assert list(SOURCES) == ["mnist", "stacked-mnist", "fashion", "ring", "grid", "swissroll", "ar2", "sines"]
+    toys_of_signals_and_conditions = ["ar2", "sines", "gaussian", "calorimeter"]
+    assert [*SOURCES] == [
+        "mnist",
+        "stacked-mnist",
+        "fashion",
+        "ring",
+        "grid",
+        "swissroll",
+        *toys_of_signals_and_conditions,
+    ]
     for name in SOURCES:
         source = open_source(name, "test")
         assert (source.name, source.split) == (name, "test")
