@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from wgan.metrics.tables import r_squared
@@ -46,6 +47,19 @@ def test_bins_hold_missing_cells_alone_and_rare_levels_together():
     rare = levels(np.array([[39.0], [35.0], [99.0], [0.0], [-1.0]]))[:, 0]
     assert rare[:3].tolist() == [BINS - 1] * 3 and rare[3] == 1 and rare[4] == BINS - 1
     assert (np.diff(numbers(np.sort(x[:-1])[:, None])[:, 0]) >= 0).all()
+
+
+def test_class_trees_begin_at_how_frequent_classes_are():
+    y, rows = np.repeat(np.arange(4), [70, 15, 10, 5]), np.ones((100, 2))
+    found = softmax(fit_class_trees(rows, y, 4, np.array([False, True]), rows), 1)
+    assert found == pytest.approx(np.tile([0.7, 0.15, 0.1, 0.05], (100, 1)), abs=1e-4)
+
+
+def test_fewer_rows_than_a_leaf_needs_are_not_split_off():
+    """The last bin holds three rows of 100."""
+    x = np.arange(100.0)[:, None]
+    found = fit_number_trees(x, 100.0 * (x[:, 0] > 96), np.array([False]), x)
+    assert found[-1] == found[-5] > found[0]
 
 
 @pytest.mark.parametrize("y", [np.zeros(50), np.arange(50.0)])

@@ -75,4 +75,4 @@ def test_large_maps_and_few_channels_are_the_librarys(monkeypatch: pytest.Monkey
     same = {side: Plan(3, 1, (1, 1), (side, side), (side, side)) for side in (4, 7)}
     assert taps.suits(same[4], 128, 256)
     assert not taps.suits(same[7], 128, 256) and not taps.suits(same[4], 128, 64)
-    assert not taps.suits(Plan(3, 2, (0, 0), (8, 8), (4, 4)), 128, 256)
+    assert not taps.suits(Plan(3, 2, (1, 1), (4, 4), (2, 2)), 128, 256)
