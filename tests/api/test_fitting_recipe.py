@@ -30,6 +30,8 @@ SMALL = {"steps": 2, "batch": 8, "threads": 1, "generator_layers": "8", "critic_
         ("swissroll", "gulrajani-swissroll", "swissroll"),
         ("ar2", "signals", "ar2"),
         ("sines", "signals", "sines"),
+        ("gaussian", "vectors", "gaussian"),
+        ("calorimeter", "images", "calorimeter"),
     ],
 )
 def test_bundled_data_take_their_own_recipe_and_folder(fashion, data, recipe, folder):

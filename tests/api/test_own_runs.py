@@ -83,7 +83,7 @@ def test_the_line_on_copies_says_the_figures_of_the_evaluation(tmp_path, monkeyp
         assert (path, metrics, checkpoint) == (tmp_path, ["memorisation"], "last")
         result = SimpleNamespace(measured=SimpleNamespace(is_image=False, memorised=found))
         return SimpleNamespace(
-            figure=lambda name: MetricValue(name=name, value=0.125, n_fake=40, n_real=25), results=[result]
+            metric=lambda name: MetricValue(name=name, value=0.125, n_fake=40, n_real=25), results=[result]
         )
 
     monkeypatch.setattr(evaluating, "evaluate", measured)

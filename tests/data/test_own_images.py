@@ -143,7 +143,12 @@ def png_header(width, height):
 
 @pytest.mark.parametrize(
     ("data", "reason"),
-    [(b"", "empty"), (b"hello", "no picture"), (png_header(30_000, 30_000), "pixels"), (png_header(4, 4), "cut short")],
+    [
+        (b"", "empty"),
+        (b"hello", "not an image"),
+        (png_header(30_000, 30_000), "pixels"),
+        (png_header(4, 4), "cut short"),
+    ],
 )
 def test_what_is_no_picture_says_why(data, reason):
     with pytest.raises(Unreadable, match=reason):

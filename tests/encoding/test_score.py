@@ -165,7 +165,7 @@ def test_what_rows_cannot_have_leaves_nothing_behind(ring_run, here, command):
     assert "every sample has a label that is normal" in command(*words, "--normal", "0").sentence()
     np.savez("rows.npz", samples=np.zeros((40, 2)), labels=np.arange(40) > 30)
     assert "only images have residual maps" in command(*words, "--maps", "maps.png").sentence()
-    assert "--top must be at least 1, not 0" in command(*words, "--maps", "maps.png", "--top", 0).sentence()
+    assert "--top must be at least 1, not 0" in command(*words, "--top", 0).sentence()
     assert not list(Path().glob("*.csv")) and not list(Path().glob("*.png"))
     assert "31 normal and 9 anomalous samples" in command(*words, "--normal", "False").out
 

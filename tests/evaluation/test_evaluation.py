@@ -227,7 +227,7 @@ def test_few_own_images_are_measured_by_what_applies(tmp_path, hasty):
     with pytest.raises(WganError, match="metric certified-w1 does not apply: it needs at least 100 fakes, 30 held-out"):
         evaluate(tmp_path / "made.npz", data=spec, n=120, metrics=["certified-w1"])
     np.savez(tmp_path / "one.npz", images=rng.integers(0, 256, (1, 12, 12, 3), dtype=np.uint8))
-    with pytest.raises(WganError, match="holds 1 samples: metrics that mean something need at least 100"):
+    with pytest.raises(WganError, match="holds 1 sample: metrics that mean something need at least 100"):
         evaluate(tmp_path / "one.npz", data=spec)
 
 

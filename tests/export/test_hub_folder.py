@@ -291,7 +291,7 @@ def test_a_checkpoint_the_model_does_not_hold_is_refused(exported, words, comman
     ("words", "said"),
     [
         (("--to", "pickle"), "unknown target 'pickle'"),
-        (("--to", "hub", "--push", "no name"), "no name on the hub"),
+        (("--to", "hub", "--push", "no name"), "is not a name on the hub"),
         (("--to", "hub", "--out", "a/b/c"), "does not exist"),
     ],
 )

@@ -61,6 +61,7 @@ def test_every_fact_is_read_as_it_was_written(tmp_path):
         table={"columns": []},
         signal={"mean": [1.0]},
         depth={"low": 0.0},
+        conditions={"columns": []},
         class_counts=(3, 4),
         origin={"run": "other"},
         parts={"critic": {"name": "m.Net", "source": "hash"}},

@@ -41,7 +41,7 @@ class Brightness(nn.Module):
 class Dark(nn.Module):
     """A generator of images of one brightness."""
 
-    latent, classes = 5, 3
+    latent, classes, told = 5, 3, True
 
     def __init__(self, value):
         super().__init__()

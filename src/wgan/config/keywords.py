@@ -43,6 +43,9 @@ class Options(TypedDict, total=False):
     """1 = grey, 3 = colour; 0 = as the images are (default: 0; 1 to 3)"""
     labels: str
     """classes: auto, none, or the column of a table that holds them (default: auto)"""
+    conditions: str
+    """numbers and categories that come with each sample, NAME,NAME:category,...: asked for with --given, instead of
+    classes (default: )"""
     columns: str
     """what columns of a table are: NAME=KIND,... with number, category, date, date:FORMAT, identifier or skip (default:
     )"""
