@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 import wgan
 from wgan.data import open_source
-from wgan.encoding import given, score
+from wgan.encoding import score, to_score
 from wgan.encoding.train import EncoderOptions, train_encoder
 from wgan.errors import WganError
 from wgan.sampling.model import load
@@ -42,7 +42,7 @@ def few(monkeypatch):
             return whole
         return type(whole)(**{**whole.__dict__, "size": 300, "labels": whole.labels[:300]})
 
-    for module in (score, given):
+    for module in (score, to_score):
         monkeypatch.setattr(module, "open_source", opened)
 
 

@@ -14,7 +14,7 @@ import wgan
 from wgan.errors import WganError
 from wgan.models.table_head import Columns, TableHead
 from wgan.sampling.where import parts_of
-from wgan.training.conditions import mask
+from wgan.training.asked import mask
 
 SMALL = ("--batch", 20, "--threads", 1, "--n-critic", 1, "--generator-layers", 8, "--critic-layers", 8, "--latent", 4)
 

@@ -18,8 +18,8 @@ from torch import Tensor
 from wgan.config import ReadingOptions
 from wgan.data import Source, open_source
 from wgan.data.source import report_indices, selection_indices
-from wgan.encoding.given import PART, Given, opened_data
 from wgan.encoding.neighbours import neighbour_distance
+from wgan.encoding.to_score import PART, ToScore, opened_data
 from wgan.errors import WganError
 from wgan.host import thread_count, undisturbed
 from wgan.metrics.anomaly import Interval, Threshold, auc, average_precision, fraction, residual_map, threshold
@@ -54,7 +54,7 @@ class ScoreReport:
     labels: list[str] | None  # the data's own
     threshold: Threshold
     detection: Detection | None  # None where the data do not tell anomalies from normal samples
-    given: Given | None  # images
+    given: ToScore | None  # images
     inverter: Inverter
     neighbours: NDArray[np.float64]  # how far the nearest training sample is from each [N]
 
@@ -177,7 +177,7 @@ def joined(parts: Sequence[Scores]) -> Scores:
 def detection(
     found: Scores,
     near: NDArray[np.float64],
-    given: Given,
+    given: ToScore,
     normal: Sequence[str] | None,
     run: Run,
     limit: Threshold,

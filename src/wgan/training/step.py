@@ -13,7 +13,7 @@ from wgan.distributed.signals import Interrupted, Stop
 from wgan.host import dropping, seeding
 from wgan.rng import derived_seed, order, stream
 from wgan.training.accumulate import Stats
-from wgan.training.conditions import asked_of
+from wgan.training.asked import asked_of
 from wgan.training.optim import set_rate
 from wgan.training.players import Players
 from wgan.training.schedule import CRITIC_SCHEDULES, rate_factor, updates_before

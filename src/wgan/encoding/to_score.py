@@ -37,7 +37,7 @@ PART = 1000  # samples that are read at a time
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class ToScore:
     """The samples to score: a source, or the rows of a table; with their labels as the user wrote them."""
 
     source: Source | None
@@ -70,7 +70,7 @@ class Given:
         return torch.from_numpy(self.standard.standardise(values))
 
 
-def opened_data(run: Run, own: Source, data: str, split: str | None, options: ReadingOptions | None) -> Given:
+def opened_data(run: Run, own: Source, data: str, split: str | None, options: ReadingOptions | None) -> ToScore:
     """Return the samples of `data` as the run's networks take them; WganError where they do not fit."""
     path = Path(data)
     if len(own.shape) == 1 and path.suffix.lower() in (*TABLES, ".npy", ".npz") and path.is_file():
@@ -92,7 +92,7 @@ def opened_data(run: Run, own: Source, data: str, split: str | None, options: Re
         raise WganError(f"{data} and {own.name} are not of one kind: only one of them was standardised")
     labels = None if source.labels is None else [source.class_names[i] for i in source.labels.tolist()]
     files = names_of_pictures(path) if which == WHOLE and path.exists() and is_pictures(path) else []
-    return Given(source, None, labels, which, standard_of(own), files if len(files) == len(source) else None)
+    return ToScore(source, None, labels, which, standard_of(own), files if len(files) == len(source) else None)
 
 
 def opened_source(data: str, split: str, options: ReadingOptions) -> Source:
@@ -116,18 +116,18 @@ def standard_of(source: Source) -> Units | SignalUnits | PixelUnits | None:
     return source.units or source.signal or source.depth
 
 
-def table_rows(path: Path, own: Source) -> Given:
+def table_rows(path: Path, own: Source) -> ToScore:
     """Return the rows of a table in the units, or the codes, of the run's own."""
     if own.table is not None:
         rows, names = read_codes(path, own, own.table)
         require_known(own.table, rows, str(path))
-        return Given(None, encoded(own.table, rows), texts(names), WHOLE)
+        return ToScore(None, encoded(own.table, rows), texts(names), WHOLE)
     arrays = read_table(path, own) if path.suffix.lower() in TABLES else read_arrays(path)
     name = name_of_samples(arrays, path)
     x = standard_samples(arrays[name], own, f"{path} ({name})")
     if not len(x):
         raise WganError(f"{path} holds no samples")
-    return Given(None, x, texts(labels_beside(arrays, len(x), path)), WHOLE)
+    return ToScore(None, x, texts(labels_beside(arrays, len(x), path)), WHOLE)
 
 
 def texts(labels: NDArray[Any] | None) -> list[str] | None:
