@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -154,21 +156,54 @@ def fitted(n=N):
     return fit({name: arrays()[name][:n] for name in ("energy", "kind")}, np.ones(n, np.bool_), "here")
 
 
-def test_conditions_survive_json_and_damage_is_told():
+def test_conditions_survive_json():
     found, codes = fitted()
-    assert from_json(found.to_json()) == found and len(found.rows) == N
+    assert from_json(json.loads(json.dumps(found.to_json()))) == found and len(found.rows) == N
     assert sorted(found.rows) == sorted(map(tuple, codes.tolist()))
-    for change in (
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
         {"columns": []},
         {"rows": []},
         {"rows": [[1.0]]},
         {"rows": [[1.0, 2.0]]},
+        {"rows": [[1.0, -1.0]]},
+        {"rows": [[1.0, 0.5]]},
         {"rows": [[float("nan"), 0.0]]},
         {"columns": [{"name": "energy"}]},
-        {"columns": [{**found.to_json()["columns"][0], "scale": 0.0}, found.to_json()["columns"][1]]},
-    ):
-        with pytest.raises(WganError, match=r"in run\.json, are damaged"):
-            from_json({**found.to_json(), **change})
+        {"columns": 5},
+    ],
+)
+def test_damaged_conditions_are_told(change):
+    whole = fitted()[0].to_json()
+    with pytest.raises(WganError, match=r"in run\.json, are damaged"):
+        from_json({**whole, **change})
+
+
+@pytest.mark.parametrize(
+    ("at", "field"),
+    [
+        (0, {"scale": 0.0}),
+        (0, {"scale": -1.0}),
+        (0, {"mean": float("inf")}),
+        (0, {"low": 1e9}),
+        (0, {"name": 5}),
+        (0, {"colour": 5}),
+        (1, {"name": 5}),
+        (1, {"levels": ["even", 5]}),
+        (1, {"trained": [30]}),
+        (1, {"trained": [30, -1]}),
+        (1, {"trained": [30, 1.5]}),
+        (1, {"trained": [0, 0]}),
+    ],
+)
+def test_a_damaged_condition_is_told(at, field):
+    columns = [*fitted()[0].to_json()["columns"]]
+    columns[at] = {**columns[at], **field}
+    with pytest.raises(WganError, match=r"in run\.json, are damaged"):
+        from_json({**fitted()[0].to_json(), "columns": columns})
 
 
 def test_a_run_keeps_so_many_rows_and_no_more():

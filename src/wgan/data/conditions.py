@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wgan.data.recorded import restored
 from wgan.errors import WganError, nearest
 
 KEPT = 1000  # training rows whose conditions a run keeps: samples that nobody asks anything of draw from these
@@ -114,22 +115,10 @@ class Conditions:
 
 def from_json(values: dict[str, Any] | None) -> Conditions | None:
     """Return what to_json() wrote, or None; WganError for what it cannot have written."""
-    if values is None:
-        return None
-    try:
-        fields: list[dict[str, Any]] = [tuples(c) for c in values["columns"]]
-        found = Conditions(tuple(Condition(**f) for f in fields), tuple(map(tuple, values["rows"])))
-        sound = is_sound(found)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        sound = False
-    if not sound:
-        raise WganError("the conditions of the data, in run.json, are damaged: what they say of them makes no sense")
-    return found
-
-
-def tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of one condition with lists as tuples."""
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    damage = "the conditions of the data, in run.json, are damaged: what they say of them makes no sense"
+    return restored(
+        values, lambda v: Conditions(tuple(Condition(**c) for c in v["columns"]), v["rows"]), is_sound, damage
+    )
 
 
 def is_sound(found: Conditions) -> bool:
@@ -146,12 +135,14 @@ def is_sound(found: Conditions) -> bool:
 
 def is_sound_column(c: Condition, codes: NDArray[np.float64]) -> bool:
     """Return whether one condition can be a run's, and codes [N] are its."""
+    if not all(isinstance(text, str) for text in (c.name, *c.levels)):
+        return False
     if c.levels:
         inside = bool(((codes >= 0) & (codes < len(c.levels)) & (codes == np.rint(codes))).all())
-        counts = all(type(n) is int and n >= 0 for n in c.trained)
-        return inside and counts and len(c.levels) == len(c.trained) and all(isinstance(v, str) for v in c.levels)
+        counts = all(type(n) is int and n >= 0 for n in c.trained) and any(c.trained)
+        return inside and counts and len(c.levels) == len(c.trained)
     numbers = np.array([c.mean, c.scale, c.low, c.high], dtype=np.float64)
-    return isinstance(c.name, str) and bool(np.isfinite(numbers).all()) and c.scale > 0 and c.low <= c.high
+    return bool(np.isfinite(numbers).all()) and c.scale > 0 and c.low <= c.high
 
 
 def fit(raw: Raw, train: NDArray[np.bool_], where: str) -> tuple[Conditions, NDArray[np.float64]]:

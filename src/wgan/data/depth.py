@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wgan.data.recorded import restored
 from wgan.data.units import as_type, within_type
 from wgan.errors import WganError
 
@@ -51,17 +52,14 @@ class PixelUnits:
 
 def from_json(values: dict[str, Any] | None) -> PixelUnits | None:
     """Return what to_json() wrote, or None; WganError for what it cannot have written."""
-    if values is None:
-        return None
-    try:
-        units = PixelUnits(**values)
-        kind = np.dtype(units.dtype)
-        sound = bool(np.isfinite([units.low, units.high]).all()) and units.low < units.high
-    except (AttributeError, TypeError, ValueError):
-        sound = False
-    if not sound or kind.kind not in "iuf" or (kind.kind in "iu" and kind.itemsize > 4):
-        raise WganError("the range of the images, in run.json, is damaged")
-    return units
+    return restored(values, lambda v: PixelUnits(**v), is_sound, "the range of the images, in run.json, is damaged")
+
+
+def is_sound(units: PixelUnits) -> bool:
+    """Return whether the range is one, and the type that of floats, or of whole numbers of at most 32 bits."""
+    kind = np.dtype(units.dtype)
+    known = kind.kind == "f" or (kind.kind in "iu" and kind.itemsize <= 4)
+    return known and bool(np.isfinite([units.low, units.high]).all()) and units.low < units.high
 
 
 def fit(values: NDArray[Any], train: NDArray[np.int64], dtype: str, where: str) -> PixelUnits:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wgan.data.recorded import restored
 from wgan.data.units import as_type, within_type
 from wgan.errors import WganError
 
@@ -53,19 +54,8 @@ class SignalUnits:
 
 def from_json(values: dict[str, Any] | None) -> SignalUnits | None:
     """Return what to_json() wrote, or None; WganError for what it cannot have written."""
-    if values is None:
-        return None
-    try:
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        units = SignalUnits(**fields)
-        sound = is_sound(units)
-    except (AttributeError, TypeError, ValueError):
-        sound = False
-    if not sound:
-        raise WganError(
-            "the units of the signals, in run.json, are damaged: what they say of the channels makes no sense"
-        )
-    return units
+    damage = "the units of the signals, in run.json, are damaged: what they say of the channels makes no sense"
+    return restored(values, lambda v: SignalUnits(**v), is_sound, damage)
 
 
 def is_sound(units: SignalUnits) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wgan.data.recorded import restored
 from wgan.errors import WganError
 
 FEW = 20  # values of a column that come back as such and as often as in the training rows
@@ -142,22 +143,8 @@ def as_type(values: NDArray[np.float64], kind: str) -> NDArray[Any]:
 
 def from_json(values: dict[str, Any] | None) -> Units | None:
     """Return the Units that to_json() wrote, or None; WganError for what it cannot have written."""
-    if values is None:
-        return None
-    try:
-        fields: dict[str, Any] = {k: tuples(v) for k, v in values.items()}
-        units = Units(**fields)
-        sound = is_sound(units)
-    except (AttributeError, TypeError, ValueError, OverflowError):
-        sound = False
-    if not sound:
-        raise WganError("the units of the data, in run.json, are damaged: what they say of the columns makes no sense")
-    return units
-
-
-def tuples(value: Any) -> Any:
-    """Return lists, of lists too, as tuples; anything else as it is."""
-    return tuple(tuples(v) for v in value) if isinstance(value, list) else value
+    damage = "the units of the data, in run.json, are damaged: what they say of the columns makes no sense"
+    return restored(values, lambda v: Units(**v), is_sound, damage)
 
 
 def is_sound(units: Units) -> bool:

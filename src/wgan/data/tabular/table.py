@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wgan.data.recorded import restored
 from wgan.data.tabular.coding import Codes, Coding
 from wgan.data.tabular.dates import moment_of, text_of
 from wgan.data.tabular.rules import Group, Rule, are_sound, inner_rows
-from wgan.errors import WganError
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -215,19 +215,22 @@ def several(count: int, each: str, own: bool) -> str:
 
 def from_json(values: Mapping[str, Any] | None) -> Table | None:
     """Return the Table that to_json() wrote, or None; WganError for what it cannot have written."""
-    if values is None:
-        return None
-    try:
-        columns = tuple(column_of(v) for v in values["columns"])
-        rules = tuple(Rule(**{**v, "terms": tuple(map(tuple, v["terms"]))}) for v in values.get("rules", ()))
-        groups = tuple(Group(tuple(v["at"]), tuple(map(tuple, v["rows"]))) for v in values.get("groups", ()))
-        table = Table(columns, str(values["label"]), int(values["label_at"]), rules, groups)
-        sound = bool(columns) and all(map(is_sound, columns)) and are_sound(rules, groups, len(columns))
-    except (KeyError, AttributeError, TypeError, ValueError, OverflowError):
-        sound = False
-    if not sound:
-        raise WganError("the table of the data, in run.json, is damaged: what it says of the columns makes no sense")
-    return table
+    damage = "the table of the data, in run.json, is damaged: what it says of the columns makes no sense"
+    return restored(values, table_of, is_sound_table, damage)
+
+
+def table_of(values: Mapping[str, Any]) -> Table:
+    """Return the Table of a dictionary from JSON, whose lists are tuples."""
+    columns = tuple(map(column_of, values["columns"]))
+    rules = tuple(Rule(**v) for v in values.get("rules", ()))
+    groups = tuple(Group(**v) for v in values.get("groups", ()))
+    return Table(columns, str(values["label"]), int(values["label_at"]), rules, groups)
+
+
+def is_sound_table(table: Table) -> bool:
+    """Return whether the columns can be a table's, and its rules and groups are about these."""
+    sound = bool(table.columns) and all(map(is_sound, table.columns))
+    return sound and are_sound(table.rules, table.groups, len(table.columns))
 
 
 def column_of(values: Mapping[str, Any]) -> Column:
