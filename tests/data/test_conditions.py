@@ -166,6 +166,7 @@ def test_conditions_survive_json():
     "change",
     [
         {"columns": []},
+        {"columns": [], "rows": [[], []]},
         {"rows": []},
         {"rows": [[1.0]]},
         {"rows": [[1.0, 2.0]]},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ import torch
 
 import wgan
 from wgan.cli import main as cli
+from wgan.cli.sample import how_told
 from wgan.encoding.train import train_encoder
 from wgan.errors import WganError
 from wgan.evaluation.evaluate import told_plan
 from wgan.evaluation.samples import open_reals
+from wgan.export.hub import export_hub
 from wgan.export.page import export_page
 from wgan.sampling.dataset import SampleSet
 from wgan.sampling.given import codes_of, read_given
@@ -181,6 +184,32 @@ def test_what_cannot_ask_for_conditions_refuses(model, run, tmp_path):
     with pytest.raises(WganError, match="an encoder has no place"):
         train_encoder(run)
     assert not (tmp_path / "p.html").exists()
+
+
+def test_an_exported_model_keeps_its_conditions(model, tmp_path):
+    export_hub(model, tmp_path / "hub")
+    there, asked = wgan.load(tmp_path / "hub"), "energy=50,kind=pion, charged"
+    assert there.conditions == model.conditions
+    assert torch.equal(there.sample(5, given=asked), model.sample(5, given=asked))
+    assert torch.equal(there.sample(5), model.sample(5))
+    card = (tmp_path / "hub" / "README.md").read_text()
+    (call,) = re.findall(r"model\.(sample\(.*\))  #", card)
+    made = eval(f"there.{call}", {"there": there})
+    assert set(made.given["kind"]) == {"muon"} and made.warnings == ()
+    assert "for given energy, kind" in card and "category of 2: muon, pion, charged" in card
+    assert f"the conditions of {len(model.conditions.rows)} training samples" in card
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, ", energy, kind as in the training data"),
+        ("kind=muon", ", the rest as in the training data"),
+        ("kind=muon, energy = 50", ""),
+    ],
+)
+def test_how_the_rest_was_chosen_is_said(given, said, model):
+    assert how_told(model, given).startswith(said) and bool(how_told(model, given)) == bool(said)
 
 
 def test_rows_of_a_table_are_asked_and_written(tmp_path):

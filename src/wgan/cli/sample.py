@@ -10,6 +10,7 @@ from wgan.cli.processes import shared
 from wgan.distributed.group import Group
 from wgan.errors import WganError
 from wgan.sampling.export import GRID, WRITERS, write_folder
+from wgan.sampling.given import read_given
 from wgan.sampling.grids import save_gif
 from wgan.sampling.model import Model, Samples
 from wgan.visual.images import image_grid, save_png
@@ -59,7 +60,7 @@ def how_told(model: Model, given: str | None) -> str:
     """Return how the classes or conditions of samples were chosen where nobody asked for one."""
     if model.conditions is not None:
         rest = "the rest" if given else ", ".join(model.conditions.names)
-        whole = given is not None and all(f"{name}=" in given.replace(" ", "") for name in model.conditions.names)
+        whole = given is not None and len(read_given(given, model.conditions)) == len(model.conditions.names)
         return "" if whole else f", {rest} as in the training data; ask with --given NAME=VALUE"
     if model.frequencies:
         some = ", ".join(f"{name} {100 * part:.3g} %" for name, part in [*model.frequencies.items()][:5])

@@ -69,6 +69,13 @@ class Condition:
             return np.array(self.levels)[codes.astype(np.int64)]
         return codes.astype(np.int64) if self.whole and (codes == np.rint(codes)).all() else codes
 
+    @property
+    def example(self) -> float | str:
+        """A value that was learned: about the mean of a number, the first level with training samples of a category."""
+        if self.levels:
+            return next(level for level, count in zip(self.levels, self.trained, strict=True) if count)
+        return round(self.mean) if self.whole else float(f"{self.mean:.3g}")
+
     def describe(self) -> str:
         """Return in words what it is."""
         if self.levels:
@@ -127,7 +134,6 @@ def is_sound(found: Conditions) -> bool:
     return (
         0 < len(found.columns) <= 65536
         and rows.shape == (len(rows), len(found.columns))
-        and len(rows) > 0
         and bool(np.isfinite(rows).all())
         and all(is_sound_column(c, rows[:, i]) for i, c in enumerate(found.columns))
     )

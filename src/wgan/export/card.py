@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wgan.data.conditions import Condition
 from wgan.data.licences import licence_of
 from wgan.data.own.open import public_name
 from wgan.errors import WganError
@@ -95,6 +96,8 @@ def sentence(model: Model) -> str:
         "points": f"vectors of {facts.shape[0]} numbers",
     }
     by = f", by class ({len(names)} classes)" if names else ""
+    if model.conditions is not None:
+        by = f", for given {', '.join(model.conditions.names)}"
     return f"A Wasserstein GAN generator that makes {sizes[kind_of(model)]}{by}, trained on {public_name(model.run.config.data)}."
 
 
@@ -110,11 +113,22 @@ def facts_of(model: Model) -> list[tuple[str, str]]:
         ("latent", f"{c.latent} numbers from N(0, 1)"),
         ("step", f"{model.step} of {c.steps}, seed {c.seed}, {kind} weights"),
         ("classes", ", ".join(model.class_names[:50]) + " ..." * (len(model.class_names) > 50)),
+        ("conditions", "; ".join(f"{c.name}: {c.describe()}" for c in conditions_of(model))),
         ("columns", ", ".join(column_names(model))),
         ("precision", facts.precision),
         ("versions", ", ".join(f"{k} {v}" for k, v in facts.versions.items())),
     ]
     return [(name, text) for name, text in rows if text]
+
+
+def conditions_of(model: Model) -> tuple[Condition, ...]:
+    """Return the conditions that samples are made for; none of other models."""
+    return () if model.conditions is None else model.conditions.columns
+
+
+def example_of(model: Model) -> dict[str, Any]:
+    """Return each condition with a value that training samples have: their mean, or the first level that was trained."""
+    return {c.name: c.example for c in conditions_of(model)}
 
 
 def command_of(run: Run) -> str:
@@ -157,6 +171,11 @@ def limits_of(model: Model, is_measured: bool) -> list[str]:
         rows.append("It was not measured: no metrics.json of this checkpoint was in its run folder.")
     if model.step < model.run.config.steps:
         rows.append(f"Its training was not finished: step {model.step} of {model.run.config.steps}.")
+    if model.conditions is not None:
+        rows.append(
+            f"Its config.json holds the conditions of {len(model.conditions.rows)} training samples, which samples are made "
+            "for where nothing is given: look at them before you publish it."
+        )
     if kind_of(model) == "rows":
         rows.append(
             "Rows of a table may repeat what single people or things had in the training data: they are not anonymous by "
@@ -217,6 +236,7 @@ def card_text(card: Card, model: Model, files: dict[str, str]) -> str:
             tags=["wgan", "gan", "wasserstein-gan", "pytorch", "tabular" if card.kind == "rows" else card.kind],
             pipeline="unconditional-image-generation" if card.kind == "images" else "other",
             label=model.class_names[0] if model.class_names else None,
+            given=repr(example_of(model)) if model.conditions is not None else None,
             **files,
         )
     )
