@@ -83,6 +83,8 @@ NAMELESS = [
     "{b}, State-{b},77,?",
     "2024-01-1{b},{a:.2f}",
     "id-1{b},{b}",
+    "{a:.2f},{b},red",  # a word that stands below again
+    "2024-01-31 10:{i:02d},{b}",  # no cell stands below again, and all are written alike
 ]
 
 
@@ -93,10 +95,16 @@ def test_a_first_line_like_all_others_is_a_row(tmp_path, cache, row):
     assert len(source) == 60 and source.table.names == ["x0", "x1", "x2", "x3"][: row.count(",") + 1] and not notes
 
 
-@pytest.mark.parametrize("head", ["country,1990,2000", "dose,0.5,1.5", "id,2,x2", "w,0,1"])
+@pytest.mark.parametrize("head", ["country,1990,2000", "dose,0.5,1.5", "id,2,x2", "w,0,1", "w1,0.5,c"])
 def test_a_first_line_with_a_new_word_is_names(tmp_path, cache, head):
     source, notes = opened(write(tmp_path / "t.csv", head, row="w{b},{a:.2f},{b}"))
     assert len(source) == 60 and source.table.names == head.split(",") and "is read as the names" in notes
+
+
+def test_a_first_line_of_words_alone_is_names(tmp_path, cache):
+    """Even of words that stand below again."""
+    source, _ = opened(write(tmp_path / "t.csv", "w1,w2", row="w{b},w{b}"))
+    assert len(source) == 60 and source.table.names == ["w1", "w2"]
 
 
 def test_a_named_column_that_numbers_the_rows_is_told(tmp_path, cache):

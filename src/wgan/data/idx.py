@@ -21,7 +21,7 @@ MAX_DIMENSIONS = 32  # what every NumPy since 1.26 can hold
 def read_idx(source: bytes | bytearray | str | Path, name: str = "") -> np.ndarray:
     """Return the array of IDX data given as bytes or as a path, plain or gzip, in native byte order.
 
-    Never allocates more than the bytes it has justify. Bytes given as a bytearray are shared, not copied.
+    Never allocates more than the given bytes justify. Bytes given as a bytearray are shared, not copied.
     Raises WganError, naming `name` or the path, when the data is truncated, too long, or no IDX.
     """
     name = name or (str(source) if isinstance(source, (str, Path)) else "IDX data")

@@ -53,7 +53,7 @@ def read_delimited(path: Path) -> Delimited:
             path, encoding=encoding_of(path)
         ) as file:  # its lines end with \n, and with nothing that only looks like it
             return table_of(whole_lines(file, path), path)
-    except UnicodeError:
+    except UnicodeDecodeError:
         raise WganError(f"{shown(path)} is not UTF-8 text: save it as CSV in UTF-8") from None
     except (OSError, csv.Error) as error:
         raise WganError(f"{shown(path)} cannot be read as CSV: {plain_error(error)}") from None
@@ -226,18 +226,17 @@ def require_width(head: Line, body: Body, width: int, wanted: int, path: Path) -
 def is_row(cells: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
     """Return whether a first line with words is a row like those below, as in 5.1,3.5,Iris-setosa: a table without names.
 
-    A number stands above a column of numbers, no word does, and a word stands below again or is written as those below are,
-    as dates are. So `country,1990,2000` is a line of names.
+    It holds a number, no word of it stands above a column of numbers, and one stands below again or is written as all below
+    it are, as dates are. So `country,1990,2000` is a line of names, and so is any line of words alone.
     """
     if len(cells) != len(columns) or not any(map(is_number, cells)):
         return False
     known = False
     for cell, column in zip(cells, columns, strict=True):
-        some = [c for c in itertools.islice(column, LOOKED_AT) if c.strip() not in MISSING]
-        numeric = bool(some) and all(map(is_number, some))
         if is_number(cell):
             continue
-        if numeric:
+        some = [c for c in itertools.islice(column, LOOKED_AT) if c.strip() not in MISSING]
+        if some and all(map(is_number, some)):
             return False
         known = known or any(c.strip() == cell.strip() for c in column) or alike(cell, some)
     return known
