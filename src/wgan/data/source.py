@@ -23,10 +23,7 @@ TOYS = ("ring", "grid")  # bundled points whose modes are known
 # the shipped digit classifier, of a whole image or of each channel of one
 Reader = Literal["lenet-mnist", "lenet-mnist by channel"]
 
-
 RECIPES = {1: "vectors", 2: "signals", 3: "images"}  # that fit samples of as many dimensions
-
-
 Shown = Callable[[NDArray[Any]], dict[str, NDArray[Any]]]  # samples [N, *shape] -> by name numbers or texts [N]
 
 
@@ -60,9 +57,7 @@ class Source:
     )  # indices [B] -> its rows, float64 [B, C]
     conditions: Conditions | None = field(default=None, repr=False)  # numbers and categories of each sample, and
     told: Tensor | None = field(default=None, repr=False)  # the vectors of them, float32 [N, W]: instead of labels
-    shown: Shown | None = field(
-        default=None, repr=False
-    )  # which conditions samples in the user's units show, where known
+    shown: Shown | None = field(default=None, repr=False)  # reads conditions off samples, where these show them
     asked: Tensor | None = field(default=None, repr=False)  # int64 [N, A], see Table.conditions
     fingerprint: str = ""  # of the content of a user's own data; "" = bundled
     notes: tuple[str, ...] = ()  # what the user should know about how the data were read

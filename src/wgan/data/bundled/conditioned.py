@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from wgan.data.conditions import Conditions, Raw, fit
+from wgan.data.conditions import Raw, fit
 from wgan.data.depth import PixelUnits
-from wgan.data.source import Source, parts, rows, sample_stream
+from wgan.data.source import Shown, Source, parts, rows, sample_stream
 from wgan.errors import WganError
 
 SIZE = 20_000  # samples in each split
@@ -25,10 +25,19 @@ TOP = 40.0  # GeV: what networks see as 1; hardly any cell holds more
 Drawn = tuple[Raw, NDArray[np.float64]]
 
 
+class Toy(NamedTuple):
+    """What one toy is: how its samples are made, and what they show."""
+
+    shape: tuple[int, ...]
+    recipe: str
+    make: Callable[[np.random.Generator], Drawn]
+    shown: Shown
+    units: PixelUnits | None = None  # of images; points are as they are
+
+
 def open_gaussian(spec: str, argument: str, split: str, seed: int) -> Source:
     """Open points (N(mean, 0.5²), N(±1, 0.25²)) with their conditions mean and side; WganError for an argument."""
-    source = _source(spec, argument, split, seed, "gaussian", gaussian, lambda values: values.astype(np.float32))
-    return _named(source, (2,), "vectors", read_gaussian)
+    return opened("gaussian", Toy((2,), "vectors", gaussian, read_gaussian), spec, argument, split, seed)
 
 
 def gaussian(draw: np.random.Generator) -> Drawn:
@@ -47,9 +56,8 @@ def read_gaussian(points: NDArray[Any]) -> dict[str, NDArray[Any]]:
 
 def open_calorimeter(spec: str, argument: str, split: str, seed: int) -> Source:
     """Open showers in 12 x 12 cells, in GeV, with their conditions energy and particle; WganError for an argument."""
-    units = PixelUnits(0.0, TOP, "float32")
-    source = _source(spec, argument, split, seed, "calorimeter", calorimeter, units.standardise)
-    return _named(source, (1, CELLS, CELLS), "images", read_calorimeter, units)
+    toy = Toy((1, CELLS, CELLS), "images", calorimeter, read_calorimeter, PixelUnits(0.0, TOP, "float32"))
+    return opened("calorimeter", toy, spec, argument, split, seed)
 
 
 def calorimeter(draw: np.random.Generator) -> Drawn:
@@ -74,42 +82,25 @@ def read_calorimeter(cells: NDArray[Any]) -> dict[str, NDArray[Any]]:
     return {"energy": cells.reshape(len(cells), -1).sum(1)}
 
 
-def _source(
-    spec: str,
-    argument: str,
-    split: str,
-    seed: int,
-    toy: str,
-    make: Callable[[np.random.Generator], Drawn],
-    seen: Callable[[NDArray[Any]], NDArray[np.float32]],
-) -> tuple[str, str, NDArray[np.float32], Conditions, NDArray[np.float32]]:
+def opened(name: str, toy: Toy, spec: str, argument: str, split: str, seed: int) -> Source:
+    """Draw one split of a toy, with conditions in the units of its training part."""
     if argument:
-        raise WganError(f"data '{spec}': {toy} takes no argument, write {toy}")
-    train, _ = made = make(sample_stream(seed, toy, "train"))
-    drawn = [made if part == "train" else make(sample_stream(seed, toy, part)) for part in parts(split)]
-    raw = {name: np.concatenate([train[name], *(told[name] for told, _ in drawn)]) for name in train}
-    conditions, codes = fit(raw, np.arange(len(next(iter(raw.values())))) < SIZE, spec)
+        raise WganError(f"data '{spec}': {name} takes no argument, write {name}")
+    train, _ = made = toy.make(sample_stream(seed, name, "train"))
+    drawn = [made if part == "train" else toy.make(sample_stream(seed, name, part)) for part in parts(split)]
+    raw = {key: np.concatenate([train[key], *(told[key] for told, _ in drawn)]) for key in train}
+    conditions, codes = fit(raw, np.arange(SIZE * (1 + len(drawn))) < SIZE, spec)
     values = np.concatenate([x for _, x in drawn])
-    return spec, split, seen(values), conditions, conditions.encode(codes[SIZE:])
-
-
-def _named(
-    made: tuple[str, str, NDArray[np.float32], Conditions, NDArray[np.float32]],
-    shape: tuple[int, ...],
-    recipe: str,
-    shown: Callable[[NDArray[Any]], dict[str, NDArray[Any]]],
-    depth: PixelUnits | None = None,
-) -> Source:
-    spec, split, values, conditions, told = made
+    seen = values.astype(np.float32) if toy.units is None else toy.units.standardise(values)
     return Source(
         name=spec,
         split=split,
-        shape=shape,
-        size=len(values),
-        gather=rows(torch.from_numpy(values)),
-        recipe=recipe,
-        depth=depth,
+        shape=toy.shape,
+        size=len(seen),
+        gather=rows(torch.from_numpy(seen)),
+        recipe=toy.recipe,
+        depth=toy.units,
         conditions=conditions,
-        told=torch.from_numpy(told),
-        shown=shown,
+        told=torch.from_numpy(conditions.encode(codes[SIZE:])),
+        shown=toy.shown,
     )

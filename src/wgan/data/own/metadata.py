@@ -13,9 +13,7 @@ from wgan.data.own.condition_columns import read_column
 from wgan.data.own.delimited import delimiter_of
 from wgan.errors import WganError, nearest
 
-FILE = (
-    "file_name"  # the column that names the pictures, from the folder of the table on, as the Hugging Face hub has it
-)
+FILE = "file_name"  # the column that names the pictures, from the table's folder on: as on the Hugging Face hub
 
 
 def with_conditions(members: Members, names: Sequence[str], where: str) -> tuple[Members, Raw]:
