@@ -8,7 +8,7 @@ import pytest
 
 from wgan.config import ReadingOptions
 from wgan.data import open_source
-from wgan.data.tabular.dates import FORMATS, formats_of, seconds_of, text_of
+from wgan.data.tabular.dates import FORMATS, LOOKED_AT, formats_of, seconds_of, text_of
 
 START = datetime(2023, 12, 25, 0, 58, 7)
 MOMENTS = [START + timedelta(days=3 * i, hours=7 * i, milliseconds=1001 * i) for i in range(60)]
@@ -62,6 +62,12 @@ def test_every_known_format_is_read_as_it_is_written():
 def test_formats_that_read_alike_are_one():
     assert formats_of(["12/25/2024", "11/13/2024"]) == ["%m/%d/%Y"]
     assert formats_of(["12/11/2024", "10/11/2024"]) == ["%d/%m/%Y", "%m/%d/%Y"]
+
+
+def test_one_cell_far_below_tells_days_from_months():
+    cells = [f"{i % 12 + 1:02}/{i // 12 + 1:02}/{year}" for year in (2023, 2024) for i in range(144)]
+    assert len(cells) > LOOKED_AT
+    assert formats_of(cells) == ["%d/%m/%Y", "%m/%d/%Y"] and formats_of([*cells, "12/25/2024"]) == ["%m/%d/%Y"]
 
 
 @pytest.mark.parametrize(

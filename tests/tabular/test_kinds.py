@@ -73,6 +73,7 @@ def test_a_column_that_teaches_nothing_is_left_out_and_said(tmp_path, column, wh
         (["1,234", "2,345"] * 30, "'1,234' in line 2; save the table with decimal points"),
         ([str(2**60 + i) for i in range(N)], "holds whole numbers above 2^53"),
         ([f"({i})" if i % 3 else str(i) for i in range(N)], "'(1)' in line 3; save the table with plain numbers"),
+        (["n, a", *map(str, range(2, N + 1))], "'n, a' in line 2; fix it, or say --columns c=category"),
         (["٣", "٤"] * 30, "'٣' in line 2; save the table with plain numbers"),
         (
             ["2021-02-03", "2021-02-04"] * 29 + ["2021-02-30"],
