@@ -51,11 +51,10 @@ def require_first_counts(shape: tuple[int, ...], where: str) -> None:
     """Raise WganError where the last axis counts the samples, as in [28, 28, N] and [32, 32, 3, N]: the first one has to."""
     square = len(shape) in (3, 4) and shape[0] == shape[1] >= LEAST_SIDE and shape[-1] > LONG_ROWS * shape[0]
     if square and (len(shape) == 3 or shape[2] in (1, 3, 4)):
-        height, *others = shape[1:]
+        pictures = f", or give {shape[0]} pictures of {shape[1]}x{shape[2]} pixels as [N, 1, H, W]"
         raise WganError(
             f"{where} has the shape {list(shape)}: its first axis counts the samples, and the last one seems to; move it there, "
-            f"numpy.moveaxis(x, -1, 0)"
-            + (f", or give {height} pictures of {height}x{others[0]} pixels as [N, 1, H, W]" if len(shape) == 3 else "")
+            f"numpy.moveaxis(x, -1, 0){pictures if len(shape) == 3 else ''}"
         )
 
 
