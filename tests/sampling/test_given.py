@@ -12,6 +12,7 @@ import torch
 import wgan
 from wgan.cli import main as cli
 from wgan.cli.sample import how_told
+from wgan.data.conditions import fit
 from wgan.encoding.train import train_encoder
 from wgan.errors import WganError
 from wgan.evaluation.evaluate import told_plan
@@ -78,8 +79,6 @@ def test_nothing_but_the_sweep_changes_along_a_row(model):
 
 
 def test_two_sweeps_span_the_grid():
-    from wgan.data.conditions import fit
-
     found, _ = fit({"a": np.arange(50.0), "b": np.arange(50.0) * 2}, np.ones(50, np.bool_), "here")
     codes = codes_of(read_given("b=0..1,a=10..20", found), found, 30, 0).reshape(3, 10, 2)
     assert codes[:, :, 1] == pytest.approx(np.tile(np.linspace(0, 1, 10), (3, 1)))  # the first that is named
@@ -154,6 +153,10 @@ def test_labels_and_conditions_are_not_taken_for_each_other(model, run, data, tm
         wgan.train(data=data, run=tmp_path / "product", **SMALL, conditioning="product")
     with pytest.raises(WganError, match="let the critic ignore"):
         wgan.train(data=data, run=tmp_path / "none", **SMALL, critic_conditioning="none")
+    with pytest.raises(WganError, match="let the critic ignore"):
+        wgan.train(
+            data=data, run=tmp_path / "none", generator=Made(), **{**SMALL, "latent": 4}, critic_conditioning="none"
+        )
     assert not (tmp_path / "none").exists()
 
 
@@ -184,6 +187,26 @@ def test_what_cannot_ask_for_conditions_refuses(model, run, tmp_path):
     with pytest.raises(WganError, match="an encoder has no place"):
         train_encoder(run)
     assert not (tmp_path / "p.html").exists()
+
+
+def test_a_level_may_hold_commas_and_signs_of_equality():
+    raw = {"kind": np.array(["a, b=c", "d"] * 20), "low_energy": np.arange(40) % 7, "energy": np.arange(40.0)}
+    found, _ = fit(raw, np.ones(40, np.bool_), "here")
+    asked = read_given("kind=a, b=c, low_energy=3,energy=2", found)
+    assert [(a.at, a.code) for a in asked] == [(0, 0), (1, 3), (2, 2)]
+    with pytest.raises(WganError, match="unknown condition 'b'"):
+        read_given("kind=d, b=c", found)
+
+
+def test_an_array_has_its_conditions_next_to_it(data, tmp_path):
+    whole = {**data, "energy": np.rint(data["energy"])}
+    for name, conditions in (("numbers", "energy"), ("both", "energy,kind")):
+        run = wgan.train(data=whole, run=tmp_path / name, **{**SMALL, "conditions": conditions})
+        out = tmp_path / f"{name}.npy"
+        assert cli.main(["sample", str(run.path), "-n", "4", "--given", "energy=50", "--out", str(out)]) == 0
+        beside = out.with_suffix(".conditions.npy")
+        assert beside.exists() == (name == "numbers")
+    assert np.load(tmp_path / "numbers.conditions.npy").tolist() == [[50]] * 4
 
 
 def test_an_exported_model_keeps_its_conditions(model, tmp_path):

@@ -66,8 +66,8 @@ def build_generator(
 ) -> Generator:
     """Return the generator alone, as build() does: what samples are made with."""
     conditioning = config.conditioning if classes or conditions else "none"
-    if conditions:
-        require_conditioning(config)
+    if conditions and config.conditioning not in ("concat", "norm"):
+        raise WganError(f"conditioning {config.conditioning} is for classes: with conditions use concat or norm")
     if conditioning == "norm" and config.generator_norm == "none":
         raise WganError(
             "conditioning norm needs a generator_norm: use batch, layer or instance, or conditioning concat"
@@ -76,14 +76,6 @@ def build_generator(
         columns = columns._replace(choices=())
     head = None if columns is None else TableHead(columns)
     return _generator(config, shape, classes, conditioning, kernels_of(config, ways), head, conditions)
-
-
-def require_conditioning(config: NetworkOptions) -> None:
-    """Raise WganError for a way of conditioning by which numbers do not reach a network."""
-    if config.conditioning not in ("concat", "norm"):
-        raise WganError(f"conditioning {config.conditioning} is for classes: with conditions use concat or norm")
-    if config.critic != OWN and config.critic_conditioning != "projection":
-        raise WganError("critic_conditioning none would let the critic ignore the conditions: use projection")
 
 
 def build_critic(config: Config, shape: tuple[int, ...], classes: int, ways: Ways = OLD, conditions: int = 0) -> Critic:
@@ -138,6 +130,8 @@ def _critic(
         raise WganError("critic own stands for a network that only Python can give: wgan.train(critic=MODULE)")
     if c.critic not in MODELS:
         raise unknown("critic family", c.critic, MODELS)
+    if conditions and c.critic_conditioning != "projection":
+        raise WganError("critic_conditioning none would let the critic ignore the conditions: use projection")
     style = Style(c.critic_norm, c.critic_activation, c.norm_momentum, c.norm_eps, dropout=c.dropout, kernels=kernels)
     packed = (shape[0] * c.pack, *shape[1:])
     layers = auto.line("critic", c.critic, shape) if c.critic_layers == "auto" else c.critic_layers

@@ -89,7 +89,7 @@ def write_npy(samples: Samples, out: Path, model: Model) -> None:
     parts = {out: array_of(samples, model)}
     if samples.labels is not None:
         parts[out.with_suffix(".labels.npy")] = samples.labels
-    if samples.given and all(v.dtype.kind == "f" for v in samples.given.values()):
+    if samples.given and all(v.dtype.kind in "if" for v in samples.given.values()):  # a block of numbers, as it is read
         parts[out.with_suffix(".conditions.npy")] = np.stack([*samples.given.values()], axis=1)
     for path, array in parts.items():
         packed = io.BytesIO()

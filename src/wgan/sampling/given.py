@@ -34,7 +34,7 @@ class Asked:
 
 def read_given(given: Given, conditions: Conditions) -> list[Asked]:
     """Return what is asked; WganError for an unknown name or value, for a name twice, and for more than two sweeps."""
-    pairs = parts_of(given, conditions.names) if isinstance(given, str) else [*given.items()]
+    pairs = parts_of(given, conditions) if isinstance(given, str) else [*given.items()]
     asked = [asked_of(name, value, conditions) for name, value in pairs]
     names = [conditions.names[a.at] for a in asked]
     twice = next((name for name in names if names.count(name) > 1), "")
@@ -47,8 +47,9 @@ def read_given(given: Given, conditions: Conditions) -> list[Asked]:
     return asked
 
 
-def parts_of(text: str, names: Sequence[str]) -> list[tuple[str, str]]:
+def parts_of(text: str, conditions: Conditions) -> list[tuple[str, str]]:
     """Return (name, value) of each part; a comma begins the next one where NAME= follows it, so a value may hold commas."""
+    names, levels = conditions.names, {level for c in conditions.columns for level in c.levels}
     head = re.compile(rf",(?=\s*(?:{'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})\s*=)")
     parts = [part.partition("=") for part in head.split(text) if part.strip()]
     for name, equals, value in parts:
@@ -59,7 +60,7 @@ def parts_of(text: str, names: Sequence[str]) -> list[tuple[str, str]]:
                 f"given '{name.strip()}' has no value: write {name.strip()}=VALUE or {name.strip()}=FROM..TO"
             )
         other = re.search(r",\s*([A-Za-z_]\w*)\s*=", value)
-        if other:
+        if other and value.strip() not in levels:
             raise WganError(f"unknown condition '{other[1]}': {nearest(other[1], names)}")
     return [(name.strip(), value.strip()) for name, _, value in parts]
 
