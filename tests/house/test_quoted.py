@@ -135,3 +135,50 @@ def test_clothes_and_digits_are_compared_by_distance_over_noise():
         row = next(line for line in page.splitlines() if line.startswith(f"| {name} | ") and "against" in line)
         assert [cell.split(" (")[0] for cell in row.strip("| ").split(" | ")[1:]] == [f"{d:.1f}" for d in distances]
     assert found["fashion"]["random-relative-fid"]["values"] == over_seeds("fashion", "random-relative-fid")
+
+
+def section(title):
+    text = (ROOT / "docs" / "gallery.md").read_text().replace("\u2212", "-")
+    return text[text.index(f"## {title}") :].split("\n## ")[0]
+
+
+def cells(text, first):
+    """Return the cells after the first of the row of a table that begins with it."""
+    (row,) = re.findall(rf"^\| {re.escape(first)}.*$", text, re.MULTILINE)
+    return [cell.strip() for cell in row.strip("|").split("|")[1:]]
+
+
+@pytest.mark.parametrize(
+    ("toy", "title", "digits"),
+    [
+        ("gaussian", "A Gaussian whose mean", {"condition-error": 3, "condition-bias": 3, "condition-accuracy": 4}),
+        ("calorimeter", "A toy calorimeter", {"condition-error": 2, "condition-bias": 3, "condition-accuracy": 4}),
+    ],
+)
+def test_toys_with_conditions_quote_their_results(toy, title, digits):
+    found, text = kept("conditions")[toy], section(title)
+    figures = {f["name"]: f for f in found["metrics"]["results"][0]["figures"]}
+    for name, places in digits.items():
+        value, real = cells(text, name)
+        assert value == f"{figures[name]['value']:.{places}f}"
+        printed = real.split(" ")[0]
+        assert printed == f"{figures[name]['floor']:.{len(printed.partition('.')[2])}f}"
+    assert all(f"$ {command}" in text for command in found["commands"])
+
+
+def test_the_law_of_the_gaussian_is_quoted():
+    text = section("A Gaussian whose mean")
+    for row in kept("conditions")["gaussian"]["law"]:
+        (m, n), (s, t) = row["found_mean"], row["found_deviation"]
+        assert cells(text, f"{row['mean']:g} |") == [f"{x:.2f}" for x in (m, s, n, t)]
+
+
+def test_the_sums_of_the_calorimeter_are_quoted():
+    text = section("A toy calorimeter").replace("\n", " ")
+    sums = kept("conditions")["calorimeter"]["sums"]
+    of = {p: [row for row in sums if row["particle"] == p] for p in ("electron", "pion")}
+    for rows in of.values():
+        a, b, c = (f"{row['mean']:.1f}" for row in rows)
+        assert f"{a}, {b} and {c}" in text
+    ranges = [f"{rows[0]['deviation']:.0f} to {rows[-1]['deviation']:.0f}" for rows in of.values()]
+    assert f"scatter by {' and '.join(ranges)} GeV" in text
