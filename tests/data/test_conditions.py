@@ -144,6 +144,15 @@ def test_identifiers_are_no_category():
         fit({"name": names}, np.ones(300, np.bool_), "here")
 
 
+def test_a_level_of_held_out_samples_alone_is_never_asked():
+    kind = np.array([*"ab" * 10, "c"])
+    found, codes = fit({"kind": kind}, np.arange(21) < 20, "here")
+    assert found.columns[0].levels == ("a", "b", "c") and found.columns[0].trained == (10, 10, 0) and codes[20] == 2
+    assert found.columns[0].code("b") == 1
+    with pytest.raises(WganError, match="never learned"):
+        found.columns[0].code("c")
+
+
 def test_data_without_a_place_for_conditions_refuse_them(tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n" + "\n".join(f"{i},{i}" for i in range(50)))
     assert "none of these: leave conditions out" in refusal(tmp_path / "t.csv", conditions="a", kind="signal")

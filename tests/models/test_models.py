@@ -8,12 +8,14 @@ import pytest
 import torch
 from helpers.problems import images_config, points_config
 from torch import nn
+from torch.nn import functional as F
 
 from wgan.errors import WganError
 from wgan.models import build, parameter_count
 from wgan.models.layers import (
     CappedReLU,
     Chain,
+    ConditionalNorm,
     activation,
 )
 from wgan.models.notation import Layer, conv_critic, conv_generator, mlp, parse_layer
@@ -255,3 +257,24 @@ def test_activations_are_the_documented_functions() -> None:
 def test_what_a_family_cannot_make_is_said_with_the_way_out(options: dict, shape: tuple[int, ...], said: str) -> None:
     with pytest.raises(WganError, match=said):
         build(images_config(**options), shape, 3)
+
+
+def test_networks_of_conditions_follow_their_formulas() -> None:
+    small = {"latent": 4, "output": "linear", "generator_layers": "8", "critic_layers": "8", "conditioning": "concat"}
+    generator, critic = build(configure("vectors").replace(**small), (2,), 0, conditions=3)
+    z, x, c = torch.randn(5, 4), torch.randn(5, 2), torch.randn(5, 3)
+    assert torch.allclose(generator(z, c), generator.body(torch.cat([z, c], 1), None))
+    h, inner, outer = critic.trunk(x), critic.projection.hidden, critic.projection.out
+    projected = F.linear(F.leaky_relu(inner(c), 0.2), outer.weight, outer.bias)
+    assert torch.allclose(critic(x, c)[0], critic.score(h)[:, 0] + (projected * h).sum(1), atol=1e-6)
+    assert not torch.allclose(critic(x, c)[0], critic(x, c + 1)[0])
+
+
+def test_norms_follow_conditions_linearly_and_start_without() -> None:
+    norm = ConditionalNorm(nn.BatchNorm1d(4, affine=False), 4, 0, 3)
+    x, c, w, v = torch.randn(6, 4), torch.randn(6, 3), torch.randn(4, 3), torch.randn(4, 3)
+    plain = (x - x.mean(0)) / (x.var(0, unbiased=False) + 1e-5).sqrt()
+    assert torch.allclose(norm(x, c), plain, atol=1e-5)
+    with torch.no_grad():
+        norm.gain.weight.copy_(w), norm.bias.weight.copy_(v)
+    assert torch.allclose(norm(x, c), plain * (1 + c @ w.T) + c @ v.T, atol=1e-5)
