@@ -20,7 +20,7 @@ from wgan.evaluation.samples import open_reals
 from wgan.export.hub import export_hub
 from wgan.export.page import export_page
 from wgan.sampling.dataset import SampleSet
-from wgan.sampling.given import codes_of, read_given
+from wgan.sampling.given import codes_of, grid_codes, read_given
 
 SMALL = {"steps": 2, "batch": 8, "threads": 1, "conditions": "energy,kind", "sample_every": 1, "evaluate_every": 1}
 
@@ -83,6 +83,23 @@ def test_two_sweeps_span_the_grid():
     codes = codes_of(read_given("b=0..1,a=10..20", found), found, 30, 0).reshape(3, 10, 2)
     assert codes[:, :, 1] == pytest.approx(np.tile(np.linspace(0, 1, 10), (3, 1)))  # the first that is named
     assert codes[:, :, 0] == pytest.approx(np.repeat([[10], [15], [20]], 10, 1))
+
+
+def test_a_short_row_reaches_the_end_of_a_sweep():
+    found, _ = fit({name: np.arange(50.0) for name in ("a", "b", "ab")}, np.ones(50, np.bool_), "here")
+    assert codes_of(read_given("a=20..80", found), found, 4, 0)[:, 0].tolist() == [20, 40, 60, 80]
+    with pytest.raises(WganError, match="sweeps more than two"):
+        read_given("a=0..1,b=0..1,ab=0..1", found)
+
+
+def test_the_grid_of_a_run_sweeps_its_first_condition():
+    raw = {"a": np.linspace(10, 19, 50), "kind": np.array(["x", "y"] * 25)}
+    train = np.ones(50, np.bool_)
+    codes = grid_codes(fit(raw, train, "here")[0], 30, 0).reshape(3, 10, 2)
+    assert codes[:, :, 0] == pytest.approx(np.tile(np.arange(10.0, 20.0), (3, 1))) and {*codes[:, :, 1].flat} == {0, 1}
+    levels = {"kind": np.array(["x", "y", "z"] * 16 + ["w", "w"])}
+    codes = grid_codes(fit(levels, np.arange(50) < 48, "here")[0], 20, 0)
+    assert codes[:, 0].tolist() == [1, 2, 3, 1, 2, 3, 1, 2, 3, 1] * 2  # w was never trained
 
 
 @pytest.mark.parametrize(

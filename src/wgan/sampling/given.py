@@ -50,7 +50,7 @@ def read_given(given: Given, conditions: Conditions) -> list[Asked]:
 def parts_of(text: str, conditions: Conditions) -> list[tuple[str, str]]:
     """Return (name, value) of each part; a comma begins the next one where NAME= follows it, so a value may hold commas."""
     names, levels = conditions.names, {level for c in conditions.columns for level in c.levels}
-    head = re.compile(rf",(?=\s*(?:{'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})\s*=)")
+    head = re.compile(rf",(?=\s*(?:{'|'.join(map(re.escape, names))})\s*=)")
     parts = [part.partition("=") for part in head.split(text) if part.strip()]
     for name, equals, value in parts:
         if name.strip() not in names:
