@@ -339,7 +339,12 @@ def options(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--simple", action="store_true", help="digits: the ways without networks alone")
     parser.add_argument("--no-autoencoder", action="store_true", help="digits: leave out the dearest of the other ways")
     parser.add_argument("--tiny", action="store_true")
-    return parser.parse_args(words)
+    asked = parser.parse_args(words)
+    if asked.what != "digits" and asked.path is None:
+        parser.error(f"{asked.what} needs a {'file' if asked.what == 'table' else 'run'}")
+    if asked.what == "table" and None in (asked.column, asked.rare):
+        parser.error("table needs --column and --rare")
+    return asked
 
 
 def main(words: list[str] | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,12 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 import wgan
+from wgan.config import ReadingOptions, part
 from wgan.data import open_source
+from wgan.data.source import report_indices, selection_indices
 from wgan.encoding import score, to_score
+from wgan.encoding.own_samples import used_samples
+from wgan.encoding.to_score import ToScore
 from wgan.encoding.train import EncoderOptions, train_encoder
 from wgan.errors import WganError
 from wgan.sampling.model import load
@@ -94,14 +99,43 @@ def test_labels_say_how_good_the_scores_are(run, few, command, tmp_path):
     )
     found = json.loads(said.out)["detection"]
     labels = open_source("mnist", "test").labels[:300]
-    counted = labels[[i for i in range(300) if i not in score.selection_indices(300).tolist()]]
+    counted = labels[[i for i in range(300) if i not in selection_indices(300).tolist()]]
     assert found["normal"] == int((counted < 3).sum()) and found["anomalous"] == int((counted >= 3).sum())
     assert found["auc"]["low"] <= found["auc"]["value"] <= found["auc"]["high"]
     rows = list(csv.DictReader((tmp_path / "s.csv").read_text("utf-8").splitlines()))
     near = np.array([float(row["neighbour_distance"]) for row in rows])
-    used = np.setdiff1d(np.arange(300), score.selection_indices(300).numpy())
+    used = np.setdiff1d(np.arange(300), selection_indices(300).numpy())
     expected = roc_auc_score(labels[used] >= 3, near[used])
     assert found["neighbour_auc"]["value"] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(("data", "split"), [("mnist", "test"), ("mnist:0-4", "test"), ("mnist:3", "all")])
+def test_digits_of_some_classes_are_own_samples(run, data, split):
+    """Other classes than the run's cannot have been seen; the order of the held-out ones is that of the run's."""
+    config, own = wgan.open_run(run).config, open_source("mnist:1-5", "test")
+    source = open_source(data, split)
+    used = used_samples(config, own, ToScore(source, None, None, split))
+    labels = open_source("mnist", "test").labels
+    setting = torch.zeros(len(labels), dtype=torch.bool)
+    setting[torch.nonzero((labels >= 1) & (labels <= 5))[:, 0][selection_indices(len(own))]] = True
+    wanted = torch.isin(labels, torch.tensor([int(name) for name in source.class_names]))
+    expected = setting[wanted].numpy()
+    assert used[-len(expected) :].tolist() == expected.tolist()
+    assert used[: -len(expected)].all() and expected.any() and not expected.all()
+
+
+def test_a_run_s_own_images_are_known_again(run, photos):
+    """Scored whole, in their order, only held-out ones that set no threshold count; other images all count."""
+    config = wgan.open_run(run).config
+    config = replace(config, data=str(photos), size=28, channels=1)
+    own = open_source(config.data, "test", options=config)
+    whole = to_score.opened_source(str(photos), "whole", part(ReadingOptions, config))
+    used = used_samples(config, own, ToScore(whole, None, None, "whole"))
+    free = whole.batch(torch.from_numpy(np.flatnonzero(~used)))[0]
+    assert torch.equal(free, own.batch(report_indices(len(own)).sort().values)[0])
+    assert used_samples(config, own, ToScore(open_source("mnist", "test"), None, None, "test")) is None
+    train = open_source(str(photos), "train", options=config)
+    assert used_samples(config, own, ToScore(train, None, None, "train")).all()
 
 
 def test_a_table_is_scored_in_the_units_of_the_run(here, cheap, cache, command):
@@ -309,6 +343,9 @@ def test_a_class_of_a_table_may_be_the_anomaly(here, cheap, cache, command):
     assert command("encode", "t", "--steps", 2, "--batch", 16).code == 0
     said = command("score", "t", "t.csv", "--normal", "False", "--false-alarms", 0.1).out
     truth = sum(row["smoker"] == "True" for row in csv.DictReader(Path("t.csv").read_text("utf-8").splitlines()))
-    assert f"{400 - truth} normal and {truth} anomalous samples" in said
+    held = open_source("t.csv", "test", options=ReadingOptions(labels="smoker"))
+    strange = int(held.labels[report_indices(100)].sum())
+    assert f"{80 - strange} normal and {strange} anomalous samples" in said
+    assert "320 of them set the threshold or were trained on" in said
     rows = list(csv.DictReader(Path("scores.csv").read_text("utf-8").splitlines()))
     assert sum(row["label"] == "True" for row in rows) == truth

@@ -81,6 +81,8 @@ def tell(report: ScoreReport) -> None:
         f"(95 % interval {t.low:.3g} to {t.high:.3g})"
     )
     print(f"{int(report.anomalous.sum())} of {len(report.anomalous)} samples lie above it")
+    if report.used and report.labels is not None:
+        print(f"{report.used} of them set the threshold or were trained on: what follows from labels leaves them out")
     if report.detection is not None:
         detected(report.detection)
 

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from wgan.config import ReadingOptions
 from wgan.data import Source, open_source
-from wgan.data.source import report_indices, selection_indices
+from wgan.data.source import selection_indices
 from wgan.encoding.neighbours import neighbour_distance
+from wgan.encoding.own_samples import used_samples
 from wgan.encoding.to_score import PART, ToScore, opened_data
 from wgan.errors import WganError
 from wgan.host import thread_count, undisturbed
@@ -57,6 +58,7 @@ class ScoreReport:
     given: ToScore | None  # images
     inverter: Inverter
     neighbours: NDArray[np.float64]  # how far the nearest training sample is from each [N]
+    used: int  # samples that the run learned from, or that set the threshold: the detection does not count them
 
     @property
     def files(self) -> list[str] | None:
@@ -90,6 +92,7 @@ class ScoreReport:
         found = None if self.detection is None else asdict(self.detection)
         return {
             "samples": len(self.scores.score),
+            "used": self.used,
             "anomalous": int(self.anomalous.sum()),
             "threshold": asdict(self.threshold),
             "detection": found,
@@ -150,16 +153,18 @@ def score(
     inverter = model.inverter
     own = open_source(opened.config.data, "test", options=opened.config)
     given = opened_data(opened, own, data, split, options)
-    same = given.source is not None and (given.source.name, given.source.fingerprint) == (own.name, own.fingerprint)
-    part = selection_indices(len(own)) if same and given.split != "train" else torch.arange(len(own))
+    used = used_samples(opened.config, own, given)
+    part = torch.arange(len(own)) if used is None else selection_indices(len(own))
     with thread_count(model.engine.threads):
         limit = threshold(numbers(scored(inverter, own, part).score), false_alarms)
         parts = given.parts()
         found = joined([inverter.scores(x) for x in parts])
         near = neighbour_distance(opened, parts, inverter.engine)
-    counted = report_indices(len(own)) if same and given.split == "test" else None
-    judged = detection(found, near, given, normal, opened, limit, counted)
-    return ScoreReport(found, given.labels, limit, judged, given if own.is_image else None, inverter, near)
+    used = np.zeros(len(given), np.bool_) if used is None else used
+    judged = detection(found, near, given, normal, opened, limit, used)
+    return ScoreReport(
+        found, given.labels, limit, judged, given if own.is_image else None, inverter, near, int(used.sum())
+    )
 
 
 def scored(inverter: Inverter, source: Source, index: Tensor) -> Scores:
@@ -181,11 +186,11 @@ def detection(
     normal: Sequence[str] | None,
     run: Run,
     limit: Threshold,
-    index: Tensor | None,
+    used: NDArray[np.bool_],
 ) -> Detection | None:
     """Return what the labels of the data say of the scores; None where they tell nothing.
 
-    index: the samples that count, where some of the others gave the threshold.
+    used: samples [N] that do not count, as the run learned from them or they set the threshold.
     """
     if given.labels is None:
         if normal is not None:
@@ -201,8 +206,9 @@ def detection(
         return None
     strange = np.array([label not in usual for label in given.labels])
     scores = numbers(found.score)
-    if index is not None:
-        strange, scores, near = strange[index.numpy()], scores[index.numpy()], near[index.numpy()]
+    strange, scores, near = strange[~used], scores[~used], near[~used]
+    if strange.all() or not strange.any():
+        return None
     ordinary, unusual = scores[~strange], scores[strange]
     return Detection(
         len(ordinary),
