@@ -142,15 +142,14 @@ def refined(model: Model, inverter: Inverter, x: Tensor, y: Tensor | None, steps
     engine = model.engine
     target = engine.to_float(x)
     with torch.no_grad():
-        start, logits = inverter.encoded(target)
-        labels = inverter.nearest_class(target, start, logits) if y is None else y.to(engine.device)
+        start, seen, labels, *_ = inverter.rebuilt(target, None if y is None else y.to(engine.device))
     z = start.clone().requires_grad_()
     best, lowest = start.clone(), torch.full((len(x),), torch.inf, device=engine.device)
     passed: list[Tensor] = []
     optimizer = torch.optim.Adam([z], lr=RATE)
     shown = {round(i * steps / 20) for i in range(20)}
     for step in range(steps + 1):
-        made, residual, feature = inverter.errors(target, z, labels)
+        made, residual, feature = inverter.errors(target, z, labels, seen)
         loss = inverter.total(residual, feature) + PRIOR * (z.square().mean(1) - 1).square()
         with torch.no_grad():
             better = loss < lowest

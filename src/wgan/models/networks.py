@@ -119,8 +119,11 @@ class Critic(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """x [B, *shape], y int64 [B] or [B, W] for a projection critic -> score [B], class logits [B, K] or None."""
-        h = self.trunk(x)  # [B, width]
-        with torch.autocast(x.device.type, enabled=False):  # a score rounded to 8 bits would hide the W estimate
+        return self.judged(self.trunk(x), y)
+
+    def judged(self, h: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """h [B, width]: the trunk's features of x; y as above -> score [B], class logits [B, K] or None."""
+        with torch.autocast(h.device.type, enabled=False):  # a score rounded to 8 bits would hide the W estimate
             h = h.to(self.score.weight.dtype)
             score = self.score(h).squeeze(1)  # [B]
             if self.projection is not None:

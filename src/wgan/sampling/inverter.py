@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -85,6 +85,17 @@ class Scores:
     labels: Tensor | None  # int64 [N], the class whose reconstruction is the nearest; None = unconditional
 
 
+class Rebuilt(NamedTuple):
+    """What the networks make of B samples x: E(x) [B, Z], f(x) [B, W], the class y [B] taken, G(E(x), y) and its errors [B]."""
+
+    z: Tensor
+    seen: Tensor
+    y: Tensor | None
+    made: Tensor
+    residual: Tensor
+    feature_residual: Tensor
+
+
 @dataclass(frozen=True, eq=False)
 class Inverter:
     """A generator with its critic and the encoder that was trained for both, in evaluation mode."""
@@ -98,26 +109,32 @@ class Inverter:
 
     def features(self, x: Tensor) -> Tensor:
         """Return the critic's features f(x) [B, W] of samples [B, *shape]; a packed critic sees each sample beside itself."""
-        return self.critic.trunk(self.packed(x))  # type: ignore[no-any-return]
+        with self.engine.autocast():
+            seen: Tensor = self.critic.trunk(x if self.pack == 1 else torch.cat([x] * self.pack, 1))
+        return seen.float() if seen.dtype == torch.bfloat16 else seen
 
-    def packed(self, x: Tensor) -> Tensor:
-        """Return samples as the critic takes them."""
-        return x if self.pack == 1 else torch.cat([x] * self.pack, 1)
-
-    def errors(self, x: Tensor, z: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return G(z, y), and the residual and feature residual [B] of x beside it."""
+    def errors(
+        self, x: Tensor, z: Tensor, y: Tensor | None, seen: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return G(z, y), and the residual and feature residual [B] of x beside it; seen: f(x), where it is known."""
         with self.engine.autocast():
             made = self.generator(z, y)
-            seen = self.features(x), self.features(made)
-        return (made, *reconstruction_errors(x, made, *(f.float() if f.dtype == torch.bfloat16 else f for f in seen)))
+        seen = self.features(x) if seen is None else seen
+        return (made, *reconstruction_errors(x, made, seen, self.features(made)))
 
-    def nearest_class(self, x: Tensor, z: Tensor, logits: Tensor | None) -> Tensor | None:
-        """Return the class int64 [B] with the lowest score of each sample, of its LIKELY ones; None without classes."""
-        if logits is None:
-            return None
-        classes = logits.topk(min(LIKELY, logits.shape[1])).indices  # [B, L]
-        scores = torch.stack([self.total(*self.errors(x, z, some)[1:]) for some in classes.unbind(1)])
-        return classes.gather(1, scores.argmin(0)[:, None])[:, 0]
+    def rebuilt(self, x: Tensor, y: Tensor | None) -> Rebuilt:
+        """Return what becomes of samples x of classes y; without y a conditional generator takes the nearest of the LIKELY."""
+        z, logits = self.encoded(x)
+        seen = self.features(x)
+        choices = [y]
+        if y is None and logits is not None:
+            choices = [*logits.topk(min(LIKELY, logits.shape[1])).indices.unbind(1)]
+        tried = [Rebuilt(z, seen, some, *self.errors(x, z, some, seen)) for some in choices]
+        if len(tried) == 1:
+            return tried[0]
+        nearest = torch.stack([self.total(r.residual, r.feature_residual) for r in tried]).argmin(0)  # [B]
+        row = torch.arange(len(x), device=x.device)
+        return Rebuilt(*(torch.stack(part)[nearest, row] for part in zip(*tried, strict=True)))
 
     def total(self, residual: Tensor, feature_residual: Tensor) -> Tensor:
         """Return residual + κ feature residual [B]."""
@@ -138,11 +155,7 @@ class Inverter:
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return G(E(x), y) [N, *shape]; without labels y [N] a conditional generator takes the nearest class."""
 
-        def made(block: Tensor, labels: Tensor | None) -> Tensor:
-            z, logits = self.encoded(block)
-            return self.errors(block, z, self.nearest_class(block, z, logits) if labels is None else labels)[0]
-
-        return self.each(made, x, y)
+        return self.each(lambda block, labels: self.rebuilt(block, labels).made, x, y)
 
     @torch.no_grad()
     def scores(self, x: Tensor, y: Tensor | None = None) -> Scores:
@@ -150,14 +163,12 @@ class Inverter:
         chosen: list[Tensor] = []
 
         def found(block: Tensor, labels: Tensor | None) -> Tensor:
-            z, logits = self.encoded(block)
-            labels = self.nearest_class(block, z, logits) if labels is None else labels
-            _, residual, feature = self.errors(block, z, labels)
-            with self.engine.autocast():
-                critic = self.critic(self.packed(block), labels if self.critic.projection is not None else None)[0]
-            if labels is not None:
-                chosen.append(labels.cpu())
-            return torch.stack([residual, feature, latent_distance(z), critic, self.total(residual, feature)], 1)
+            r = self.rebuilt(block, labels)
+            critic = self.critic.judged(r.seen, r.y if self.critic.projection is not None else None)[0]
+            if r.y is not None:
+                chosen.append(r.y.cpu())
+            total = self.total(r.residual, r.feature_residual)
+            return torch.stack([r.residual, r.feature_residual, latent_distance(r.z), critic, total], 1)
 
         residual, feature, distance, critic, score = self.each(found, x, y).unbind(1)
         labels = torch.cat(chosen)[: len(x)] if chosen else None
