@@ -48,8 +48,8 @@ def undivided(contents: NDArray[np.uint32]) -> NDArray[np.bool_] | None:
     """
     _, group, sizes = np.unique(contents, return_inverse=True, return_counts=True)
     count = held_out_count(len(contents))
-    plain = held_out_mask(len(contents), None)
-    if not np.isin(contents[plain], contents[~plain]).any():
+    held = np.bincount(group[held_out_mask(len(contents), None)], minlength=len(sizes))
+    if not ((held > 0) & (held < sizes)).any():
         return None
     taken, seen = np.zeros((2, len(sizes)), np.bool_)
     left = count

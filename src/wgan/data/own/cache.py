@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from wgan.data.conditions import Raw, fit
 from wgan.data.own.archives import shown
 from wgan.data.own.condition_columns import require_sound, taken
-from wgan.data.split import chosen, held_out_mask
+from wgan.data.split import chosen, contents_of, held_out_mask
 from wgan.errors import WganError
 from wgan.files import cache_home, write_whole
 
@@ -192,6 +192,17 @@ class Writer:
                     committed = time.monotonic()
                 progress(done)
             self.file.truncate(self.count * self.row_bytes)
+            self.commit()
+
+    def fill_whole(self, rows: NDArray[Any]) -> None:
+        """Write all rows [N, ...], which are in memory."""
+        data = np.ascontiguousarray(rows, self.dtype)
+        assert data.shape == (self.count, *self.shape), (data.shape, self.shape)
+        with disk_errors(self.folder):
+            self.file.seek(0)
+            self.file.write(data.data)
+            self.file.truncate(data.nbytes)
+            self.state[:], self.sums = DONE, contents_of(data)
             self.commit()
 
     def _write(self, i: int, row: NDArray[Any]) -> None:

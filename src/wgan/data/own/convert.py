@@ -121,7 +121,7 @@ def _vectors(
         notes += filter(None, (far_note(name, rows[:, i]) for i, name in enumerate(called)))
     standard = fitted.standardise(rows)
     writer = Writer(folder, len(rows), (len(fitted.kept),), "float32", where, arrays.conditions)
-    writer.fill(((i, standard[i]) for i in writer.todo), lambda done: None)
+    writer.fill_whole(standard)
     about = {
         "kind": "vectors",
         "class_names": list(names),

@@ -22,6 +22,7 @@ from wgan.errors import WganError
 WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 COMMA = re.compile(r"[+-]?[0-9.']*[0-9],[0-9]+")  # a number as half of Europe writes it
 DIGIT = re.compile(r"\d")
+BLOCK = 250  # lines that are packed together
 LOOKED_AT = 50  # cells of a column that say what it holds
 UNNAMED = re.compile(r"(Unnamed: \d+(\.\d+)*|__index_level_\d+__)?")  # what pandas calls a column without a name
 
@@ -152,16 +153,15 @@ def packed(lines: Iterator[Line], width: int) -> Body:
     """Return lines as columns, `width` where there are none; lines unlike the first are left out, but for what `other` says."""
     first = next(lines, None)
     body = Body([Packed() for _ in range(width if first is None else len(first.cells))], array("q"))
-    for line in itertools.chain([] if first is None else [first], lines):
-        body.last = line
-        if len(line.cells) != len(body.columns):
-            body.other = body.other or line
-            continue
-        body.numbers.append(line.number)
-        for column, cell in zip(body.columns, line.cells, strict=True):
-            column.append(cell)
-    for column in body.columns:
-        column.close()
+    lines = itertools.chain([] if first is None else [first], lines)
+    while block := list(itertools.islice(lines, BLOCK)):  # columns grow by many cells at once, which is faster
+        body.last = block[-1]
+        alike = [line for line in block if len(line.cells) == len(body.columns)]
+        if len(alike) < len(block):
+            body.other = body.other or next(line for line in block if len(line.cells) != len(body.columns))
+        body.numbers.extend(line.number for line in alike)
+        for column, cells in zip(body.columns, zip(*(line.cells for line in alike), strict=True), strict=False):
+            column.extend(cells)
     return body
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,17 @@ LEAST_REST = 20  # numbers beside a mark, by which it is seen to be none of them
 
 
 def marks_among(cells: Iterable[str]) -> list[str]:
-    """Return the different cells that look like marks of a missing value, without blanks around them, most frequent first.
+    """Return the different cells that look like marks of a missing value, without blanks around them, most frequent first."""
+    return marks_in(Counter(cell.strip() for cell in cells))
+
+
+def marks_in(counts: Counter[str]) -> list[str]:
+    """Return those of different cells, which stand so often in a column, that look like marks of a missing value.
 
     Words that programs write for one, errors of a spreadsheet, and signs such as ? or - among words or numbers: where all
     values are signs, as + and - are, or many are, as in a list of characters, they are values.
     """
-    counts = Counter(cell.strip() for cell in cells)
-    counts.pop("", None)
+    counts = Counter({cell: n for cell, n in counts.items() if cell})
     words = {v for v in counts if v in MISSING | WORDS or ERRORS.fullmatch(v)}
     signs = {v for v in counts if SIGNS.fullmatch(v)} - words
     if len(signs) > MOST_SIGNS or len(signs | words) == len(counts):
@@ -35,11 +39,10 @@ def marks_among(cells: Iterable[str]) -> list[str]:
     return [v for v, _ in counts.most_common() if v in words | signs]
 
 
-def mark_note(name: str, cells: Sequence[str], mark: str) -> str:
-    """Return what is said of a category that has a mark of a missing value among its values."""
-    count = sum(cell.strip() == mark for cell in cells)
+def mark_note(name: str, mark: str, count: int, rows: int) -> str:
+    """Return what is said of a category that has a mark of a missing value among its values, in `count` of its rows."""
     return (
-        f"column {name} holds '{mark}' in {count:,} of {len(cells):,} rows, a value like others: if it stands for a missing "
+        f"column {name} holds '{mark}' in {count:,} of {rows:,} rows, a value like others: if it stands for a missing "
         f'one, give --missing "{mark}"'
     )
 

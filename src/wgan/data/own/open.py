@@ -232,9 +232,9 @@ def prepare(path: Path, options: ReadingOptions, folder: Path, where: str, split
         return prepare_table(read_cells(path), options, folder, where)
     try:
         return prepare_arrays(read(path, options, where), options, folder, where, split)
-    except NotNumeric:
-        pass  # not here: until this block ends, what was read is kept
-    return prepare_table(read_cells(path), options, folder, where)
+    except NotNumeric as error:
+        read_before = error.table  # the rest not here: until this block ends, the numbers so far are kept
+    return prepare_table(read_cells(path, read_before), options, folder, where)
 
 
 def require_place_of_conditions(path: Path, options: ReadingOptions, where: str) -> None:

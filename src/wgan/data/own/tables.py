@@ -16,6 +16,7 @@ from wgan.data.own.delimited import (
     COMMA,
     UNNAMED,
     WHOLE,
+    Delimited,
     is_number,
     numbers_or_names_rows,
     read_delimited,
@@ -30,6 +31,8 @@ MOST_EXACT = 2**53  # the largest whole number up to which every one is a float6
 class NotNumeric(WganError):
     """A column that holds something else than numbers in every cell: such a table is read by data/tabular."""
 
+    table: Delimited | None = None  # the cells of a file, which need not be read once more
+
 
 def read_csv(path: Path, label: str, needed: bool = True) -> Arrays:
     """Read a CSV file (, ; or tab) whose columns are numbers, with or without a line of names.
@@ -39,7 +42,17 @@ def read_csv(path: Path, label: str, needed: bool = True) -> Arrays:
     is not numeric, or the line that has another number of cells. Each cell is read in Python, because a message names its
     line: of millions of rows, Parquet is read much faster.
     """
-    names, columns, numbers, notes = read_delimited(path)
+    table = read_delimited(path)
+    try:
+        return numbers_of(table, path, label, needed)
+    except NotNumeric as error:
+        error.table = table
+        raise
+
+
+def numbers_of(found: Delimited, path: Path, label: str, needed: bool) -> Arrays:
+    """Return the numbers of a file's cells, see read_csv."""
+    names, columns, numbers, notes = [*found.names], [*found.columns], found.lines, [*found.notes]
     for i in reversed(range(len(names))):
         if why := numbers_or_names_rows(names[i], columns[i]):
             notes.append(why)
@@ -50,8 +63,8 @@ def read_csv(path: Path, label: str, needed: bool = True) -> Arrays:
     kept = [n for i, n in enumerate(names) if i != at]
     called = [kept[i] if kept and kept[i] else f"number {i + 1}" for i in range(len(columns))]
     values = [as_numbers(c, name, path, numbers) for c, name in zip(columns, called, strict=True)]
-    found = table(values, kept, [decimals_of(c) for c in columns], labels, names[at] if at >= 0 else "", at)
-    return replace(found, notes=(*notes, *counting_notes(kept, values)))
+    arrays = table(values, kept, [decimals_of(c) for c in columns], labels, names[at] if at >= 0 else "", at)
+    return replace(arrays, notes=(*notes, *counting_notes(kept, values)))
 
 
 def counting_notes(names: Sequence[str], columns: Sequence[NDArray[Any]]) -> list[str]:
@@ -65,11 +78,12 @@ def counting_notes(names: Sequence[str], columns: Sequence[NDArray[Any]]) -> lis
 
 def as_numbers(cells: Sequence[str], name: str, path: Path, lines: Sequence[int]) -> NDArray[Any]:
     """Return a column as int64 or float64; WganError naming it when a cell is not a number. lines: where each cell stands."""
-    if all(WHOLE.fullmatch(cell.strip()) for cell in cells):
+    different = set(cells)
+    if all(WHOLE.fullmatch(cell.strip()) for cell in different):
         return whole_numbers([cell.strip() for cell in cells], f"column {name} of {shown(path)}")
     try:
-        values = np.array([float(cell) for cell in cells], dtype=np.float64)
-        if np.isnan(values).any() or not all(map(is_number, cells)):
+        values = np.fromiter(map(float, cells), np.float64, len(cells))
+        if np.isnan(values).any() or not all(map(is_number, different)):
             raise ValueError
         return values
     except ValueError:
@@ -112,9 +126,10 @@ def way_out(cell: str) -> str:
 
 def decimals_of(cells: Sequence[str]) -> int:
     """Return the most digits after the point in a column, -1 where any is in scientific notation."""
-    if any("e" in cell.lower() for cell in cells):
+    different = set(cells)
+    if any("e" in cell.lower() for cell in different):
         return -1
-    return max(len(cell.strip().partition(".")[2]) for cell in cells)
+    return max(len(cell.strip().partition(".")[2]) for cell in different)
 
 
 def whole_labels(

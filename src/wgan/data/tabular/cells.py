@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wgan.data.own.archives import shown
-from wgan.data.own.delimited import is_number, numbers_or_names_rows, read_delimited, require_distinct
+from wgan.data.own.delimited import Delimited, is_number, numbers_or_names_rows, read_delimited, require_distinct
 from wgan.data.own.frames import cells_of
 from wgan.data.own.tables import parquet_table, require_no_pictures
 from wgan.errors import WganError
@@ -28,19 +28,29 @@ class Cells:
         return self.columns[self.names.index(name)]
 
 
-def read_cells(path: Path) -> Cells:
-    """Read a CSV or Parquet file; WganError for what is no such table."""
+def read_cells(path: Path, before: Delimited | None = None) -> Cells:
+    """Read a CSV or Parquet file, a CSV file from its cells where these were read before; WganError for what is no such table."""
     if path.suffix.lower() in (".parquet", ".pq"):
         return parquet_cells(path)
-    names, columns, lines, notes = read_delimited(path)
-    rows = zip(lines, zip(*columns, strict=True), strict=True)
-    again = next((n for n, cells in rows if names and [cell.strip() for cell in cells] == names), 0)
+    names, columns, lines, notes = before or read_delimited(path)
+    again = rows_of_names(names, columns)
     if again:
-        raise WganError(f"{shown(path)} repeats its names of columns in line {again}: remove that line")
+        raise WganError(f"{shown(path)} repeats its names of columns in line {lines[again[0]]}: remove that line")
     if any(map(is_number, names)) and not notes:
         notes = [f"the first line, {', '.join(names[:4])}, is read as the names of the columns"]
     found = named(names, columns, lines, shown(path))
     return Cells(found.names, found.columns, found.lines, [*notes, *found.notes])
+
+
+def rows_of_names(names: Sequence[str], columns: Sequence[Sequence[str]]) -> list[int]:
+    """Return the rows that hold the names of the columns once more."""
+    found: list[int] = []
+    for i, (name, column) in enumerate(zip(names, columns, strict=bool(names))):
+        here = {row for row, cell in enumerate(column) if name in cell and cell.strip() == name}
+        found = sorted(here.intersection(found) if i else here)
+        if not found:
+            break
+    return found
 
 
 def parquet_cells(path: Path) -> Cells:

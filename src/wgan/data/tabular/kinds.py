@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from wgan.data.own.delimited import COMMA, WHOLE, counts_rows, is_number
-from wgan.data.own.missing_marks import MISSING, mark_note, marks_among
+from wgan.data.own.missing_marks import MISSING, mark_note, marks_in
 from wgan.data.own.tables import is_code
-from wgan.data.tabular.dates import formats_of, mostly_dates, read_dates, text_of
+from wgan.data.tabular.dates import LOOKED_AT, formats_of, mostly_dates, read_dates, text_of
 from wgan.errors import WganError, nearest
 
 DRESSED = re.compile(  # a number with a sign beside it, or in brackets, as accountants write one below zero
@@ -44,6 +45,35 @@ class Found:
     digits: int = 0  # after the point, at most; 0 = whole numbers, -1 = as many as the number has
     style: str = "fixed"  # always as many digits; short = as few as say it; repr = as few, but at least one
     note: str = ""  # why it is left out, or how it may be misread
+
+
+class Tally:
+    """The different cells of a column, in the order in which they first stand there, and how often each does.
+
+    What a column holds is read from them: a column of a million cells often has few different ones.
+    """
+
+    def __init__(self, cells: Sequence[str], lines: Sequence[int]) -> None:
+        self.cells, self.lines = cells, lines
+        self.written = Counter(cells)  # as they stand in the file
+        bare = [cell.strip() for cell in self.written]
+        self.bare = self.written  # without blanks around them
+        if bare != [*self.written]:
+            self.bare = Counter()
+            for cell, count in zip(bare, self.written.values(), strict=True):
+                self.bare[cell] += count
+
+    def without(self, marks: frozenset[str]) -> Counter[str]:
+        """Return the bare cells that are none of these."""
+        return Counter({cell: count for cell, count in self.bare.items() if cell not in marks})
+
+    def first(self, count: int, marks: frozenset[str]) -> list[str]:
+        """Return the first bare cells that are none of these, equal ones as often as they stand there."""
+        return list(islice((bare for cell in self.cells if (bare := cell.strip()) not in marks), count))
+
+    def line(self, bare: str) -> int:
+        """Return the first line in which a cell stands."""
+        return next(line for line, cell in zip(self.lines, self.cells, strict=True) if cell.strip() == bare)
 
 
 def asked_kinds(text: str, names: Sequence[str], where: str) -> dict[str, Asked]:
@@ -86,54 +116,53 @@ def kind_of(
     wish = asked.get(name, Asked(""))
     if wish.kind in ("skip", "identifier"):
         return Found(name, "skip", note=f"column {name} is left out, as requested")
-    bare = [cell.strip() for cell in cells]
+    tally = Tally(cells, lines)
     plain = frozenset(["", *marks])
-    present = [cell for cell in bare if cell not in plain]
+    present = tally.without(plain)
     if not present:
         return Found(name, "skip", note=f"column {name} is empty: left out")
     if not wish.kind and MISSING.issuperset(present):
-        return Found(name, "skip", note=f"column {name} holds nothing but '{present[0]}': left out")
+        return Found(name, "skip", note=f"column {name} holds nothing but '{next(iter(present))}': left out")
     if wish.kind == "category":
-        return written(Found(name, "category", plain), cells, bare)
-    if wish.kind == "date" or (not wish.kind and not is_number(present[0])):
-        dates = date_of(name, bare, wish, plain | MISSING, lines, where)
+        return written(Found(name, "category", plain), tally)
+    if wish.kind == "date" or (not wish.kind and not is_number(next(iter(present)))):
+        dates = date_of(name, tally, wish, plain | MISSING, where)
         if dates is not None:
-            return written(dates, cells, bare)
-    if not wish.kind and counts_rows(present):
-        return Found(name, "skip", note=f"column {name}, {present[0]} to {present[-1]}, numbers the rows: left out")
+            return written(dates, tally)
+    if not wish.kind and len(present) == present.total() and counts_rows([*present]):
+        first, *_, last = present
+        return Found(name, "skip", note=f"column {name}, {first} to {last}, numbers the rows: left out")
     numbers = [cell for cell in present if cell not in MISSING and (is_number(cell) or DRESSED.fullmatch(cell))]
-    if wish.kind == "number" or are_numbers(numbers, [cell for cell in present if cell not in MISSING]):
-        require_numbers(name, bare, plain | MISSING, lines, where)
-        return written(digits_of(Found(name, "number", plain | MISSING), numbers), cells, bare)
-    return written(text_of_kind(name, cells, present, plain, where), cells, bare)
+    if wish.kind == "number" or are_numbers(numbers, tally.without(plain | MISSING)):
+        require_numbers(name, tally, plain | MISSING, where)
+        return written(digits_of(Found(name, "number", plain | MISSING), numbers), tally)
+    return written(text_of_kind(name, present, len(cells), plain, where), tally)
 
 
-def are_numbers(numbers: Sequence[str], cells: Sequence[str]) -> bool:
+def are_numbers(numbers: Sequence[str], cells: Counter[str]) -> bool:
     """Return whether a column is meant to hold numbers: most cells are some, or many are and one or two words stand between."""
     if not numbers or any(map(is_code, numbers)):
         return False
-    few_words = len(set(cells) - set(numbers)) <= 2 and len(set(numbers)) > 20
-    return len(numbers) >= MOSTLY * len(cells) or few_words
+    few_words = len(cells) - len(numbers) <= 2 and len(numbers) > 20
+    return sum(cells[cell] for cell in numbers) >= MOSTLY * cells.total() or few_words
 
 
-def date_of(
-    name: str, bare: Sequence[str], wish: Asked, missing: frozenset[str], lines: Sequence[int], where: str
-) -> Found | None:
+def date_of(name: str, tally: Tally, wish: Asked, missing: frozenset[str], where: str) -> Found | None:
     """Return a column of dates, None where it holds none; WganError for a cell that is none among dates, with its line."""
-    present = [cell for cell in bare if cell not in missing]
+    present = [*tally.without(missing)]
     formats = [wish.form] if wish.form else formats_of(present)
-    if not formats and (form := mostly_dates(present, MOSTLY)):
+    if not formats and (form := mostly_dates(tally.first(LOOKED_AT, missing), MOSTLY)):
         formats = [form]  # of a cell that is not so written the sentence below tells
     if not formats and wish.kind == "date":
         raise WganError(f"column {name} of {where} is not written in one format of dates: name it, {name}=date:FORMAT")
     if not formats or not present:
         return None
     known = read_dates(present, formats[0])
-    bad = next((i for i, cell in enumerate(bare) if cell not in missing and known[cell] is None), None)
+    bad = next((cell for cell in present if known[cell] is None), None)
     if bad is not None:
         raise WganError(
-            f"column {name} of {where} holds '{bare[bad][:40]}' in line {lines[bad]}, which is not a date in the format "
-            f"{formats[0]}: fix it, {as_missing(bare[bad])}or say --columns {name}=category"
+            f"column {name} of {where} holds '{bad[:40]}' in line {tally.line(bad)}, which is not a date in the format "
+            f"{formats[0]}: fix it, {as_missing(bad)}or say --columns {name}=category"
         )
     note = ""
     if any(text_of(seconds or 0.0, formats[0]) != cell for cell, seconds in known.items()):
@@ -143,22 +172,20 @@ def date_of(
     return Found(name, "date", missing, form=formats[0], note=note)
 
 
-def require_numbers(name: str, bare: Sequence[str], missing: frozenset[str], lines: Sequence[int], where: str) -> None:
+def require_numbers(name: str, tally: Tally, missing: frozenset[str], where: str) -> None:
     """Raise WganError for a cell that is not a finite number, with its line and the way out."""
-    for cell, line in zip(bare, lines, strict=True):
-        if cell in missing:
-            continue
-        if not is_number(cell):
-            way = f"fix it, {as_missing(cell)}or say --columns {name}=category"
-            if COMMA.fullmatch(cell):
-                way = f"save the table with decimal points and without thousands separators, or say --columns {name}=category"
-            elif DRESSED.fullmatch(cell):
-                way = f"save the table with plain numbers, or say --columns {name}=category"
-            raise WganError(f"column {name} of {where} is not numeric: it holds '{cell[:40]}' in line {line}; {way}")
-        if not math.isfinite(float(cell)):
-            raise WganError(
-                f"column {name} of {where} holds {cell}, which is infinite, in line {line}: fix or empty it"
-            )
+    bad = next((c for c in tally.bare if c not in missing and not (is_number(c) and math.isfinite(float(c)))), None)
+    if bad is None:
+        return
+    line = tally.line(bad)
+    if is_number(bad):
+        raise WganError(f"column {name} of {where} holds {bad}, which is infinite, in line {line}: fix or empty it")
+    way = f"fix it, {as_missing(bad)}or say --columns {name}=category"
+    if COMMA.fullmatch(bad):
+        way = f"save the table with decimal points and without thousands separators, or say --columns {name}=category"
+    elif DRESSED.fullmatch(bad):
+        way = f"save the table with plain numbers, or say --columns {name}=category"
+    raise WganError(f"column {name} of {where} is not numeric: it holds '{bad[:40]}' in line {line}; {way}")
 
 
 def as_missing(cell: str) -> str:
@@ -166,47 +193,48 @@ def as_missing(cell: str) -> str:
     return "" if "," in cell else f"name it as missing with --missing '{cell[:40]}', "
 
 
-def digits_of(found: Found, numbers: Sequence[str]) -> Found:
+def digits_of(found: Found, numbers: Iterable[str]) -> Found:
     """Return the column with its digits after the point, and whether all of its numbers have as many."""
     if all(WHOLE.fullmatch(cell) for cell in numbers):
         return found
     tails = {-1 if "e" in cell.lower() else len(cell.partition(".")[2]) for cell in numbers}
     if -1 in tails:
         return replace(found, digits=-1, style="repr")
-    as_python = all(repr(float(cell)) == cell for cell in set(numbers))
+    as_python = all(repr(float(cell)) == cell for cell in numbers)
     style = "repr" if as_python else "short"
     if len(tails) == 1:
         style = "fixed"
     return replace(found, digits=max(tails), style=style)
 
 
-def text_of_kind(name: str, cells: Sequence[str], present: Sequence[str], missing: frozenset[str], where: str) -> Found:
+def text_of_kind(name: str, present: Counter[str], rows: int, missing: frozenset[str], where: str) -> Found:
     """Return a column of text: a category, or left out where it names the rows; WganError for free text."""
-    different = len(set(present))
-    if len(present) < 20 or different < MOSTLY * len(present):
-        marks = marks_among(present)
-        return Found(name, "category", missing, note=mark_note(name, cells, marks[0]) if marks else "")
-    if sum(map(len, present)) > LONG * len(present):
+    different, count = len(present), present.total()
+    if count < 20 or different < MOSTLY * count:
+        marks = marks_in(present)
+        note = mark_note(name, marks[0], present[marks[0]], rows) if marks else ""
+        return Found(name, "category", missing, note=note)
+    if sum(len(cell) * n for cell, n in present.items()) > LONG * count:
         raise WganError(
-            f"column {name} of {where} holds free text ('{present[0][:30]}...'), which is not learned: leave it "
+            f"column {name} of {where} holds free text ('{next(iter(present))[:30]}...'), which is not learned: leave it "
             f"out with --columns {name}=skip"
         )
     return Found(
         name,
         "skip",
-        note=f"column {name} names the rows ({different} different texts in {len(present)} cells): "
+        note=f"column {name} names the rows ({different} different texts in {count} cells): "
         f"left out; --columns {name}=category learns it",
     )
 
 
-def written(found: Found, cells: Sequence[str], bare: Sequence[str]) -> Found:
+def written(found: Found, tally: Tally) -> Found:
     """Return the column with the mark that its missing cells most often are, as it stands in the file."""
     if found.kind == "skip":
         return found
-    formula = next((cell for cell in bare if FORMULA.fullmatch(cell) and not is_number(cell)), "")
+    formula = next((cell for cell in tally.bare if FORMULA.fullmatch(cell) and not is_number(cell)), "")
     if formula and found.kind == "category":
         note = f"column {found.name} holds '{formula[:30]}', which a spreadsheet computes: it comes back as it is"
         found = replace(found, note=note)
-    marks = Counter(cell for cell, b in zip(cells, bare, strict=True) if b in found.missing)
+    marks = Counter({cell: n for cell, n in tally.written.items() if cell.strip() in found.missing})
     mark = marks.most_common(1)[0][0] if marks else ""
     return replace(found, mark=mark)

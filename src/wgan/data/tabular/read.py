@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,7 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
     if not table.width:
         raise WganError(f"{where} holds nothing to learn: every column is constant")
     writer = Writer(folder, len(rows), (rows.shape[1],), "float64", where, conditions)
-    writer.fill(((i, rows[i]) for i in writer.todo), lambda done: None)
+    writer.fill_whole(rows)
     about: dict[str, Any] = {
         "kind": "table",
         "class_names": list(names),
@@ -121,20 +123,24 @@ def marks_of(options: ReadingOptions) -> frozenset[str]:
 def codes_of(found: Found, cells: Sequence[str], where: str) -> tuple[Codes, tuple[str, ...]]:
     """Return the codes [N] of a column's cells, NaN where missing, and the levels of a category."""
     if found.kind == "category":
-        levels = sorted({cell for cell in cells if cell.strip() not in found.missing})
-        numbers = {level: float(i) for i, level in enumerate(levels)}
-        return np.array([numbers.get(cell, np.nan) for cell in cells]), tuple(levels)
-    bare = [cell.strip() for cell in cells]
+        levels = sorted(cell for cell in set(cells) if cell.strip() not in found.missing)
+        return each({level: i for i, level in enumerate(levels)}, cells), tuple(levels)
+    present = {cell: bare for cell in set(cells) if (bare := cell.strip()) not in found.missing}
     if found.kind == "date":
-        seconds = read_dates((cell for cell in bare if cell not in found.missing), found.form)
-        return np.array([seconds.get(cell) for cell in bare], np.float64), ()
-    codes = np.array([np.nan if cell in found.missing else float(cell) for cell in bare]) + 0.0  # -0 is 0
+        seconds = read_dates(present.values(), found.form)
+        return each({cell: seconds[bare] for cell, bare in present.items()}, cells), ()
+    codes = each({cell: float(cell) for cell in present}, cells) + 0.0  # -0 is 0
     if found.digits == 0 and (np.abs(codes[~np.isnan(codes)]) > MOST_EXACT).any():
         raise WganError(
             f"column {found.name} of {where} holds whole numbers above 2^53, which is not learned: leave it out "
             f"with --columns {found.name}=skip, or say {found.name}=category"
         )
     return codes, ()
+
+
+def each(codes: Mapping[str, float | None], cells: Sequence[str]) -> Codes:
+    """Return the code of each cell [N], NaN for one that has none."""
+    return np.fromiter(map(codes.get, cells, repeat(math.nan)), np.float64, len(cells))
 
 
 def fitted(found: Found, levels: tuple[str, ...], codes: Codes) -> Column:
