@@ -29,6 +29,7 @@ from wgan.rng import order
 from wgan.runs import checkpoint
 from wgan.runs.folder import Run, lock, make_folder, open_run
 from wgan.runs.log import Log
+from wgan.sampling.conditioned import require_no_conditions
 from wgan.sampling.inverter import (
     EncoderFacts,
     Inverter,
@@ -127,7 +128,7 @@ def train_encoder(
     known = None if fresh else read_facts(opened)
     facts = planned(opened, given, which, raw, known)
     model = load(opened, facts.generator_step, facts.raw, threads=threads)
-    model.require_no_conditions("an encoder")
+    require_no_conditions(model, "an encoder")
     with ExitStack() as stack:
         stack.callback(lock(opened.path).release)
         stack.enter_context(thread_count(model.engine.threads))

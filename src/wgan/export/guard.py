@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -15,7 +16,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(:\d{1,5})?")
 
 
 class Refused(Exception):
@@ -52,7 +53,8 @@ class Guard:
         """Answer one HTTP request."""
         try:
             check_names(headers_of(scope), self.hosts)
-            body = await asyncio.wait_for(self.body(receive), self.seconds)
+            async with asyncio.timeout(self.seconds):
+                body = await self.body(receive)
         except TimeoutError:
             await refuse(send, Refused(408, f"the request was not whole after {self.seconds:g} s"))
         except Refused as refusal:
@@ -95,6 +97,7 @@ def check_names(headers: dict[str, list[str]], hosts: frozenset[str]) -> None:
         raise Refused(403, "a page of another origin may not ask this server")
 
 
+@lru_cache(1024)
 def is_own(host: str, hosts: frozenset[str]) -> bool:
     """Return whether a Host names this server: localhost, a plain address, or one of `hosts`."""
     name = host.lower()

@@ -32,6 +32,7 @@ from wgan.models.own import OwnGenerator
 from wgan.rng import seeded
 from wgan.runs import checkpoint as saved
 from wgan.runs.checkpoint import part
+from wgan.sampling.conditioned import require_no_conditions
 from wgan.sampling.latents import latents
 from wgan.sampling.model import Model
 from wgan.sampling.stored import columns_of
@@ -130,7 +131,7 @@ def export_onnx(model: Model, out: Path, rgb: bool = False, critic: bool = False
     lacks, and where onnxruntime differs from PyTorch by more than BOUND; nothing is then written.
     """
     require_packages()
-    model.require_no_conditions("an ONNX file of wgan's")
+    require_no_conditions(model, "an ONNX file of wgan's")
     plan = critic_plan(model) if critic else generator_plan(model, rgb)
     plan.module.requires_grad_(False).eval()
     with thread_count(model.engine.threads), quiet():

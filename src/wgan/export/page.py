@@ -16,6 +16,7 @@ from wgan.export.card import Card, card_of, templates
 from wgan.export.fold import fold
 from wgan.export.weights import Numbers, packed
 from wgan.files import replace_file
+from wgan.sampling.conditioned import require_no_conditions
 from wgan.sampling.latents import latents
 from wgan.sampling.model import Model
 
@@ -26,7 +27,7 @@ MOST_ROWS = 10_000  # samples that a page makes at once
 
 def export_page(model: Model, out: Path) -> int:
     """Write the page of `model` to `out` and return its size in bytes; WganError for what it cannot compute or show."""
-    model.require_no_conditions("a page")
+    require_no_conditions(model, "a page")
     text = render(model, card_of(model, model.run.path.resolve().name)).encode("utf-8", "replace")
     replace_file(out, lambda file: file.write(text))
     return len(text)

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from wgan import __version__
 from wgan.errors import WganError
 from wgan.export.card import Card, card_of, column_names, templates
-from wgan.export.guard import Application, Guard, Refused
+from wgan.export.guard import Application, Guard, Message, Receive, Refused, Send
 from wgan.export.page import render
-from wgan.export.together import UNTIL, shared
-from wgan.sampling.export import array_of, columns_of, csv_text, npz_bytes
-from wgan.sampling.grids import portray
+from wgan.export.together import UNTIL, Passes, SharedModel, shared
+from wgan.sampling.conditioned import require_no_conditions
+from wgan.sampling.draw import Draw
+from wgan.sampling.export import array_of, columns_of, csv_text, grid_bytes, npz_bytes
 from wgan.sampling.model import Model, Samples
-from wgan.sampling.rows import displayed
 
 MOST = 1000  # samples of one request
 REQUESTS = 100  # that are worked on at once; more are told to come again
 SAMPLES = 16_000  # of all of them together: what they may hold in memory
 SECONDS = 60.0  # that one request may wait and be computed
+QUICK = 20_000  # numbers in the samples of a request that needs no thread of its own
 TYPES = {
     "png": "image/png",
     "npz": "application/octet-stream",
@@ -39,6 +40,7 @@ TYPES = {
     "csv": "text/csv; charset=utf-8",
 }
 Name = Annotated[str, Field(max_length=200)] | int
+T = TypeVar("T")
 
 
 class Asked(BaseModel):
@@ -66,7 +68,10 @@ class Answer(BaseModel):
 
 
 class Worker:
-    """Works on many requests at once, each in a thread: their latents are computed together, see wgan.export.together."""
+    """Works on many requests at once: their latents are computed together, see wgan.export.together.
+
+    Requests for few samples are prepared and written where they come in; longer ones get a thread each.
+    """
 
     def __init__(self, requests: int = REQUESTS, samples: int = SAMPLES, seconds: float = SECONDS) -> None:
         self.requests, self.samples, self.seconds = requests, samples, seconds
@@ -74,17 +79,35 @@ class Worker:
         self.pool = ThreadPoolExecutor(requests, thread_name_prefix="wgan-serve")
 
     async def do(self, work: Callable[[], bytes], samples: int = 1) -> bytes:
-        """Return what `work` returns, which makes that many samples; Refused while too much runs, or where it takes too long."""
-        if self.running >= self.requests or self.taken + samples > self.samples:
-            raise Refused(503, "too many requests are waiting: try again in a second")
+        """Return what `work` returns in a thread, which makes that many samples; Refused while too much runs, or for too long."""
+        self.begin(samples)
         loop = asyncio.get_running_loop()
-        self.count(1, samples)
         future: Future[bytes] = self.pool.submit(limited, work, time.monotonic() + self.seconds)
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(self.count, -1, -samples))
+        return await self.waited(future)
+
+    async def pass_of(self, passes: Passes, draw: Draw) -> Samples:
+        """Return what the network makes of one draw; Refused as above."""
+        samples = len(draw.z)
+        self.begin(samples)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), self.seconds)
+            return await self.waited(passes.submit(draw.z, draw.told))
+        finally:
+            self.count(-1, -samples)
+
+    async def waited(self, future: Future[T]) -> T:
+        """Return the result of `future`; Refused where that takes too long."""
+        try:
+            async with asyncio.timeout(self.seconds):
+                return await asyncio.wrap_future(future)
         except TimeoutError:
             raise Refused(503, f"the request took longer than {self.seconds:g} s: ask for fewer samples") from None
+
+    def begin(self, samples: int) -> None:
+        """Count a request that begins; Refused while too much runs."""
+        if self.running >= self.requests or self.taken + samples > self.samples:
+            raise Refused(503, "too many requests are waiting: try again in a second")
+        self.count(1, samples)
 
     def count(self, requests: int, samples: int) -> None:
         """Count requests that begin, or end."""
@@ -98,42 +121,72 @@ def limited(work: Callable[[], bytes], until: float) -> bytes:
     return work()
 
 
+@dataclass(frozen=True)
+class Front:
+    """Answers POST /sample itself and hands on all else: FastAPI, whose schema tells of it, would take five times as long."""
+
+    app: Application
+    sample: Callable[[Asked], Awaitable[Response]]
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request whose body is whole."""
+        if scope["type"] != "http" or (scope["method"], scope["path"]) != ("POST", "/sample"):
+            await self.app(scope, receive, send)
+            return
+        try:
+            kind = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
+            response = await self.sample(asked_in((await receive())["body"], kind))
+        except WganError as error:
+            response = refusal_of(Refused(400, str(error)))
+        except Refused as refused:
+            response = refusal_of(refused)
+        await response(scope, receive, send)
+
+
+def refusal_of(refused: Refused) -> Response:
+    """Return the answer that refuses a request."""
+    return JSONResponse(
+        {"error": refused.sentence}, refused.status, {"Retry-After": "1"} if refused.status == 503 else None
+    )
+
+
+def asked_in(body: bytes, kind: str) -> Asked:
+    """Return what a body of a content type asks; Refused with what is wrong in one sentence."""
+    main, _, sub = kind.partition(";")[0].strip().lower().partition("/")
+    if main != "application" or not (sub == "json" or sub.endswith("+json")):
+        raise Refused(422, "the body: send JSON, with the header Content-Type: application/json")
+    try:
+        return Asked.model_validate(json.loads(body))
+    except json.JSONDecodeError:
+        raise Refused(422, "the body: json decode error") from None
+    except ValidationError as error:
+        raise Refused(422, first_fault(error)) from None
+    except (RecursionError, ValueError):  # brackets without an end, bytes that are no text, numbers of 5,000 digits
+        raise Refused(400, "the body: there was an error parsing the body") from None
+
+
+def first_fault(error: ValidationError) -> str:
+    """Return what is wrong with a body, in one sentence."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    where = next((str(part) for part in fault["loc"] if part in Asked.model_fields), "the body")
+    return f"{where}: {fault['msg'].lower()}"
+
+
 def application(model: Model, hosts: frozenset[str] = frozenset(), worker: Worker | None = None) -> Application:
     """Return the ASGI application that serves `model` to those who ask under one of `hosts`, an address or localhost."""
-    model.require_no_conditions("wgan serve")
+    require_no_conditions(model, "wgan serve")
     app = FastAPI(title="wgan serve", version=__version__, docs_url=None, redoc_url=None)
     add_refusals(app)
     add_pages(app, model)
-    add_sampling(app, shared(model), worker or Worker())
-    return Guard(app, hosts)
+    return Guard(Front(app, add_sampling(app, shared(model), worker or Worker())), hosts)
 
 
 def add_refusals(app: FastAPI) -> None:
-    """Let every mistake be answered with a status and `{"error": one sentence}`."""
-
-    @app.exception_handler(WganError)
-    async def mistake(_: Request, error: WganError) -> Response:
-        return JSONResponse({"error": str(error)}, 400)
-
-    @app.exception_handler(Refused)
-    async def refused(_: Request, refusal: Refused) -> Response:
-        later = {"Retry-After": "1"} if refusal.status == 503 else None
-        return JSONResponse({"error": refusal.sentence}, refusal.status, later)
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
-        return JSONResponse({"error": first_fault(error)}, 422)
+    """Let a wrong address or method be answered with a status and `{"error": one sentence}`."""
 
     @app.exception_handler(HTTPException)
     async def other(_: Request, error: HTTPException) -> Response:
         return JSONResponse({"error": f"{error.detail}: see /docs for what there is"}, error.status_code, error.headers)
-
-
-def first_fault(error: RequestValidationError) -> str:
-    """Return what is wrong with a body, in one sentence."""
-    fault = error.errors()[0]
-    where = next((str(part) for part in fault["loc"][1:] if part in Asked.model_fields), "the body")
-    return str(WganError(f"{where}: {fault['msg'].lower()}"))
 
 
 def add_pages(app: FastAPI, model: Model) -> None:
@@ -195,28 +248,50 @@ def info(model: Model, card: Card) -> dict[str, Any]:
     }
 
 
-def add_sampling(app: FastAPI, model: Model, worker: Worker) -> None:
-    """Add POST /sample."""
+def add_sampling(app: FastAPI, model: SharedModel, worker: Worker) -> Callable[[Asked], Awaitable[Response]]:
+    """Add POST /sample to what `app` says of itself, and return what answers it."""
     content: dict[str, Any] = {kind.partition(";")[0]: {} for kind in TYPES.values()}
     refusals: dict[int | str, dict[str, Any]] = {
         code: {"model": Answer} for code in (400, 403, 408, 413, 421, 422, 503)
     }
+    numbers = math.prod(model.run.facts.shape)
 
     @app.post("/sample", response_class=Response, responses={200: {"content": content}, **refusals})
     async def sample(asked: Asked) -> Response:
         """Samples of the model, as wgan sample makes them with the same seed."""
-        data = await worker.do(lambda: encoded(model, asked), asked.n)
+        if asked.where is None and asked.n * numbers <= QUICK:
+            data = await quick(model, asked, worker)
+        else:
+            data = await worker.do(lambda: encoded(sampled(model, asked), model, asked.format), asked.n)
         name = {
             "Content-Disposition": f'attachment; filename="samples.{asked.format}"',
             "X-Content-Type-Options": "nosniff",
         }
         return Response(data, media_type=TYPES[asked.format], headers=name)
 
+    return sample
 
-def encoded(model: Model, asked: Asked) -> bytes:
-    """Return the samples that are asked for in their format: bytes for bytes what `wgan sample` writes."""
-    samples = model.sample(asked.n, asked.label, asked.seed, where=asked.where)
-    match asked.format:
+
+async def quick(model: SharedModel, asked: Asked, worker: Worker) -> bytes:
+    """Return the answer to a request for few samples: what sampled() makes, in a pass that other requests share."""
+    passes = model.shared_passes
+    passes.count(1)
+    try:
+        draw = model.draw(asked.n, asked.label, asked.seed)
+        made = await worker.pass_of(passes, draw)
+        return encoded(draw.finish(made), model, asked.format)
+    finally:
+        passes.count(-1)
+
+
+def sampled(model: Model, asked: Asked) -> Samples:
+    """Return the samples that are asked for."""
+    return model.sample(asked.n, asked.label, asked.seed, where=asked.where)
+
+
+def encoded(samples: Samples, model: Model, form: str) -> bytes:
+    """Return samples in one of the formats: byte for byte what `wgan sample` writes."""
+    match form:
         case "npz":
             return npz_bytes(samples, model)
         case "csv":
@@ -224,9 +299,7 @@ def encoded(model: Model, asked: Asked) -> bytes:
         case "json":
             return json_text(samples, model).encode()
         case _:
-            picture = io.BytesIO()
-            portray(displayed(samples), None).save(picture, format="PNG")
-            return picture.getvalue()
+            return grid_bytes(samples)
 
 
 def json_text(samples: Samples, model: Model) -> str:

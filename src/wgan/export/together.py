@@ -1,7 +1,8 @@
 """Requests that wait at the same time, computed in one pass of the generator, each with the bits that it has alone.
 
-The command line makes sample i at place i of its block. Where a network gives a row the same bits at every place of a block,
-whatever stands beside it, the rows of many requests share blocks; elsewhere each request is computed by itself.
+The command line makes sample i at place i of a block of BLOCK. Where a network gives a row the same bits at every place of a
+block, whatever stands beside it, the rows of many requests share blocks; where it does so in smaller blocks too, few rows are
+computed in one of these. Both are tried when the server starts; elsewhere each request is computed as the command does it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
@@ -23,7 +25,9 @@ from wgan.sampling.latents import latents
 from wgan.sampling.model import Model, Samples
 
 PASS = 10 * BLOCK  # rows of one pass: a long request lets others in between
-TRIED = (0, BLOCK // 2, BLOCK - 1)  # rows whose copies are looked at in every place
+SIZES = (8, 16, 24, 32, 48, 64)  # of smaller blocks
+TRIED = 3  # rows whose copies are looked at in every place, and more of them where a row has few numbers
+NUMBERS = 500  # that are looked at in every place
 UNTIL: ContextVar[float] = ContextVar("when the request that a thread works on is given up", default=float("inf"))
 
 
@@ -37,11 +41,16 @@ class Job:
 
 
 class Passes:
-    """Computes the jobs of many threads in one thread: as many in one pass as there are and fit, in their order."""
+    """Computes the jobs of many threads in one thread: as many in one pass as there are and fit, in their order.
+
+    A pass begins once at least half of the `open` requests wait for it: a lone one at once, and of many one half is computed
+    while the answers to the other half are written and those who got them ask again.
+    """
 
     def __init__(self, model: Model) -> None:
-        self.model, self.shares = model, keeps_bits(model)
+        self.model, self.sizes = model, sizes_that_keep_bits(model)
         self.waiting: deque[Job] = deque()
+        self.open = 0  # requests that wait here, are prepared, or are written by the thread of the connections
         self.changed = threading.Condition()
         threading.Thread(target=self.run, name="wgan-passes", daemon=True).start()
 
@@ -52,36 +61,56 @@ class Passes:
             if time.monotonic() > UNTIL.get():
                 raise Refused(503, "the request took too long: ask for fewer samples, or for a wider range")
             rows = slice(start, start + PASS)
-            job = Job(z[rows], None if labels is None else labels[rows])
-            with self.changed:
-                self.waiting.append(job)
-                self.changed.notify()
-            parts.append(job.made.result())
+            parts.append(self.submit(z[rows], None if labels is None else labels[rows]).result())
         return parts[0] if len(parts) == 1 else joined(parts)
+
+    def submit(self, z: Tensor, labels: Tensor | None) -> Future[Samples]:
+        """Return what will be model.decode(z, labels) of at most PASS latents; it may be cancelled until it is begun."""
+        job = Job(z, labels)
+        with self.changed:
+            self.waiting.append(job)
+            self.wake()
+        return job.made
+
+    def count(self, change: int) -> None:
+        """Count a request that begins or ends in the thread of the connections."""
+        with self.changed:
+            self.open += change
+            self.wake()
+
+    def ready(self) -> bool:
+        """Return whether a pass should begin."""
+        return bool(self.waiting) and 2 * len(self.waiting) >= self.open
+
+    def wake(self) -> None:
+        """Let a pass begin, where one should."""
+        if self.ready():
+            self.changed.notify()
 
     def run(self) -> None:
         """Compute until the process ends."""
         while True:
-            jobs = self.taken()
+            jobs = [job for job in self.taken() if job.made.set_running_or_notify_cancel()]
+            if not jobs:
+                continue
             try:
-                made = self.model.decode(*batch(jobs))
+                made = self.model.decode(*batch(jobs), self.sizes or (BLOCK,))
             except BaseException as error:
                 for job in jobs:
                     job.made.set_exception(error)
                 continue
-            start = 0
-            for job in jobs:
-                job.made.set_result(made[start : start + len(job.z)])  # type: ignore[arg-type]
-                start += len(job.z)
+            ends = np.cumsum([len(job.z) for job in jobs]).tolist()
+            for job, end in zip(jobs, ends, strict=True):
+                job.made.set_result(made[end - len(job.z) : end])  # type: ignore[arg-type]
 
     def taken(self) -> list[Job]:
         """Wait for a job, and return it with those behind it that fit into the same pass."""
         with self.changed:
-            while not self.waiting:
+            while not self.ready():
                 self.changed.wait()
             jobs = [self.waiting.popleft()]
             rows = len(jobs[0].z)
-            while self.shares and self.waiting and alike(jobs[0], self.waiting[0]):
+            while self.sizes and self.waiting and alike(jobs[0], self.waiting[0]):
                 rows += len(self.waiting[0].z)
                 if rows > PASS:
                     break
@@ -108,19 +137,41 @@ def joined(parts: list[Samples]) -> Samples:
     return samples
 
 
-def keeps_bits(model: Model) -> bool:
-    """Return whether a row's sample has the same bits at each place of a block, whatever stands beside it."""
-    z, labels = latents(0, BLOCK, model.network.latent), model.labels(BLOCK, None)
-    made = model.decode(z, labels).as_subclass(Tensor)
-    return all(
-        torch.equal(
-            model.decode(z[at].expand(BLOCK, -1), None if labels is None else labels[at].expand(BLOCK)).as_subclass(
-                Tensor
-            ),
-            made[at].expand_as(made),
-        )
-        for at in TRIED
-    )
+def sizes_that_keep_bits(model: Model) -> tuple[int, ...]:
+    """Return the sizes of blocks that give a row the bits of one of BLOCK, at each place, whatever stands beside it.
+
+    () where even those of BLOCK depend on the place.
+    """
+    z, told = latents(0, BLOCK, model.network.latent), model.usual(BLOCK, 0)
+    made = model.decode(z, told).as_subclass(Tensor)
+    if not alike_everywhere(model, z, told, made, BLOCK):
+        return ()
+    return (*(size for size in SIZES if alike_everywhere(model, z, told, made, size)), BLOCK)
+
+
+def alike_everywhere(model: Model, z: Tensor, told: Tensor | None, made: Tensor, size: int) -> bool:
+    """Return whether blocks of `size` give the rows z [BLOCK, Z] the bits `made`, each beside others, some in every place."""
+    for start in range(0, min(BLOCK, max(size, 2 * SIZES[0])), size):
+        rows = slice(start, start + size)
+        if not torch.equal(decoded(model, z[rows], told if told is None else told[rows], size), made[rows]):
+            return False
+    tried = min(BLOCK, max(TRIED, NUMBERS // made[0].numel()))
+    for at in torch.linspace(0, BLOCK - 1, tried).long().tolist():
+        row = slice(at, at + 1)
+        same = decoded(model, copies(z[row], size), told if told is None else copies(told[row], size), size)
+        if not torch.equal(same, copies(made[row], size)):
+            return False
+    return True
+
+
+def copies(row: Tensor, count: int) -> Tensor:
+    """Return a row [1, ...] that many times."""
+    return row.expand(count, *row.shape[1:])
+
+
+def decoded(model: Model, z: Tensor, told: Tensor | None, size: int) -> Tensor:
+    """Return what the model makes in one block of `size`."""
+    return model.decode(z, told, (size,)).as_subclass(Tensor)
 
 
 @dataclass(frozen=True)
@@ -129,10 +180,15 @@ class SharedModel(Model):
 
     passes: Passes | None = None
 
-    def decode(self, z: Tensor, labels: Tensor | None) -> Samples:
+    def decode(self, z: Tensor, labels: Tensor | None, sizes: Sequence[int] = (BLOCK,)) -> Samples:
         """Return G(z, labels), bit for bit as the model itself."""
+        return self.shared_passes.decode(z, labels)
+
+    @property
+    def shared_passes(self) -> Passes:
+        """What computes the latents of all threads."""
         assert self.passes is not None
-        return self.passes.decode(z, labels)
+        return self.passes
 
 
 def shared(model: Model) -> SharedModel:

@@ -8,6 +8,7 @@ import torch
 
 from wgan.data.conditions import Conditions
 from wgan.errors import WganError
+from wgan.sampling.draw import Draw
 from wgan.sampling.given import Given, codes_of, places, read_given, sweeps, warnings
 from wgan.sampling.latents import latents, truncated
 from wgan.sampling.rows import rows_of_table
@@ -23,21 +24,21 @@ def conditioned(
     seed: int,
     truncation: float,
     beyond_range: bool,
-    where: str | None,
     given: Given | None,
-) -> Samples:
-    """Return n samples with their conditions: see Model.sample, which says what the rest is."""
+) -> Draw:
+    """Return what makes n samples with their conditions: see Model.sample, which says what the rest is."""
     conditions = required_conditions(model, label)
-    if where is not None:
-        raise WganError(f"where is for tables without conditions: ask for {', '.join(conditions.names)} with given")
     asked = [] if given is None else read_given(given, conditions)
     codes = codes_of(asked, conditions, n, seed)
     z = truncated(latents(seed, n, model.network.latent), truncation)
     z = z[places(n, sweeps(asked))] if sweeps(asked) else z
-    made = model.decode(z, torch.from_numpy(conditions.encode(codes)))
-    samples = model.in_own_units(made, beyond_range) if model.table is None else rows_of_table(made, model.table)
-    samples.given, samples.warnings = conditions.values(codes), tuple(warnings(asked, conditions))
-    return samples
+
+    def finish(made: Samples) -> Samples:
+        samples = model.in_own_units(made, beyond_range) if model.table is None else rows_of_table(made, model.table)
+        samples.given, samples.warnings = conditions.values(codes), tuple(warnings(asked, conditions))
+        return samples
+
+    return Draw(z, torch.from_numpy(conditions.encode(codes)), finish)
 
 
 def required_conditions(model: Model, label: Any) -> Conditions:
@@ -49,3 +50,12 @@ def required_conditions(model: Model, label: Any) -> Conditions:
         named = ", ".join(model.conditions.names)
         raise WganError(f"{model.run.path} has no classes but conditions, {named}: ask for these with given")
     return model.conditions
+
+
+def require_no_conditions(model: Model, what: str) -> None:
+    """Raise WganError for a model with conditions, where `what` has no place to ask for them."""
+    if model.network.conditions:
+        raise WganError(
+            f"{what} has no place for conditions, and {model.run.path} was trained on some: use wgan sample --given, "
+            "or export to hub"
+        )

@@ -24,13 +24,19 @@ from wgan.sampling.grids import portray
 from wgan.sampling.model import Model, Samples
 from wgan.sampling.rows import displayed, values_of, with_label
 from wgan.visual.images import save_png, visible
+from wgan.visual.png import png_bytes
 
 GRID = 10_000  # samples in one grid; more would be an image that nothing opens
 
 
 def write_grid(samples: Samples, out: Path, model: Model) -> None:
-    """Write one PNG: a grid of images, line plots of signals, or a scatter plot of points."""
-    save_png(portray(displayed(samples), None), out)
+    """Write the PNG of grid_bytes."""
+    write_atomically(out, grid_bytes(samples))
+
+
+def grid_bytes(samples: Samples) -> bytes:
+    """Return one PNG: a grid of images, line plots of signals, or a scatter plot of points."""
+    return png_bytes(portray(displayed(samples), None))
 
 
 def write_npz(samples: Samples, out: Path, model: Model) -> None:

@@ -14,6 +14,8 @@ from wgan.sampling.generate import BLOCK
 from wgan.sampling.given import grid_codes
 from wgan.sampling.grids import COLUMNS
 
+DRAWN_AT_ONCE = 16  # numbers: fewer would be other ones
+
 
 def fixed_latents(
     seed: int, latent: int, classes: int, conditions: Conditions | None = None
@@ -35,12 +37,17 @@ def told_in_grid(
 def latents(seed: int, n: int, latent: int) -> Tensor:
     """Return the first n latents [n, latent] of `seed`, drawn in blocks so that the i-th does not depend on n."""
     require_seed(seed)
-    return torch.cat([latent_block(seed, number, latent) for number in range(math.ceil(n / BLOCK))])[:n]
+    whole, rest = divmod(n, BLOCK)
+    parts = [latent_block(seed, number, latent) for number in range(whole)]
+    parts += [latent_block(seed, whole, latent, rest)] if rest else []
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
-def latent_block(seed: int, number: int, latent: int) -> Tensor:
-    """Return the latents of block `number` [BLOCK, latent]."""
-    return torch.randn(BLOCK, latent, generator=stream(seed, number, "sample"))
+def latent_block(seed: int, number: int, latent: int, rows: int = BLOCK) -> Tensor:
+    """Return the first `rows` latents of block `number` [rows, latent]; torch draws N(0, 1) by groups of 16 numbers."""
+    count = DRAWN_AT_ONCE * math.ceil(rows * latent / DRAWN_AT_ONCE)
+    drawn = torch.randn(min(count, BLOCK * latent), generator=stream(seed, number, "sample"))
+    return drawn[: rows * latent].view(rows, latent)
 
 
 def require_seed(seed: int) -> None:

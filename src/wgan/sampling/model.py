@@ -32,20 +32,22 @@ from wgan.rng import seeded, stream
 from wgan.runs.checkpoint import part
 from wgan.runs.folder import Run, open_run
 from wgan.sampling.conditioned import conditioned
+from wgan.sampling.draw import Draw
 from wgan.sampling.generate import BLOCK, generate
 from wgan.sampling.given import Given, codes_of
 from wgan.sampling.inverter import Inverter, Scores, inverter_of, seen_by_networks
 from wgan.sampling.latents import latents, truncated
 from wgan.sampling.rows import (
     displayed,
+    draw_of_rows,
     frame_of,
     in_units,
     name_of,
     own_labels,
     rows_in_units,
-    rows_of_model,
     rows_of_table,
 )
+from wgan.sampling.rows_where import rows_where
 from wgan.sampling.shown import model_html, samples_html, samples_png
 from wgan.sampling.stored import fill, network_of, require_fit, wanted_step
 from wgan.sampling.weights import exported_checkpoint, whole_checkpoint
@@ -132,7 +134,7 @@ class Model:
             return self.run.exported.weights
         return "raw" if self.raw or not self.run.config.ema else "average"
 
-    @property
+    @cached_property
     def class_names(self) -> list[str]:
         """The names of the labels; empty for an unconditional model."""
         return list(self.run.facts.class_names) if self.network.classes else []
@@ -175,23 +177,28 @@ class Model:
         value that the training data do not have.
         """
         self.require_room(n)
-        if self.conditions is not None or given is not None:
-            return conditioned(self, n, label, seed, truncation, beyond_range, where, given)
-        if self.table is not None:
-            return rows_of_model(self, self.table, n, label, seed, truncation, where)
         if where is not None:
-            raise WganError(f"where is for tables with columns of any kind, and {self.run.path} did not train on one")
-        labels = self.usual(n, seed) if label is None else self.labels(n, label)
-        z = truncated(latents(seed, n, self.network.latent), truncation)
-        return self.in_own_units(self.decode(z, labels), beyond_range)
+            return rows_where(self, n, label, seed, truncation, where, given)
+        draw = self.draw(n, label, seed, truncation, beyond_range, given)
+        return draw.finish(self.decode(draw.z, draw.told))
 
-    def require_no_conditions(self, what: str) -> None:
-        """Raise WganError for a model with conditions, where `what` has no place to ask for them."""
-        if self.network.conditions:
-            raise WganError(
-                f"{what} has no place for conditions, and {self.run.path} was trained on some: use wgan sample --given, "
-                "or export to hub"
-            )
+    def draw(
+        self,
+        n: int,
+        label: int | str | Sequence[int | str] | None = None,
+        seed: int = 0,
+        truncation: float = 0.0,
+        beyond_range: bool = False,
+        given: Given | None = None,
+    ) -> Draw:
+        """Return what `sample` computes for the same arguments: what the network is given, and what becomes of its samples."""
+        if self.conditions is not None or given is not None:
+            return conditioned(self, n, label, seed, truncation, beyond_range, given)
+        if self.table is not None:
+            return draw_of_rows(self, self.table, n, label, seed, truncation)
+        told = self.usual(n, seed) if label is None else self.labels(n, label)
+        z = truncated(latents(seed, n, self.network.latent), truncation)
+        return Draw(z, told, lambda made: self.in_own_units(made, beyond_range))
 
     @cached_property
     def conditions(self) -> Conditions | None:
@@ -225,7 +232,7 @@ class Model:
         """The range of images that keep their values; None for other data."""
         return depth_from_json(self.run.facts.depth)
 
-    @property
+    @cached_property
     def untrained(self) -> list[str]:
         """The labels that no training sample had; empty where the run did not note how many had each."""
         counts = self.run.facts.class_counts
@@ -262,10 +269,10 @@ class Model:
             )
 
     @undisturbed()
-    def decode(self, z: Tensor, labels: Tensor | None) -> Samples:
-        """Return G(z, labels) for latents [N, Z] and labels int64 [N], condition vectors [N, W] or None."""
+    def decode(self, z: Tensor, labels: Tensor | None, sizes: Sequence[int] = (BLOCK,)) -> Samples:
+        """Return G(z, labels) for latents [N, Z] and labels int64 [N], condition vectors [N, W] or None; sizes: see generate."""
         with thread_count(self.engine.threads):
-            samples = self.as_samples(generate(self.network, z, labels, self.engine))
+            samples = self.as_samples(generate(self.network, z, labels, self.engine, sizes))
         samples.labels = None if labels is None or not self.network.classes else own_labels(labels, self.class_names)
         return samples
 
@@ -327,8 +334,8 @@ class Model:
         wanted = [asked] if isinstance(asked, (int, float, str)) else list(asked)
         if not wanted:
             raise WganError("label names no class: give at least one")
-        numbers = torch.tensor([self._number(name_of(label)) for label in wanted])
-        return numbers[torch.arange(n) % len(numbers)]
+        numbers = np.array([self._number(name_of(label)) for label in wanted], np.int64)
+        return torch.from_numpy(np.resize(numbers, n))
 
     def _number(self, name: str) -> int:
         if name not in self.class_names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,14 +16,12 @@ from wgan.data.signals import SignalUnits
 from wgan.data.tabular.table import Table
 from wgan.data.units import Units
 from wgan.errors import WganError
+from wgan.sampling.draw import Draw
 from wgan.sampling.latents import latents, truncated
-from wgan.sampling.where import Range, Where, conditions, fits, insist, read_where
+from wgan.sampling.where import Where, conditions, insist
 
 if TYPE_CHECKING:
     from wgan.sampling.model import Model, Samples
-
-
-LEAST_DRAWN, DRAWN = 20_000, 100  # rows drawn in all, and for each row asked for, before a range is given up
 
 
 def rows_in_units(samples: Samples, units: Units, beyond_range: bool = False) -> Samples:
@@ -59,48 +57,22 @@ def rows_of_table(samples: Samples, table: Table, wanted: Sequence[Where] = ()) 
     return rows
 
 
-def rows_of_model(
+def draw_of_rows(
     model: Model,
     table: Table,
     n: int,
     label: int | str | Sequence[int | str] | None,
     seed: int,
     truncation: float,
-    where: str | None,
-) -> Samples:
-    """Return n rows of a table as codes float64 [n, C]: see Model.sample, which says what the rest is."""
-    classes = model.network.classes
-    if where is not None and classes:
-        raise WganError(f"where is for a table that is trained without --labels: ask for {table.label} with --label")
-    wanted, ranges = ([], []) if where is None else read_where(where, table)
-
-    def made(start: int, stop: int) -> Samples:
-        asked = conditions(wanted, table, stop) if wanted else None
-        if classes or label is not None:
-            asked = model.drawn_labels(stop, seed) if label is None and model.frequencies else model.labels(stop, label)
-        z = truncated(latents(seed, stop, model.network.latent)[start:], truncation)
-        return rows_of_table(model.decode(z, None if asked is None else asked[start:]), table, wanted)
-
-    return sifted(made, n, ranges, str(where)) if ranges else made(0, n)
-
-
-def sifted(made: Callable[[int, int], Samples], n: int, ranges: Sequence[Range], where: str) -> Samples:
-    """Return the first n rows in every range of those that made(start, stop) makes; WganError when they are too rare."""
-    parts: list[Samples] = []
-    found = drawn = 0
-    while found < n and drawn < max(LEAST_DRAWN, DRAWN * n):
-        some = made(drawn, drawn + max(n, 1000, drawn))
-        drawn += len(some)
-        parts.append(some[torch.from_numpy(fits(some.numpy(), ranges))])  # type: ignore[arg-type]
-        found += len(parts[-1])
-    if found < n:
-        raise WganError(
-            f"where {where}: {found} of {drawn} rows that were drawn lie there, fewer than the {n} requested; "
-            "widen the range, or ask for fewer rows"
-        )
-    rows = torch.cat([part.as_subclass(torch.Tensor) for part in parts])[:n].as_subclass(type(parts[0]))
-    rows.source, rows.columns, rows.kept = parts[0].source, parts[0].columns, found / drawn
-    return rows
+    start: int = 0,
+    wanted: Sequence[Where] = (),
+) -> Draw:
+    """Return what makes the rows from `start` to n of a table, codes float64 [n - start, C], each with what is `wanted`."""
+    asked = conditions(wanted, table, n) if wanted else None
+    if model.network.classes or label is not None:
+        asked = model.drawn_labels(n, seed) if label is None and model.frequencies else model.labels(n, label)
+    z = truncated(latents(seed, n, model.network.latent)[start:], truncation)
+    return Draw(z, None if asked is None else asked[start:], lambda made: rows_of_table(made, table, wanted))
 
 
 def values_of(rows: NDArray[Any], columns: Units | Table | None, labels: NDArray[Any] | None) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def image_grid(images: np.ndarray, columns: int = 10, scale: int | None = None, 
     images = visible(images)
     columns = max(1, min(columns, len(images)))
     scale = scale or max(1, round(WIDTH / (columns * images.shape[2])))
-    images = images.repeat(scale, axis=1).repeat(scale, axis=2)
+    images = enlarged(images, scale)
     count, height, width = images.shape[:3]
     rows = -(-count // columns)
     canvas = np.full((rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, *images.shape[3:]), GREY, np.uint8)
@@ -70,6 +70,14 @@ def image_grid(images: np.ndarray, columns: int = 10, scale: int | None = None, 
         canvas[top : top + height, left : left + width] = image
     picture = Image.fromarray(canvas)
     return with_caption(picture, caption) if caption else picture
+
+
+def enlarged(images: np.ndarray, scale: int) -> np.ndarray:
+    """Return images [N, H, W, ...] with scale x scale equal pixels for each."""
+    count, height, width, *rest = images.shape
+    wide = images.repeat(scale, axis=2)[:, :, None]
+    shape = (count, height, scale, width * scale, *rest)
+    return np.broadcast_to(wide, shape).reshape(count, height * scale, width * scale, *rest)
 
 
 def with_caption(picture: Image, text: str) -> Image:

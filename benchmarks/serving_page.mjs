@@ -1,0 +1,21 @@
+// How fast the generator of an exported page is: node serving_page.mjs PAGE.html ROUNDS > MEDIANS.json
+import { readFileSync } from "node:fs";
+import vm from "node:vm";
+const page = readFileSync(process.argv[2], "utf8"), rounds = +process.argv[3];
+const inside = (id) => page.match(new RegExp(`<script[^>]* id="${id}"[^>]*>([\\s\\S]*?)</script>`))[1];
+const space = vm.createContext({ atob, console, performance });
+vm.runInContext(inside("engine"), space);
+space.given = { model: JSON.parse(inside("model")), weights: inside("weights").trim(), rounds };
+process.stdout.write(vm.runInContext(`{
+  const { model, weights } = given;
+  const timed = (work) => { const start = performance.now(), made = work(); return [(performance.now() - start) / 1000, made]; };
+  const [loading, generate] = timed(() => makeGenerator(model, weights));
+  const answer = { seconds_to_load: loading };
+  for (const n of [64, 1]) {
+    const told = Array.from({ length: n }, (_, i) => model.given ? model.given.map(() => null) : i % Math.max(1, model.classes.length));
+    const z = Float32Array.from(Array.from({ length: n }, (_, i) => [...latent(3, i, model.latent)]).flat());
+    const seconds = Array.from({ length: given.rounds }, () => timed(() => generate(z, told))[0]).sort((a, b) => a - b);
+    answer["seconds_for_" + n] = seconds[seconds.length >> 1];
+  }
+  JSON.stringify(answer);
+}`, space));
