@@ -19,6 +19,7 @@ from helpers.problems import (
     points_config,
     signals_config,
     train_on,
+    volumes_config,
 )
 from torch import nn
 
@@ -110,6 +111,8 @@ def test_a_critic_has_no_sigmoid_its_last_layer_is_linear(name: str, family: str
     if family.endswith("1d"):
         shape, config = (2, 18), signals_config(objective=name)
         config = config.replace(critic=family, critic_layers=config.critic_layers if family == "conv1d" else "6x2 /")
+    if family == "conv3d":
+        shape, config = (2, 4, 6, 5), volumes_config(objective=name)
     critic = build(config, shape, 3)[1].double()
     x, y = normal(0, 4, *shape), torch.tensor([0, 1, 2, 0])
     score = critic(x, y)[0]

@@ -182,7 +182,7 @@ def checked(X: Any, least: int = 2) -> NDArray[Any]:
         rows = rows.astype(np.float64)  # TypeError or ValueError for what is not a number
     if np.iscomplexobj(rows):
         raise WganError("Complex data not supported: give real numbers")
-    if rows.ndim not in (2, 3, 4):
+    if rows.ndim not in (2, 3, 4, 5):
         raise WganError(
             f"X has {rows.ndim} axes: expected 2D array [N, D], or images; Reshape your data with X.reshape(-1, 1)"
         )

@@ -250,9 +250,9 @@ def clippable(critic: nn.Module, scope: str) -> list[Tensor]:
     """
     if scope == "all+norm":
         return list(critic.parameters())
-    layers = [m for m in critic.modules() if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding))]
+    layers = [m for m in critic.modules() if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Embedding))]
     if scope == "conv":
-        kernels = [m.weight for m in layers if isinstance(m, (nn.Conv1d, nn.Conv2d))]
+        kernels = [m.weight for m in layers if isinstance(m, (nn.Conv1d, nn.Conv2d, nn.Conv3d))]
         if not kernels:
             raise WganError("clip_scope conv needs a critic with convolutions: use clip_scope all")
         return kernels

@@ -32,6 +32,7 @@ SMALL = {"steps": 2, "batch": 8, "threads": 1, "generator_layers": "8", "critic_
         ("sines", "signals", "sines"),
         ("gaussian", "vectors", "gaussian"),
         ("calorimeter", "images", "calorimeter"),
+        ("blobs", "volumes", "blobs"),
     ],
 )
 def test_bundled_data_take_their_own_recipe_and_folder(fashion, data, recipe, folder):

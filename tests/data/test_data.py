@@ -171,7 +171,7 @@ def test_wrong_split_and_seed() -> None:
 
 
 def test_every_name_opens_and_keeps_its_spec(fashion: Path) -> None:
-    toys_of_signals_and_conditions = ["ar2", "sines", "gaussian", "calorimeter"]
+    other_toys = ["ar2", "sines", "gaussian", "calorimeter", "blobs"]
     assert [*SOURCES] == [
         "mnist",
         "stacked-mnist",
@@ -179,7 +179,7 @@ def test_every_name_opens_and_keeps_its_spec(fashion: Path) -> None:
         "ring",
         "grid",
         "swissroll",
-        *toys_of_signals_and_conditions,
+        *other_toys,
     ]
     for name in SOURCES:
         source = open_source(name, "test")

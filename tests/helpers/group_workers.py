@@ -10,7 +10,18 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from helpers.problems import KERAS, images, images_config, points, points_config, signals_config, told_points, waves
+from helpers.problems import (
+    KERAS,
+    boxes,
+    images,
+    images_config,
+    points,
+    points_config,
+    signals_config,
+    told_points,
+    volumes_config,
+    waves,
+)
 from wgan.cli import main as cli
 from wgan.config import Config
 from wgan.data import Source
@@ -45,6 +56,10 @@ SYSTEMS: dict[str, tuple[Config, Source]] = {
     "signals, batch norm, dropout, classes": (
         signals_config(class_critic=1.0, class_generator=0.5, dropout=0.3, ema=0.9, **EIGHT),
         waves(),
+    ),
+    "volumes, batch norm, dropout, classes": (
+        volumes_config(class_critic=1.0, class_generator=0.5, dropout=0.3, ema=0.9, **EIGHT),
+        boxes(),
     ),
     "running statistics, halves": (
         images_config(

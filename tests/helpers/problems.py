@@ -136,6 +136,18 @@ def signals_config(**options: Any) -> Config:
     return Config().replace(**{**TRAINING, **networks, **RUN, **options})
 
 
+def volumes_config(**options: Any) -> Config:
+    """A config of two small convolutional networks for volumes of 2 x 4 x 6 x 5 numbers with labels."""
+    networks = {
+        "data": "boxes",
+        "generator": "conv3d",
+        "generator_layers": "/ 6 4k4x2 / k3",
+        "critic": "conv3d",
+        "critic_layers": "4k4x2 6k3x2 /",
+    }
+    return signals_config(**{**networks, **options})
+
+
 # what the defaults of Config decide otherwise: they are the main recipe, and may be tuned without a test noticing
 TRAINING = {
     "sampling": "epoch",
@@ -202,6 +214,14 @@ def waves(count: int = 26, classes: int = 3) -> Source:
     x[:, 0, 0] = torch.arange(count)
     names = tuple(str(k) for k in range(classes))
     return Source("waves", "train", (2, 18), count, lambda i: x[i], torch.arange(count) % classes, classes, names)
+
+
+def boxes(count: int = 26, classes: int = 3) -> Source:
+    """`count` random volumes of 2 channels, 4 x 6 x 5; sample i has label i mod classes, and i itself as its first value."""
+    x = torch.randn(count, 2, 4, 6, 5, generator=torch.Generator().manual_seed(5))
+    x[:, 0, 0, 0, 0] = torch.arange(count)
+    names = tuple(str(k) for k in range(classes))
+    return Source("boxes", "train", (2, 4, 6, 5), count, lambda i: x[i], torch.arange(count) % classes, classes, names)
 
 
 def told_points(count: int = 26) -> Source:

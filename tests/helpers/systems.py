@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from helpers.problems import KERAS, images, images_config, points, points_config, signals_config, told_points, waves
+from helpers.problems import (
+    KERAS,
+    boxes,
+    images,
+    images_config,
+    points,
+    points_config,
+    signals_config,
+    told_points,
+    volumes_config,
+    waves,
+)
 from wgan.config import Config
 from wgan.data import Source
 
@@ -79,6 +90,17 @@ SYSTEMS: dict[str, tuple[Config, Source]] = {
             critic_norm="layer",
         ),
         waves(),
+    ),
+    "conv3d, conditional norm, average": (volumes_config(ema=0.9, beta1=0.5), boxes()),
+    "conv3d, repeated, pooled, dropout, spectral norm": (
+        volumes_config(
+            objective="hinge",
+            upsample="nearest",
+            critic_layers="4k3p2 6k3 /",
+            critic_norm="spectral",
+            dropout=0.3,
+        ),
+        boxes(),
     ),
     "mlp, conditions beside the latents": (points_config(**TOLD, ema=0.9, beta1=0.5), told_points()),
     "mlp, conditions in batch norms": (

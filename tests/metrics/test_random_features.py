@@ -105,4 +105,4 @@ def test_vectors_have_no_such_figure():
     reals = open_reals("ring", 100)
     points = Measured(Subject(open_source("ring").batch(torch.arange(100))[0], None, About(n_fake=0)), reals)
     for name in ("prdc-random", "fid-random"):
-        assert METRICS[name].missing(points) == "it is for images and signals"
+        assert METRICS[name].missing(points) == "it is for images, signals and volumes"

@@ -29,6 +29,7 @@ from wgan.training.state import engine_for
 from wgan.visual.images import bytes_last, image_grid, save_png
 from wgan.visual.lines import lines
 from wgan.visual.plots import scatter
+from wgan.visual.slices import slice_grid
 
 FEW, VERY_FEW = 5000, 500  # images
 LISTED, UNREADABLE = 10, 100  # of anything; of files that cannot be read
@@ -73,7 +74,7 @@ def for_program(spec: str, options: ReadingOptions, said: Sequence[str]) -> dict
     own = prepared(spec, options) if is_own(spec) else None
     return {
         "data": spec,
-        "kind": sample_kind(train),
+        "kind": train.kind,
         "shape": train.shape,
         "train": len(train),
         "held_out": len(parts["test"]),
@@ -85,11 +86,6 @@ def for_program(spec: str, options: ReadingOptions, said: Sequence[str]) -> dict
         "warnings": [text for name, text in texts if name == "warning"],
         "suggestion": next(text for name, text in texts if name == "suggestion"),
     }
-
-
-def sample_kind(source: Source) -> str:
-    """Return what the samples are."""
-    return {1: "vectors", 2: "signals", 3: "images"}[len(source.shape)]
 
 
 def class_counts(train: Source, test: Source) -> dict[str, int]:
@@ -108,9 +104,10 @@ def describe(spec: str, options: ReadingOptions, strict: bool) -> Iterator[str]:
     kinds = {
         "images": f"images, channels x height x width = {size}",
         "signals": f"signals, channels x steps = {size}",
+        "volumes": f"volumes, channels x depth x height x width = {size}",
         "vectors": f"vectors of {size} numbers",
     }
-    kind = kinds[sample_kind(train)]
+    kind = kinds[train.kind]
     if train.table is not None:
         kind = f"rows of {len(train.table.columns)} columns, which become {size} numbers"
     yield f"{'samples':14} {kind}; {len(train)} to train on, {len(test)} held out"
@@ -202,8 +199,8 @@ def duplicates(data: Prepared) -> int:
 
 
 def grid_of_samples(source: Source):  # type: ignore[no-untyped-def]
-    """Return an image of training samples: images class by class, signals as lines, vectors by their first two columns."""
-    many = 2000 if sample_kind(source) == "vectors" else IN_GRID
+    """Return an image of training samples: images by class, signals as lines, volumes as slices, vectors by two columns."""
+    many = 2000 if source.kind == "vectors" else IN_GRID
     index = torch.linspace(0, len(source) - 1, min(many, len(source))).long()
     if source.labels is not None and many == IN_GRID:
         index = torch.argsort(source.labels, stable=True)[index]
@@ -212,6 +209,8 @@ def grid_of_samples(source: Source):  # type: ignore[no-untyped-def]
         return image_grid(bytes_last(x))
     if source.is_signal:
         return lines(x.numpy())
+    if source.is_volume:
+        return slice_grid(x)
     points = x[:, :2].numpy()
     return scatter(points if points.shape[1] == 2 else np.concatenate([points, 0 * points], 1))
 
@@ -263,7 +262,7 @@ def warnings(source: Source) -> Iterator[str]:
     n = len(source)
     if not source.is_image:
         if n < VERY_FEW:
-            what = "signals" if source.is_signal else "rows"
+            what = "rows" if source.kind == "vectors" else source.kind
             yield f"{'warning':14} {n} training {what} are very few: expect near copies of them; more of them help"
     elif n < VERY_FEW:
         yield (

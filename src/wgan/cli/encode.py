@@ -9,6 +9,7 @@ from wgan.cli.output import print_json
 from wgan.cli.parser import reading
 from wgan.cli.sample import output_path
 from wgan.config import ReadingOptions
+from wgan.data.source import kind_of
 from wgan.encoding.invert import invert as inverted
 from wgan.encoding.score import Detection, ScoreReport
 from wgan.encoding.score import score as scored
@@ -39,8 +40,7 @@ def require_images(path: str) -> None:
     """Raise WganError for maps of a run that makes something else, before anything is scored."""
     shape = open_run(path).facts.shape
     if len(shape) != 3:
-        what = "signals" if len(shape) == 2 else "vectors"
-        raise WganError(f"only images have residual maps, and {path} makes {what}: leave --maps out")
+        raise WganError(f"only images have residual maps, and {path} makes {kind_of(shape)}: leave --maps out")
 
 
 def score(found: argparse.Namespace) -> int:

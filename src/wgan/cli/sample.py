@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wgan.cli.output import complain
 from wgan.cli.processes import shared
+from wgan.data.source import kind_of
 from wgan.distributed.group import Group
 from wgan.errors import WganError
 from wgan.sampling.export import GRID, WRITERS, write_folder
@@ -116,7 +117,7 @@ def interpolate(found: argparse.Namespace) -> int:
     model = load(found.path, found.checkpoint, found.raw, threads=found.threads)
     say(model.notes)
     if len(model.run.facts.shape) != 3:
-        what = "signals" if len(model.run.facts.shape) == 2 else "vectors"
+        what = kind_of(model.run.facts.shape)
         raise WganError(f"{model.run.path} makes {what}, which are not images: a walk is drawn of images only")
     moving = kind == ".gif"
     samples = walk(model, found.stops, found.frames, found.seed, found.rows, found.label)

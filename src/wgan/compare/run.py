@@ -113,9 +113,9 @@ def compare(request: Request, out: Path, say: Say = lambda text: None) -> dict[s
     (`signals.check`, between two parts of what takes long).
     """
     source = open_source(request.data, "train")
-    if source.is_signal:
+    if source.is_signal or source.is_volume:
         raise WganError(
-            f"{request.data} holds signals, and wgan compare knows images and points: compare runs of wgan train"
+            f"{request.data} holds {source.kind}, and wgan compare knows images and points: compare runs of wgan train"
         )
     is_image = source.is_image
     plan = plan_in(request, out, is_image)

@@ -13,7 +13,7 @@ from wgan.config.objectives import FACTS, facts_about
 from wgan.config.option import OneOf, OptionGroup, Range, Sides, option, options_of
 from wgan.errors import WganError
 
-Family = Literal["conv", "resnet", "conv1d", "resnet1d", "mlp"]
+Family = Literal["conv", "resnet", "conv1d", "resnet1d", "conv3d", "mlp"]
 Fraction = Annotated[float, Range(0, 1)]
 Weight = Annotated[float, Range(0, 1e6)]
 Count = Annotated[int, Range(1, 65536)]
@@ -104,9 +104,10 @@ class ReadingOptions(OptionGroup):
         later=True,
     )
 
-    kind: Literal["auto", "signal"] = option(
+    kind: Literal["auto", "signal", "volume", "image"] = option(
         "auto",
-        "what an array holds: auto = images or vectors, by its shape; signal = [N, T] or [N, C, T] is N signals of T steps",
+        "what an array holds: auto = images, volumes or vectors, by its shape; signal = [N, T] or [N, C, T]; volume = "
+        "[N, D, H, W] or [N, C, D, H, W]; image = no volume, whatever its shape",
         later=True,
     )
     window: Annotated[int | None, Range(8, 65536)] = option(
@@ -182,7 +183,8 @@ class NetworkOptions(OptionGroup):
         "how a generator layer xN enlarges: transpose = strided transposed convolution; nearest = repeat pixels, then convolve",
     )
     output: Literal["auto", "tanh", "linear"] = option(
-        "auto", "last activation; auto = tanh for images, linear for vectors, signals and images of depth float"
+        "auto",
+        "last activation; auto = tanh for images, linear for vectors, signals, volumes and images of depth float",
     )
     conditioning: Literal["none", "product", "concat", "norm"] = option(
         "norm",

@@ -57,9 +57,9 @@ class Options(TypedDict, total=False):
     together: str
     """columns of a table whose combinations are only those of the training rows: A,B; several groups as A,B;C,D
     (default: )"""
-    kind: Literal["auto", "signal"]
-    """what an array holds: auto = images or vectors, by its shape; signal = [N, T] or [N, C, T] is N signals of T steps
-    (default: auto)"""
+    kind: Literal["auto", "signal", "volume", "image"]
+    """what an array holds: auto = images, volumes or vectors, by its shape; signal = [N, T] or [N, C, T]; volume = [N,
+    D, H, W] or [N, C, D, H, W]; image = no volume, whatever its shape (default: auto)"""
     window: int | None
     """cut long signals into windows of N steps; 0 = take them whole (default: 0; 8 to 65536)"""
     step: int | None
@@ -68,7 +68,7 @@ class Options(TypedDict, total=False):
     """column of a table with a row for each step that says which series it belongs to (default: )"""
     latent: int
     """dimension of the latent z ~ N(0, 1) (default: 128; 1 to 65536)"""
-    generator: Literal["conv", "resnet", "conv1d", "resnet1d", "mlp"] | nn.Module | None
+    generator: Literal["conv", "resnet", "conv1d", "resnet1d", "conv3d", "mlp"] | nn.Module | None
     """generator family (default: conv)"""
     generator_layers: str
     """generator layers, see docs/reference/networks.md (default: / 256 128k3 64k4x2 / k4x2)"""
@@ -83,11 +83,12 @@ class Options(TypedDict, total=False):
     """how a generator layer xN enlarges: transpose = strided transposed convolution; nearest = repeat pixels, then
     convolve (default: transpose)"""
     output: Literal["auto", "tanh", "linear"]
-    """last activation; auto = tanh for images, linear for vectors, signals and images of depth float (default: auto)"""
+    """last activation; auto = tanh for images, linear for vectors, signals, volumes and images of depth float (default:
+    auto)"""
     conditioning: Literal["none", "product", "concat", "norm"]
     """how the generator sees the label: product = embedding times z; concat = appended to z; norm = gain and bias by
     class (default: norm)"""
-    critic: Literal["conv", "resnet", "conv1d", "resnet1d", "mlp"] | nn.Module | None
+    critic: Literal["conv", "resnet", "conv1d", "resnet1d", "conv3d", "mlp"] | nn.Module | None
     """critic family (default: conv)"""
     critic_layers: str
     """critic layers, see docs/reference/networks.md (default: 32k4x2 64k4x2 128k3x2 /)"""

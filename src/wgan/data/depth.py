@@ -1,4 +1,4 @@
-"""Images that keep their values: how pixels of any range become floats in [-1, 1], and samples become values again."""
+"""Images that keep their values, and volumes: how numbers of any range become floats in [-1, 1], and the way back."""
 
 from __future__ import annotations
 
@@ -41,8 +41,10 @@ class PixelUnits:
         return within_type(samples.astype(np.float64) * self.scale + self.mean, self.dtype)
 
     def stored(self, values: NDArray[np.float64]) -> NDArray[Any]:
-        """Return restored values [N, C, H, W] in the user's type as [N, H, W] or [N, H, W, C]."""
+        """Return restored values [N, C, H, W] in the user's type as [N, H, W] or [N, H, W, C]; volumes stay [N, C, D, H, W]."""
         images = as_type(values, self.dtype)
+        if images.ndim == 5:
+            return images
         return images[:, 0] if images.shape[1] == 1 else images.transpose(0, 2, 3, 1)
 
     def to_json(self) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def is_sound(units: PixelUnits) -> bool:
 
 
 def fit(values: NDArray[Any], train: NDArray[np.int64], dtype: str, where: str) -> PixelUnits:
-    """Return the units of the images `train` among `values` [N, C, H, W]; WganError where all their values are the same."""
+    """Return the units of the images `train` among `values` [N, C, ...]; WganError where all their values are the same."""
     low = min(float(values[i].min()) for i in train)
     high = max(float(values[i].max()) for i in train)
     if low == high:

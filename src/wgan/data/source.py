@@ -23,7 +23,7 @@ TOYS = ("ring", "grid")  # bundled points whose modes are known
 # the shipped digit classifier, of a whole image or of each channel of one
 Reader = Literal["lenet-mnist", "lenet-mnist by channel"]
 
-RECIPES = {1: "vectors", 2: "signals", 3: "images"}  # that fit samples of as many dimensions
+RECIPES = {1: "vectors", 2: "signals", 3: "images", 4: "volumes"}  # that fit samples of as many dimensions
 Shown = Callable[[NDArray[Any]], dict[str, NDArray[Any]]]  # samples [N, *shape] -> by name numbers or texts [N]
 
 
@@ -33,11 +33,11 @@ class Source:
 
     name: str  # the spec it was opened with, such as mnist:0-4
     split: str  # train, test, or all = train then test
-    shape: tuple[int, ...]  # of one sample: (C, H, W) for images, (C, T) for signals, (D,) for vectors
+    shape: tuple[int, ...]  # of one sample: (C, H, W) for images, (C, T) for signals, (C, D, H, W) for volumes, (D,)
     size: int  # N, the number of samples
     gather: Callable[[Tensor], Tensor] = field(
         repr=False
-    )  # indices int64 [B] -> uint8 [B, C, H, W] or float32 [B, C, T], [B, D]
+    )  # indices int64 [B] -> uint8 [B, C, H, W] or float32 [B, C, T], [B, C, D, H, W], [B, D]
     labels: Tensor | None = field(default=None, repr=False)  # int64 [N] in 0..classes-1
     classes: int = 0  # 0 = unlabelled
     class_names: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class Source:
     mode_count: int = 0  # K; 0 = the modes are not known
     mode_index: Tensor | None = field(default=None, repr=False)  # int64 [N] in 0..mode_count-1
     units: Units | None = field(default=None, repr=False)  # of vectors that were standardised
-    depth: PixelUnits | None = field(default=None, repr=False)  # of images that keep their values: float32 in [-1, 1]
+    depth: PixelUnits | None = field(default=None, repr=False)  # of images of values and volumes, float32 in [-1, 1]
     signal: SignalUnits | None = field(default=None, repr=False)  # of signals that were standardised
     table: Table | None = field(default=None, repr=False)  # of a table with columns of any kind, and
     codes: Callable[[Tensor], Tensor] | None = field(
@@ -74,6 +74,16 @@ class Source:
     def is_signal(self) -> bool:
         """Whether a sample is a signal float32 [C, T]: C channels of T steps."""
         return len(self.shape) == 2
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether a sample is a volume float32 [C, D, H, W]."""
+        return len(self.shape) == 4
+
+    @property
+    def kind(self) -> str:
+        """What the samples are called, as the recipe that fits them."""
+        return kind_of(self.shape)
 
     @property
     def radius(self) -> float:
@@ -115,6 +125,11 @@ class Source:
         if self.mode_index is None:
             raise WganError(f"{self.name} has no known modes: stacked-mnist, ring and grid have")
         return self.mode_index.index_select(0, indices)
+
+
+def kind_of(shape: tuple[int, ...]) -> str:
+    """Return what samples of a shape are called: vectors, signals, images or volumes."""
+    return RECIPES[len(shape)]
 
 
 def rows(values: Tensor) -> Callable[[Tensor], Tensor]:

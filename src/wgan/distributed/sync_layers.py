@@ -45,7 +45,7 @@ class SyncedBatchNorm(nn.Module):
     running_var: Tensor
     num_batches_tracked: Tensor
 
-    def __init__(self, plain: nn.BatchNorm1d | nn.BatchNorm2d, group: Group, shard: Shard) -> None:
+    def __init__(self, plain: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d, group: Group, shard: Shard) -> None:
         super().__init__()
         self.group, self.shard = group, shard
         self.eps, self.momentum = plain.eps, plain.momentum or 0.0
@@ -109,7 +109,7 @@ def share_batch(network: nn.Module, group: Group, shard: Shard) -> None:
     """Replace batch norm and dropout of a network by their forms for many processes, in place."""
     for module in [m for m in network.modules() if not isinstance(m, SharedDropout)]:
         for name, child in module.named_children():
-            if isinstance(child, (nn.BatchNorm1d, nn.BatchNorm2d)) and group.world > 1:
+            if isinstance(child, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)) and group.world > 1:
                 setattr(module, name, SyncedBatchNorm(child, group, shard))
             elif isinstance(child, nn.Dropout):
                 setattr(module, name, SharedDropout(child, shard))

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from wgan.data.own.decode import Frame, Unreadable, decode
+from wgan.data.source import kind_of
 from wgan.errors import WganError
 from wgan.host import thread_count, undisturbed
 from wgan.runs.folder import Run, open_run
@@ -111,8 +112,7 @@ def require_images(run: Run) -> None:
     """Raise WganError for a run of anything but images of bytes."""
     shape = run.facts.shape
     if len(shape) != 3:
-        what = "vectors" if len(shape) == 1 else "signals"
-        raise WganError(f"{run.path} makes {what}: only images are inverted; wgan score takes any data")
+        raise WganError(f"{run.path} makes {kind_of(shape)}: only images are inverted; wgan score takes any data")
     if run.facts.depth is not None:
         raise WganError(
             f"{run.path} makes images of values: only images of bytes are inverted; wgan score takes any data"

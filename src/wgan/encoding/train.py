@@ -291,7 +291,7 @@ def held_out(work: Work, most: int) -> tuple[Tensor, Tensor | None]:
 
 
 def draw(work: Work, done: int) -> None:
-    """Draw held-out images, each above its reconstruction and their difference; nothing for vectors."""
+    """Draw held-out images, each above its reconstruction and their difference; nothing for other samples."""
     if not work.source.is_image:
         return
     work.inverter.encoder.eval()

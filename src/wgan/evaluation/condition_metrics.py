@@ -132,11 +132,18 @@ def features(m: Measured, side: Side) -> Numbers:
     x = side.x
     if x.dim() == 2:
         return rows_of(x.numpy().astype(np.float64))
-    flat = x.float() if x.dim() == 4 else x.float()[:, :, None]  # a signal as a picture one step high
-    sides = (SIDE, SIDE) if x.dim() == 4 else (1, SIDE * SIDE)
-    size = (min(flat.shape[2], sides[0]), min(flat.shape[3], sides[1]))
-    small = F.adaptive_avg_pool2d(flat, size).flatten(1).numpy().astype(np.float64)
+    small = shrunk(x.float()).flatten(1).numpy().astype(np.float64)
     return np.concatenate([small, random_features(x, m.keeps_values).astype(np.float64)], 1)
+
+
+def shrunk(x: Tensor) -> Tensor:
+    """Return images, signals or volumes [N, C, ...], averaged down to about SIDE * SIDE numbers in each channel."""
+    if x.dim() == 3:
+        return F.adaptive_avg_pool1d(x, min(x.shape[2], SIDE * SIDE))
+    if x.dim() == 4:
+        return F.adaptive_avg_pool2d(x, (min(x.shape[2], SIDE), min(x.shape[3], SIDE)))
+    d, h, w = (min(side, SIDE // 2) for side in x.shape[2:])
+    return F.adaptive_avg_pool3d(x, (d, h, w))
 
 
 def rows_of(x: Numbers) -> Numbers:

@@ -69,7 +69,7 @@ class Measured:
 
     @property
     def fakes(self) -> Tensor:
-        """The fakes as stored: uint8 images, or float32 signals or vectors."""
+        """The fakes as stored: uint8 images, or float32 signals, volumes or vectors."""
         return self.subject.fakes
 
     @property
@@ -88,9 +88,14 @@ class Measured:
         return self.fakes.dim() == 3
 
     @property
+    def is_volume(self) -> bool:
+        """Whether the samples are volumes."""
+        return self.fakes.dim() == 5
+
+    @property
     def space(self) -> str:
         """What the samples' own numbers are called."""
-        return {4: "pixels", 3: "steps", 2: "columns"}[self.fakes.dim()]
+        return {5: "voxels", 4: "pixels", 3: "steps", 2: "columns"}[self.fakes.dim()]
 
     @property
     def is_digits(self) -> bool:
@@ -159,7 +164,7 @@ class Measured:
     def hashes(self) -> dict[str, str]:
         """Name of an extractor -> sha256 of its weights."""
         found = {lenet_name(): str(lenet_card()["sha256"])}
-        if self.is_image or self.is_signal:
+        if self.is_image or self.is_signal or self.is_volume:
             shape = self.fakes.shape[1:]
             found[extractor_name(*shape)] = extractor_hash(*shape)
         if self.inception is not None:

@@ -98,6 +98,11 @@ METRICS: dict[str, Metric] = {
         function="signal_metrics.detection_values", needs="recordings", source="Lopez-Paz & Oquab 2017, section 2",
         values=(Value("signal-detection", "how well a linear model tells signals from real ones (0.5 = not)", "lower"),),
     ),
+    "volumes": Metric(
+        function="volume_metrics.volume_values", needs="volumes", source="Villani 2003, theorem 2.18",
+        values=(Value("voxel-w1", "distance between the values of voxels", "lower"),
+                Value("volume-mean-w1", "distance between the means of volumes", "lower")),
+    ),
     "certified-w1": Metric(
         function="sample_metrics.w1_values", needs="many",
         source="Villani 2003, theorem 1.14; Anil 2019, section 4; Waudby-Smith & Ramdas 2024",
@@ -207,6 +212,7 @@ PROMINENT = (
     "detection",
     "spectrum-distance",
     "autocorrelation-distance",
+    "volume-mean-w1",
     "coverage",
     "copies",
     "precision",

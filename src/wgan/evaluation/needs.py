@@ -94,13 +94,19 @@ def many(m: Measured) -> str:
 
 
 def seen(m: Measured) -> str:
-    """Images or signals, which a network with random weights can look at, enough of them for neighbour balls."""
-    return neighbours(m) if m.is_image or m.is_signal else "it is for images and signals"
+    """Images, signals or volumes, which a network with random weights can look at, enough of them for neighbour balls."""
+    seen = m.is_image or m.is_signal or m.is_volume
+    return neighbours(m) if seen else "it is for images, signals and volumes"
 
 
 def signals(m: Measured) -> str:
     """Signals."""
     return "" if m.is_signal else "it is for signals"
+
+
+def volumes(m: Measured) -> str:
+    """Volumes."""
+    return "" if m.is_volume else "it is for volumes"
 
 
 def recordings(m: Measured) -> str:

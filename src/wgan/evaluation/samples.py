@@ -54,7 +54,7 @@ class About:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """n fakes: images uint8 [N, C, H, W], signals float32 [N, C, T] or vectors [N, D], their labels int64 [N], their source.
+    """n fakes: images uint8 [N, C, H, W], else float32 [N, *shape], their labels int64 [N], their source.
 
     Labels may be None. In an order that says nothing about them: metrics read the first samples, the last, or one half.
     """
@@ -267,7 +267,9 @@ def from_pictures(path: Path, n: int, like: Source) -> Subject:
     Raises WganError for images of another size than the data's, or a folder that is not a class of them.
     """
     if like.depth is not None:
-        raise WganError(f"{like.name} keeps values (depth float): give samples as a .npz or .npy")
+        raise WganError(
+            f"{like.name} holds {'volumes' if like.is_volume else 'values (depth float)'}: give a .npz or .npy"
+        )
     if not like.is_image:
         kind = "signals: give an array" if like.is_signal else "vectors: give a table or an array"
         raise WganError(f"{path} holds images, and {like.name} holds {kind}")
@@ -320,9 +322,12 @@ def read_table(path: Path, like: Source) -> dict[str, NDArray[Any]]:
 
 
 def as_values(array: NDArray[Any], shape: tuple[int, ...], units: PixelUnits, where: str) -> Tensor:
-    """Return images in the user's units, [N, H, W] or [N, H, W, C], as float32 [N, C, H, W]; WganError where they do not fit."""
-    values = array[:, None] if array.ndim == 3 else array
-    if array.ndim == 4:
+    """Return images [N, H, W] or [N, H, W, C] in the user's units as float32 [N, C, H, W]; WganError where they do not fit.
+
+    Volumes are [N, C, D, H, W], or [N, D, H, W] of one channel.
+    """
+    values = array[:, None] if array.ndim == len(shape) else array
+    if array.ndim == 4 == len(shape) + 1:
         values = np.moveaxis(array, -1, 1)
     if values.shape[1:] != shape or values.dtype.kind not in "fiu":
         layout = layout_of(shape)
@@ -358,7 +363,9 @@ def as_samples(array: NDArray[Any], shape: tuple[int, ...], where: str, kind: An
 
 
 def stored_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape in which a file holds an image [C, H, W]: [H, W] or [H, W, C]."""
+    """Return the shape in which a file holds an image [C, H, W], [H, W] or [H, W, C], or a volume, as it is."""
+    if len(shape) == 4:
+        return shape
     c, h, w = shape
     return (h, w) if c == 1 else (h, w, c)
 

@@ -1,4 +1,4 @@
-"""Features of a convolutional network with random weights: for images and signals of any kind, without a trained classifier."""
+"""Features of a convolutional network with random weights: for images, signals and volumes, without a trained classifier."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from wgan.errors import WganError
 SEED = 20_180_522
 WIDTHS = (32, 64, 128, 128, 128, 128)  # channels; the map is halved after each
 SMALLEST = 8  # pixels: the map is halved while it is larger
-GRID = 2  # the last map is averaged over GRID x GRID parts, of a signal over GRID * GRID
+GRID = 2  # the last map is averaged over GRID x GRID parts, of a signal over GRID * GRID, of a volume over GRID in each axis
 TAPS = 9  # of the kernels of signals
 FEATURES = 128
+KINDS = {1: "1d", 2: "", 3: "3d"}  # what a report calls the network, by the axes of its maps
 SLOPE = 0.2  # of the leaky ReLU
 CHUNK = 64  # every forward pass has exactly this many rows, so a feature never depends on how images were batched
 
 
 def stages(*sides: int) -> int:
-    """Return how many convolutions, each followed by a halving, images of these sides get, or signals of so many steps."""
+    """Return how many convolutions, each followed by a halving, samples of these sides get."""
     count, side = 1, min(sides) // 2
     while side > SMALLEST and count < len(WIDTHS):
         count, side = count + 1, side // 2
@@ -35,10 +36,10 @@ def stages(*sides: int) -> int:
 
 @functools.cache
 def weights(channels: int, count: int, axes: int = 2) -> tuple[Tensor, ...]:
-    """Return the kernels for images or signals (axes 1) of `channels`: N(0, 2 / fan-in) of a fixed seed, the projection last."""
-    rng = np.random.default_rng([SEED, channels, count] + [1] * (axes == 1))
-    sizes, kernel = [channels, *WIDTHS[:count]], (3, 3) if axes == 2 else (TAPS,)
-    shapes = [(b, a, *kernel) for a, b in itertools.pairwise(sizes)] + [(FEATURES, sizes[-1] * GRID * GRID)]
+    """Return the kernels for samples of `channels` and `axes` sides: N(0, 2 / fan-in) of a fixed seed, the projection last."""
+    rng = np.random.default_rng([SEED, channels, count] + [axes] * (axes != 2))
+    sizes, kernel = [channels, *WIDTHS[:count]], (TAPS,) if axes == 1 else (3,) * axes
+    shapes = [(b, a, *kernel) for a, b in itertools.pairwise(sizes)] + [(FEATURES, sizes[-1] * GRID ** max(axes, 2))]
     return tuple(torch.from_numpy(_kernel(rng, shape)) for shape in shapes)
 
 
@@ -49,7 +50,7 @@ def _kernel(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.floa
 
 
 def extractor_hash(channels: int, *sides: int) -> str:
-    """Return the sha256 of the weights for images or signals of this shape."""
+    """Return the sha256 of the weights for images, signals or volumes of this shape."""
     digest = hashlib.sha256()
     for kernel in weights(channels, stages(*sides), len(sides)):
         digest.update(kernel.numpy().tobytes())
@@ -58,7 +59,7 @@ def extractor_hash(channels: int, *sides: int) -> str:
 
 def extractor_name(channels: int, *sides: int) -> str:
     """Return what the extractor is called in a report, with the head of its weights' sha256."""
-    return f"random-conv{'1d' * (len(sides) == 1)} {extractor_hash(channels, *sides)[:12]}"
+    return f"random-conv{KINDS[len(sides)]} {extractor_hash(channels, *sides)[:12]}"
 
 
 @torch.no_grad()
@@ -66,7 +67,7 @@ def random_features(samples: Any, scaled: bool = False) -> NDArray[np.float32]:
     """Return features of a random network: h ← halve(lrelu(W * h)) while the map is larger than 8 pixels, then a projection.
 
     samples: images uint8 [N, C, H, W], with `scaled` floats in [-1, 1], any C, sides of at least 4, or standardised signals
-    float [N, C, T], T at least 4
+    float [N, C, T], T at least 4, or volumes float [N, C, D, H, W]
     -> float32 [N, 128], arbitrary unit.
     Source: random embeddings for precision and recall, Naeem et al. 2020, section 4.2; the network is our own.
     Errors: WganError for another dtype or shape, or no image. Nothing is learned: the features see colours, edges and
@@ -74,11 +75,11 @@ def random_features(samples: Any, scaled: bool = False) -> NDArray[np.float32]:
     where the printed hash is the same.
     """
     x = torch.as_tensor(samples)
-    known = x.ndim == 4 if x.dtype == torch.uint8 else x.is_floating_point() and x.ndim == 3 + scaled
+    known = x.ndim == 4 if x.dtype == torch.uint8 else x.is_floating_point() and x.ndim in (3 + scaled, 5)
     if not known or min(x.shape[2:]) < 4:
         name = str(x.dtype).removeprefix("torch.")
         raise WganError(
-            "random features need uint8 images [N, C, H, W] of at least 4 pixels, or float signals [N, C, T], not "
+            "random features need uint8 images [N, C, H, W] of at least 4 pixels, or float signals [N, C, T] or volumes, not "
             f"{name} {list(x.shape)}"
         )
     if len(x) == 0:
@@ -89,7 +90,7 @@ def random_features(samples: Any, scaled: bool = False) -> NDArray[np.float32]:
         part = x[start : start + CHUNK].cpu()
         h = torch.zeros(CHUNK, *x.shape[1:])
         h[: len(part)] = part.float() / 127.5 - 1 if x.dtype == torch.uint8 else part.float()
-        h = signal_maps(h, kernels) if x.ndim == 3 else image_maps(h, kernels)
+        h = {3: signal_maps, 4: image_maps, 5: volume_maps}[x.ndim](h, kernels)
         outputs.append((h.flatten(1) @ projection.T)[: len(part)])
     result: NDArray[np.float32] = torch.cat(outputs).numpy()
     return result
@@ -108,3 +109,10 @@ def signal_maps(h: Tensor, kernels: list[Tensor]) -> Tensor:
     for kernel in kernels:
         h = F.avg_pool1d(F.leaky_relu(F.conv1d(h, kernel, padding=TAPS // 2), SLOPE), 2)
     return F.adaptive_avg_pool1d(h, GRID * GRID)
+
+
+def volume_maps(h: Tensor, kernels: list[Tensor]) -> Tensor:
+    """Return the last map of volumes [B, C, D, H, W], averaged: [B, C', GRID, GRID, GRID]."""
+    for kernel in kernels:
+        h = F.avg_pool3d(F.leaky_relu(F.conv3d(h, kernel, padding=1), SLOPE), 2)
+    return F.adaptive_avg_pool3d(h, GRID)

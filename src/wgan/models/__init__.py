@@ -9,7 +9,7 @@ from wgan.config import Config, NetworkOptions
 from wgan.config.objectives import OWN
 from wgan.config.rules import CONVOLUTIONAL
 from wgan.errors import WganError, unknown
-from wgan.models import auto, conv, conv1d, mlp, resnet, resnet1d
+from wgan.models import auto, conv, conv1d, conv3d, mlp, resnet, resnet1d
 from wgan.models.fast import fast_kernels
 from wgan.models.kernels import PLAIN, Kernels
 from wgan.models.layers import Style, initialise, spectral
@@ -38,6 +38,7 @@ MODELS = {
     "conv": (conv.generator_body, conv.critic_trunk),
     "resnet": (resnet.generator_body, resnet.critic_trunk),
     "conv1d": (conv1d.generator_body, conv1d.critic_trunk),
+    "conv3d": (conv3d.generator_body, conv3d.critic_trunk),
     "resnet1d": (resnet1d.generator_body, resnet1d.critic_trunk),
     "mlp": (mlp.generator_body, mlp.critic_trunk),
 }

@@ -6,6 +6,7 @@ import math
 
 from wgan.errors import WganError
 from wgan.models.conv1d import signal_shape
+from wgan.models.conv3d import volume_shape
 
 SMALLEST = 4  # side of the smallest feature map
 WIDEST = 256  # channels
@@ -22,6 +23,14 @@ def line(player: str, family: str, shape: tuple[int, ...]) -> str:
     if family in ("conv1d", "resnet1d"):
         length, blocks = signal_shape(shape, f"{player} {family}")[1], family == "resnet1d"
         return signal_generator_line(length, blocks) if player == "generator" else signal_critic_line(length, blocks)
+    if family == "conv3d":
+        _, *volume = volume_shape(shape, f"{player} {family}")
+        return volume_generator_line(max(volume)) if player == "generator" else volume_critic_line(max(volume))
+    if len(shape) == 4:
+        raise WganError(
+            f"the family {family} makes images, and the data are volumes: use --generator conv3d --critic conv3d, or the recipe "
+            "volumes"
+        )
     if len(shape) == 2:
         raise WganError(
             f"the family {family} makes images, and the data are signals: use --generator conv1d --critic conv1d, or the recipe "
@@ -80,6 +89,20 @@ def signal_critic_line(length: int, blocks: bool = False) -> str:
         widths.append(min(64 * 2 ** len(widths), WIDEST))
         length = -(-length // 4)
     return f"{' '.join(f'{w}k{9 if blocks else 16}x4' for w in widths)} /"
+
+
+def volume_generator_line(side: int) -> str:
+    """Channels double with each halving of the longest side, from 16 on; the last layer grows too."""
+    growths = max(1, math.ceil(math.log2(side / SMALLEST)))
+    widths = [16 * 2**i for i in reversed(range(growths - 1))]
+    base = 2 * widths[0] if widths else 32
+    return f"/ {' '.join([f'{base}', *(f'{w}k4x2' for w in widths)])} / k4x2"
+
+
+def volume_critic_line(side: int) -> str:
+    """Channels double with each halving, from 16 on, until the longest side is at most 4."""
+    widths = [16 * 2**i for i in range(max(1, math.ceil(math.log2(side / SMALLEST))))]
+    return f"{' '.join(f'{w}k4x2' for w in widths)} /"
 
 
 def generator_line(growths: int) -> str:

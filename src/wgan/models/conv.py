@@ -91,8 +91,8 @@ def _side_after(layer: Layer, side: tuple[int, int]) -> tuple[int, int]:
 
 
 def image_shape(shape: tuple[int, ...], who: str) -> tuple[int, int, int]:
-    """Return (channels, height, width); WganError when the data are vectors."""
+    """Return (channels, height, width); WganError when the data are no images."""
     if len(shape) != 3:
-        family = "conv1d" if len(shape) == 2 else "mlp"
+        family = {1: "mlp", 2: "conv1d", 4: "conv3d"}[len(shape)]
         raise WganError(f"{who} needs images, and this data has samples of shape {shape}: use the {family} family")
     return shape[0], shape[1], shape[2]

@@ -46,15 +46,17 @@ class UpConv1d(nn.Module):
 
 
 class Cut(nn.Module):
-    """The first steps of a signal: one whose number of steps the growth does not divide is made a little longer."""
+    """The first steps of each axis: a sample with a side that the growth does not divide is made a little larger."""
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, *sides: int) -> None:
         super().__init__()
-        self.steps = steps
+        self.sides = sides
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [B, C, T'] -> [B, C, T]."""
-        return x[..., : self.steps]
+        """x [B, C, T', ...] -> [B, C, T, ...]."""
+        for axis, side in enumerate(self.sides, 2):
+            x = x.narrow(axis, 0, side)
+        return x
 
 
 def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Style) -> Chain:
@@ -115,9 +117,9 @@ def steps_after(layer: Layer, steps: int) -> int:
 
 
 def signal_shape(shape: tuple[int, ...], who: str) -> tuple[int, int]:
-    """Return (channels, steps); WganError when the data are images or vectors."""
+    """Return (channels, steps); WganError when the data are no signals."""
     if len(shape) != 2:
-        family = "conv" if len(shape) == 3 else "mlp"
+        family = {1: "mlp", 3: "conv", 4: "conv3d"}[len(shape)]
         raise WganError(
             f"{who} needs signals, and this data has samples of shape {shape}: use the {family} family, or --kind signal for an "
             "array that holds signals"

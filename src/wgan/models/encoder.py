@@ -40,7 +40,8 @@ def build_encoder(config: Config, shape: tuple[int, ...], latent: int, classes: 
     """
     family, layers = config.critic, config.critic_layers
     if family == OWN:
-        family, layers = ("conv" if len(shape) == 3 else "mlp"), "auto"
+        layers = "auto"
+        family = "conv" if len(shape) == 3 else "conv3d" if len(shape) == 4 else "mlp"
     if layers == "auto":
         layers = auto.line("critic", family, shape)
     style = Style("batch", "lrelu:0.2", kernels=kernels_of(config, ways))

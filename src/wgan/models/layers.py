@@ -26,7 +26,7 @@ class Style:
     conditions: int = 0  # above 0: they are conditional on a vector of so many numbers
     dropout: float = 0.0
     upsample: str = "transpose"
-    axes: int = 2  # of a feature map beside its channels: 2 of images, 1 of signals
+    axes: int = 2  # of a feature map beside its channels: 2 of images, 1 of signals, 3 of volumes
     kernels: Kernels = PLAIN  # how the layers compute
 
 
@@ -229,13 +229,16 @@ class ConditionalNorm(Labelled):
         return torch.addcmul(bias, x, gain)  # one pass over the feature map
 
 
+BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}  # by the axes of a feature map
+
+
 def normalisation(style: Style, channels: int, spatial: bool) -> nn.Module | None:
     """Return the normalisation of one layer, conditional when the style has classes or conditions, or None."""
     if style.norm in ("none", "spectral"):
         return None
     affine = not (style.classes or style.conditions)
     if style.norm == "batch":
-        kind = nn.BatchNorm2d if spatial and style.axes == 2 else nn.BatchNorm1d
+        kind = BATCH_NORMS[style.axes if spatial else 1]
         norm: nn.Module = kind(channels, eps=style.eps, momentum=style.momentum, affine=affine)
     elif style.norm == "instance" and not spatial:
         raise WganError("normalisation instance needs feature maps: use layer or batch in an mlp")
@@ -265,7 +268,8 @@ class Chain(nn.Module):
         return x
 
 
-MATRICES = (nn.Linear, nn.Conv1d, nn.ConvTranspose1d, nn.Conv2d, nn.ConvTranspose2d)
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+MATRICES = (nn.Linear, *CONVOLUTIONS, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
 def initialise(network: nn.Module, how: str) -> None:
@@ -314,7 +318,7 @@ def spectral(network: nn.Module) -> None:
     The embedding of a projection critic is one of them (Miyato & Koyama 2018, their public code).
     """
     for module in list(network.modules()):
-        if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding)):
+        if isinstance(module, (nn.Linear, *CONVOLUTIONS, nn.Embedding)):
             torch.nn.utils.parametrizations.spectral_norm(module)
 
 

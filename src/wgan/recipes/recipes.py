@@ -84,6 +84,8 @@ _SIGNALS = {
     "n_critic": 2,
 }
 
+_VOLUMES = {**_SIGNALS, "data": "blobs", "generator": "conv3d", "critic": "conv3d", "n_critic": 1, "steps": 1500}
+
 _TABLE = {
     **_VECTORS,
     "generator_layers": "256 256",
@@ -142,6 +144,9 @@ RECIPES: dict[str, Recipe] = {
     ),
     "signals": Recipe(
         "wgan's own", "your own signals: 1-D convolutions, gradient penalty", "", "depends on the data", _SIGNALS
+    ),
+    "volumes": Recipe(
+        "wgan's own", "your own volumes: 3-D convolutions, gradient penalty", "", "depends on the data", _VOLUMES
     ),
     "table": Recipe(
         "wgan's own", "your own tables of numbers, words, dates and missing cells", "", "depends on the data", _TABLE

@@ -37,7 +37,7 @@ class RunFacts:
     data: str = ""  # hash of the content of the user's own data
     units: dict[str, Any] | None = None  # of vectors that were standardised: see data/units.py
     table: dict[str, Any] | None = None  # of a table with columns of any kind: see data/tabular/table.py
-    depth: dict[str, Any] | None = None  # of images that keep their values: see data/depth.py
+    depth: dict[str, Any] | None = None  # of images that keep their values, and of volumes: see data/depth.py
     signal: dict[str, Any] | None = None  # of signals that were standardised: see data/signals.py
     conditions: dict[str, Any] | None = None  # numbers and categories of each sample: see data/conditions.py
     class_counts: tuple[int, ...] = ()  # training samples of each class of a user's own data
@@ -89,7 +89,7 @@ def parse(text: str, path: Path) -> RunFacts:
 def _plausible(f: RunFacts) -> bool:
     """Return whether facts read from a file can be a run's: sizes that exist, a name for each class."""
     return (
-        len(f.shape) in (1, 2, 3)
+        len(f.shape) in (1, 2, 3, 4)
         and all(type(n) is int and 0 < n <= 65536 for n in f.shape)
         and math.prod(f.shape) <= 2**24
         and all(isinstance(name, str) for name in f.class_names)

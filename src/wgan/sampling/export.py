@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wgan.data.depth import PixelUnits
+from wgan.data.source import kind_of
 from wgan.data.tabular.dates import holds
 from wgan.data.tabular.table import Table
 from wgan.errors import WganError
@@ -35,7 +36,7 @@ def write_grid(samples: Samples, out: Path, model: Model) -> None:
 
 
 def grid_bytes(samples: Samples) -> bytes:
-    """Return one PNG: a grid of images, line plots of signals, or a scatter plot of points."""
+    """Return one PNG: a grid of images, line plots of signals, slices of volumes, or a scatter plot of points."""
     return png_bytes(portray(displayed(samples), None))
 
 
@@ -119,7 +120,8 @@ def columns_of(samples: Samples, model: Model) -> dict[str, Any]:
         return steps_of(samples, model)
     if samples.dim() != 2:
         raise WganError(
-            "a table holds vectors, and these samples are images: give a .png, a .npz or a folder/ to --out"
+            f"a table holds vectors, and these samples are {kind_of(samples.shape[1:])}: give a .png, a .npz or a "
+            "folder/ to --out"
         )
     return {**values_of(samples.numpy(), model.table or model.units, samples.labels), **(samples.given or {})}
 
@@ -192,9 +194,12 @@ def folder_name(label: str) -> str:
 
 
 def write_folder(samples: Samples, out: Path, model: Model) -> None:
-    """Write one PNG for each image, one WAV for each recording, below a folder for each class where conditional."""
+    """Write a PNG of each image, a WAV of each recording, a .npy of each volume, below a folder for each class."""
     if samples.dim() == 3:
         write_recordings(samples, out, model)
+        return
+    if samples.dim() == 5:
+        write_volumes(samples, out, model)
         return
     if model.depth is not None:
         write_values(samples, out, model.depth)
@@ -213,6 +218,14 @@ def write_values(samples: Samples, out: Path, units: PixelUnits) -> None:
         image = Image.fromarray(kept)
         path = folder_of(samples, i, out) / f"{i:06d}{'.png' if png else '.tif'}"
         replace_file(path, lambda file, image=image: image.save(file, format="PNG" if png else "TIFF"))  # type: ignore[misc]
+
+
+def write_volumes(samples: Samples, out: Path, model: Model) -> None:
+    """Write one .npy [C, D, H, W] for each volume."""
+    for i, values in enumerate(array_of(samples, model)):
+        packed = io.BytesIO()
+        np.save(packed, values)
+        write_atomically(folder_of(samples, i, out) / f"{i:06d}.npy", packed.getvalue())
 
 
 def folder_of(samples: Samples, i: int, out: Path) -> Path:

@@ -20,15 +20,18 @@ from wgan.visual.columns import column_grid
 from wgan.visual.images import image_grid, to_uint8
 from wgan.visual.lines import lines
 from wgan.visual.plots import limits_of, scatter
+from wgan.visual.slices import slice_grid
 
 COLUMNS = 10
 SHOWN = 20  # columns of a table
 
 
 def portray(samples: Tensor, source: Source | None) -> Image.Image:
-    """Return images as a grid, signals and the columns of tables next to real ones, points of the plane as a scatter plot."""
+    """Return images as a grid, volumes as slices, points as a scatter plot; signals and columns of tables next to real ones."""
     if samples.dim() == 4:
         return image_grid(to_uint8(samples), columns_of(len(samples)))
+    if samples.dim() == 5:
+        return slice_grid(samples)
     if samples.dim() == 3:
         made = samples.numpy()
         if source is None:

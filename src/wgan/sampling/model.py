@@ -73,6 +73,7 @@ class Samples(torch.Tensor):
     columns: list[str] | None = None
     depth: PixelUnits | None = None  # of images that are values in the user's units
     signals: bool = False  # [N, C, T], or one [C, T]
+    volumes: bool = False  # [N, C, D, H, W], or one [C, D, H, W]
     kept: float = 1.0  # the fraction of the rows drawn that lie in the ranges asked for
     source: Units | Table | None = None  # of rows of a table: what says which values they stand for
 
@@ -82,7 +83,7 @@ class Samples(torch.Tensor):
         if isinstance(part, Samples) and part.dim() == 2 == self.dim() and part.shape[1] == self.shape[1]:
             part.columns, part.source = self.columns, self.source
         if isinstance(part, Samples) and part.dim() > 1:
-            part.signals, part.depth = self.signals, self.depth
+            part.signals, part.volumes, part.depth = self.signals, self.volumes, self.depth
         rows = index[0] if isinstance(index, tuple) and index else index
         flat = not (isinstance(rows, Tensor) and rows.dim() > 1)  # an index of more axes picks values, not samples
         if isinstance(part, Samples) and flat:
@@ -280,7 +281,7 @@ class Model:
         """Return what the generator made, images of bytes within [-1, 1]."""
         bytes_of_images = made.dim() == 4 and self.run.facts.depth is None
         samples = (made.clamp_(-1, 1) if bytes_of_images else made).as_subclass(Samples)
-        samples.signals = len(self.run.facts.shape) == 2
+        samples.signals, samples.volumes = (len(self.run.facts.shape) == axes for axes in (2, 4))
         return samples
 
     @cached_property

@@ -36,10 +36,10 @@ def rows_in_units(samples: Samples, units: Units, beyond_range: bool = False) ->
 
 
 def in_units(samples: Samples, units: SignalUnits | PixelUnits | None) -> Samples:
-    """Return signals [N, C, T], or images [N, C, H, W] that keep their values, as float64 ones in the user's units."""
+    """Return signals, volumes, or images that keep their values, [N, C, ...], as float64 ones in the user's units."""
     assert units is not None
     values = torch.from_numpy(units.restore(samples.numpy())).as_subclass(type(samples))
-    values.labels, values.signals = samples.labels, isinstance(units, SignalUnits)
+    values.labels, values.signals, values.volumes = samples.labels, samples.signals, samples.volumes
     values.depth = units if isinstance(units, PixelUnits) else None
     return values
 

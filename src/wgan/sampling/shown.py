@@ -22,10 +22,12 @@ POINTS = 1000  # of a scatter plot
 
 
 def samples_png(samples: Samples) -> bytes | None:
-    """Return images [N, C, H, W] or one as a grid, signals [N, C, T] as lines, points [N, 2] as a scatter plot; else None."""
+    """Return images or one as a grid, signals as lines, volumes as slices, points [N, 2] as a scatter plot; else None."""
     plain = displayed(samples)
     if samples.signals and plain.numel():
         return png((plain if plain.dim() == 3 else plain[None])[:MOST].float())
+    if samples.volumes and plain.numel():
+        return png((plain if plain.dim() == 5 else plain[None])[:MOST].float())
     images = plain[None] if plain.dim() == 3 else plain
     points = plain.dim() == 2 and plain.shape[1] == 2 and samples.columns is None
     if not plain.is_floating_point() or not plain.numel() or not (images.dim() == 4 or points):
@@ -43,7 +45,7 @@ def png(samples: Tensor) -> bytes:
 def samples_html(samples: Samples) -> str | None:
     """Return rows [N, D] as a table; None for what is an image, or neither."""
     plain = samples.detach().as_subclass(torch.Tensor)
-    if samples.signals:
+    if samples.signals or samples.volumes:
         return None
     if plain.dim() != 2 or not plain.is_floating_point() or (plain.shape[1] == 2 and samples.columns is None):
         return None

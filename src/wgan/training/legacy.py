@@ -79,7 +79,7 @@ def statistics(network: nn.Module, which: str) -> Iterator[None]:
         yield
         return
     for module in network.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, SyncedBatchNorm)):
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, SyncedBatchNorm)):
             module.eval()
     try:
         yield
@@ -108,7 +108,9 @@ def moved_by_generator(critic: nn.Module, which: str) -> list[nn.Parameter]:
     if which == "critic":
         return list(critic.parameters())
     norms = [
-        m for m in critic.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, SyncedBatchNorm))
+        m
+        for m in critic.modules()
+        if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, SyncedBatchNorm))
     ]
     if not norms:
         raise WganError(

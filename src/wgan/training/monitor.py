@@ -102,7 +102,7 @@ class Monitor:
         return in_parts(self.look, self.reals[0], SEEN)
 
     def look(self, x: Tensor) -> np.ndarray:
-        """Return what a network with random weights sees in images or signals."""
+        """Return what a network with random weights sees in images, signals or volumes."""
         return random_features(x, scaled=self.source.depth is not None)
 
     @property
@@ -167,7 +167,7 @@ class Monitor:
         elif len(self.source.shape) == 1:
             fractions = self.modes(fakes)
             name, value = "evaluate/w1", exact_w1(fakes[:1000].numpy(), self.reals[0][:1000].numpy())
-        elif self.source.is_signal or (not self.pixels and len(fakes) < MANY and min(fakes.shape[2:]) >= 4):
+        elif not self.source.is_image or (not self.pixels and len(fakes) < MANY and min(fakes.shape[2:]) >= 4):
             fractions = {}
             seen = in_parts(self.look, fakes if self.source.depth else stored(fakes), SEEN)
             name, value = "evaluate/random_fid", relative_fid(seen, self.real_random_features)
@@ -226,8 +226,8 @@ def pixels(x: Tensor, source: Source) -> Any:
 
 
 def stored(fakes: Tensor) -> Tensor:
-    """Return images [N, C, H, W] in [-1, 1] as the bytes [N, C, H, W] of a viewer; signals [N, C, T] as they are."""
-    if fakes.dim() == 3:
+    """Return images [N, C, H, W] in [-1, 1] as the bytes [N, C, H, W] of a viewer; signals [N, C, T] and volumes as they are."""
+    if fakes.dim() != 4:
         return fakes
     images = torch.from_numpy(to_uint8(fakes))
     return images[:, None] if images.dim() == 3 else images.permute(0, 3, 1, 2).contiguous()

@@ -192,7 +192,11 @@ def require_shareable(kind: str, probe: nn.Module, out: Callable[[], Tensor], gi
     for layer in probe.modules():
         if isinstance(layer, nn.Dropout):
             layer.p = 0.0
-        elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)) and layer.track_running_stats and layer.momentum:
+        elif (
+            isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d))
+            and layer.track_running_stats
+            and layer.momentum
+        ):
             layer.eval()
     seen = []
     for seed in (0, 1):
@@ -205,7 +209,7 @@ def require_shareable(kind: str, probe: nn.Module, out: Callable[[], Tensor], gi
         )
     if mixes(seen[0], given):
         raise WganError(
-            f"{kind} looks at its whole batch other than by BatchNorm1d or BatchNorm2d with running statistics, and each of many "
+            f"{kind} looks at its whole batch other than by BatchNorm1d, 2d or 3d with running statistics, and each of many "
             "processes has only a part of it: train it in one process"
         )
 

@@ -73,8 +73,7 @@ def make_players(config: Config, engine: Engine, source: Source, given: Given = 
     """
     config = settled(config, given)
     if (config.flip or config.augment or config.augment_target) and not source.is_image:
-        kind = "signals" if source.is_signal else "vectors"
-        raise WganError(f"flip and augment are for images, and {source.name} holds {kind}: leave them out")
+        raise WganError(f"flip and augment are for images, and {source.name} holds {source.kind}: leave them out")
     rules, facts = rules_of(config, given)
     config, generator, critic = networks(config, engine, source, given, facts)
     average = copy.deepcopy(generator) if config.ema else None

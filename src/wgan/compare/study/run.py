@@ -118,8 +118,8 @@ def require_runnable(design: Design) -> None:
     """Raise WganError for data that cannot be compared, and for any setting of any arm that no run could have."""
     for task in design.tasks.values():
         source = open_source(task.data, "train")
-        if source.is_signal:
-            raise WganError(f"{task.data} holds signals, and a study knows images and points")
+        if source.is_signal or source.is_volume:
+            raise WganError(f"{task.data} holds {source.kind}, and a study knows images and points")
         for number in range(design.draws):
             setting = draw(design.space, number, design.seed)
             for arm in design.arms:

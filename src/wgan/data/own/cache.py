@@ -30,7 +30,7 @@ from wgan.data.split import chosen, contents_of, held_out_mask
 from wgan.errors import WganError
 from wgan.files import cache_home, write_whole
 
-FORMAT = 4  # of the prepared files; raised when preparation changes what it makes
+FORMAT = 5  # of the prepared files; raised when preparation changes what it makes
 COMMIT = 2.0  # seconds between two moments at which what was written counts as done
 TODO, DONE, BAD = 0, 1, 2
 

@@ -103,6 +103,8 @@ def _vectors(
 ) -> Prepared:
     if options.of_images:
         raise WganError(f"size, crop, channels and depth are for images, and {where} holds vectors: leave them out")
+    if options.kind == "image":
+        raise WganError(f"{where} holds vectors, which are no images: leave kind out")
     rows = np.asarray(arrays.values)
     require_finite(rows, arrays.names, where)
     c = rows.shape[1]
@@ -242,7 +244,9 @@ def layout_note(shape: tuple[int, ...], last: bool | None) -> str:
     channels, height, width = (shape[3], *shape[1:3]) if last else shape[1:]
     place = "last" if last else "first"
     return (
-        "" if channels in (1, 3, 4) else f"{list(shape)} is read as {channels} channels ({place}) of {height}x{width}"
+        ""
+        if channels in (1, 3, 4)
+        else f"{list(shape)} is read as {channels} channels ({place}) of {height}x{width} (--kind volume: as volumes)"
     )
 
 

@@ -35,8 +35,9 @@ def finished(
     about: dict[str, Any],
     dtype: np.dtype[Any],
     where: str,
+    what: str = "images",
 ) -> Prepared:
-    """Close the file of values with the range of its training images; WganError where these are all the same."""
+    """Close the file of values with the range of its training images or volumes; WganError where these are all the same."""
     rows = np.flatnonzero(writer.state == DONE)
     mine = None if labels is None else labels[rows]
     held = chosen(writer.sums[rows], mine) if held_out is None else held_out[rows]
@@ -47,7 +48,7 @@ def finished(
     except Exception:
         writer.discard()
         raise
-    said = f"values keep their units: networks see {units.low:g} to {units.high:g}, the range of the training images, as -1 to 1"
+    said = f"values keep their units: networks see {units.low:g} to {units.high:g}, the range of the training {what}, as -1 to 1"
     return writer.finish(labels, held_out, {**about, "depth": units.to_json(), "notes": [*about["notes"], said]})
 
 

@@ -101,7 +101,8 @@ def checked(source: Source) -> Source:
     wrong = "data's source"
     if len(source.shape) not in RECIPES or not all(type(n) is int and 0 < n <= 65536 for n in source.shape):
         raise WganError(
-            f"{wrong} has shape {source.shape}: give (C, H, W) for images, (C, T) for signals, (D,) for vectors"
+            f"{wrong} has shape {source.shape}: give (C, H, W) for images, (C, T) for signals, (C, D, H, W) for "
+            "volumes, (D,) for vectors"
         )
     if source.size < 1:
         raise WganError(f"{wrong} has no samples")

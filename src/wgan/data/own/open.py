@@ -36,6 +36,7 @@ from wgan.data.own.named_arrays import beside_note, from_mapping, labels_of_npy,
 from wgan.data.own.recordings import holds_recordings, of_arrays, of_table, of_wav, wav_files, whole, windows
 from wgan.data.own.series import channelled, prepare_signals
 from wgan.data.own.tables import TABLES, NotNumeric
+from wgan.data.own.volumes import are_volumes, prepare_volumes
 from wgan.data.source import RECIPES, TOYS, Source
 from wgan.data.tabular.cells import read_cells
 from wgan.data.tabular.read import prepare_table
@@ -231,7 +232,10 @@ def prepare(path: Path, options: ReadingOptions, folder: Path, where: str, split
     if asked or (options.conditions and path.suffix.lower() in TABLES):
         return prepare_table(read_cells(path), options, folder, where)
     try:
-        return prepare_arrays(read(path, options, where), options, folder, where, split)
+        arrays = read(path, options, where)
+        if are_volumes(arrays.values.shape, options.kind):
+            return prepare_volumes(arrays, options, folder, where, split)
+        return prepare_arrays(arrays, options, folder, where, split)
     except NotNumeric as error:
         read_before = error.table  # the rest not here: until this block ends, the numbers so far are kept
     return prepare_table(read_cells(path, read_before), options, folder, where)
