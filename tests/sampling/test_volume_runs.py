@@ -10,6 +10,8 @@ from PIL import Image
 import wgan
 from wgan.cli import main as cli
 from wgan.errors import WganError
+from wgan.export.page import export_page
+from wgan.export.serve import json_text
 from wgan.visual.slices import SHOWN, slice_grid, slices_of
 
 SMALL = {
@@ -141,3 +143,13 @@ def test_conditions_of_volumes_are_told_and_measured(tmp_path):
     made = wgan.train(data=tmp_path / "x.npz", run=tmp_path / "run", **options)
     found = wgan.evaluate(made, n=100, metrics=["condition-numbers"]).results[0].values
     assert found[0].name == "condition-error" and found[0].reference < 0.1 < found[0].value
+
+
+def test_exports_know_volumes_or_refuse(run, tmp_path):
+    model = wgan.load(run)
+    assert cli.main(["export", str(run.path), "--to", "hub", "--out", str(tmp_path / "hub")]) == 0
+    assert torch.equal(wgan.load(tmp_path / "hub").sample(3), model.sample(3))
+    assert "volumes of 8 × 6 × 8 voxels" in (tmp_path / "hub" / "README.md").read_text()
+    with pytest.raises(WganError, match="this model makes volumes"):
+        export_page(model, tmp_path / "page.html")
+    assert [*json.loads(json_text(model.sample(2), model))] == ["volumes", "labels"]

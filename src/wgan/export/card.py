@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wgan.data import source
 from wgan.data.conditions import Condition
 from wgan.data.licences import licence_of
 from wgan.data.own.open import public_name
@@ -69,9 +70,9 @@ def card_of(model: Model, name: str, licence: str | None = None) -> Card:
 
 
 def kind_of(model: Model) -> str:
-    """Return what the samples are: images, signals, rows of a table, or points."""
+    """Return what the samples are: images, signals, volumes, rows of a table, or points."""
     if len(model.run.facts.shape) > 1:
-        return "images" if len(model.run.facts.shape) == 3 else "signals"
+        return source.kind_of(model.run.facts.shape)
     return "points" if model.units is None and model.table is None else "rows"
 
 
@@ -93,6 +94,7 @@ def sentence(model: Model) -> str:
         "images": f"{colours.get(facts.shape[0], '')}images of {' × '.join(map(str, facts.shape[1:]))} pixels",
         "rows": f"rows of a table with {count} columns",
         "signals": f"signals of {facts.shape[0]} channel{'s' * (facts.shape[0] > 1)} and {facts.shape[-1]} steps",
+        "volumes": f"volumes of {' × '.join(map(str, facts.shape[1:]))} voxels",
         "points": f"vectors of {facts.shape[0]} numbers",
     }
     by = f", by class ({len(names)} classes)" if names else ""

@@ -166,7 +166,7 @@ def generator_plan(model: Model, rgb: bool) -> Plan:
     if signals or model.depth is not None:
         module = Values(network, model.signal or model.depth)
     given = {"z": latents(0, CHECKED, model.network.latent), **labels_of(model, bool(model.network.classes))}
-    return Plan(module, given, [{1: "rows", 2: "signals", 3: "images"}[len(shape)], "samples"])
+    return Plan(module, given, [{1: "rows", 2: "signals", 3: "images", 4: "volumes"}[len(shape)], "samples"])
 
 
 def table_plan(model: Model, network: nn.Module, table: Table) -> Plan:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wgan.data.source import kind_of
 from wgan.data.tabular.table import Table
 from wgan.errors import WganError
 from wgan.export.card import Card, card_of, templates
@@ -35,8 +36,9 @@ def export_page(model: Model, out: Path) -> int:
 
 def render(model: Model, card: Card) -> str:
     """Return the page; WganError for what it cannot show. Its policy forbids all but its own two scripts."""
-    if len(model.run.facts.shape) == 2 or model.depth is not None:
-        kind = "signals" if model.depth is None else "images of values (depth float)"
+    kind = kind_of(model.run.facts.shape)
+    if kind in ("signals", "volumes") or model.depth is not None:
+        kind = "images of values (depth float)" if kind == "images" else kind
         raise WganError(
             f"a page shows images of bytes and rows, and this model makes {kind}: export to hub or onnx, or use wgan serve"
         )

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from wgan import __version__
+from wgan.data.source import kind_of
 from wgan.errors import WganError
 from wgan.export.card import Card, card_of, column_names, templates
 from wgan.export.guard import Application, Guard, Message, Receive, Refused, Send
@@ -308,5 +309,5 @@ def json_text(samples: Samples, model: Model) -> str:
         columns = {name: np.asarray(values, object).tolist() for name, values in columns_of(samples, model).items()}
         return json.dumps({"columns": columns}, default=lambda value: value.isoformat())  # dates
     labels = None if samples.labels is None else samples.labels.tolist()
-    name = "images" if samples.dim() == 4 else "signals"
+    name = kind_of(samples.shape[1:])
     return json.dumps({name: array_of(samples, model).tolist(), "labels": labels})
