@@ -116,7 +116,7 @@ def test_what_cannot_be_learned_from_is_one_sentence(tmp_path, values, options, 
     assert words in str(error.value) and "\n" not in str(error.value)
 
 
-def test_blobs_have_the_totals_and_widths_that_they_are_drawn_with():
+def test_blobs_have_the_totals_and_widths_they_are_drawn_with():
     source = open_source("blobs", "test")
     assert source.shape == (1, 16, 16, 16) and len(source) == solids.SIZE
     x = source.depth.restore(everything(source).numpy())[:, 0]

@@ -6,11 +6,17 @@ import torch
 from torch import Tensor, nn
 
 from wgan.config import Config
+from wgan.config.groups import Family
 from wgan.config.objectives import OWN
 from wgan.config.rules import CONVOLUTIONAL
 from wgan.models import MODELS, auto, kernels_of
 from wgan.models.layers import Chain, Style
 from wgan.ways import OLD, Ways
+
+OF_AXES: dict[int, Family] = {
+    3: "conv",
+    4: "conv3d",
+}  # the family beside a critic of the caller's own, by the axes of a sample
 
 
 class Encoder(nn.Module):
@@ -40,8 +46,7 @@ def build_encoder(config: Config, shape: tuple[int, ...], latent: int, classes: 
     """
     family, layers = config.critic, config.critic_layers
     if family == OWN:
-        layers = "auto"
-        family = "conv" if len(shape) == 3 else "conv3d" if len(shape) == 4 else "mlp"
+        layers, family = "auto", OF_AXES.get(len(shape), "mlp")
     if layers == "auto":
         layers = auto.line("critic", family, shape)
     style = Style("batch", "lrelu:0.2", kernels=kernels_of(config, ways))

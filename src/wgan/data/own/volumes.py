@@ -65,12 +65,13 @@ def channelled(values: NDArray[Any], where: str) -> tuple[NDArray[Any], str]:
             f"{where} has the shape {list(shape)}: volumes are [N, D, H, W], or [N, C, D, H, W] with C channels"
         )
     last = values.ndim == 5 and channels_last(shape)
-    layout = ("last" if last else "first") if values.ndim == 5 else ""
-    found = values[:, None] if values.ndim == 4 else np.moveaxis(values, -1, 1) if last else values
+    found = values[:, None] if values.ndim == 4 else values
+    if last:
+        found = np.moveaxis(values, -1, 1)
     if found.shape[1] > MOST_CHANNELS:
         raise WganError(f"{where} has the shape {list(shape)}: volumes have at most {MOST_CHANNELS} channels")
     require_sides(found.shape[2:], shape, where)
-    return found, layout
+    return found, "last" if last else "first"
 
 
 def channels_last(shape: tuple[int, ...]) -> bool:
