@@ -3,7 +3,7 @@
     python benchmarks/profiles.py [RECIPE...]
 
 One thread, so that the times of all operations add up to the step's. What the step takes beyond them, without the profiler, is
-Python and the way from one operation to the next. Results: benchmarks/results/profiles.json, shown in docs/lab/speed.md.
+Python and the way from one operation to the next. Results: benchmarks/results/profiles.json, shown in benchmarks/SPEED.md.
 """
 
 from __future__ import annotations

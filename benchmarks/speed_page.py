@@ -1,4 +1,4 @@
-"""Write the tables of docs/lab/speed.md from benchmarks/results/speed.json, profiles.json and no_slower.json.
+"""Write the tables of docs/lab/speed.md and benchmarks/SPEED.md from speed.json, profiles.json and no_slower.json in results/.
 
 Usage: python benchmarks/speed_page.py   (after `python benchmarks/speed.py`, `profiles.py` or `no_slower.py`)
 """
@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-PAGE = HERE.parent / "docs" / "lab" / "speed.md"
+PAGES = {  # and the tables of each
+    HERE.parent / "docs" / "lab" / "speed.md": ("fraction", "published", "rest"),
+    HERE / "SPEED.md": ("growth", "no slower", "profiles"),
+}
 TARGETS = {"S0": 10, "S1": 4, "S2": 10, "S3": 10, "S4": 4}
 MLPS = ("mlp-clip", "small-mlp-clip", "small-mlp-gp", "gulrajani-ring")
 
@@ -151,8 +154,8 @@ def no_slower(report: dict[str, Any]) -> str:
     return f"{table(heads, rows)}\n\n{under(report[two[0]])}"
 
 
-def page(text: str, report: dict[str, Any], profiled: dict[str, Any], slower: dict[str, Any]) -> str:
-    """Return `text` with each table between its marks."""
+def page(file: Path, report: dict[str, Any], profiled: dict[str, Any], slower: dict[str, Any]) -> str:
+    """Return the text of a page with each of its tables between its marks."""
     tables = {
         "no slower": no_slower(slower),
         "fraction": fraction(report["fraction"]),
@@ -161,12 +164,13 @@ def page(text: str, report: dict[str, Any], profiled: dict[str, Any], slower: di
         "growth": growth(report["growth"]),
         "profiles": profiles(profiled),
     }
-    for name, made in tables.items():
+    text = file.read_text()
+    for name in PAGES[file]:
         first, last = f"<!-- {name}: written by benchmarks/speed_page.py -->", f"<!-- end of {name} -->"
         block = re.compile(f"{re.escape(first)}.*?{re.escape(last)}", re.DOTALL)
         if not block.search(text):
-            raise SystemExit(f"{PAGE.name} lacks {first} ... {last}")
-        text = block.sub(lambda _, whole=f"{first}\n\n{made}\n\n{last}": whole, text)  # type: ignore[misc]
+            raise SystemExit(f"{file.name} lacks {first} ... {last}")
+        text = block.sub(lambda _, whole=f"{first}\n\n{tables[name]}\n\n{last}": whole, text)  # type: ignore[misc]
     return text
 
 
@@ -176,4 +180,5 @@ def results() -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text(), *results()))
+    for file in PAGES:
+        file.write_text(page(file, *results()))

@@ -1,4 +1,4 @@
-"""Test that docs/lab/speed.md says what the committed measurements say."""
+"""Test that docs/lab/speed.md and benchmarks/SPEED.md say what the committed measurements say."""
 
 from __future__ import annotations
 
@@ -17,17 +17,34 @@ def tool(script):
     return script("benchmarks", "speed_page")
 
 
-def test_the_page_is_made_of_the_committed_measurements(tool):
+def test_the_pages_are_made_of_the_committed_measurements(tool):
     speed, profiled, beside = tool.results()
-    text = (ROOT / "docs/lab/speed.md").read_text()
-    assert tool.page(text, speed, profiled, beside) == text
+    lab, tables = tool.PAGES
+    assert all(tool.page(file, speed, profiled, beside) == file.read_text() for file in (lab, tables))
     slower, longer, times = copy.deepcopy(speed), copy.deepcopy(profiled), copy.deepcopy(beside)
     slower["published"]["result"]["S1"]["ratio"] = 99.0
     longer["recipes"]["mnist"]["fast"]["ms"] = 9876.0
     times["AVX2"]["result"]["mlp-clip"]["times_the_plain_way"] = 77.0
-    assert "**99.0**" in tool.page(text, slower, profiled, beside)
-    assert "9.88e+03" in tool.page(text, speed, longer, beside)
-    assert "**77.00**" in tool.page(text, speed, profiled, times)
+    assert "**99.0**" in tool.page(lab, slower, profiled, beside)
+    assert "9.88e+03" in tool.page(tables, speed, longer, beside)
+    assert "**77.00**" in tool.page(tables, speed, profiled, times)
+
+
+def test_the_lab_is_short_and_quotes_the_measured_gains(tool):
+    words = (ROOT / "docs/lab/speed.md").read_text().split()
+    text = " ".join(words)
+    assert len(words) <= 1_500
+    (least, most), (least_avx2, most_avx2) = (
+        extremes(tool.results()[2][kind]) for kind in ("all instructions", "AVX2")
+    )
+    assert f"`--no-fast`**: {least[1]:.2f} times as fast (`{least[0]}`) to {most[1]:.2f} times (`{most[0]}`)" in text
+    assert f"{least_avx2[1]:.2f} (`{least_avx2[0]}`) to {most_avx2[1]:.2f} times when" in text
+
+
+def extremes(part):
+    """Return the recipes that gain least and most, with how much."""
+    ranked = sorted((row["times_the_plain_way"], name) for name, row in part["result"].items())
+    return [(name, times) for times, name in (ranked[0], ranked[-1])]
 
 
 @pytest.mark.parametrize("kind", ["all instructions", "AVX2"])
