@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -77,6 +79,16 @@ def test_each_cell_of_the_notebook_runs(notebook, short):
     shown = [run_cell("".join(cell["source"]), names) for cell in cells if cell["cell_type"] == "code"]
     assert names["run"].step == 4 and names["estimates"], shown
     assert "<img" in shown[1] and shown[2].startswith(b"\x89PNG") and "<table>" in shown[3]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.stem)
+def test_the_notebook_runs_whole_in_a_kernel(notebook, tmp_path):
+    """With its own steps, in the kernel of a notebook: nbmake fails where a cell does."""
+    copy = shutil.copy(notebook, tmp_path)  # its folder is where the cells run
+    command = [sys.executable, "-m", "pytest", "--nbmake", "--nbmake-timeout=600", "-n", "0", "-p", "no:cacheprovider", str(copy)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "1 passed" in done.stdout and (tmp_path / "runs/tour/run.json").stat().st_size
 
 
 def test_the_python_of_the_reference_runs(short):
