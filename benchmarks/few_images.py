@@ -1,10 +1,10 @@
 """Three hundred images of clothes: the default recipe from the weights of a run on digits, and from fresh ones.
 
-Usage: python benchmarks/few_images.py RUN [--seeds 3] [--folder few-images]
+Usage: python benchmarks/few_images.py RUN [--seeds 0 1 2] [--steps 25 50 100 200] [--folder few-images]
 RUN: a finished `wgan train` on all digits. Data: the first 100 training images of each of three kinds of clothes; their 3,000
-test images are held out. Both ways have the same options and seeds and are measured at each of STEPS. Needs Fashion-MNIST.
-Writes benchmarks/results/few_images.json after each training, and docs/pictures/few-images.png when both ways of a seed are
-done. A run in the folder that is finished is not repeated.
+test images are held out. Both ways have the same options and seeds and are measured at each of the steps. Needs Fashion-MNIST.
+Writes benchmarks/results/few_images.json when both ways of a seed are done, and docs/pictures/few-images.png for seed 0.
+The folder must be new: a finished run could not be measured at its earlier steps.
 """
 
 from __future__ import annotations
@@ -77,26 +77,36 @@ def picture(rows: list[Tensor]) -> None:
 
 
 def main() -> None:
-    """Train, measure, keep."""
+    """Train, measure, keep: next to the seeds that were measured before."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--steps", type=int, nargs="+", default=STEPS)
     parser.add_argument("--folder", type=Path, default=Path("few-images"))
     asked = parser.parse_args()
-    asked.folder.mkdir(exist_ok=True)
+    asked.folder.mkdir()
     write_data(data := asked.folder / "clothes.npz")
-    found: dict[str, Any] = {**about(), "command": "python benchmarks/few_images.py runs/mnist", "results": {}}
-    for seed in range(asked.seeds):
-        shown = []
-        for origin in (None, asked.run):
-            way = found["results"].setdefault("from digits" if origin else "fresh", {}).setdefault(str(seed), {})
-            for steps in STEPS:
+    for seed in asked.seeds:
+        ways, shown = {}, []
+        for way, origin in (("fresh", None), ("from digits", asked.run)):
+            ways[way] = {}
+            for steps in asked.steps:
                 run = trained(asked.folder, data, seed, origin, steps)
-                way[str(steps)] = measured(run)
+                ways[way][str(steps)] = measured(run)
                 shown += [row(run)] * (steps in SHOWN)
-            (RESULTS / "few_images.json").write_text(json.dumps(found, indent=1) + "\n")
+        keep(seed, ways)
         if not seed:
             picture(shown)
+
+
+def keep(seed: int, ways: dict[str, Any]) -> None:
+    """Write the metrics of a seed next to those of the other seeds."""
+    file = RESULTS / "few_images.json"
+    results = json.loads(file.read_text())["results"] if file.exists() else {}
+    for way, steps in ways.items():
+        results.setdefault(way, {})[str(seed)] = steps
+    command = "python benchmarks/few_images.py runs/mnist --seeds " + " ".join(sorted(results["fresh"]))
+    file.write_text(json.dumps({**about(), "command": command, "results": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
