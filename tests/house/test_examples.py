@@ -85,7 +85,18 @@ def test_each_cell_of_the_notebook_runs(notebook, short):
 def test_the_notebook_runs_whole_in_a_kernel(notebook, tmp_path):
     """With its own steps, in the kernel of a notebook: nbmake fails where a cell does."""
     copy = shutil.copy(notebook, tmp_path)  # its folder is where the cells run
-    command = [sys.executable, "-m", "pytest", "--nbmake", "--nbmake-timeout=600", "-n", "0", "-p", "no:cacheprovider", str(copy)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--nbmake",
+        "--nbmake-timeout=600",
+        "-n",
+        "0",
+        "-p",
+        "no:cacheprovider",
+        str(copy),
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:]
     assert "1 passed" in done.stdout and (tmp_path / "runs/tour/run.json").stat().st_size
