@@ -38,7 +38,7 @@ FLAGS = (
     ),
     Meaning(
         "iterations iters iteration iter niter niters num-iters num-iterations max-iter max-iters max-steps num-steps n-steps "
-        "total-steps train-steps training-steps generator-steps g-steps",
+        "total-steps train-steps training-steps generator-steps g-steps steps-per-epoch kimg total-kimg nimg",
         "the length of a run is --steps, its generator updates",
         "--lr",
     ),
@@ -62,13 +62,14 @@ FLAGS = (
     ),
     Meaning(
         "processes-per-node nproc nproc-per-node num-processes n-processes world-size nodes nnodes ddp distributed multi-gpu "
-        "data-parallel gpus num-gpus n-gpu n-gpus",
+        "data-parallel gpus num-gpus n-gpu n-gpus local-rank rank strategy",
         "--processes N shares the work among N processes of this machine; torchrun starts one for each GPU, see "
         "docs/reference/scaling.md",
         "--processes",
     ),
     Meaning(
-        "gpu cuda use-cuda use-gpu no-cuda no-gpu cpu mps gpu-id gpu-ids devices accelerator",
+        "gpu cuda use-cuda use-gpu no-cuda no-gpu cpu mps gpu-id gpu-ids device-id "
+        "device-ids devices device-map accelerator",
         "--device says where to compute: auto, cpu, cuda, mps or gpu",
         "--device",
     ),
@@ -84,7 +85,7 @@ FLAGS = (
         "--microbatch",
     ),
     Meaning(
-        "wandb use-wandb wandb-project mlflow trackio neptune logger report-to track",
+        "wandb use-wandb wandb-project project project-name mlflow trackio neptune logger report-to track",
         "--log-to NAME mirrors the log in mlflow, trackio or wandb; log.jsonl and TensorBoard's events are written anyway",
         "--log-to",
     ),
@@ -191,7 +192,38 @@ FLAGS = (
         "the data are given with --data",
         "--data",
     ),
-    Meaning("random-seed manual-seed random-state rng rng-seed seeds", "the seed is --seed", "--seed"),
+    Meaning("random-seed manual-seed random-state rng rng-seed seed-all seeds", "the seed is --seed", "--seed"),
+    Meaning(
+        "spectral-norm sn use-sn spectral use-spectral-norm batch-norm bn use-bn no-bn layer-norm instance-norm "
+        "norm norm-layer normalization",
+        "--generator-norm and --critic-norm choose the normalisation of each network, --critic-norm spectral among them",
+        "--critic-norm",
+    ),
+    Meaning(
+        "dropout-rate drop-rate dropout-prob p-dropout",
+        "--dropout is the fraction of the critic's features dropped",
+        "--dropout",
+    ),
+    Meaning(
+        "val-split val-size validation-split val-fraction test-size test-split val-ratio holdout held-out",
+        "--split says which part is trained on; some of your own data are held out anyway, or what is named val or test",
+        "--split",
+    ),
+    Meaning(
+        "shuffle no-shuffle sampler replacement",
+        "--sampling is the order of the samples: epoch is shuffled",
+        "--sampling",
+    ),
+    Meaning(
+        "cache cache-dir cache-path tmp-dir no-cache",
+        "prepared data lie in ~/.cache/wgan; the environment variable WGAN_CACHE names another folder",
+        "--data",
+    ),
+    Meaning(
+        "channels-last memory-format", "nothing to turn on: images are channels-last where that is faster", "--fast"
+    ),
+    Meaning("profile profiler", "wgan benchmark says what a step costs", "--lr"),
+    Meaning("yes y assume-yes no-input interactive", "nothing to turn on: wgan asks no questions", "--lr"),
     Meaning(
         "verbose v verbosity quiet q silent debug log-level progress no-progress progress-bar no-progress-bar",
         "nothing to turn on or off: a terminal shows one live line, a file or a pipe plain lines",
