@@ -118,19 +118,19 @@ def test_what_cannot_be_learned_from_is_one_sentence(tmp_path, values, options, 
 
 def test_blobs_have_the_totals_and_widths_they_are_drawn_with():
     source = open_source("blobs", "test")
-    assert source.shape == (1, 16, 16, 16) and len(source) == solids.SIZE
+    assert source.shape == (1, 8, 8, 8) and len(source) == solids.SIZE
     x = source.depth.restore(everything(source).numpy())[:, 0]
     assert x.min() >= 0 and x.max() <= solids.TOP
     total = np.sort(x.sum((1, 2, 3)))
     even = np.linspace(*solids.MASS, len(total))
-    assert np.abs(total - even).max() < 2  # a Kolmogorov distance of 0.033: 1.95 / sqrt(4000) has a chance of 0.1 %
-    at = np.arange(16.0)
+    assert np.abs(total - even).max() < 0.8  # a Kolmogorov distance of 0.02: 1.95 / sqrt(10000) has a chance of 0.1 %
+    at = np.arange(8.0)
     for axis in (1, 2, 3):
         along = x.sum(tuple({1, 2, 3} - {axis})) / x.sum((1, 2, 3))[:, None]
         centre = along @ at
         width = np.sqrt(along @ at**2 - centre**2)
-        assert abs(centre.mean() - 7.5) < 0.08 and abs(centre.std() - 1) < 0.08
-        assert width.min() > 1.5 and width.max() < 2.45 and abs(width.mean() - 2) < 0.05
+        assert abs(centre.mean() - 3.5) < 0.02 and abs(centre.std() - 0.5) < 0.02
+        assert width.min() > 0.85 and width.max() < 1.42 and abs(width.mean() - 1.15) < 0.03
     assert torch.equal(everything(source)[:4], everything(open_source("blobs", "all"))[solids.SIZE :][:4])
     with pytest.raises(WganError, match="blobs takes no argument"):
         open_source("blobs:3")

@@ -30,10 +30,10 @@ def test_auto_makes_and_judges_volumes_of_any_sides(sides, upsample):
 
 
 def test_the_lines_that_auto_stands_for():
-    assert auto.line("generator", "conv3d", (1, 16, 16, 16)) == "/ 32 16k4x2 / k4x2"
-    assert auto.line("critic", "conv3d", (1, 16, 16, 16)) == "16k4x2 32k4x2 /"
-    assert auto.line("generator", "conv3d", (1, 20, 32, 8)) == "/ 64 32k4x2 16k4x2 / k4x2"
-    assert auto.line("critic", "conv3d", (1, 20, 32, 8)) == "16k4x2 32k4x2 64k4x2 /"
+    assert auto.line("generator", "conv3d", (1, 8, 8, 8)) == "/ 32 16k4x2 / k4x2"
+    assert auto.line("critic", "conv3d", (1, 8, 8, 8)) == "16k4x2 32k4x2 /"
+    assert auto.line("generator", "conv3d", (1, 10, 16, 5)) == "/ 64 32k4x2 16k4x2 / k4x2"
+    assert auto.line("critic", "conv3d", (1, 10, 16, 5)) == "16k4x2 32k4x2 64k4x2 /"
     assert auto.line("generator", "conv3d", (3, 4, 4, 4)) == "/ 32 / k4x2"
 
 

@@ -9,6 +9,7 @@ from wgan.models.conv1d import signal_shape
 from wgan.models.conv3d import volume_shape
 
 SMALLEST = 4  # side of the smallest feature map
+SMALLEST_SOLID = 2  # the same of volumes
 WIDEST = 256  # channels
 LONGEST = 12  # steps of the smallest feature map of a signal
 
@@ -93,15 +94,15 @@ def signal_critic_line(length: int, blocks: bool = False) -> str:
 
 def volume_generator_line(side: int) -> str:
     """Channels double with each halving of the longest side, from 16 on; the last layer grows too."""
-    growths = max(1, math.ceil(math.log2(side / SMALLEST)))
+    growths = math.ceil(math.log2(side / SMALLEST_SOLID))
     widths = [16 * 2**i for i in reversed(range(growths - 1))]
     base = 2 * widths[0] if widths else 32
     return f"/ {' '.join([f'{base}', *(f'{w}k4x2' for w in widths)])} / k4x2"
 
 
 def volume_critic_line(side: int) -> str:
-    """Channels double with each halving, from 16 on, until the longest side is at most 4."""
-    widths = [16 * 2**i for i in range(max(1, math.ceil(math.log2(side / SMALLEST))))]
+    """Channels double with each halving, from 16 on, until the longest side is at most 2."""
+    widths = [16 * 2**i for i in range(math.ceil(math.log2(side / SMALLEST_SOLID)))]
     return f"{' '.join(f'{w}k4x2' for w in widths)} /"
 
 

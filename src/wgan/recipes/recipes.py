@@ -84,7 +84,7 @@ _SIGNALS = {
     "n_critic": 2,
 }
 
-_VOLUMES = {**_SIGNALS, "data": "blobs", "generator": "conv3d", "critic": "conv3d", "n_critic": 1, "steps": 1500}
+_VOLUMES = {**_SIGNALS, "data": "blobs", "generator": "conv3d", "critic": "conv3d", "steps": 2000}
 
 _TABLE = {
     **_VECTORS,

@@ -36,6 +36,7 @@ from wgan.data.own.named_arrays import beside_note, from_mapping, labels_of_npy,
 from wgan.data.own.recordings import holds_recordings, of_arrays, of_table, of_wav, wav_files, whole, windows
 from wgan.data.own.series import channelled, prepare_signals
 from wgan.data.own.tables import TABLES, NotNumeric
+from wgan.data.own.volume_files import holds_volumes, of_volume_files, volume_files
 from wgan.data.own.volumes import are_volumes, prepare_volumes
 from wgan.data.source import RECIPES, TOYS, Source
 from wgan.data.tabular.cells import read_cells
@@ -49,10 +50,10 @@ ARRAYS = (".npy", ".npz", ".safetensors")
 ADVICE = {
     ".txt .dat .data .tab .asc": "where it is a table of cells between commas, ; or tabs, give it the ending .csv",
     ".xlsx .xls .ods .json .jsonl .feather .orc .dta .sav .rds": "save the table as CSV or Parquet",
-    ".h5 .hdf5 .mat .pkl .pickle .pt .pth .tfrecord .nii .dcm": "save the samples as an array, numpy.save",
+    ".h5 .hdf5 .mat .pkl .pickle .pt .pth .tfrecord .dcm": "save the samples as an array, numpy.save",
     ".gz .bz2 .xz .zst .7z .rar": "unpack it first",
 }
-KINDS = "a folder of images, a zip or tar of one, .npy, .npz, .safetensors, .csv, .parquet, IDX or WAV files"
+KINDS = "a folder of images, a zip or tar of one, .npy, .npz, .safetensors, .csv, .parquet, IDX, WAV or NIfTI files"
 
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/{1,3}(?P<rest>.*)")  # C:/ is a drive, see require_name
@@ -133,7 +134,7 @@ def prepared(spec: str, options: ReadingOptions, split: str = "train") -> Prepar
         if not path.exists():
             raise WganError(f"no file or folder {where}: --data takes {KINDS}, or a name such as mnist")
         if path.is_dir():
-            arrays = idx_only(path) or holds_recordings(path)
+            arrays = idx_only(path) or holds_recordings(path) or holds_volumes(path)
             if not arrays:
                 return prepare_pictures(path, options, split)
             return prepare_arrays_once(path, options, where, split)
@@ -211,6 +212,8 @@ def files_of(path: Path) -> list[Path]:
         return near_labels(path)
     if holds_recordings(path):
         return [path / member.name for member in wav_files(path)]
+    if of_volumes(path):
+        return [path / member.name for member in volume_files(path)]
     return [p for p in sorted(path.iterdir()) if p.is_file()]
 
 
@@ -226,19 +229,34 @@ def prepare(path: Path, options: ReadingOptions, folder: Path, where: str, split
     if asked and (path.suffix.lower() not in TABLES or options.signals):
         what = "is read as signals" if options.signals else "is none"
         raise WganError(f"columns, missing, keep and together are for tables, and {where} {what}: leave them out")
+    if of_volumes(path):
+        arrays = of_volume_files(path, options, where)
+        prepare_them = prepare_volumes if arrays.values.ndim == 5 else prepare_arrays
+        return prepare_them(arrays, options, folder, where, split)
     if options.signals or holds_recordings(path):
         arrays, rate = signals_of(path, options, where)
         return prepare_signals(arrays, options, folder, where, rate, split)
     if asked or (options.conditions and path.suffix.lower() in TABLES):
         return prepare_table(read_cells(path), options, folder, where)
     try:
-        arrays = read(path, options, where)
-        if are_volumes(arrays.values.shape, options.kind):
-            return prepare_volumes(arrays, options, folder, where, split)
-        return prepare_arrays(arrays, options, folder, where, split)
+        return prepare_images_or_volumes(read(path, options, where), options, folder, where, split)
     except NotNumeric as error:
         read_before = error.table  # the rest not here: until this block ends, the numbers so far are kept
     return prepare_table(read_cells(path, read_before), options, folder, where)
+
+
+def of_volumes(path: Path) -> bool:
+    """Return whether a path is a NIfTI file, or a folder with one file for each volume."""
+    return holds_volumes(path) and not (path.is_dir() and idx_only(path))
+
+
+def prepare_images_or_volumes(
+    arrays: Arrays, options: ReadingOptions, folder: Path, where: str, split: str
+) -> Prepared:
+    """Prepare arrays as volumes where they are such, else as images or vectors."""
+    if are_volumes(arrays.values.shape, options.kind):
+        return prepare_volumes(arrays, options, folder, where, split)
+    return prepare_arrays(arrays, options, folder, where, split)
 
 
 def require_place_of_conditions(path: Path, options: ReadingOptions, where: str) -> None:
