@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.models import KINDS, untrained
+from helpers.pages import NODE, in_node, needs_node, page_of
 from helpers.report_runs import EVIL
 
 import wgan
@@ -27,26 +27,7 @@ from wgan.export.weights import Numbers
 from wgan.models.own import OwnGenerator
 from wgan.sampling.latents import latents, slerp
 
-NODE = shutil.which("node") or shutil.which("nodejs")
-RUNNER = Path(__file__).parents[1] / "helpers" / "run_page.mjs"
 WITHIN = 1e-3  # of a pixel in [-1, 1]
-
-needs_node = pytest.mark.skipif(NODE is None, reason="there is no node to run the page's script with")
-
-
-def in_node(text, z, y, folder):
-    """Return what the page's script makes of latents z [N, Z] and labels."""
-    (folder / "page.html").write_text(text)
-    asked = {"z": z, "y": [0] * len(z) if y is None else y}
-    (folder / "asked.json").write_text(json.dumps(asked, default=torch.Tensor.tolist))
-    words = [NODE, RUNNER, folder / "page.html", folder / "asked.json"]
-    found = subprocess.run(words, capture_output=True, text=True, timeout=120)
-    assert found.returncode == 0, found.stderr[-2000:]
-    return json.loads(found.stdout)
-
-
-def page_of(model):
-    return render(model, card_of(model, "a model"))
 
 
 def compared(model, folder, n=20):

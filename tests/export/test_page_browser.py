@@ -3,7 +3,8 @@
 import pytest
 from helpers.browser import PROGRAM, Browser
 from helpers.child_processes import make_cheap
-from helpers.models import KINDS, untrained
+from helpers.models import KINDS, TOLD, given_numbers, untrained
+from helpers.pages import page_of
 
 from wgan.cli import main as cli
 from wgan.export.card import card_of
@@ -148,6 +149,32 @@ def test_rows_have_the_values_that_are_asked_for(browser, pages):
         )
         browser.run(DONE)
         assert {row[1] for row in browser.run(cells)} == {value}
+    assert browser.complaints() == []
+
+
+def test_conditions_have_a_slider_and_a_list(browser, tmp_path):
+    shape, options = TOLD["transposed"]
+    (tmp_path / "told.html").write_text(page_of(untrained(shape, conditions=given_numbers(), **options)))
+    browser.open(tmp_path / "told.html")
+    browser.run(DONE)
+    assert browser.run("[...document.querySelectorAll('#told label')].map(l => l.firstChild.data.trim())") == [
+        "energy",
+        "count",
+        "kind",
+    ]
+    levels = browser.run("[...document.querySelectorAll('#told option')].map(o => o.text)")
+    assert levels == ["all in turn", "muon", "pion, charged"]  # the third was never learned
+    seen = {pixels(browser, "samples")}
+    for place, value in ((0, 85), (1, 2), (2, 1)):
+        control = f"[...document.querySelectorAll('#told input, #told select')][{place}]"
+        one = pixels(browser, "one")
+        browser.run(f"(e => {{ e.value = {value}; e.dispatchEvent(new Event('input')); }})({control})")
+        assert place == 2 or pixels(browser, "one") != one
+        browser.run(f"{control}.dispatchEvent(new Event('change'))")
+        browser.run(DONE)
+        seen.add(pixels(browser, "samples"))
+    assert len(seen) == 4
+    assert browser.run("[...document.querySelectorAll('#told output')].map(o => o.textContent)") == ["85", "2", ""]
     assert browser.complaints() == []
 
 

@@ -22,6 +22,7 @@ from helpers.serving import Served
 
 import wgan
 from wgan.cli.serve import announce, is_loopback
+from wgan.export import serve
 from wgan.export.guard import Refused, check_names
 from wgan.export.serve import application
 from wgan.models.own import OwnGenerator
@@ -79,6 +80,26 @@ def test_rows_that_are_asked_for_come_as_the_command_writes_them(shop, command, 
     assert status == 200 and data == (tmp_path / "s.csv").read_bytes(), data
     assert shop.class_names or data.count(b"red") == 20
     assert (b"<code>where</code>" in page) != bool(shop.class_names)
+
+
+@pytest.mark.parametrize("form", ["png", "npz", "json"])
+def test_a_short_answer_is_that_of_the_long_way(server, conditional_run, form, monkeypatch):
+    """Few samples are made without a thread of their own, unless told otherwise."""
+    body = {"n": 5, "seed": 9, "label": ["3", "1"], "format": form}
+    short = server.ask("POST", "/sample", body)
+    monkeypatch.setattr(serve, "is_quick", lambda *_: False)
+    long = server.ask("POST", "/sample", body)
+    assert short[0] == 200 and (short[1]["content-type"], short[2]) == (long[1]["content-type"], long[2])
+
+
+def test_few_samples_are_quick_and_plots_are_not():
+    quick = {
+        form: [n for n in (1, 25, 26) if serve.is_quick(serve.Asked(n=n, format=form), (1, 28, 28))]
+        for form in serve.TYPES
+    }
+    assert set(map(tuple, quick.values())) == {(1, 25)}
+    for asked, shape in (({"where": "a=1"}, (5,)), ({}, (5,)), ({}, (2, 64)), ({"n": 7}, (3, 128, 128))):
+        assert not serve.is_quick(serve.Asked(**asked), shape)
 
 
 def test_images_come_as_json_with_their_labels(server, conditional_run):

@@ -118,7 +118,7 @@ def test_a_second_request_that_stops_halfway_ends_the_connection(hasty_server):
 def test_a_request_that_is_worked_on_is_not_cut_off(hasty_server, monkeypatch):
     made = serve.encoded
     monkeypatch.setattr(serve, "encoded", lambda *given: (time.sleep(1), made(*given))[1])
-    assert hasty_server.ask("POST", "/sample", {"n": 2, "format": "npz"})[0] == 200
+    assert hasty_server.ask("POST", "/sample", {"n": 30, "format": "npz"})[0] == 200
 
 
 def test_an_answer_that_nobody_takes_ends_the_connection(hasty_server):

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
+from wgan.data.conditions import fit
 from wgan.engine import make_engine
 from wgan.models import build_generator
+from wgan.models.layers import Linked
 from wgan.recipes import configure
 from wgan.runs.facts import RunFacts
 from wgan.runs.folder import Run
 from wgan.sampling.model import Model
 
 
-def untrained(shape, classes=0, recipe="mnist", units=None, **options):
+def given_numbers(n=200):
+    """Return conditions of any kind: fractions, whole numbers, and a category one of whose levels was not learned."""
+    draw = np.random.default_rng(0)
+    kind = np.array(["muon", "pion, charged", "lost"])[[*np.arange(n - 1) % 2, 2]]
+    raw = {"energy": draw.uniform(10, 90, n), "count": draw.integers(0, 12, n), "kind": kind}
+    return fit(raw, np.arange(n) < n - 1, "here")[0]
+
+
+def untrained(shape, classes=0, recipe="mnist", units=None, conditions=None, **options):
     """Return a Model of a recipe with `options`; its norms have statistics and gains that are not those at the start."""
     config = configure(recipe, {"latent": 16, **options})
     names = tuple(map(str, range(classes)))
-    facts = RunFacts(shape, classes, names, "fp32", 1, units=units)
+    told = {} if conditions is None else {"conditions": json.loads(json.dumps(conditions.to_json()))}
+    facts = RunFacts(shape, classes, names, "fp32", 1, units=units, **told)
     torch.manual_seed(0)
-    network = build_generator(config, shape, classes)
+    network = build_generator(config, shape, classes, conditions=0 if conditions is None else conditions.width)
     for module in network.modules():
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
             module.running_mean.normal_()
@@ -29,6 +42,9 @@ def untrained(shape, classes=0, recipe="mnist", units=None, **options):
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)) and module.weight is not None:
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.normal_(module.bias)
+        if isinstance(module, Linked):
+            nn.init.normal_(module.weight, 0, 0.3)
+            nn.init.normal_(module.start, 1, 0.3)
         if isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight, 1, 0.3)
         if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)) and module.bias is not None:
@@ -58,4 +74,17 @@ KINDS = {
     "bare": ((1, 8, 8), 0, {"generator_layers": "/ 8 6k4x2 / k3", "generator_norm": "none", "output": "linear"}),
     "vectors": ((5,), 0, {"recipe": "vectors", "generator_layers": "32 32"}),
     "vectors-class": ((3,), 4, {"recipe": "vectors", "generator_layers": "32", "generator_norm": "batch"}),
+}
+
+# generators that are told conditions: name -> (shape, options)
+TOLD = {
+    "transposed": ((1, 16, 16), {"generator_layers": "/ 24 16k3 12k4x2 / k4x2"}),
+    "resnet": ((3, 16, 16), {"generator": "resnet", "generator_layers": "/ 12 12x2 8 / k3x2"}),
+    "layer": ((1, 8, 8), {"generator_layers": "6 / 8 6k4x2 / k3", "generator_norm": "layer"}),
+    "concat": ((1, 8, 8), {"generator_layers": "/ 8 6k4x2 / k3", "conditioning": "concat"}),
+    "vectors": (
+        (3,),
+        {"recipe": "vectors", "generator_layers": "32", "generator_norm": "batch", "conditioning": "norm"},
+    ),
+    "vectors-concat": ((5,), {"recipe": "vectors", "generator_layers": "32 32", "conditioning": "concat"}),
 }

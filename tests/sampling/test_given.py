@@ -18,7 +18,6 @@ from wgan.errors import WganError
 from wgan.evaluation.evaluate import told_plan
 from wgan.evaluation.samples import open_reals
 from wgan.export.hub import export_hub
-from wgan.export.page import export_page
 from wgan.sampling.dataset import SampleSet
 from wgan.sampling.given import codes_of, grid_codes, read_given
 
@@ -198,12 +197,9 @@ def test_evaluation_asks_as_training_samples_were(run, model):
     assert subject.labels is None and torch.equal(subject.told, told)
 
 
-def test_what_cannot_ask_for_conditions_refuses(model, run, tmp_path):
-    with pytest.raises(WganError, match="a page has no place for conditions"):
-        export_page(model, tmp_path / "p.html")
+def test_what_cannot_ask_for_conditions_refuses(run):
     with pytest.raises(WganError, match="an encoder has no place"):
         train_encoder(run)
-    assert not (tmp_path / "p.html").exists()
 
 
 def test_a_level_may_hold_commas_and_signs_of_equality():

@@ -15,6 +15,8 @@ from wgan.errors import WganError, nearest
 KEPT = 1000  # training rows whose conditions a run keeps: samples that nobody asks anything of draw from these
 MOST_LEVELS = 256  # of a category; more are identifiers
 
+LARGEST = 1e30  # of a standardised number: networks compute in 32 bits
+
 Raw = Mapping[str, NDArray[Any]]  # name -> numbers or texts [N], as the user's data hold them
 
 
@@ -51,7 +53,7 @@ class Condition:
             number = float(text)
         except ValueError:
             number = np.nan
-        if not np.isfinite(number):
+        if not abs((number - self.mean) / self.scale) < LARGEST:  # NaN is not, either
             raise WganError(f"given {self.name}={text}: {self.name} is a number, from {self.low:g} to {self.high:g}")
         return number
 

@@ -20,6 +20,7 @@ from wgan.models.layers import (
     Chain,
     ConditionalNorm,
     FeatureMap,
+    Linked,
     Repeat,
     RepeatConv,
     SameConv,
@@ -51,18 +52,18 @@ def row(network: Generator, head: TableHead) -> Op:
     """
     widths = [slots + scored for slots, scored in head.columns.heads]
     hots = [[sum(widths[:i]), slots, scored] for i, (slots, scored) in enumerate(head.columns.heads) if slots]
-    choices = [] if network.classes else [*zip(head.choice_rows.tolist(), head.choice_starts.tolist(), strict=True)]
+    choices = [] if network.told else [*zip(head.choice_rows.tolist(), head.choice_starts.tolist(), strict=True)]
     body = {"latent": network.own_latent, "asked": head.asked, "parts": [output(network)]}
     return {"op": "row", **body, "hots": hots, "choices": choices}
 
 
 def output(network: Generator) -> list[Op]:
-    """Return the operations of Generator.output: the label, the body, the activation."""
+    """Return the operations of Generator.output: the label or the conditions, the body, the activation."""
     ops: list[Op] = []
     if network.embedding is not None:
         ops.append({"op": "product", "table": array(network.embedding.weight)})
     elif network.conditioning == "concat":
-        ops.append({"op": "concat", "classes": network.classes})
+        ops.append({"op": "beside"} if network.conditions else {"op": "concat", "classes": network.classes})
     ops += chain(network.body)
     return [*ops, {"op": "tanh"}] if network.tanh else ops
 
@@ -104,7 +105,7 @@ def add(ops: list[Op], layer: nn.Module) -> None:
             ops.append({"op": "sum", "parts": [chain(layer.shortcut), chain(layer.residual)]})
         case ConditionalNorm():
             normalise(ops, layer.norm)
-            ops.append({"op": "by class", "gain": array(layer.gain.weight), "bias": array(layer.bias.weight)})
+            ops.append(by_told(layer))
         case nn.BatchNorm1d() | nn.BatchNorm2d() | nn.GroupNorm():
             normalise(ops, layer)
         case nn.ReLU():
@@ -117,6 +118,15 @@ def add(ops: list[Op], layer: nn.Module) -> None:
             pass
         case _:
             raise WganError(f"a page cannot compute the layer {type(layer).__name__} of this generator")
+
+
+def by_told(layer: ConditionalNorm) -> Op:
+    """Return the gain and the bias that follow the class, or the vector of conditions."""
+    gain, bias = layer.gain, layer.bias
+    if isinstance(gain, Linked) and isinstance(bias, Linked):
+        parts = {"gain": gain.weight, "gain0": gain.start, "bias": bias.weight, "bias0": bias.start}
+        return {"op": "by condition", **{name: array(part) for name, part in parts.items()}}
+    return {"op": "by class", "gain": array(gain.weight), "bias": array(bias.weight)}
 
 
 def bias_of(layer: nn.Module, outputs: int) -> Array:

@@ -24,6 +24,8 @@ from wgan.data.tabular.table import Table
 from wgan.errors import WganError
 from wgan.export.card import column_names
 from wgan.export.onnx_rows import Array, Rows, TableRows, compared, described_columns
+from wgan.export.onnx_told import Told, spread
+from wgan.export.onnx_told import described as described_conditions
 from wgan.files import replace_file
 from wgan.host import thread_count
 from wgan.models import AnyGenerator, build_critic, build_generator
@@ -32,10 +34,9 @@ from wgan.models.own import OwnGenerator
 from wgan.rng import seeded
 from wgan.runs import checkpoint as saved
 from wgan.runs.checkpoint import part
-from wgan.sampling.conditioned import require_no_conditions
 from wgan.sampling.latents import latents
 from wgan.sampling.model import Model
-from wgan.sampling.stored import columns_of
+from wgan.sampling.stored import columns_of, condition_width
 
 CHECKED = 1000  # latents that the file is checked with
 BATCHES = (1, 2, 7, 64)  # sizes of a batch that it is checked with
@@ -131,7 +132,6 @@ def export_onnx(model: Model, out: Path, rgb: bool = False, critic: bool = False
     lacks, and where onnxruntime differs from PyTorch by more than BOUND; nothing is then written.
     """
     require_packages()
-    require_no_conditions(model, "an ONNX file of wgan's")
     plan = critic_plan(model) if critic else generator_plan(model, rgb)
     plan.module.requires_grad_(False).eval()
     with thread_count(model.engine.threads), quiet():
@@ -158,6 +158,8 @@ def generator_plan(model: Model, rgb: bool) -> Plan:
     """Return the generator with what turns its numbers into images, or into rows in the units of the data."""
     shape, network = model.run.facts.shape, plain_generator(model)
     images, signals = len(shape) == 3, len(shape) == 2
+    if model.conditions is not None and model.table is None:
+        network = Told(network, model.conditions)
     if rgb and (not images or shape[0] not in (1, 3)):
         raise WganError("--rgb is for grey images, which it gives three equal channels: leave it out")
     if model.table is not None:
@@ -165,7 +167,7 @@ def generator_plan(model: Model, rgb: bool) -> Plan:
     module: nn.Module = Images(network, rgb) if images else Rows(network, model.units)
     if signals or model.depth is not None:
         module = Values(network, model.signal or model.depth)
-    given = {"z": latents(0, CHECKED, model.network.latent), **labels_of(model, bool(model.network.classes))}
+    given = {"z": latents(0, CHECKED, model.network.latent), **told_of(model, bool(model.network.classes))}
     return Plan(module, given, [{1: "rows", 2: "signals", 3: "images", 4: "volumes"}[len(shape)], "samples"])
 
 
@@ -175,11 +177,11 @@ def table_plan(model: Model, network: nn.Module, table: Table) -> Plan:
         raise WganError("ONNX cannot hold a table with --keep or --together: export to hub, or use wgan serve")
     if not isinstance(network, Generator):
         raise WganError("ONNX holds a generator given in Python for images, signals and numbers only: export to hub")
-    given = {"z": latents(0, CHECKED, model.network.latent), **labels_of(model, bool(network.classes))}
-    if network.asks and not network.classes:
+    given = {"z": latents(0, CHECKED, model.network.latent), **told_of(model, bool(network.classes))}
+    if network.asks:
         counts = torch.tensor([table.columns[i].coding.slots + 1 for i in table.asked])
         given["asked"] = torch.arange(CHECKED)[:, None] % counts
-    return Plan(TableRows(network, table), given, ["rows", "samples"], partial(compared, table=table))
+    return Plan(TableRows(network, table, model.conditions), given, ["rows", "samples"], partial(compared, table=table))
 
 
 def plain_generator(model: Model) -> nn.Module:
@@ -189,7 +191,8 @@ def plain_generator(model: Model) -> nn.Module:
         return network.module
     facts = model.run.facts
     with seeded(0, 0, "load"):
-        plain = build_generator(model.run.config.replace(fast=False), facts.shape, facts.classes, columns_of(model.run))
+        config, width = model.run.config.replace(fast=False), condition_width(model.run)
+        plain = build_generator(config, facts.shape, facts.classes, columns_of(model.run), conditions=width)
     plain.load_state_dict(network.state_dict())
     return plain.float()
 
@@ -202,20 +205,23 @@ def critic_plan(model: Model) -> Plan:
     config = run.config.replace(fast=False)
     found = saved.load(run.checkpoints, model.step)
     with seeded(0, 0, "load"):
-        critic = build_critic(config, facts.shape, facts.classes)
+        critic = build_critic(config, facts.shape, facts.classes, conditions=condition_width(run))
     critic.load_state_dict(part(found.tensors, "critic"))
     critic.float().eval()
     for module in list(critic.modules()):
         if parametrize.is_parametrized(module):  # spectral norm: the kernel as it is used
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
-    z, y = latents(0, CHECKED, model.network.latent), model.labels(CHECKED, None)
+    z, y = latents(0, CHECKED, model.network.latent), model.usual(CHECKED, 0)
     packed = model.decode(z, y).as_subclass(Tensor).repeat(1, config.pack, *(1,) * (len(facts.shape) - 1))
     outputs = ["score", "class_logits"] if critic.head is not None else ["score"]
-    return Plan(Scores(critic), {"x": packed, **labels_of(model, critic.projection is not None)}, outputs)
+    network = critic if model.conditions is None else Told(critic, model.conditions)
+    return Plan(Scores(network), {"x": packed, **told_of(model, critic.projection is not None)}, outputs)
 
 
-def labels_of(model: Model, conditional: bool) -> dict[str, Tensor]:
-    """Return the input `label` of a network that looks at it: all classes in turn."""
+def told_of(model: Model, conditional: bool) -> dict[str, Tensor]:
+    """Return the input `label` of a network that looks at it, all classes in turn, or `condition` of one with conditions."""
+    if model.conditions is not None:
+        return {"condition": spread(model.conditions, CHECKED)}
     return {"label": torch.arange(CHECKED) % max(1, model.run.facts.classes)} if conditional else {}
 
 
@@ -269,11 +275,12 @@ def reason(error: BaseException) -> str:
 def described(model: Model) -> dict[str, str]:
     """Return what the file says of itself: where its numbers come from and what they mean."""
     facts, table = model.run.facts, model.table
-    columns = described_columns(table, not model.network.classes) if table else json.dumps(column_names(model))
+    columns = described_columns(table, model.network.asks) if table else json.dumps(column_names(model))
     return {
         "wgan": json.dumps({"step": model.step, "shape": list(facts.shape), "versions": facts.versions}),
         "class_names": json.dumps(list(facts.class_names)),
         "columns": columns,
+        "conditions": described_conditions(model.conditions),
     }
 
 

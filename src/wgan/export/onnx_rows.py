@@ -12,8 +12,10 @@ from scipy.special import ndtri
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from wgan.data.conditions import Conditions
 from wgan.data.tabular.table import Column, Table
 from wgan.data.units import Units
+from wgan.export.onnx_told import Encoded
 from wgan.models.networks import Generator
 from wgan.models.table_head import CERTAIN, gumbel
 
@@ -119,11 +121,15 @@ class Cell(nn.Module):
 
 
 class TableRows(nn.Module):
-    """z [B, Z], label int64 [B] or asked int64 [B, A] -> rows float64 [B, C] as codes, and the numbers [B, D] they come from."""
+    """z [B, Z], what is told or asked -> rows float64 [B, C] as codes, and the numbers [B, D] they come from.
 
-    def __init__(self, network: Generator, table: Table) -> None:
+    Told: label int64 [B] or condition float64 [B, A]. Asked of the columns: int64 [B, A].
+    """
+
+    def __init__(self, network: Generator, table: Table, conditions: Conditions | None = None) -> None:
         super().__init__()
         self.network, self.table = network, table
+        self.encode = nn.Identity() if conditions is None else Encoded(conditions)
         self.cells = nn.ModuleList(map(Cell, table.columns))
 
     def forward(self, z: Tensor, asked: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -131,7 +137,8 @@ class TableRows(nn.Module):
         network, asks = self.network, self.network.asks
         own, noise = z[:, : network.own_latent], z[:, network.own_latent :]
         hots = self.wanted(asked, own) if asks else []
-        raw = network.output(torch.cat([own, *hots], 1), asked if network.classes else None)
+        told = None if asked is None or not network.told else self.encode(asked)
+        raw = network.output(torch.cat([own, *hots], 1), told)
         codes, numbers, at, left = [], [], 0, 0
         for i, (column, cell) in enumerate(zip(self.table.columns, self.cells, strict=True)):
             slots, scored = column.coding.slots, column.coding.scored
@@ -154,7 +161,7 @@ class TableRows(nn.Module):
     def wanted(self, asked: Tensor | None, like: Tensor) -> list[Tensor]:
         """Return for each column that can be asked for the one-hot [B, slots] of what is asked, zeros for nothing."""
         widths = [self.table.columns[i].coding.slots for i in self.table.asked]
-        if asked is None or self.network.classes:
+        if asked is None or self.network.told:
             return [torch.zeros_like(like[:, :1]).expand(-1, width) for width in widths]
         return [F.one_hot(asked[:, a], width + 1)[:, 1:].to(like.dtype) for a, width in enumerate(widths)]
 

@@ -13,11 +13,10 @@ from torch import Tensor
 from wgan.data.source import kind_of
 from wgan.data.tabular.table import Table
 from wgan.errors import WganError
-from wgan.export.card import Card, card_of, templates
+from wgan.export.card import Card, card_of, conditions_of, templates
 from wgan.export.fold import fold
 from wgan.export.weights import Numbers, packed
 from wgan.files import replace_file
-from wgan.sampling.conditioned import require_no_conditions
 from wgan.sampling.latents import latents
 from wgan.sampling.model import Model
 
@@ -28,7 +27,6 @@ MOST_ROWS = 10_000  # samples that a page makes at once
 
 def export_page(model: Model, out: Path) -> int:
     """Write the page of `model` to `out` and return its size in bytes; WganError for what it cannot compute or show."""
-    require_no_conditions(model, "a page")
     text = render(model, card_of(model, model.run.path.resolve().name)).encode("utf-8", "replace")
     replace_file(out, lambda file: file.write(text))
     return len(text)
@@ -72,9 +70,15 @@ def describe(model: Model, numbers: Numbers) -> dict[str, Any]:
         if units is None
         else {**units.to_json(), "whole": [np.dtype(k).kind in "iu" for k in units.kinds]},
         "table": None if model.table is None else table_json(model.table),
-        "asked": model.table.asked if model.table is not None and not model.class_names else [],
+        "asked": model.table.asked if model.table is not None and network.asks else [],
+        "conditions": conditions_json(model),
         "floats": numbers.float_count,
     }
+
+
+def conditions_json(model: Model) -> list[dict[str, Any]]:
+    """Return each condition as page.js asks for it; of the training samples only the range, the levels and their frequencies."""
+    return [{**asdict(c), "example": c.example} for c in conditions_of(model)]
 
 
 def table_json(table: Table) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def directions(model: Model) -> Tensor:
     """
     n, latent = LOOKED_AT, model.network.latent
     z = latents(0, n, latent)
-    made = model.decode(z, model.labels(n, None)).as_subclass(Tensor).flatten(1)
+    made = model.decode(z, model.usual(n, 0)).as_subclass(Tensor).flatten(1)
     mean_jacobian = (made - made.mean(0)).T @ z / n  # [numbers of a sample, Z]
     vectors: Tensor = torch.linalg.eigh((mean_jacobian.T @ mean_jacobian).double())[1]  # by ascending eigenvalue
     return vectors.flip(1).T[: min(SLIDERS, latent)]

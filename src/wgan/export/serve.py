@@ -18,13 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from wgan import __version__
+from wgan.data.conditions import Condition
 from wgan.data.source import kind_of
 from wgan.errors import WganError
-from wgan.export.card import Card, card_of, column_names, templates
+from wgan.export.card import Card, card_of, column_names, conditions_of, example_of, templates
 from wgan.export.guard import Application, Guard, Message, Receive, Refused, Send
 from wgan.export.page import render
 from wgan.export.together import UNTIL, Passes, SharedModel, shared
-from wgan.sampling.conditioned import require_no_conditions
 from wgan.sampling.draw import Draw
 from wgan.sampling.export import array_of, columns_of, csv_text, grid_bytes, npz_bytes
 from wgan.sampling.model import Model, Samples
@@ -33,14 +33,16 @@ MOST = 1000  # samples of one request
 REQUESTS = 100  # that are worked on at once; more are told to come again
 SAMPLES = 16_000  # of all of them together: what they may hold in memory
 SECONDS = 60.0  # that one request may wait and be computed
-QUICK = 20_000  # numbers in the samples of a request that needs no thread of its own
+FEW, NUMBERS = 25, 20_000  # samples, and numbers in them, of a request that needs no thread of its own
 TYPES = {
     "png": "image/png",
     "npz": "application/octet-stream",
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
 }
-Name = Annotated[str, Field(max_length=200)] | int
+Word = Annotated[str, Field(max_length=200)]
+Name = Word | int
+Value = Word | int | float
 T = TypeVar("T")
 
 
@@ -59,7 +61,26 @@ class Asked(BaseModel):
         max_length=1000,
         description="what rows are to have, as wgan sample --where: colour=red,age>=40",
     )
+    given: (
+        Annotated[str, Field(min_length=1, max_length=1000)]
+        | Annotated[
+            dict[Word, Value | Annotated[list[Value], Field(max_length=2)]], Field(min_length=1, max_length=100)
+        ]
+        | None
+    ) = Field(
+        None,
+        description="conditions of a model that has some, as wgan sample --given: energy=50,angle=-30..30, or an object "
+        "of values by name, where [from, to] is a range",
+    )
     format: Literal["png", "npz", "json", "csv"] = Field("png", description="csv: of rows and points only")
+
+
+@dataclass(frozen=True)
+class Made:
+    """An answer in its format, and what has to be said of it."""
+
+    data: bytes
+    warnings: tuple[str, ...] = ()
 
 
 class Answer(BaseModel):
@@ -79,11 +100,11 @@ class Worker:
         self.running = self.taken = 0  # requests, and their samples
         self.pool = ThreadPoolExecutor(requests, thread_name_prefix="wgan-serve")
 
-    async def do(self, work: Callable[[], bytes], samples: int = 1) -> bytes:
+    async def do(self, work: Callable[[], T], samples: int = 1) -> T:
         """Return what `work` returns in a thread, which makes that many samples; Refused while too much runs, or for too long."""
         self.begin(samples)
         loop = asyncio.get_running_loop()
-        future: Future[bytes] = self.pool.submit(limited, work, time.monotonic() + self.seconds)
+        future: Future[T] = self.pool.submit(limited, work, time.monotonic() + self.seconds)
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(self.count, -1, -samples))
         return await self.waited(future)
 
@@ -116,7 +137,7 @@ class Worker:
         self.taken += samples
 
 
-def limited(work: Callable[[], bytes], until: float) -> bytes:
+def limited(work: Callable[[], T], until: float) -> T:
     """Return what `work` returns, which computes nothing more after the moment `until`."""
     UNTIL.set(until)
     return work()
@@ -175,7 +196,6 @@ def first_fault(error: ValidationError) -> str:
 
 def application(model: Model, hosts: frozenset[str] = frozenset(), worker: Worker | None = None) -> Application:
     """Return the ASGI application that serves `model` to those who ask under one of `hosts`, an address or localhost."""
-    require_no_conditions(model, "wgan serve")
     app = FastAPI(title="wgan serve", version=__version__, docs_url=None, redoc_url=None)
     add_refusals(app)
     add_pages(app, model)
@@ -198,7 +218,9 @@ def add_pages(app: FastAPI, model: Model) -> None:
     except WganError as error:
         page = templates().get_template("nopage.html").render(card=card, reason=str(error))
     about, asking = info(model, card), templates().get_template("asking.html")
-    help_page = asking.render(card=card, most=MOST, label=first_label(model), where=can_ask(model))
+    help_page = asking.render(
+        card=card, most=MOST, label=first_label(model), where=can_ask(model), given=example_of(model)
+    )
 
     @app.get("/", response_class=HTMLResponse)
     async def index() -> HTMLResponse:
@@ -228,7 +250,7 @@ def first_label(model: Model) -> str:
 
 def can_ask(model: Model) -> bool:
     """Return whether rows can be asked for by `where`: those of a table of any kind that is trained without classes."""
-    return model.table is not None and not model.class_names
+    return model.table is not None and not model.network.told
 
 
 def info(model: Model, card: Card) -> dict[str, Any]:
@@ -240,6 +262,7 @@ def info(model: Model, card: Card) -> dict[str, Any]:
         "shape": list(facts.shape),
         "classes": model.class_names,
         "columns": column_names(model),
+        "conditions": [{"name": c.name, **about_condition(c)} for c in conditions_of(model)],
         "step": model.step,
         "latent": model.network.latent,
         "licence": card.licence_about,
@@ -249,45 +272,60 @@ def info(model: Model, card: Card) -> dict[str, Any]:
     }
 
 
+def about_condition(c: Condition) -> dict[str, Any]:
+    """Return what can be given: the levels that were learned, or the range of a number."""
+    if c.levels:
+        return {"levels": [level for level, count in zip(c.levels, c.trained, strict=True) if count]}
+    return {"low": c.low, "high": c.high}
+
+
 def add_sampling(app: FastAPI, model: SharedModel, worker: Worker) -> Callable[[Asked], Awaitable[Response]]:
     """Add POST /sample to what `app` says of itself, and return what answers it."""
     content: dict[str, Any] = {kind.partition(";")[0]: {} for kind in TYPES.values()}
     refusals: dict[int | str, dict[str, Any]] = {
         code: {"model": Answer} for code in (400, 403, 408, 413, 421, 422, 503)
     }
-    numbers = math.prod(model.run.facts.shape)
 
     @app.post("/sample", response_class=Response, responses={200: {"content": content}, **refusals})
     async def sample(asked: Asked) -> Response:
         """Samples of the model, as wgan sample makes them with the same seed."""
-        if asked.where is None and asked.n * numbers <= QUICK:
-            data = await quick(model, asked, worker)
+        if is_quick(asked, model.run.facts.shape):
+            made = await quick(model, asked, worker)
         else:
-            data = await worker.do(lambda: encoded(sampled(model, asked), model, asked.format), asked.n)
-        name = {
+            made = await worker.do(lambda: answered(model, asked), asked.n)
+        headers = {
             "Content-Disposition": f'attachment; filename="samples.{asked.format}"',
             "X-Content-Type-Options": "nosniff",
         }
-        return Response(data, media_type=TYPES[asked.format], headers=name)
+        if made.warnings:
+            headers["X-Warnings"] = json.dumps(made.warnings)[:4000]  # in ASCII, whatever a condition is called
+        return Response(made.data, media_type=TYPES[asked.format], headers=headers)
 
     return sample
 
 
-async def quick(model: SharedModel, asked: Asked, worker: Worker) -> bytes:
-    """Return the answer to a request for few samples: what sampled() makes, in a pass that other requests share."""
+def is_quick(asked: Asked, shape: tuple[int, ...]) -> bool:
+    """Return whether an answer is prepared and written in a moment: few samples, and no plot of signals or points."""
+    few = asked.n <= FEW and asked.n * math.prod(shape) <= NUMBERS
+    return few and asked.where is None and (asked.format != "png" or len(shape) == 3)
+
+
+async def quick(model: SharedModel, asked: Asked, worker: Worker) -> Made:
+    """Return the answer to a request for few samples: that of answered(), in a pass that other requests share."""
     passes = model.shared_passes
     passes.count(1)
     try:
-        draw = model.draw(asked.n, asked.label, asked.seed)
-        made = await worker.pass_of(passes, draw)
-        return encoded(draw.finish(made), model, asked.format)
+        draw = model.draw(asked.n, asked.label, asked.seed, given=asked.given)
+        made = draw.finish(await worker.pass_of(passes, draw))
+        return Made(encoded(made, model, asked.format), made.warnings)
     finally:
         passes.count(-1)
 
 
-def sampled(model: Model, asked: Asked) -> Samples:
-    """Return the samples that are asked for."""
-    return model.sample(asked.n, asked.label, asked.seed, where=asked.where)
+def answered(model: Model, asked: Asked) -> Made:
+    """Return the answer to a request, by Model.sample."""
+    samples = model.sample(asked.n, asked.label, asked.seed, where=asked.where, given=asked.given)
+    return Made(encoded(samples, model, asked.format), samples.warnings)
 
 
 def encoded(samples: Samples, model: Model, form: str) -> bytes:
@@ -304,10 +342,14 @@ def encoded(samples: Samples, model: Model, form: str) -> bytes:
 
 
 def json_text(samples: Samples, model: Model) -> str:
-    """Return images as uint8 [N, H, W] or [N, H, W, C], signals, or the columns of rows by name; labels beside the first two."""
+    """Return images as uint8 [N, H, W] or [N, H, W, C], signals, or the columns of rows by name.
+
+    Beside the first two labels and, of a model with conditions, `given`.
+    """
     if samples.dim() == 2:
         columns = {name: np.asarray(values, object).tolist() for name, values in columns_of(samples, model).items()}
         return json.dumps({"columns": columns}, default=lambda value: value.isoformat())  # dates
     labels = None if samples.labels is None else samples.labels.tolist()
     name = kind_of(samples.shape[1:])
-    return json.dumps({name: array_of(samples, model).tolist(), "labels": labels})
+    told = {} if samples.given is None else {"given": {key: v.tolist() for key, v in samples.given.items()}}
+    return json.dumps({name: array_of(samples, model).tolist(), "labels": labels, **told})

@@ -56,6 +56,5 @@ def require_no_conditions(model: Model, what: str) -> None:
     """Raise WganError for a model with conditions, where `what` has no place to ask for them."""
     if model.network.conditions:
         raise WganError(
-            f"{what} has no place for conditions, and {model.run.path} was trained on some: use wgan sample --given, "
-            "or export to hub"
+            f"{what} has no place for conditions, and {model.run.path} was trained on some: use wgan sample --given"
         )

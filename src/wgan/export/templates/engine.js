@@ -65,6 +65,11 @@ const OPS = {
     for (let i = 0; i < x.n; i++) { data.set(x.data.subarray(i * x.size, (i + 1) * x.size), i * size); data[i * size + x.size + y[i]] = 1; }
     return batch(x.n, [size], data);
   },
+  beside: (op, x, y) => {
+    const size = x.size + y[0].length, data = new Float32Array(x.n * size);
+    for (let i = 0; i < x.n; i++) { data.set(x.data.subarray(i * x.size, (i + 1) * x.size), i * size); data.set(y[i], i * size + x.size); }
+    return batch(x.n, [size], data);
+  },
   dense: (op, x) => batch(x.n, [op.w.N], matmul(x.data, x.n, op.w, op.b, new Float32Array(x.n * op.w.N))),
   map: (op, x) => batch(x.n, op.shape, x.data),
   conv: (op, x) => {
@@ -106,6 +111,10 @@ const OPS = {
   },
   affine: (op, x) => { const C = channels(x); return each(x, (v, i, at) => v * op.gain[at % C] + op.bias[at % C]); },
   "by class": (op, x, y) => { const C = channels(x); return each(x, (v, i, at) => v * op.gain[y[i] * C + at % C] + op.bias[y[i] * C + at % C]); },
+  "by condition": (op, x, y) => {
+    const C = channels(x), gains = y.map((c) => linked(op.gain, op.gain0, c)), biases = y.map((c) => linked(op.bias, op.bias0, c));
+    return each(x, (v, i, at) => v * gains[i][at % C] + biases[i][at % C]);
+  },
   norm: (op, x) => {
     const C = channels(x), groups = op["per channel"] ? C : 1, data = new Float32Array(x.data.length);
     for (let i = 0; i < x.n; i++) for (let g = 0; g < groups; g++) {
@@ -136,6 +145,11 @@ const OPS = {
   relu: (op, x) => each(x, (v) => { const u = v > 0 ? v : op.slope * v; return op.cap !== null && u > op.cap ? op.cap : u; }),
   tanh: (op, x) => each(x, Math.tanh),
 };
+
+// start + w c [C] for a vector of conditions c [W] and w [C, W].
+function linked(w, start, c) {
+  return start.map((sum, channel) => { for (let k = 0; k < c.length; k++) sum += w[channel * c.length + k] * c[k]; return sum; });
+}
 
 // f(value, number of the sample, place within it) for each number.
 function each(x, f) {
@@ -180,7 +194,7 @@ function prepare(ops, numbers) {
   });
 }
 
-// A generator: sample(z, y) of n latents in one Float32Array and their labels gives [n, H, W, C] or [n, D].
+// A generator: sample(z, y) of n latents in one Float32Array and their labels, or vectors of conditions, gives [n, H, W, C] or [n, D].
 function makeGenerator(model, base64) {
   const ops = prepare(model.ops, unpack(base64, model.floats));
   return (z, y) => run(ops, batch(z.length / model.latent, [model.latent], z), y).data;
@@ -203,6 +217,11 @@ function latent(seed, index, count) {
     if (i + 1 < count) z[i + 1] = r * Math.sin(angle);
   }
   return z;
+}
+
+// Conditions as a network is told them: numbers standardised, a 1 at the place of a level (wgan/data/conditions.py).
+function encode(conditions, codes) {
+  return Float32Array.from(conditions.flatMap((c, i) => c.levels.length ? c.levels.map((_, k) => k === codes[i] ? 1 : 0) : [(codes[i] - c.mean) / c.scale]));
 }
 
 // The great arc from a to b at t in [0, 1]; lengths are blended (Shoemake 1985).

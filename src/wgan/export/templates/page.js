@@ -17,7 +17,27 @@ function labelOf(index) {
   return i;
 }
 
-const point = (index) => ({ index, z: latent(seed, index, Z), y: wishes.length ? wishes.map(({ values, select }) => values[select.value] || null) : labelOf(index) });
+// Of each condition its control: a slider of numbers, or a list of the levels that were learned.
+const told = model.conditions.map((c) => {
+  const input = make(c.levels.length ? "select" : "input"), shown = make("output"), learned = c.levels.map((_, k) => k).filter((k) => c.trained[k]);
+  if (c.levels.length) options(input, [["turn", "all in turn"], ...learned.map((k) => [k, c.levels[k]])]);
+  else Object.assign(input, { type: "range", min: c.low, max: c.high, step: c.whole ? 1 : "any", value: c.example });
+  const number = () => Number(Number(input.value).toPrecision(6)), say = () => { shown.textContent = c.levels.length ? "" : number(); };
+  $("told").append(make("label", `${c.name} `, input, shown));
+  input.addEventListener("input", () => { say(); if (chosen) { chosen = { ...chosen, y: conditionsOf(chosen.index) }; showOne(); } });
+  input.addEventListener("change", draw);
+  say();
+  return { learned, code: (turn) => !c.levels.length ? number() : input.value === "turn" ? learned[turn % learned.length] : Number(input.value) };
+});
+// The vector of conditions of sample `index`, and the codes it stands for; levels in turn go as the digits of a number do.
+function conditionsOf(index) {
+  let turn = index;
+  const codes = told.map(({ learned, code }) => { const found = code(turn); turn = Math.floor(turn / Math.max(1, learned.length)); return found; });
+  return Object.assign(encode(model.conditions, codes), { codes });
+}
+const conditionTexts = (y) => model.conditions.map((c, i) => c.levels.length ? c.levels[y.codes[i]] : String(y.codes[i]));
+
+const point = (index) => ({ index, z: latent(seed, index, Z), y: told.length ? conditionsOf(index) : wishes.length ? wishes.map(({ values, select }) => values[select.value] || null) : labelOf(index) });
 
 // Samples of points {z, y}: one Float32Array each.
 function compute(points) {
@@ -60,15 +80,15 @@ const wishes = model.asked.map((at) => {
 const insisted = (codes, y) => { wishes.forEach(({ at }, a) => { if (y[a]) codes[at] = y[a].code; }); return codes; };
 const names = Array.from({ length: width }, (_, i) => any ? columns[i].name : units && units.names.length ? units.names[i] : `x${i}`);
 const labelName = named && named.label ? named.label : "label", labelAt = classes.length ? (named && named.label ? named.label_at : width) : -1;
-const header = labelAt < 0 ? names : [...names.slice(0, labelAt), labelName, ...names.slice(labelAt)];
+const own = labelAt < 0 ? names : [...names.slice(0, labelAt), labelName, ...names.slice(labelAt)], header = [...own, ...model.conditions.map((c) => c.name)];
 const isNumber = (i) => !any || columns[i].kind === "number";
 const digits = (v, i) => any ? textOf(columns[i], v) : units && !units.whole[i] && units.decimals[i] >= 0 ? v.toFixed(units.decimals[i]) : String(v);
 const brief = (v, i) => any ? (columns[i].style === "fixed" || !isNumber(i) || Number.isNaN(v) ? digits(v, i) : String(Number(v.toPrecision(6)))) : units && (units.whole[i] || units.decimals[i] >= 0) ? digits(v, i) : String(Number(v.toPrecision(5)));
 function cells(x, y, text) {
   const row = (any ? insisted(codesOf(columns, x), y) : units ? inUnits(units, x) : [...x]).map(text);
-  return labelAt < 0 ? row : [...row.slice(0, labelAt), classes[y], ...row.slice(labelAt)];
+  return labelAt < 0 ? [...row, ...(told.length ? conditionTexts(y) : [])] : [...row.slice(0, labelAt), classes[y], ...row.slice(labelAt)];
 }
-const kindAt = (at) => at === labelAt || !isNumber(labelAt >= 0 && at > labelAt ? at - 1 : at) ? "" : "n";
+const kindAt = (at) => at >= own.length ? (model.conditions[at - own.length].levels.length ? "" : "n") : at === labelAt || !isNumber(labelAt >= 0 && at > labelAt ? at - 1 : at) ? "" : "n";
 function table(points, xs, pick) {
   const head = make("tr", ...header.map((name, at) => { const cell = make("th", name); cell.className = kindAt(at); return cell; })), body = make("tbody");
   points.forEach((p, i) => {
