@@ -70,6 +70,8 @@ def test_a_column_that_teaches_nothing_is_left_out_and_said(tmp_path, column, wh
         ([f"{i} words that somebody wrote about this row of the table" for i in range(N)], "holds free text ('0 words"),
         (["1.5", "2.5"] * 29 + ["oops", "1.5"], "'oops' in line 60; fix it, name it as missing with --missing 'oops'"),
         (["1.5", "2.5"] * 29 + ["inf", "1.5"], "holds inf, which is infinite, in line 60"),
+        (["1.5", "2.5"] * 29 + ["1" + "0" * 400], "holds 1" + "0" * 39 + ", which is infinite, in line 60"),
+        (["1.5", "2.5"] * 29 + ["1_000"], "'1_000' in line 60; fix it"),
         (["1,234", "2,345"] * 30, "'1,234' in line 2; save the table with decimal points"),
         ([str(2**60 + i) for i in range(N)], "holds whole numbers above 2^53"),
         ([f"({i})" if i % 3 else str(i) for i in range(N)], "'(1)' in line 3; save the table with plain numbers"),

@@ -65,6 +65,8 @@ class Tally:
 
     def without(self, marks: frozenset[str]) -> Counter[str]:
         """Return the bare cells that are none of these."""
+        if marks.isdisjoint(self.bare):
+            return self.bare
         return Counter({cell: count for cell, count in self.bare.items() if cell not in marks})
 
     def first(self, count: int, marks: frozenset[str]) -> list[str]:
@@ -132,17 +134,33 @@ def kind_of(
     if not wish.kind and len(present) == present.total() and counts_rows([*present]):
         first, *_, last = present
         return Found(name, "skip", note=f"column {name}, {first} to {last}, numbers the rows: left out")
-    numbers = [cell for cell in present if cell not in MISSING and (is_number(cell) or DRESSED.fullmatch(cell))]
-    if wish.kind == "number" or are_numbers(numbers, tally.without(plain | MISSING)):
-        require_numbers(name, tally, plain | MISSING, where)
+    told = tally.without(plain | MISSING)
+    sound = are_finite(told)
+    numbers = [*told] if sound else [cell for cell in told if is_number(cell) or DRESSED.fullmatch(cell)]
+    if wish.kind == "number" or are_numbers(numbers, told):
+        if not sound:
+            require_numbers(name, tally, plain | MISSING, where)
         return written(digits_of(Found(name, "number", plain | MISSING), numbers), tally)
     return written(text_of_kind(name, present, len(cells), plain, where), tally)
+
+
+def are_finite(cells: Iterable[str]) -> bool:
+    """Return whether all cells are finite numbers: what is_number says of each, for many at once."""
+    text = " ".join(cells)
+    if "_" in text or not text.isascii():
+        return False
+    try:
+        return all(map(math.isfinite, map(float, cells)))
+    except ValueError:
+        return False
 
 
 def are_numbers(numbers: Sequence[str], cells: Counter[str]) -> bool:
     """Return whether a column is meant to hold numbers: most cells are some, or many are and one or two words stand between."""
     if not numbers or any(map(is_code, numbers)):
         return False
+    if len(numbers) == len(cells):
+        return True
     few_words = len(cells) - len(numbers) <= 2 and len(numbers) > 20
     return sum(cells[cell] for cell in numbers) >= MOSTLY * cells.total() or few_words
 
@@ -179,7 +197,9 @@ def require_numbers(name: str, tally: Tally, missing: frozenset[str], where: str
         return
     line = tally.line(bad)
     if is_number(bad):
-        raise WganError(f"column {name} of {where} holds {bad}, which is infinite, in line {line}: fix or empty it")
+        raise WganError(
+            f"column {name} of {where} holds {bad[:40]}, which is infinite, in line {line}: fix or empty it"
+        )
     way = f"fix it, {as_missing(bad)}or say --columns {name}=category"
     if COMMA.fullmatch(bad):
         way = f"save the table with decimal points and without thousands separators, or say --columns {name}=category"
@@ -200,10 +220,9 @@ def digits_of(found: Found, numbers: Iterable[str]) -> Found:
     tails = {-1 if "e" in cell.lower() else len(cell.partition(".")[2]) for cell in numbers}
     if -1 in tails:
         return replace(found, digits=-1, style="repr")
-    as_python = all(repr(float(cell)) == cell for cell in numbers)
-    style = "repr" if as_python else "short"
-    if len(tails) == 1:
-        style = "fixed"
+    style = "fixed"
+    if len(tails) > 1:
+        style = "repr" if all(repr(float(cell)) == cell for cell in numbers) else "short"
     return replace(found, digits=max(tails), style=style)
 
 
@@ -231,10 +250,14 @@ def written(found: Found, tally: Tally) -> Found:
     """Return the column with the mark that its missing cells most often are, as it stands in the file."""
     if found.kind == "skip":
         return found
-    formula = next((cell for cell in tally.bare if FORMULA.fullmatch(cell) and not is_number(cell)), "")
-    if formula and found.kind == "category":
+    formula = ""
+    if found.kind == "category":
+        formula = next((cell for cell in tally.bare if FORMULA.fullmatch(cell) and not is_number(cell)), "")
+    if formula:
         note = f"column {found.name} holds '{formula[:30]}', which a spreadsheet computes: it comes back as it is"
         found = replace(found, note=note)
-    marks = Counter({cell: n for cell, n in tally.written.items() if cell.strip() in found.missing})
+    marks: Counter[str] = Counter()
+    if not found.missing.isdisjoint(tally.bare):
+        marks = Counter({cell: n for cell, n in tally.written.items() if cell.strip() in found.missing})
     mark = marks.most_common(1)[0][0] if marks else ""
     return replace(found, mark=mark)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
@@ -124,23 +124,19 @@ def codes_of(found: Found, cells: Sequence[str], where: str) -> tuple[Codes, tup
     """Return the codes [N] of a column's cells, NaN where missing, and the levels of a category."""
     if found.kind == "category":
         levels = sorted(cell for cell in set(cells) if cell.strip() not in found.missing)
-        return each({level: i for i, level in enumerate(levels)}, cells), tuple(levels)
-    present = {cell: bare for cell in set(cells) if (bare := cell.strip()) not in found.missing}
+        places = {level: i for i, level in enumerate(levels)}
+        return np.fromiter(map(places.get, cells, repeat(math.nan)), np.float64, len(cells)), tuple(levels)
     if found.kind == "date":
-        seconds = read_dates(present.values(), found.form)
-        return each({cell: seconds[bare] for cell, bare in present.items()}, cells), ()
-    codes = each({cell: float(cell) for cell in present}, cells) + 0.0  # -0 is 0
+        seconds = read_dates({bare for cell in set(cells) if (bare := cell.strip()) not in found.missing}, found.form)
+        return np.fromiter(map(seconds.get, map(str.strip, cells), repeat(math.nan)), np.float64, len(cells)), ()
+    numbers = (math.nan if bare in found.missing else float(bare) for bare in map(str.strip, cells))
+    codes = np.fromiter(numbers, np.float64, len(cells)) + 0.0  # -0 is 0
     if found.digits == 0 and (np.abs(codes[~np.isnan(codes)]) > MOST_EXACT).any():
         raise WganError(
             f"column {found.name} of {where} holds whole numbers above 2^53, which is not learned: leave it out "
             f"with --columns {found.name}=skip, or say {found.name}=category"
         )
     return codes, ()
-
-
-def each(codes: Mapping[str, float | None], cells: Sequence[str]) -> Codes:
-    """Return the code of each cell [N], NaN for one that has none."""
-    return np.fromiter(map(codes.get, cells, repeat(math.nan)), np.float64, len(cells))
 
 
 def fitted(found: Found, levels: tuple[str, ...], codes: Codes) -> Column:
