@@ -183,10 +183,24 @@ def judge(p: Problem, fake: Rows) -> dict[str, float]:
         "pair-trends": float(pairs[np.triu_indices(len(pairs), 1)].mean()),
         **trained(p, fake, x, held),
         "detection": metrics.detection(x, held),
+        "detection-plain": metrics.detection(plain(p, fake), plain(p, p.test)),
         "nearer-to-training": metrics.nearer_to_training(x[:NEAR], known[:NEAR], held[:NEAR]),
         "exact-copies": metrics.exact_copies(fake, p.train),
         "missing-gap": float(metrics.missing_gap(fake, p.test).max()),
     }
+
+
+def plain(p: Problem, rows: Rows) -> Rows:
+    """Return rows as standardised numbers and one-hot levels [N, D]: without the slots that wgan gives to common values."""
+    parts = []
+    for i, column in enumerate(rows.T):
+        known = p.train[:, i]
+        if p.levels[i]:
+            parts.append(column[:, None] == np.unique(known[~np.isnan(known)]))
+        else:
+            mean, deviation = np.nanmean(known), np.nanstd(known) or 1.0
+            parts.append(((np.nan_to_num(column, nan=mean) - mean) / deviation)[:, None])
+    return np.concatenate(parts, 1, dtype=np.float64)
 
 
 def trained(p: Problem, fake: Rows, x: Rows, held: Rows) -> dict[str, float]:
