@@ -32,6 +32,7 @@ SMALL = {"steps": 2, "batch": 8, "threads": 1, "generator_layers": "8", "critic_
         ("sines", "signals", "sines"),
         ("gaussian", "vectors", "gaussian"),
         ("calorimeter", "images", "calorimeter"),
+        ("strokes", "images", "strokes"),
         ("blobs", "volumes", "blobs"),
     ],
 )

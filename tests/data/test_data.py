@@ -171,7 +171,7 @@ def test_wrong_split_and_seed() -> None:
 
 
 def test_every_name_opens_and_keeps_its_spec(fashion: Path) -> None:
-    other_toys = ["ar2", "sines", "gaussian", "calorimeter", "blobs"]
+    other_toys = ["ar2", "sines", "gaussian", "calorimeter", "strokes", "blobs"]
     assert [*SOURCES] == [
         "mnist",
         "stacked-mnist",

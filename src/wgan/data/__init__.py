@@ -10,6 +10,7 @@ from wgan.data.bundled.fashion import open_fashion
 from wgan.data.bundled.mnist import open_mnist, open_stacked
 from wgan.data.bundled.series import open_ar2, open_sines
 from wgan.data.bundled.solids import open_blobs
+from wgan.data.bundled.strokes import open_strokes
 from wgan.data.bundled.toys import open_grid, open_ring, open_roll
 from wgan.data.own.given_source import SOURCE, open_given
 from wgan.data.own.open import is_own, open_own
@@ -30,6 +31,7 @@ SOURCES: dict[str, Callable[[str, str, str, int], Source]] = {
     "sines": open_sines,
     "gaussian": open_gaussian,
     "calorimeter": open_calorimeter,
+    "strokes": open_strokes,
     "blobs": open_blobs,
 }
 

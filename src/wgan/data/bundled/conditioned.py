@@ -23,21 +23,21 @@ WIDTHS = {"electron": 1.0, "pion": 1.8}  # standard deviation of a shower, in ce
 TOP = 40.0  # GeV: what networks see as 1; hardly any cell holds more
 
 Drawn = tuple[Raw, NDArray[np.float64]]
+Make = Callable[[np.random.Generator], Drawn]
 
 
 class Toy(NamedTuple):
-    """What one toy is: how its samples are made, and what they show."""
+    """What the samples of one toy are, and what they show."""
 
     shape: tuple[int, ...]
     recipe: str
-    make: Callable[[np.random.Generator], Drawn]
     shown: Shown
     units: PixelUnits | None = None  # of images; points are as they are
 
 
 def open_gaussian(spec: str, argument: str, split: str, seed: int) -> Source:
     """Open points (N(mean, 0.5²), N(±1, 0.25²)) with their conditions mean and side; WganError for an argument."""
-    return opened("gaussian", Toy((2,), "vectors", gaussian, read_gaussian), spec, argument, split, seed)
+    return opened("gaussian", Toy((2,), "vectors", read_gaussian), gaussian, spec, argument, split, seed)
 
 
 def gaussian(draw: np.random.Generator) -> Drawn:
@@ -56,8 +56,8 @@ def read_gaussian(points: NDArray[Any]) -> dict[str, NDArray[Any]]:
 
 def open_calorimeter(spec: str, argument: str, split: str, seed: int) -> Source:
     """Open showers in 12 x 12 cells, in GeV, with their conditions energy and particle; WganError for an argument."""
-    toy = Toy((1, CELLS, CELLS), "images", calorimeter, read_calorimeter, PixelUnits(0.0, TOP, "float32"))
-    return opened("calorimeter", toy, spec, argument, split, seed)
+    toy = Toy((1, CELLS, CELLS), "images", read_calorimeter, PixelUnits(0.0, TOP, "float32"))
+    return opened("calorimeter", toy, calorimeter, spec, argument, split, seed)
 
 
 def calorimeter(draw: np.random.Generator) -> Drawn:
@@ -82,25 +82,30 @@ def read_calorimeter(cells: NDArray[Any]) -> dict[str, NDArray[Any]]:
     return {"energy": cells.reshape(len(cells), -1).sum(1)}
 
 
-def opened(name: str, toy: Toy, spec: str, argument: str, split: str, seed: int) -> Source:
-    """Draw one split of a toy, with conditions in the units of its training part."""
+def opened(name: str, toy: Toy, make: Make, spec: str, argument: str, split: str, seed: int) -> Source:
+    """Open one split of a toy, with conditions in the units of its training part; WganError for an argument."""
     if argument:
         raise WganError(f"data '{spec}': {name} takes no argument, write {name}")
-    train, _ = made = toy.make(sample_stream(seed, name, "train"))
-    drawn = [made if part == "train" else toy.make(sample_stream(seed, name, part)) for part in parts(split)]
+    return built(spec, split, toy, lambda part: make(sample_stream(seed, name, part)))
+
+
+def built(spec: str, split: str, toy: Toy, make: Callable[[str], Drawn]) -> Source:
+    """Return one split of a toy; make(part) draws the samples of a part."""
+    train, seen = made = make("train")
+    drawn = [made if part == "train" else make(part) for part in parts(split)]
     raw = {key: np.concatenate([train[key], *(told[key] for told, _ in drawn)]) for key in train}
-    conditions, codes = fit(raw, np.arange(SIZE * (1 + len(drawn))) < SIZE, spec)
     values = np.concatenate([x for _, x in drawn])
-    seen = values.astype(np.float32) if toy.units is None else toy.units.standardise(values)
+    conditions, codes = fit(raw, np.arange(len(seen) + len(values)) < len(seen), spec)
+    samples = values.astype(np.float32) if toy.units is None else toy.units.standardise(values)
     return Source(
         name=spec,
         split=split,
         shape=toy.shape,
-        size=len(seen),
-        gather=rows(torch.from_numpy(seen)),
+        size=len(samples),
+        gather=rows(torch.from_numpy(samples)),
         recipe=toy.recipe,
         depth=toy.units,
         conditions=conditions,
-        told=torch.from_numpy(conditions.encode(codes[SIZE:])),
+        told=torch.from_numpy(conditions.encode(codes[len(seen) :])),
         shown=toy.shown,
     )

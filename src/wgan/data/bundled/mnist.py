@@ -119,16 +119,16 @@ def read_packed(name: str) -> bytes:
         raise WganError(f"cannot read the bundled {name}: {error.strerror}, install wgan again") from None
 
 
-def select_digits(argument: str) -> tuple[int, ...]:
+def select_digits(argument: str, name: str = "mnist") -> tuple[int, ...]:
     """Return the digits in '5', '0-4', '0,3,7' or '0-2,7', ascending, each once; WganError for anything else."""
     chosen: set[int] = set()
     for part in argument.split(","):
         match = re.fullmatch("([0-9])(?:-([0-9]))?", part)
         if match is None:
-            raise WganError(f"mnist:{argument}: '{part}' is neither a digit 0 to 9 nor a range such as 0-4")
+            raise WganError(f"{name}:{argument}: '{part}' is neither a digit 0 to 9 nor a range such as 0-4")
         first, last = int(match[1]), int(match[2] or match[1])
         if first > last:
-            raise WganError(f"mnist:{argument}: the range '{part}' runs backwards, write {last}-{first}")
+            raise WganError(f"{name}:{argument}: the range '{part}' runs backwards, write {last}-{first}")
         chosen.update(range(first, last + 1))
     return tuple(sorted(chosen))
 
