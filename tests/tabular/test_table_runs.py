@@ -95,12 +95,25 @@ def test_ranges_are_kept_by_rejection_and_its_rate_is_said(run, command):
     assert np.array_equal(few.numpy(), many.numpy()[:5], equal_nan=True) and 0 < many.kept < 1
 
 
+def test_one_value_of_many_is_kept_like_a_range(run, command):
+    assert command("sample", run, "-n", 100, "--where", "age>=0", "--out", "rows.csv").code == 0
+    age, day = rows_of("rows.csv")[0]["age"], next(row["day"] for row in rows_of("rows.csv") if row["day"])
+    for where, name, value in ((f"age={age},smoker=True", "age", age), (f"day={day}", "day", day)):
+        said = command("sample", run, "-n", 3, "--where", where, "--out", "rows.csv", "--force")
+        assert said.code == 0 and "of the rows drawn lie in the requested range" in said.err
+        rows = rows_of("rows.csv")
+        assert [row[name] for row in rows] == [value] * 3 and (name == "day" or {r["smoker"] for r in rows} == {"True"})
+
+
 @pytest.mark.parametrize(
     "where, said",
     [
         ("smoker=Maybe", "asks for smoker=Maybe, which no row of the training data has: it holds False, True"),
         ("smokes=True", "names no column of the table: did you mean smoker?"),
-        ("age=30", "asks for column age, which is a number of many values"),
+        ("age=", "where 'age=': '' is not a number"),
+        ("age=thirty", "where 'age=thirty': 'thirty' is not a number"),
+        ("age>40 and age<50", "'40 and age<50' is not a number; write a comma between conditions"),
+        ("day=2021", "'2021' is not a date in the format"),
         ("always=x", "asks for column always, which never varies"),
         ("smoker>True", "a category has no order, write smoker=VALUE"),
         ("age>=old", "'old' is not a number"),

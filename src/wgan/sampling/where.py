@@ -85,19 +85,20 @@ def read_where(text: str, table: Table) -> tuple[list[Where], list[Range]]:
         if sign != "=":
             ranges.append(Range(at, sign, limit_of(column, sign, value)))
             continue
-        if column.kept:
+        if column.kept or is_of_many_values(column):
             ranges.append(Range(at, "=", kept_code(column, value)))
             continue
         if name in found:
             raise WganError(f"where asks for column {name} twice: give it one value")
         if not column.choices:
-            what = "never varies" if not column.coding.width else f"is a {column.kind} of many values"
-            way = "" if column.kind == "category" else f"; ask for a range, {name}>={value or 0}"
-            raise WganError(
-                f"where asks for column {name}, which {what}: only categories and numbers of few values can be{way}"
-            )
+            raise WganError(f"where asks for column {name}, which never varies: leave it out")
         found[name] = Where(at, code_of(column, value))
     return [*found.values()], ranges
+
+
+def is_of_many_values(column: Column) -> bool:
+    """Return whether a column of numbers or dates has more values than slots: one of them is kept like a range."""
+    return column.kind != "category" and column.coding.scored
 
 
 def limit_of(column: Column, sign: str, value: str) -> float:
@@ -111,7 +112,8 @@ def limit_of(column: Column, sign: str, value: str) -> float:
             raise WganError(f"{said}: '{value}' is not a date in the format {column.form}")
         return seconds
     if not is_number(value) or float(value) != float(value):
-        raise WganError(f"{said}: '{value}' is not a number")
+        way = "; write a comma between conditions" if " and " in value.lower() else ""
+        raise WganError(f"{said}: '{value}' is not a number{way}")
     return float(value)
 
 
