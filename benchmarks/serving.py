@@ -82,12 +82,14 @@ def process(words: list[str], port: int) -> Iterator[int]:
     """Within the block a server runs on `port`; gives its process id."""
     child = subprocess.Popen([sys.executable, *words])
     try:
-        for _ in range(600):
+        for _ in range(3000):
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz").close()
                 break
             except OSError:
                 time.sleep(0.1)
+        else:
+            raise SystemExit(f"the server on port {port} did not start in five minutes")
         yield child.pid
     finally:
         child.terminate()
