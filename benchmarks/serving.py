@@ -108,7 +108,17 @@ def load(pid: int, port: int, n: int, form: str, clients: int, seconds: float) -
         script.write(SCRIPT.replace("N,", f"{n},").replace("FORMAT)", f'"{form}")'))
         script.flush()
         before = cpu_seconds(pid)
-        words = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:g}s", "--timeout", "60s", "--latency", "-s", script.name]
+        words = [
+            "wrk",
+            "-t1",
+            f"-c{clients}",
+            f"-d{max(1, round(seconds))}s",
+            "--timeout",
+            "60s",
+            "--latency",
+            "-s",
+            script.name,
+        ]
         done = subprocess.run([*words, f"http://127.0.0.1:{port}/sample"], capture_output=True, text=True, check=True)
         used = cpu_seconds(pid) - before
     answered = int(re.search(r"(\d+) requests in", done.stdout)[1])
