@@ -42,11 +42,11 @@ def read_csv(path: Path, label: str, needed: bool = True) -> Arrays:
     is not numeric, or the line that has another number of cells. Each cell is read in Python, because a message names its
     line: of millions of rows, Parquet is read much faster.
     """
-    table = read_delimited(path)
+    cells = read_delimited(path)
     try:
-        return numbers_of(table, path, label, needed)
+        return numbers_of(cells, path, label, needed)
     except NotNumeric as error:
-        error.table = table
+        error.table = cells
         raise
 
 
