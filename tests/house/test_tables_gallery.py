@@ -58,3 +58,12 @@ def test_housing_is_as_the_gallery_says(results):
     assert max(own["nearer-to-training"], ctgan["nearer-to-training"]) < 0.52 < 0.9 < smote["nearer-to-training"]
     assert 2 * own["fit_cpu_seconds"] < ctgan["fit_cpu_seconds"]
     assert all(smote[name] > own[name] for name in ("trained-on-fakes", "trees-on-fakes"))
+
+
+def test_default_is_the_weakest_of_the_tables(results):
+    ways = {"adult": "wgan=1000", "housing": "wgan=400", "default": "wgan=400"}
+    lost = {
+        table: results[f"{table} real seed 0"]["trees-on-fakes"] - results[f"{table} {way} seed 0"]["trees-on-fakes"]
+        for table, way in ways.items()
+    }
+    assert max(lost, key=lambda table: lost[table]) == "default"
