@@ -130,7 +130,7 @@ def load(pid: int, port: int, n: int, form: str, clients: int, seconds: float) -
         "failed": int(failed[1]) if failed else 0,
         "per_second": rate,
         "p99_ms": float(p99[1]) * {"us": 1e-3, "ms": 1, "s": 1e3}[p99[2]],
-        "cpu_ms": 1000 * used / answered,
+        "cpu_ms": 1000 * used / max(1, answered),
     }
 
 
