@@ -52,7 +52,7 @@ def bad(**changes):
 
 
 CASES = [
-    (bad(shape=(1, 1, 2, 2)), r"has shape \(1, 1, 2, 2\): give \(C, H, W\) for images, \(C, T\) for signals"),
+    (bad(shape=(1, 1, 1, 2, 2)), r"has shape \(1, 1, 1, 2, 2\): give \(C, H, W\) for images, \(C, T\) for signals"),
     (bad(shape=(2, 2)), r"gathers torch.float32 \[5, 2\] of 5 indices: it must be torch.float32 \[5, 2, 2\]"),
     (bad(shape=(3,)), r"gathers torch.float32 \[5, 2\] of 5 indices: it must be torch.float32 \[5, 3\]"),
     (bad(gather=lambda k: torch.zeros(len(k), 2, dtype=torch.float64)), "gathers torch.float64"),
