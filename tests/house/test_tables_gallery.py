@@ -67,3 +67,7 @@ def test_default_is_the_weakest_of_the_tables(results):
         for table, way in ways.items()
     }
     assert max(lost, key=lambda table: lost[table]) == "default"
+    own, ctgan = (results[f"default {way} seed 0"] for way in ("wgan=400", "ctgan"))
+    assert all(own[name] < ctgan[name] for name in ("trained-on-fakes", "trees-on-fakes"))
+    assert all(own[name] > ctgan[name] for name in ("column-shapes", "pair-trends"))
+    assert own["detection"] < ctgan["detection"] and own["detection-plain"] < ctgan["detection-plain"]
