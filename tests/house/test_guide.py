@@ -70,6 +70,12 @@ def test_a_page_begins_with_a_command_and_its_picture(page):
     assert f"({page.name})" in (page.parent / "README.md").read_text()
 
 
+def test_each_trouble_that_can_be_seen_has_a_picture():
+    sections = (GUIDE[0].parent / "problems.md").read_text().split("\n## ")[1:]
+    bare = {text.splitlines()[0] for text in sections if "![" not in text}
+    assert bare == {"The critic diverges", "Not a number", "It is slow"}  # the first stands under the picture of the page
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
 def test_the_commands_of_a_page_run_in_their_order(page, reader, tmp_path, monkeypatch, capsys):
     """Those in bash and console blocks; what stands in sh blocks needs several machines."""
