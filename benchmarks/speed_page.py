@@ -54,7 +54,7 @@ def fraction(part: dict[str, Any]) -> str:
         "ms a step",
         "GFLOP a step",
         "peak, GFLOP/s",
-        "share",
+        "of the peak",
         "target",
         "times `--no-fast`",
     )

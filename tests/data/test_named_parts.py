@@ -184,7 +184,7 @@ def test_another_part_beside_a_training_file_is_named(tmp_path: Path) -> None:
     for name in ("x_train", "x_test"):
         np.save(tmp_path / f"{name}.npy", RNG.integers(0, 256, (60, 8, 8), dtype=np.uint8))
     np.save(tmp_path / "y_test.npy", np.arange(60) % 3)
-    said = "x_test.npy beside it is not read: a part of x_train.npy is held out"
+    said = "x_test.npy next to it is not read: a part of x_train.npy is held out"
     assert said in open_source(str(tmp_path / "x_train.npy")).notes
     assert open_source(str(tmp_path / "x_test.npy")).notes == ("labels are read from y_test.npy",)
 
@@ -194,7 +194,7 @@ def test_another_part_beside_a_training_table_is_named(tmp_path: Path, numeric: 
     cells = "".join(f"{i % 7}.5,{i * i if numeric else 'ab'[i % 2]}\n" for i in range(60))
     for part in ("train", "test"):
         (tmp_path / f"{part}.csv").write_text("a,b\n" + cells)
-    assert any("test.csv beside it is not read" in note for note in open_source(str(tmp_path / "train.csv")).notes)
+    assert any("test.csv next to it is not read" in note for note in open_source(str(tmp_path / "train.csv")).notes)
 
 
 def test_a_column_of_train_and_test_is_the_split(tmp_path: Path) -> None:

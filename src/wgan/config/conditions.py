@@ -24,4 +24,4 @@ def check_conditions(text: str, labels: str) -> None:
     if "" in names or len(set(names)) < len(names):
         raise WganError(f"conditions '{text}': write NAME or NAME,NAME, each name once")
     if names and labels not in ("auto", "none"):
-        raise WganError(f"labels {labels} beside conditions: name it among the conditions, as one of them")
+        raise WganError(f"labels {labels} next to conditions: name it among the conditions, as one of them")

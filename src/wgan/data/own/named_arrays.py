@@ -193,5 +193,5 @@ def beside_note(spec: str) -> list[str]:
     splits = {p.name: split_of(p.stem) for p in path.parent.iterdir() if p.suffix == path.suffix}
     others = sorted(shown(name) for name, s in splits.items() if s and s[0] in HELD_OUT and s[1] == own[1])
     verb = "are" if len(others) > 1 else "is"
-    note = f"{', '.join(others)} beside it {verb} not read: a part of {shown(path.name)} is held out"
+    note = f"{', '.join(others)} next to it {verb} not read: a part of {shown(path.name)} is held out"
     return [note] if others else []

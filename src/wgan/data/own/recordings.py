@@ -136,7 +136,7 @@ def of_table(path: Path, options: ReadingOptions) -> Recordings:
     channels = [i for i in range(len(cells.names)) if i not in (at, own)]
     if not channels:
         raise WganError(
-            f"{where} has no column beside {', '.join(cells.names)}: a series needs at least one of numbers"
+            f"{where} has no column besides {', '.join(cells.names)}: a series needs at least one of numbers"
         )
     values = columns_of(cells, channels, path)
     keys = [cell.strip() for cell in cells.columns[own]] if own >= 0 else [""] * values.shape[1]
