@@ -73,7 +73,11 @@ def test_a_page_begins_with_a_command_and_its_picture(page):
 def test_each_trouble_that_can_be_seen_has_a_picture():
     sections = (GUIDE[0].parent / "problems.md").read_text().split("\n## ")[1:]
     bare = {text.splitlines()[0] for text in sections if "![" not in text}
-    assert bare == {"The critic diverges", "Not a number", "It is slow"}  # the first stands under the picture of the page
+    assert bare == {
+        "The critic diverges",
+        "Not a number",
+        "It is slow",
+    }  # the first stands under the picture of the page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
