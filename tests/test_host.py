@@ -216,6 +216,7 @@ def test_the_initial_weights_of_every_recipe_keep_their_bits(name):
     """They were drawn from the generator of the process, seeded for a while; now from one of their own."""
     config = configure(name, {})
     shape = (2,) if config.generator == "mlp" and config.data.startswith(("ring", "grid", "swiss")) else (1, 28, 28)
+    shape = (1, 8, 8, 8) if config.generator == "conv3d" else shape
     shape = (1, 64) if config.generator == "conv1d" else (3, 28, 28) if config.data == "stacked-mnist" else shape
     with torch.random.fork_rng():
         torch.manual_seed(derived_seed(0, 0, "initial weights"))

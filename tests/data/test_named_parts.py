@@ -208,7 +208,7 @@ def test_a_column_of_train_and_test_is_the_split(tmp_path: Path) -> None:
     assert asked.table is not None and "set" in [c.name for c in asked.table.columns]
 
 
-@pytest.mark.parametrize("file", ["train.npy", "a.csv", "b.zip"])
+@pytest.mark.parametrize("file", ["train.npz", "a.csv", "b.zip"])
 def test_a_folder_of_other_data_names_the_way(tmp_path: Path, file: str) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / file).write_bytes(b"?")

@@ -173,6 +173,7 @@ BAD = [
     ("x.npy", lambda p: save(p, np.array(["a"] * N)), "expected numbers", {}),
     ("x.npy", lambda p: np.save(p, np.array([{}] * N), allow_pickle=True), "never unpickled", {}),
     ("x.npy", lambda p: p.write_bytes(b"\x93NUMPY"), "cannot be read", {}),
+    ("x.npy", lambda p: p.write_bytes(b"?"), "cannot be read as an array: it is not in NumPy's format", {}),
     ("x.npy", lambda p: damaged_header(p), "cannot be read as an array: it is damaged", {}),
     ("x.npz", lambda p: p.write_bytes(b"PK"), "cannot be read", {}),
     ("x.npz", lambda p: damaged_header(p), "cannot be read as arrays: it is damaged", {}),

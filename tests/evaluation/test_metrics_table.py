@@ -190,7 +190,7 @@ def test_a_toy_is_held_against_equally_many_points_of_each_mode():
     assert torch.equal(digits.balanced(60), digits.held_out[0][:60])
 
 
-ELSEWHERE = ("table_metrics.", "signal_metrics.", "condition_metrics.")  # not of images with labels
+ELSEWHERE = ("table_metrics.", "signal_metrics.", "condition_metrics.", "volume_metrics.")  # not of images with labels
 
 
 def test_constant_images_have_every_figure(tmp_path, hasty):

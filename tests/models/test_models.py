@@ -140,9 +140,9 @@ def test_kernels_start_with_the_published_deviation(name: str, generator: Start,
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_keeps_the_contracts_of_both_players(name: str) -> None:
     config = configure(name)
-    signal = config.data in ("ar2", "sines")
-    vector = signal or config.data.partition(":")[0] in ("ring", "grid", "swissroll")
-    shape = (1, 64) if signal else (2,) if vector else (1, 28, 28)
+    signal, volume = config.data in ("ar2", "sines"), config.generator == "conv3d"
+    vector = signal or volume or config.data.partition(":")[0] in ("ring", "grid", "swissroll")
+    shape = (1, 64) if signal else (1, 8, 8, 8) if volume else (2,) if vector else (1, 28, 28)
     classes = 0 if vector or config.data == "mnist:5" else 10
     generator, critic = build(config, shape, classes)
     y = torch.tensor([3, 0]) if classes else None

@@ -99,7 +99,7 @@ def test_a_link_where_a_run_writes_is_refused_by_name(name: str, bench: Bench, r
 @pytest.mark.parametrize(
     "change",
     [
-        {"shape": [2, 2, 2, 2]},
+        {"shape": [2, 2, 2, 2, 2]},
         {"shape": [0]},
         {"shape": [65536, 65536, 1]},
         {"class_names": [3]},

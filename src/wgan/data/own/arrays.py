@@ -97,9 +97,9 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
 def plain_error(error: Exception) -> str:
     """Return the first line of an error without what only a programmer understands."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return (
-        "it holds Python objects, which are never unpickled" if "pickle" in text or "Python objects" in text else text
-    )
+    if "Object arrays" in text or "Python objects" in text:
+        return "it holds Python objects, which are never unpickled"
+    return "it is not in NumPy's format" if "pickle" in text else text  # what NumPy takes all unknown bytes for
 
 
 def require_labels(arrays: Arrays, where: str) -> None:
