@@ -51,11 +51,12 @@ def test_the_fraction_is_of_the_peak() -> None:
 def test_the_flops_of_a_step_do_not_depend_on_the_kernels() -> None:
     """A step of a recipe is measured, and its flops are the same whichever way it is computed."""
     tiny = {"batch": 8, "threads": 1, "precision": "fp32", "critic_layers": "16", "generator_layers": "16"}
-    rows = [benchmark.benchmark("small-mlp-clip", 2, {**tiny, "fast": fast}) for fast in (1, 0)]
+    peaks = benchmark.Peaks()  # measured once
+    rows = [benchmark.benchmark("small-mlp-clip", 2, {**tiny, "fast": fast}, peaks) for fast in (1, 0)]
     assert rows[0].flops == rows[1].flops > 0 and rows[0].seconds > 0  # no gradient is computed for nothing
     assert (rows[0].precision, rows[0].threads, rows[0].steps) == ("fp32", 1, 2)
     # critic: 16 rows through 784 x 16 and 16 x 1; generator: 8 rows through 100 x 16 and 16 x 784, by hand at n_critic 1
-    one = benchmark.benchmark("small-mlp-clip", 1, {**tiny, "n_critic": 1})
+    one = benchmark.benchmark("small-mlp-clip", 1, {**tiny, "n_critic": 1}, peaks)
     critic, generator = 2 * 16 * (784 * 16 + 16), 2 * 8 * (100 * 16 + 16 * 784)
     update = 2 * critic + 2 * 16 * 16  # values, weight gradients; the gradient of the 16 hidden units
     half = critic // 2
@@ -63,7 +64,9 @@ def test_the_flops_of_a_step_do_not_depend_on_the_kernels() -> None:
     assert one.flops == players
     # the penalty by hand: 8 points through 784 x 16 and back, what takes their place there, the weight gradient;
     # through 16 x 1 values, what goes back, weight gradient
-    by_hand, plain = (benchmark.benchmark("small-mlp-gp", 1, {**tiny, "n_critic": 1, "fast": fast}) for fast in (1, 0))
+    by_hand, plain = (
+        benchmark.benchmark("small-mlp-gp", 1, {**tiny, "n_critic": 1, "fast": fast}, peaks) for fast in (1, 0)
+    )
     assert by_hand.flops - one.flops == 4 * 2 * 8 * 784 * 16 + 3 * 2 * 8 * 16
     assert plain.flops > by_hand.flops  # the score and its derivatives besides
 

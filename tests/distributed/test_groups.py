@@ -171,7 +171,7 @@ if (os.environ.get("RANK"), os.environ.get("TORCHELASTIC_RESTART_COUNT")) == ("1
 }
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", [pytest.param("quietly", marks=pytest.mark.slow), "badly"])
 def test_the_flag_makes_the_samples_of_one(
     end: str, conditional_run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

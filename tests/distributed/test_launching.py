@@ -83,6 +83,7 @@ def test_mistakes_in_flags_are_said_before_anything_starts(command: Any, tmp_pat
         assert words in command("train", *flags, "--run", tmp_path / "run").sentence()
 
 
+@pytest.mark.slow
 def test_processes_restart_after_a_kill_and_stop_on_a_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole of `--processes`, through torchrun's agent: as long as it needs to, and not until the run ends."""
     environment(monkeypatch)

@@ -101,12 +101,14 @@ def read_strokes(ink: Numbers) -> dict[str, Numbers]:
 def thinned(shapes: Bools) -> Bools:
     """Return shapes [N, H, W] thinned to lines of one pixel (Zhang & Suen 1984)."""
     found = np.pad(shapes, ((0, 0), (1, 1), (1, 1)))
-    while True:
-        before = found.copy()
+    going = np.arange(len(found))  # which shapes the last pass made thinner
+    while len(going):
+        some = found[going]
         for second in (False, True):
-            found &= ~removable(found, second)
-        if np.array_equal(before, found):
-            return found[:, 1:-1, 1:-1]
+            some &= ~removable(some, second)
+        changed = (some != found[going]).any((1, 2))
+        found[going], going = some, going[changed]
+    return found[:, 1:-1, 1:-1]
 
 
 def removable(x: Bools, second: bool) -> Bools:
