@@ -8,7 +8,9 @@ import torch
 
 import wgan
 from wgan.errors import WganError
+from wgan.rng import stream
 from wgan.sampling import model as loading
+from wgan.sampling.generate import BLOCK
 from wgan.sampling.latents import latents, slerp, truncated
 from wgan.sampling.model import LIMIT, Samples, images_of, load
 from wgan.sampling.walk import walk
@@ -29,10 +31,14 @@ def plain(digits_run):
 # --- latents ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_ith_latent_is_the_same_however_many_are_drawn():
-    many = latents(3, 250, 5)
-    for n in (1, 7, 100, 101, 200):
-        assert torch.equal(latents(3, n, 5), many[:n])
+@pytest.mark.parametrize("latent", [1, 2, 3, 5, 10, 16, 50, 100])
+def test_the_ith_latent_is_the_same_however_many_are_drawn(latent):
+    """Also where torch draws the last 16 numbers of a block anew, as it does where their number is no multiple of 16."""
+    many = latents(3, 250, latent)
+    for n in range(1, 202):
+        assert torch.equal(latents(3, n, latent), many[:n]), n
+    whole = torch.randn(BLOCK, latent, generator=stream(3, 0, "sample"))
+    assert torch.equal(many[:BLOCK], whole)  # as every version drew them
 
 
 def test_latents_are_normal_and_differ_between_seeds_and_rows():

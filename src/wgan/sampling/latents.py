@@ -44,9 +44,15 @@ def latents(seed: int, n: int, latent: int) -> Tensor:
 
 
 def latent_block(seed: int, number: int, latent: int, rows: int = BLOCK) -> Tensor:
-    """Return the first `rows` latents of block `number` [rows, latent]; torch draws N(0, 1) by groups of 16 numbers."""
+    """Return the first `rows` latents of block `number` [rows, latent].
+
+    torch draws N(0, 1) by groups of 16 numbers, and the last 16 of all anew where the last group is not full: so no fewer
+    numbers than the whole block are drawn where these are among them.
+    """
+    whole = BLOCK * latent
     count = DRAWN_AT_ONCE * math.ceil(rows * latent / DRAWN_AT_ONCE)
-    drawn = torch.randn(min(count, BLOCK * latent), generator=stream(seed, number, "sample"))
+    count = count if count <= whole - DRAWN_AT_ONCE else whole
+    drawn = torch.randn(count, generator=stream(seed, number, "sample"))
     return drawn[: rows * latent].view(rows, latent)
 
 
