@@ -148,22 +148,40 @@ def cells(text, first):
     return [cell.strip() for cell in row.strip("|").split("|")[1:]]
 
 
+CONDITIONS = {"condition-error": 3, "condition-bias": 3, "condition-accuracy": 4}
+VOLUMES = {"volume-mean-w1": 3, "voxel-w1": 3, "random-relative-fid": 3, "sliced-w1": 5}
+
+
 @pytest.mark.parametrize(
-    ("toy", "title", "digits"),
+    ("file", "toy", "title", "digits"),
     [
-        ("gaussian", "A Gaussian whose mean", {"condition-error": 3, "condition-bias": 3, "condition-accuracy": 4}),
-        ("calorimeter", "A toy calorimeter", {"condition-error": 2, "condition-bias": 3, "condition-accuracy": 4}),
+        ("conditions", "gaussian", "A Gaussian whose mean", {**CONDITIONS, "sliced-w1": 3}),
+        ("conditions", "calorimeter", "A toy calorimeter", {**CONDITIONS, "condition-error": 2}),
+        ("volumes", "blobs", "Volumes whose total", VOLUMES),
+        ("strokes", "strokes", "Digits by angle", {"condition-error": 3, "condition-bias": 3, "sliced-w1": 4}),
     ],
 )
-def test_toys_with_conditions_quote_their_results(toy, title, digits):
-    found, text = kept("conditions")[toy], section(title)
+def test_toys_quote_their_results(file, toy, title, digits):
+    found, text = kept(file), section(title)
+    found = found.get(toy, found)  # some files hold several toys
     figures = {f["name"]: f for f in found["metrics"]["results"][0]["figures"]}
+    assert {*digits} == {*figures}
     for name, places in digits.items():
         value, real = cells(text, name)
         assert value == f"{figures[name]['value']:.{places}f}"
         printed = real.split(" ")[0]
         assert printed == f"{figures[name]['floor']:.{len(printed.partition('.')[2])}f}"
+    steps = found["metrics"]["results"][0]["step"]
+    assert f"| {steps:,} steps | generated | real against real |" in text
     assert all(f"$ {command}" in text for command in found["commands"])
+
+
+def test_what_strokes_keep_of_each_condition_is_quoted():
+    text = section("Digits by angle").replace("\n", " ")
+    notes = [last("strokes")[name]["note"] for name in ("condition-error", "condition-bias")]
+    error, bias = (dict(part.split(":") for part in note.split()) for note in notes)
+    assert f"an error of {error['angle']} and a bias of {bias['angle']} (" in text
+    assert f"the thickness {error['thickness']} and {bias['thickness']}:" in text
 
 
 def test_the_law_of_the_gaussian_is_quoted():
