@@ -10,7 +10,7 @@ import pytest
 
 import wgan
 from wgan.cli import main as cli
-from wgan.export import guard, onnx, page, patience, serve
+from wgan.export import guard, onnx, page, patience, serve, worker
 
 TEXT = (Path(__file__).parents[2] / "docs" / "reference" / "export.md").read_text()
 SHORT = {"evaluate": ["-n", "100", "--metrics", "fid-lenet"]}
@@ -73,8 +73,8 @@ def test_the_request_of_the_page_is_answered(conditional_run):
 
 
 def test_the_numbers_of_the_page_are_those_of_the_program():
-    assert f"`n` up to {serve.MOST:,}" in TEXT and f"{serve.REQUESTS} requests and\n{serve.SAMPLES:,} samples" in TEXT
-    assert f"one request for {serve.SECONDS:g} seconds" in TEXT and (patience.HEAD, patience.TAKING) == (10, 120)
+    assert f"`n` up to {serve.MOST:,}" in TEXT and f"{worker.REQUESTS} requests and\n{worker.SAMPLES:,} samples" in TEXT
+    assert f"one request for {worker.SECONDS:g} seconds" in TEXT and (patience.HEAD, patience.TAKING) == (10, 120)
     assert f"at most {guard.Guard.most // 1024} kB" in TEXT and guard.Guard.seconds == 10
     assert f"over {onnx.CHECKED:,} latents" in TEXT and f"beyond {onnx.BOUND:.4f} the file" in TEXT
     assert onnx.BATCHES == (1, 2, 7, 64) and "batches of 1, 2, 7 and 64" in TEXT

@@ -18,7 +18,8 @@ import wgan
 from wgan.cli.serve import CONNECTIONS
 from wgan.export import patience, serve
 from wgan.export.guard import Guard, Refused
-from wgan.export.serve import Worker, application
+from wgan.export.serve import application
+from wgan.export.worker import Worker
 
 
 def test_a_body_that_does_not_come_is_not_waited_for():
