@@ -8,7 +8,7 @@ from wgan.config import Config
 from wgan.errors import WganError
 from wgan.losses import clippable
 from wgan.models import auto, build
-from wgan.models.conv1d import SameConv1d, UpConv1d
+from wgan.models.conv_nd import SameConvNd, UpConvNd
 from wgan.models.layers import SameConv, Style
 from wgan.models.notation import Layer
 from wgan.models.resnet1d import grow, shrink
@@ -55,7 +55,7 @@ def test_the_lines_that_auto_stands_for():
 def test_a_convolution_is_the_one_of_images_in_a_row(kernel, stride):
     torch.manual_seed(0)
     square = SameConv(nn.Conv2d(2, 3, kernel, stride), (19, 19))
-    line = SameConv1d(nn.Conv1d(2, 3, kernel, stride))
+    line = SameConvNd(nn.Conv1d(2, 3, kernel, stride))
     with torch.no_grad():
         square.inner.weight.zero_()
         row = square.plan.before[0]  # the tap that reads the row itself, for the first output row
@@ -70,7 +70,7 @@ def test_a_convolution_is_the_one_of_images_in_a_row(kernel, stride):
 
 @pytest.mark.parametrize(("kernel", "growth"), [(4, 2), (5, 2), (16, 4), (3, 3)])
 def test_growth_is_exact(kernel, growth):
-    assert UpConv1d(2, 3, kernel, growth)(torch.randn(1, 2, 7)).shape == (1, 3, 7 * growth)
+    assert UpConvNd(1, 2, 3, kernel, growth)(torch.randn(1, 2, 7)).shape == (1, 3, 7 * growth)
 
 
 def test_the_label_reaches_every_norm():

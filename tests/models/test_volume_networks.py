@@ -7,7 +7,7 @@ from torch import nn
 from wgan.errors import WganError
 from wgan.losses import clippable
 from wgan.models import auto, build
-from wgan.models.conv3d import SameConv3d, UpConv3d
+from wgan.models.conv_nd import SameConvNd, UpConvNd
 from wgan.models.layers import SameConv
 from wgan.recipes import configure
 
@@ -43,7 +43,7 @@ def test_a_convolution_is_the_one_of_images_in_a_plane(kernel, stride, axis):
     """A volume whose only filled plane is the first along one axis."""
     torch.manual_seed(0)
     plane = SameConv(nn.Conv2d(2, 3, kernel, stride), (11, 8))
-    solid = SameConv3d(nn.Conv3d(2, 3, kernel, stride))
+    solid = SameConvNd(nn.Conv3d(2, 3, kernel, stride))
     sides = [11, 8]
     sides.insert(axis - 2, 9)
     with torch.no_grad():
@@ -61,7 +61,7 @@ def test_a_convolution_is_the_one_of_images_in_a_plane(kernel, stride, axis):
 
 @pytest.mark.parametrize(("kernel", "growth"), [(4, 2), (5, 2), (3, 3)])
 def test_growth_is_exact(kernel, growth):
-    made = UpConv3d(2, 3, kernel, growth)(torch.randn(1, 2, 4, 5, 3))
+    made = UpConvNd(3, 2, 3, kernel, growth)(torch.randn(1, 2, 4, 5, 3))
     assert made.shape == (1, 3, 4 * growth, 5 * growth, 3 * growth)
 
 

@@ -8,6 +8,7 @@ from torch import nn
 
 from wgan.errors import WganError
 from wgan.models.layers import (
+    FAMILY_OF,
     Chain,
     FeatureMap,
     Repeat,
@@ -93,6 +94,7 @@ def _side_after(layer: Layer, side: tuple[int, int]) -> tuple[int, int]:
 def image_shape(shape: tuple[int, ...], who: str) -> tuple[int, int, int]:
     """Return (channels, height, width); WganError when the data are no images."""
     if len(shape) != 3:
-        family = {1: "mlp", 2: "conv1d", 4: "conv3d"}[len(shape)]
-        raise WganError(f"{who} needs images, and this data has samples of shape {shape}: use the {family} family")
+        raise WganError(
+            f"{who} needs images, and this data has samples of shape {shape}: use the {FAMILY_OF[len(shape)]} family"
+        )
     return shape[0], shape[1], shape[2]

@@ -13,6 +13,8 @@ from torch.nn import functional as F
 from wgan.errors import WganError
 from wgan.models.kernels import PLAIN, Kernels, Plan
 
+FAMILY_OF = {1: "mlp", 2: "conv1d", 3: "conv", 4: "conv3d"}  # that fits samples of as many axes, channels among them
+
 
 @dataclass(frozen=True)
 class Style:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from torch import nn
 
-from wgan.models.conv1d import Cut, SameConv1d, beginning, signal_shape
+from wgan.models.conv1d import signal_shape
+from wgan.models.conv_nd import Cut, SameConvNd, beginning
 from wgan.models.layers import Chain, Repeat, Style, make_dropout, norm_and_activation
 from wgan.models.mlp import stack
 from wgan.models.notation import Layer, conv_critic, conv_generator
@@ -18,14 +19,14 @@ def generator_body(layers: str, inputs: int, shape: tuple[int, ...], style: Styl
     spec, style = conv_generator(layers), replace(style, axes=1)
     channels, steps = signal_shape(shape, "generator resnet1d")
     require_blocks(spec.stages, "generator_layers", layers)
-    modules = beginning(spec, inputs, steps, style)
+    modules = beginning(spec, inputs, [steps], style)
     c = spec.base.width
     for layer in spec.stages:
         modules.append(grow(c, layer, style))
         c = layer.width
     modules += norm_and_activation(style, c, True, True, True)
     modules += [Repeat(spec.out.stride)] if spec.out.stride > 1 else []
-    return Chain([*modules, SameConv1d(nn.Conv1d(c, channels, spec.out.kernel)), Cut(steps)])
+    return Chain([*modules, SameConvNd(nn.Conv1d(c, channels, spec.out.kernel)), Cut(steps)])
 
 
 def grow(c_in: int, layer: Layer, style: Style) -> Block:
@@ -36,9 +37,9 @@ def grow(c_in: int, layer: Layer, style: Style) -> Block:
     residual = [
         *norm_and_activation(style, c_in, True, layer.norm, True),
         *repeat,
-        SameConv1d(nn.Conv1d(c_in, c, k)),
+        SameConvNd(nn.Conv1d(c_in, c, k)),
         *norm_and_activation(style, c, True, layer.norm, True),
-        SameConv1d(nn.Conv1d(c, c, k)),
+        SameConvNd(nn.Conv1d(c, c, k)),
     ]
     return Block([*change, *repeat], residual)
 
@@ -63,9 +64,9 @@ def shrink(c_in: int, layer: Layer, style: Style, first: bool) -> list[nn.Module
     change: list[nn.Module] = [nn.Conv1d(c_in, c, 1)] if c_in != c else []
     residual = [
         *([] if first else norm_and_activation(style, c_in, True, layer.norm, True)),
-        SameConv1d(nn.Conv1d(c_in, c, k)),
+        SameConvNd(nn.Conv1d(c_in, c, k)),
         *norm_and_activation(style, c, True, layer.norm, True),
-        SameConv1d(nn.Conv1d(c, c, k)),
+        SameConvNd(nn.Conv1d(c, c, k)),
         *average,
     ]
     return [Block([*average, *change], residual), *([make_dropout(style)] if style.dropout else [])]
