@@ -113,14 +113,20 @@ def trained() -> str:
         (digits if result["data"].partition(":")[0] == "mnist" else others).append(path.stem)
         if path.stem in digits and steps < length:
             shorter.append(f"`{path.stem}` at {steps:,} of {length:,} steps")
-    said = [f"`{name}`" for name in RECIPES if name not in (*digits, *others, "images", "vectors")]
+    own = [name for name, recipe in RECIPES.items() if recipe.expected == "depends on the data"]
+    said = [name for name in RECIPES if name not in (*digits, *others, *own)]
     return (
         f"Each of the {len(digits)} recipes in the table ran to its whole length"
         + (f", but {', '.join(shorter)}" if shorter else "")
-        + (f". **Not in it, because no trained run has been measured:** {', '.join(said)}" if said else "")
+        + (f". **Not in it, because no trained run has been measured:** {named(said)}" if said else "")
         + ". Other data, with metrics of "
-        f"their own on their pages: {', '.join(f'`{name}`' for name in others)}; `images` and `vectors` train on the user's data."
+        f"their own on their pages: {named(others)}; {named(own)} train on the user's data."
     )
+
+
+def named(recipes: list[str]) -> str:
+    """Return the recipes' names as code, with commas."""
+    return ", ".join(f"`{name}`" for name in recipes)
 
 
 def cost_table() -> list[str]:
