@@ -115,6 +115,7 @@ def damaged(images):
     ("images", "options", "words"),
     [
         (damaged(values()), {}, "NaN or infinite"),
+        (values() * 1e39, {}, "holds values beyond 3.4e38"),
         (values() * 0, {}, "holds nothing to learn"),
         (values(shape=(8, 12, 3)), {"channels": 1}, "leave channels out"),
     ],

@@ -96,6 +96,7 @@ def spoiled(what):
     [
         (spoiled(np.nan), None, "NaN or infinite values in 1 of 60 volumes, the first is volume 3"),
         (spoiled(-np.inf), None, "NaN or infinite values in 1 of 60 volumes, the first is volume 3"),
+        (spoiled(1e39), None, "holds values beyond 3.4e38"),
         (np.full((60, 1, 4, 4, 4), 7), None, "holds nothing to learn: every value is 7"),
         (bodies(1), None, "has 1 sample: at least 40 are needed"),
         (bodies(60, (33, 32, 32), np.uint8), None, "volumes of 33x32x32 are too large, every side may be 32 at most"),

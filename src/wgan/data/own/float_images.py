@@ -37,13 +37,17 @@ def finished(
     where: str,
     what: str = "images",
 ) -> Prepared:
-    """Close the file of values with the range of its training images or volumes; WganError where these are all the same."""
+    """Close the file of values with the range of its training images or volumes; WganError where these are all the same.
+
+    Also for values that are too large for 32 bits.
+    """
     rows = np.flatnonzero(writer.state == DONE)
     mine = None if labels is None else labels[rows]
     held = chosen(writer.sums[rows], mine) if held_out is None else held_out[rows]
     writer.file.flush()
     values = np.memmap(writer.folder / "x.bin", np.float32, "r").reshape(-1, *writer.shape)
     try:
+        require_32_bits(values, where)
         units = depth.fit(values, rows[~held_out_mask(len(rows), held)], name_of(dtype), where)
     except Exception:
         writer.discard()
@@ -57,6 +61,20 @@ def name_of(dtype: np.dtype[Any]) -> str:
     return "float32" if dtype.kind == "b" or (dtype.kind in "iu" and dtype.itemsize > 4) else str(dtype)
 
 
+def require_32_bits(values: NDArray[np.float32], where: str) -> None:
+    """Raise WganError where finite numbers became infinite as float32, in which they are kept."""
+    if not all(np.isfinite(sample).all() for sample in values):
+        raise WganError(
+            f"{where} holds values beyond 3.4e38, the largest number of 32 bits: divide them all by a number"
+        )
+
+
+def as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Return values as float32; those that are too large for it become infinite, see require_32_bits."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values, np.float32)
+
+
 def of_file(file: BinaryIO, frame: Frame) -> NDArray[np.float32]:
     """Return the picture in a file as float32 [C, H, W] of `frame`, in its own units; Unreadable for a damaged one."""
     picture = open_picture(file)
@@ -64,7 +82,7 @@ def of_file(file: BinaryIO, frame: Frame) -> NDArray[np.float32]:
         raise Unreadable("it has colours of 16 bits, which are read as 8: save it as an array (.npy)")
     with whole(picture):
         if is_deep(picture):
-            planes = [finite(np.asarray(picture)).astype(np.float32)] * frame.channels
+            planes = [as_float32(finite(np.asarray(picture)))] * frame.channels
         else:
             plain = flatten(picture, PLAIN).convert("L" if frame.channels == 1 else "RGB")
             planes = [np.asarray(band, np.float32) for band in plain.split()]
@@ -84,7 +102,7 @@ def of_arrays(
     """Yield (number, float32 [C, H, W]) of images [B, C, H, W] in their own units."""
     for numbers, planes in parts:
         for i, image in zip(numbers, planes, strict=True):
-            yield i, np.stack([sized(plane.astype(np.float32), frame) for plane in image])
+            yield i, np.stack([sized(as_float32(plane), frame) for plane in image])
 
 
 def require_same_channels(options: ReadingOptions, where: str) -> None:

@@ -113,7 +113,7 @@ def require_finite(values: NDArray[Any], where: str) -> None:
 
 def kept(values: NDArray[Any], todo: list[int]) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Yield (number, float32 [C, D, H, W]) of the volumes that are not prepared yet."""
-    return ((i, np.asarray(values[i], np.float32)) for i in todo)
+    return ((i, float_images.as_float32(values[i])) for i in todo)
 
 
 def read_note(stored: tuple[int, ...], shape: tuple[int, ...], layout: str, kind: str) -> str:
