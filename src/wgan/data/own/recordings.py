@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import wave
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -206,7 +206,7 @@ def of_wav(path: Path, options: ReadingOptions, where: str) -> Recordings:
     found = group(files, where, classes=options.labels != "none", what="recordings")
     read = [read_wav(path if path.is_file() else path / files[i].name) for i in found.kept]
     for what, values in (("sampling rates", [r for _, r in read]), ("numbers of channels", [len(x) for x, _ in read])):
-        require_one(what, values, [files[i].name for i in found.kept], where)
+        require_equal("recordings", what, values, [files[i].name for i in found.kept], where)
     classes = None if found.labels is None else [found.names[k] for k in found.labels]
     series = [
         Series(
@@ -241,13 +241,13 @@ def read_wav(path: Path) -> tuple[NDArray[np.int16], int]:
     return np.ascontiguousarray(samples.T), rate
 
 
-def require_one(what: str, values: Sequence[int], names: Sequence[str], where: str) -> None:
-    """Raise WganError for files that differ in a number, naming the first of another than most."""
+def require_equal(kind: str, what: str, values: Sequence[Hashable], names: Sequence[str], where: str) -> None:
+    """Raise WganError for files of `kind` that differ in a value, naming the first of another than most."""
     (usual, _), *others = Counter(values).most_common()
     if others:
         at = next(i for i, value in enumerate(values) if value != usual)
         raise WganError(
-            f"{where} holds recordings of {len(others) + 1} {what}, {usual} most often, and {shown(names[at])} has "
+            f"{where} holds {kind} of {len(others) + 1} {what}, {usual} most often, and {shown(names[at])} has "
             f"{values[at]}: make them equal, or leave those out"
         )
 

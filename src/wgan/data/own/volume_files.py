@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import math
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from wgan.data.own.arrays import Arrays, load_npy
 from wgan.data.own.convert import MOST_CHANNELS
 from wgan.data.own.decode import SUFFIXES
 from wgan.data.own.grouping import group
-from wgan.data.own.recordings import WAV, whole_series
+from wgan.data.own.recordings import WAV, require_equal, whole_series
 from wgan.data.own.volumes import MOST_SIDE
 from wgan.data.split import held_out_count
 from wgan.errors import WganError
@@ -108,7 +107,8 @@ def read_files(path: Path, options: ReadingOptions, where: str) -> Read:
         volumes.append(read_volume(place, room))
         room -= volumes[-1].size
     slices = in_slices(volumes, options.kind)
-    require_one_shape([(v.shape[0], *v.shape[2:]) if slices else v.shape for v in volumes], places, where)
+    shapes = [text((v.shape[0], *v.shape[2:]) if slices else v.shape) for v in volumes]
+    require_equal("volumes", "shapes", shapes, [files[i].name for i in found.kept], where)
     labels = None if found.labels is None else [found.names[k] for k in found.labels]
     return Read(volumes, labels, found.held_out, found.notes)
 
@@ -167,17 +167,6 @@ def require_room(size: int, room: int, path: Path) -> None:
     if size > room:
         raise WganError(
             f"{shown(path)} holds {size:,} numbers, and all files together may hold {ROOM:,}: give fewer, or smaller ones"
-        )
-
-
-def require_one_shape(shapes: Sequence[tuple[int, ...]], places: Sequence[Path], where: str) -> None:
-    """Raise WganError for volumes that differ in shape, naming the first of another than most."""
-    (usual, _), *others = Counter(shapes).most_common()
-    if others:
-        at = next(i for i, shape in enumerate(shapes) if shape != usual)
-        raise WganError(
-            f"{where} holds volumes of {len(others) + 1} shapes, {text(usual)} most often, and {shown(places[at].name)} has "
-            f"{text(shapes[at])}: make them equal, or leave those out"
         )
 
 
