@@ -39,7 +39,7 @@ def test_equal_means_of_all_reals_set_no_scale():
     ("fake", "real", "words"),
     [
         (REAL[0], REAL, "must be volumes"),
-        (REAL[:, :1], REAL, "they differ"),
+        (REAL[:, :1], REAL, "must be equal"),
         (REAL * np.nan, REAL, "NaN or infinite"),
         (REAL, 0 * REAL, "are constant"),
     ],

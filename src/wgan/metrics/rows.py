@@ -12,6 +12,7 @@ from torch import Tensor
 from wgan.errors import WganError
 
 Rows = NDArray[np.float64]
+LAYOUTS = {"signals": "[N, C, T]", "volumes": "[N, C, D, H, W]"}
 
 
 class Pixels:
@@ -64,6 +65,24 @@ def pair(
     a, b = rows(fake, names[0], least, single), rows(real, names[1], least, single)
     if a.shape[1] != b.shape[1]:
         raise WganError(f"{names[0]} has {a.shape[1]} numbers a sample, {names[1]} has {b.shape[1]}: they must match")
+    return a, b
+
+
+def samples_of(kind: str, x: Any, name: str) -> NDArray[Any]:
+    """Return signals or volumes as an array in the layout of LAYOUTS; WganError for another shape, none, NaN and infinity."""
+    array = np.asarray(x)
+    if array.ndim != LAYOUTS[kind].count(",") + 1 or not array.size:
+        raise WganError(f"{name} must be {kind} {LAYOUTS[kind]}, not {list(array.shape)}")
+    if not np.isfinite(array).all():
+        raise WganError(f"{name} holds NaN or infinite values")
+    return array
+
+
+def pair_of(kind: str, fake: Any, real: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return both sides as `samples_of` does; WganError unless their samples have the same shape."""
+    a, b = samples_of(kind, fake, "fake"), samples_of(kind, real, "real")
+    if a.shape[1:] != b.shape[1:]:
+        raise WganError(f"fake {kind} are {list(a.shape[1:])}, real ones {list(b.shape[1:])}: they must be equal")
     return a, b
 
 

@@ -10,29 +10,10 @@ from numpy.typing import NDArray
 from wgan.errors import WganError
 from wgan.metrics.distances import w1_1d
 from wgan.metrics.neighbours import chunks
+from wgan.metrics.rows import pair_of, samples_of
 
 Numbers = NDArray[np.float64]
 LAGS = 64  # at most, and half of a signal
-
-
-def signals(x: Any, name: str) -> NDArray[Any]:
-    """Return x as an array [N, C, T]; WganError for another number of axes, no signal, or numbers that are not finite."""
-    array = np.asarray(x)
-    if array.ndim != 3 or not array.size:
-        raise WganError(f"{name} must be signals [N, C, T], not {list(array.shape)}")
-    if not np.isfinite(array).all():
-        raise WganError(f"{name} holds NaN or infinite values")
-    return array
-
-
-def both(fake: Any, real: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return both sides; WganError unless they have as many channels and steps."""
-    a, b = signals(fake, "fake"), signals(real, "real")
-    if a.shape[1:] != b.shape[1:]:
-        raise WganError(
-            f"fake signals are {list(a.shape[1:])}, real ones {list(b.shape[1:])}: channels and steps must be equal"
-        )
-    return a, b
 
 
 def power(x: Any) -> Numbers:
@@ -41,7 +22,7 @@ def power(x: Any) -> Numbers:
     P_k = w_k E |Σ_t x_t exp(-2πi k t / T)|² / T², w_k = 2 but 1 where k is 0 or T / 2
     x [N, C, T] -> [C, T // 2 + 1], in squared units of x. Source: the periodogram (Schuster 1898), without a window.
     """
-    array = signals(x, "x")
+    array = samples_of("signals", x, "x")
     steps = array.shape[2]
     total = np.zeros((array.shape[1], steps // 2 + 1))
     for part in chunks(len(array), array[0].size):
@@ -59,7 +40,7 @@ def spectrum_distance(fake: Any, real: Any) -> float:
     fake [N, C, T], real [M, C, T] -> >= 0: the fraction of the real power that is missing or too much at some frequency;
     signals that are all 0 have 1, and a times the reals |a² - 1|. Errors: WganError as `power`, and for a silent channel.
     """
-    a, b = (power(x) for x in both(fake, real))
+    a, b = (power(x) for x in pair_of("signals", fake, real))
     if not (b.sum(1) > 0).all():
         raise WganError("a channel of the real signals is 0 everywhere: its spectrum sets no scale")
     return float((np.abs(a - b).sum(1) / b.sum(1)).mean())
@@ -70,7 +51,7 @@ def autocorrelation(x: Any, lags: int) -> Numbers:
 
     x [N, C, T], lags < T -> [C, lags + 1] in about [-1, 1]; 0 beyond lag 0 for a constant channel. Errors: WganError as `power`.
     """
-    array = signals(x, "x")
+    array = samples_of("signals", x, "x")
     steps = array.shape[2]
     if not 0 <= lags < steps:
         raise WganError(f"lags must be from 0 to {steps - 1}, not {lags}")
@@ -96,7 +77,7 @@ def autocorrelation_distance(fake: Any, real: Any) -> float:
     fake [N, C, T], real [M, C, T] -> 0 to about 2; it does not change when a side is shifted or scaled. Errors: WganError as
     `power`.
     """
-    a, b = both(fake, real)
+    a, b = pair_of("signals", fake, real)
     lags = lags_of(a.shape[2])
     return float(np.abs(autocorrelation(a, lags) - autocorrelation(b, lags))[:, 1:].mean())
 
@@ -107,7 +88,7 @@ def channel_distances(fake: Any, real: Any) -> Numbers:
     fake [N, C, T], real [M, C, T] -> [C], >= 0; a shift by a deviations gives |a|. Source: Villani 2003, theorem 2.18.
     Errors: WganError as `power`, and for a constant channel of the reals.
     """
-    a, b = both(fake, real)
+    a, b = pair_of("signals", fake, real)
     scale = b.std((0, 2), dtype=np.float64)
     if not (scale > 0).all():
         raise WganError("a channel of the real signals is constant: its values set no scale")

@@ -9,25 +9,16 @@ from numpy.typing import NDArray
 
 from wgan.errors import WganError
 from wgan.metrics.distances import w1_1d
-
-
-def channels(x: Any, name: str) -> NDArray[Any]:
-    """Return volumes x [N, C, D, H, W] as [C, N, D * H * W]; WganError for other shapes, and numbers that are not finite."""
-    array = np.asarray(x)
-    if array.ndim != 5 or not array.size:
-        raise WganError(f"{name} must be volumes [N, C, D, H, W], not {list(array.shape)}")
-    if not np.isfinite(array).all():
-        raise WganError(f"{name} holds NaN or infinite values")
-    return np.moveaxis(array.reshape(*array.shape[:2], -1), 1, 0)
+from wgan.metrics.rows import pair_of
 
 
 def voxel_distance(fake: Any, real: Any) -> float:
     """Return the mean over channels of W1 between the values of voxels, in the standard deviation of all real ones.
 
     fake [N, C, D, H, W], real [M, C, D, H, W] -> >= 0; a shift by a deviations gives |a|. Source: Villani 2003, theorem 2.18.
-    Errors: WganError as `channels`, for other channels or sides, and for reals that are constant.
+    Errors: WganError as `channels`, and for reals that are constant.
     """
-    a, b = both(fake, real)
+    a, b = channels(fake, real)
     return _mean_w1(a, b) / scale_of(b)
 
 
@@ -36,19 +27,15 @@ def mean_distance(fake: Any, real: Any) -> float:
 
     Where these are all the same, in that of the voxels. fake, real, source and errors as in `voxel_distance`.
     """
-    a, b = both(fake, real)
+    a, b = channels(fake, real)
     means = [x.mean(2, keepdims=True, dtype=np.float64) for x in (a, b)]
     spread = float(means[1].std())
     return _mean_w1(*means) / (spread if spread > 1e-6 * scale_of(b) else scale_of(b))
 
 
-def both(fake: Any, real: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return both sides as `channels` gives them; WganError where they do not fit each other."""
-    a, b = channels(fake, "fake"), channels(real, "real")
-    if np.shape(fake)[1:] != np.shape(real)[1:]:
-        raise WganError(
-            f"fake volumes are {list(np.shape(fake)[1:])}, real ones {list(np.shape(real)[1:])}: they differ"
-        )
+def channels(fake: Any, real: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return volumes of both sides as [C, N, D * H * W]; WganError as `pair_of`."""
+    a, b = (x.reshape(*x.shape[:2], -1).swapaxes(0, 1) for x in pair_of("volumes", fake, real))
     return a, b
 
 
