@@ -99,9 +99,14 @@ def write_npy(samples: Samples, out: Path, model: Model) -> None:
     if samples.given and all(v.dtype.kind in "if" for v in samples.given.values()):  # a block of numbers, as it is read
         parts[out.with_suffix(".conditions.npy")] = np.stack([*samples.given.values()], axis=1)
     for path, array in parts.items():
-        packed = io.BytesIO()
-        np.save(packed, array)
-        write_atomically(path, packed.getvalue())
+        save_array(array, path)
+
+
+def save_array(array: Any, path: Path) -> None:
+    """Write one .npy, whole or not at all."""
+    packed = io.BytesIO()
+    np.save(packed, array)
+    write_atomically(path, packed.getvalue())
 
 
 def rows_of(samples: Samples, model: Model) -> NDArray[Any]:
@@ -223,9 +228,7 @@ def write_values(samples: Samples, out: Path, units: PixelUnits) -> None:
 def write_volumes(samples: Samples, out: Path, model: Model) -> None:
     """Write one .npy [C, D, H, W] for each volume."""
     for i, values in enumerate(array_of(samples, model)):
-        packed = io.BytesIO()
-        np.save(packed, values)
-        write_atomically(folder_of(samples, i, out) / f"{i:06d}.npy", packed.getvalue())
+        save_array(values, folder_of(samples, i, out) / f"{i:06d}.npy")
 
 
 def folder_of(samples: Samples, i: int, out: Path) -> Path:

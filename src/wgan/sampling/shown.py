@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,6 +11,7 @@ from wgan.data.tabular.table import Table
 from wgan.runs.shown import picture, table, titled
 from wgan.sampling.grids import portray
 from wgan.sampling.rows import displayed
+from wgan.visual.png import png_bytes
 
 if TYPE_CHECKING:
     from wgan.sampling.model import Model, Samples
@@ -37,9 +37,7 @@ def samples_png(samples: Samples) -> bytes | None:
 
 def png(samples: Tensor) -> bytes:
     """Return the image of samples as the bytes of a PNG."""
-    file = io.BytesIO()
-    portray(samples, None).save(file, "PNG")
-    return file.getvalue()
+    return png_bytes(portray(samples, None))
 
 
 def samples_html(samples: Samples) -> str | None:
