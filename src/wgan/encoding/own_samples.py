@@ -27,7 +27,7 @@ def used_samples(config: Config, own: Source, given: ToScore) -> NDArray[np.bool
     held = held_out(config, own, given)
     used: NDArray[np.bool_] = ours & ~held
     setting = np.isin(np.arange(len(own)), selection_indices(len(own)).numpy())
-    used[ours & held] = setting[there(own, given)]
+    used[ours & held] = setting[in_data(own, given)]
     return used
 
 
@@ -59,7 +59,7 @@ def classes_of(source: Source) -> NDArray[np.str_]:
     return np.repeat(names, len(source)) if source.labels is None else names[source.labels.numpy()]
 
 
-def there(own: Source, given: ToScore) -> NDArray[np.bool_]:
+def in_data(own: Source, given: ToScore) -> NDArray[np.bool_]:
     """Return which held-out samples of the run are in the data, which may lack some of its classes, or all of them."""
     if given.split == "train":
         return np.zeros(len(own), np.bool_)
@@ -79,7 +79,7 @@ def holds_own_rows(config: Config, own: Source, given: ToScore) -> bool:
 
 
 def held_out(config: Config, own: Source, given: ToScore) -> NDArray[np.bool_]:
-    """Return which samples [N] of the run's own data, given in a split, are held out."""
+    """Return which samples [N] of `given`, the run's own data in a split, are held out."""
     n = len(given)
     if given.split == WHOLE:
         return held_out_mask(n, prepared(own.name, part(ReadingOptions, config)).held_out)

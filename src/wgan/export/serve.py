@@ -84,7 +84,7 @@ class Answer(BaseModel):
 
 @dataclass(frozen=True)
 class Front:
-    """Answers POST /sample itself and hands on all else: FastAPI, whose schema tells of it, would take five times as long."""
+    """Answers POST /sample itself, in a fifth of the time that FastAPI takes, whose schema tells of it; hands on all else."""
 
     app: Application
     sample: Callable[[Asked], Awaitable[Response]]

@@ -154,7 +154,6 @@ class Inverter:
     @torch.no_grad()
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return G(E(x), y) [N, *shape]; without labels y [N] a conditional generator takes the nearest class."""
-
         return self.each(lambda block, labels: self.rebuilt(block, labels).made, x, y)
 
     @torch.no_grad()
