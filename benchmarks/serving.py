@@ -23,7 +23,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ RESULTS = HERE / "results" / "serving.json"
 TICK = os.sysconf("SC_CLK_TCK")
 BATCHES = (1, 64, 100)  # of the bare generator
 LOADS = [(1, "png", 1), (1, "png", 64), (1, "npz", 1), (1, "npz", 64), (1, "json", 1), (1, "json", 64), (64, "npz", 8)]
+HEAD = "| | a second | processor time, ms | p99, ms | of bare, same batch | of bare, 100 rows at once |"
 SCRIPT = """
 local count, first = 0, 0
 function setup(thread) thread:set("first", first) first = first + 100000000 end
@@ -96,6 +97,11 @@ def process(words: list[str], port: int) -> Iterator[int]:
         child.wait(120)
 
 
+def serving(run: str, port: int) -> AbstractContextManager[int]:
+    """Return the context of `wgan serve` in one thread."""
+    return process(["-m", "wgan", "serve", run, "--port", str(port), "--threads", "1"], port)
+
+
 def cpu_seconds(pid: int) -> float:
     """Return the processor time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -108,17 +114,8 @@ def load(pid: int, port: int, n: int, form: str, clients: int, seconds: float) -
         script.write(SCRIPT.replace("N,", f"{n},").replace("FORMAT)", f'"{form}")'))
         script.flush()
         before = cpu_seconds(pid)
-        words = [
-            "wrk",
-            "-t1",
-            f"-c{clients}",
-            f"-d{max(1, round(seconds))}s",
-            "--timeout",
-            "60s",
-            "--latency",
-            "-s",
-            script.name,
-        ]
+        length = f"-d{max(1, round(seconds))}s"
+        words = ["wrk", "-t1", f"-c{clients}", length, "--timeout", "60s", "--latency", "-s", script.name]
         done = subprocess.run([*words, f"http://127.0.0.1:{port}/sample"], capture_output=True, text=True, check=True)
         used = cpu_seconds(pid) - before
     answered = int(re.search(r"(\d+) requests in", done.stdout)[1])
@@ -155,14 +152,6 @@ def speed(run: str, seconds: float, rounds: int) -> dict[str, Any]:
 def median(found: list[dict[str, Any]], name: str, key: str) -> float:
     """Return the median of one value over all rounds, to four digits."""
     return float(f"{statistics.median(one[name][key] for one in found):.4g}")
-
-
-def serving(run: str, port: int) -> Any:
-    """Return the context of `wgan serve` in one thread."""
-    return process(["-m", "wgan", "serve", run, "--port", str(port), "--threads", "1"], port)
-
-
-HEAD = "| | a second | processor time, ms | p99, ms | of bare, same batch | of bare, 100 rows at once |"
 
 
 def shown(found: dict[str, Any]) -> str:
