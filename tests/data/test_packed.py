@@ -57,11 +57,10 @@ def test_lines_read_in_blocks_keep_their_order(tmp_path, monkeypatch, block):
 
 @pytest.mark.parametrize("line", [3, 61])
 def test_names_that_stand_in_a_table_again_are_seen(tmp_path, line):
-    rows = [f"a,{word}" for word in ["x", "b", "y"] * 20]  # the first column is its own name, in every row
-    rows = [row for row in rows if row != "a,b"]
+    rows = ["a,x", "z,b", "a,y"] * 20  # each column holds its own name often, and no row both
     rows.insert(line - 2, " a , b")
     (tmp_path / "t.csv").write_text("\n".join(["a,b", *rows, ""]))
-    with pytest.raises(WganError, match=f"repeats its names of columns in line {min(line, 42)}:"):
+    with pytest.raises(WganError, match=f"repeats its names of columns in line {line}:"):
         read_cells(tmp_path / "t.csv")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,8 @@ def test_the_pages_are_made_of_the_committed_measurements(tool):
     speed, profiled, beside = tool.results()
     lab, tables = tool.PAGES
     assert all(tool.page(file, speed, profiled, beside) == file.read_text() for file in (lab, tables))
+    for file, names in tool.PAGES.items():
+        assert tuple(re.findall("<!-- (.+): written by", file.read_text())) == names
     slower, longer, times = copy.deepcopy(speed), copy.deepcopy(profiled), copy.deepcopy(beside)
     slower["published"]["result"]["S1"]["ratio"] = 99.0
     longer["recipes"]["mnist"]["fast"]["ms"] = 9876.0
@@ -39,6 +43,16 @@ def test_the_lab_is_short_and_quotes_the_measured_gains(tool):
     )
     assert f"`--no-fast`**: {least[1]:.2f} times as fast (`{least[0]}`) to {most[1]:.2f} times (`{most[0]}`)" in text
     assert f"{least_avx2[1]:.2f} (`{least_avx2[0]}`) to {most_avx2[1]:.2f} times when" in text
+
+
+def test_the_lab_quotes_the_five_minutes():
+    text = " ".join((ROOT / "docs/lab/speed.md").read_text().split())
+    found = json.loads((ROOT / "benchmarks/results/minutes-five.json").read_text())
+    assert f"it chose {found['chosen'].split(',')[0]} and two threads" in text and "2 threads" in found["chosen"]
+    assert f"took {found['steps']:,} steps, ended after {found['seconds']} seconds," in text
+    distance, spread = (f"{found[name]:.4f}" for name in ("relative_fid", "relative_fid_spread"))
+    assert f"relative-fid {distance} ± {spread} (real {found['relative_fid_reference']:.4f})" in text
+    assert f"label accuracy {100 * found['label_accuracy']:.1f} % with {found['n']:,} fakes, one seed" in text
 
 
 def extremes(part):
