@@ -200,9 +200,9 @@ def test_numbers_that_only_lie_apart_are_not(tmp_path, cache, values):
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("a;b\n" + "1,5;2\n" * 60, "'1,5' in line 2; save the table with decimal points"),
-        ("1,5;2,5\n" * 60, "'1,5' in line 1; save the table with decimal points"),
-        ("a,b\n" + '"1,234",2\n' * 60, "'1,234' in line 2; save the table with decimal points"),
+        ("a;b\n" + "1,5;2\n" * 60, "'1,5' in line 2; if the comma is a decimal one, say --columns"),
+        ("1,5;2,5\n" * 60, "'1,5' in line 1; if the comma is a decimal one, say --columns"),
+        ("a,b\n" + '"1,234",2\n' * 60, "'1,234' in line 2; if the comma is a decimal one, say --columns"),
         ("a,b\n1,2\n2,3\n" * 30, "repeats its names of columns in line 4"),
         ("1.0 2.0 3.0\n" * 60, "blanks between its columns"),
         (

@@ -131,11 +131,13 @@ def test_numbers_and_dates_are_written_as_python_writes_them(tmp_path):
     moments = [0.0, 1718000000.123456, -6e10, 43200.0, 1e9 + 0.5, -36833702400.0]
     templates = Path(wgan.__file__).parent / "export" / "templates"
     code = "".join((templates / name).read_text() for name in ("engine.js", "rows.js"))
-    call = f"[{values}.map(shortest), {json.dumps(FORMATS)}.map(f => {moments}.map(m => dateText(m, f)))]"
+    german = '[-1234.5, 7].map(v => textOf({kind: "number", form: "comma", style: "fixed", digits: 2}, v))'
+    call = f"[{values}.map(shortest), {json.dumps(FORMATS)}.map(f => {moments}.map(m => dateText(m, f))), {german}]"
     (tmp_path / "t.js").write_text(f"{code}\nconsole.log(JSON.stringify({call}))")
     found = json.loads(subprocess.run([NODE, tmp_path / "t.js"], capture_output=True, text=True).stdout)
     assert found[0] == [repr(v) for v in values]
     assert found[1] == [[text_of(m, f) for m in moments] for f in FORMATS]
+    assert found[2] == ["-1234,50", "7,00"]
 
 
 @needs_node

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+import torch
 from helpers.own_data import refusal
 
 from wgan.config import ReadingOptions
 from wgan.data import open_source
+from wgan.data.tabular.read import codes_like
+from wgan.data.tabular.table import from_json
+from wgan.sampling.where import read_where
 
 pytestmark = pytest.mark.usefixtures("cache")
 G = np.random.default_rng(0)
@@ -72,7 +78,7 @@ def test_a_column_that_teaches_nothing_is_left_out_and_said(tmp_path, column, wh
         (["1.5", "2.5"] * 29 + ["inf", "1.5"], "holds inf, which is infinite, in line 60"),
         (["1.5", "2.5"] * 29 + ["1" + "0" * 400], "holds 1" + "0" * 39 + ", which is infinite, in line 60"),
         (["1.5", "2.5"] * 29 + ["1_000"], "'1_000' in line 60; fix it"),
-        (["1,234", "2,345"] * 30, "'1,234' in line 2; save the table with decimal points"),
+        (["1,234", "2,345"] * 30, "'1,234' in line 2; if the comma is a decimal one, say --columns"),
         ([str(2**60 + i) for i in range(N)], "holds whole numbers above 2^53"),
         ([f"({i})" if i % 3 else str(i) for i in range(N)], "'(1)' in line 3; save the table with plain numbers"),
         (["n, a", *map(str, range(2, N + 1))], "'n, a' in line 2; fix it, or say --columns c=category"),
@@ -102,6 +108,31 @@ def test_the_user_says_what_a_column_is(tmp_path):
     assert dated.kind == "date" and dated.text(0.0) == "19700101"
 
 
+def test_decimal_commas_are_read_when_told_and_come_back(tmp_path):
+    cells = [f"{i - 9},{i * 7 % 10}5" for i in range(N - 2)] + ["", "n.a."]
+    path = write(tmp_path / "t.csv", cells)
+    found, _ = column_of(path, columns="c=number:comma", missing="n.a.")
+    source = open_source(str(path), "all", options=ReadingOptions(columns="c=number:comma", missing="n.a."))
+    codes = source.codes(torch.arange(N))[:, 2]
+    assert (found.kind, found.digits) == ("number", 2) and codes.isnan().sum() == 2
+    assert -7.45 in codes and sorted(found.texts(codes.numpy())) == sorted([*cells[:-1], ""])
+    assert from_json(json.loads(json.dumps(source.table.to_json()))) == source.table
+    table = dict(zip("abc", (["1"], ["red"], ["0,45"]), strict=True))
+    assert (
+        codes_like(source.table, table, "r.csv")[0, 2]
+        == codes_like(source.table, {**table, "c": ["0.45"]}, "r.csv")[0, 2]
+    )
+    assert [r.limit for r in read_where("c>=1,05,c<3", source.table)[1]] == [1.05, 3.0]
+
+
+def test_points_among_decimal_commas_are_refused(tmp_path):
+    path = write(tmp_path / "t.csv", ["1,5", "2,5"] * 29 + ["1.234", "1,5"])
+    said = refusal(path, columns="c=number:comma")
+    assert "holds '1.234' in line 60, which has a point" in said
+    path = write(tmp_path / "u.csv", ["1,5", "2,5"] * 29 + ["1.234,5", "1,5"])
+    assert "it holds '1.234,5' in line 60" in refusal(path, columns="c=number:comma")
+
+
 @pytest.mark.parametrize(
     "asked, said",
     [
@@ -110,6 +141,8 @@ def test_the_user_says_what_a_column_is(tmp_path):
         ("d=number", "has no column 'd'"),
         ("b=number", "column b of"),
         ("b=date", "is not written in one format of dates"),
+        ("c=number:point", "columns 'c=number:point': write NAME=KIND"),
+        ("c=category:comma", "columns 'c=category:comma': write NAME=KIND"),
         ("c=date:%Y", "holds 'yes' in line 2, which is not a date in the format %Y"),
         ("a=skip,b=skip,c=skip", "every column is left out"),
         ("a=number,a=category", "columns names a twice"),

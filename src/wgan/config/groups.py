@@ -89,7 +89,7 @@ class ReadingOptions(OptionGroup):
     )
     columns: str = option(
         "",
-        "what columns of a table are: NAME=KIND,... with number, category, date, date:FORMAT, identifier or skip",
+        "what columns of a table are: NAME=KIND,... with number, number:comma, category, date, date:FORMAT, identifier or skip",
         later=True,
     )
     missing: str = option("", "marks of missing cells in a table besides empty ones, for example ?,NA", later=True)

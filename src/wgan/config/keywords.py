@@ -47,8 +47,8 @@ class Options(TypedDict, total=False):
     """numbers and categories that come with each sample, NAME,NAME:category,...: asked for with --given, instead of
     classes (default: )"""
     columns: str
-    """what columns of a table are: NAME=KIND,... with number, category, date, date:FORMAT, identifier or skip (default:
-    )"""
+    """what columns of a table are: NAME=KIND,... with number, number:comma, category, date, date:FORMAT, identifier or
+    skip (default: )"""
     missing: str
     """marks of missing cells in a table besides empty ones, for example ?,NA (default: )"""
     keep: str

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from wgan.data.own.delimited import is_number
 from wgan.data.tabular.coding import Codes
+from wgan.data.tabular.commas import COMMAS, pointed
 from wgan.data.tabular.dates import seconds_of
 from wgan.data.tabular.table import Column, Table
 from wgan.errors import WganError, nearest
@@ -111,6 +112,7 @@ def limit_of(column: Column, sign: str, value: str) -> float:
         if seconds is None:
             raise WganError(f"{said}: '{value}' is not a date in the format {column.form}")
         return seconds
+    value = pointed([value])[0] if column.form == COMMAS else value
     if not is_number(value) or float(value) != float(value):
         way = "; write a comma between conditions" if " and " in value.lower() else ""
         raise WganError(f"{said}: '{value}' is not a number{way}")

@@ -12,6 +12,7 @@ from itertools import islice
 from wgan.data.own.delimited import COMMA, WHOLE, counts_rows, is_number
 from wgan.data.own.missing_marks import MISSING, mark_note, marks_in
 from wgan.data.own.tables import is_code
+from wgan.data.tabular.commas import COMMAS
 from wgan.data.tabular.dates import LOOKED_AT, formats_of, mostly_dates, read_dates, text_of
 from wgan.errors import WganError, nearest
 
@@ -22,7 +23,7 @@ FORMULA = re.compile(r"[=+@-].*\D.*")  # a cell that a spreadsheet would compute
 KINDS = ("number", "category", "date", "identifier", "skip")
 MOSTLY = 0.9  # of the cells: a column of numbers with a word in it, or of names for the rows
 LONG = 50  # characters of a cell on average: free text
-ALLOWED = f"{', '.join(KINDS)}, or date:FORMAT such as date:%d.%m.%Y"
+ALLOWED = f"{', '.join(KINDS)}, number:comma for decimal commas, or date:FORMAT such as date:%d.%m.%Y"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Asked:
     """What the user says of one column."""
 
     kind: str
-    form: str = ""  # of dates
+    form: str = ""  # of dates; comma: numbers have decimal commas
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Found:
     kind: str  # number, category, date; skip = left out
     missing: frozenset[str] = frozenset([""])  # cells, without blanks around them
     mark: str = ""  # how a missing cell is written, as it stands in the file
-    form: str = ""  # of dates
+    form: str = ""  # of dates; comma: numbers have decimal commas
     digits: int = 0  # after the point, at most; 0 = whole numbers, -1 = as many as the number has
     style: str = "fixed"  # always as many digits; short = as few as say it; repr = as few, but at least one
     note: str = ""  # why it is left out, or how it may be misread
@@ -84,7 +85,7 @@ def asked_kinds(text: str, names: Sequence[str], where: str) -> dict[str, Asked]
     for part in kind_parts(text):
         name, equals, kind = (piece.strip() for piece in part.rpartition("="))
         kind, _, form = kind.partition(":")
-        if not equals or kind not in KINDS or (form and kind != "date"):
+        if not equals or kind not in KINDS or (form and kind != "date" and (kind, form) != ("number", COMMAS)):
             raise WganError(f"columns '{part}': write NAME=KIND, where KIND is {ALLOWED}")
         if name not in names:
             raise WganError(f"{where} has no column '{name}': {nearest(name, names) if names else 'it has no names'}")
@@ -140,7 +141,7 @@ def kind_of(
     if wish.kind == "number" or are_numbers(numbers, told):
         if not sound:
             require_numbers(name, tally, plain | MISSING, where)
-        return written(digits_of(Found(name, "number", plain | MISSING), numbers), tally)
+        return written(digits_of(Found(name, "number", plain | MISSING, form=wish.form), numbers), tally)
     return written(text_of_kind(name, present, len(cells), plain, where), tally)
 
 
@@ -202,7 +203,10 @@ def require_numbers(name: str, tally: Tally, missing: frozenset[str], where: str
         )
     way = f"fix it, {as_missing(bad)}or say --columns {name}=category"
     if COMMA.fullmatch(bad):
-        way = f"save the table with decimal points and without thousands separators, or say --columns {name}=category"
+        way = (
+            f"if the comma is a decimal one, say --columns {name}=number:comma; else save the table without thousands "
+            f"separators, or say {name}=category"
+        )
     elif DRESSED.fullmatch(bad):
         way = f"save the table with plain numbers, or say --columns {name}=category"
     raise WganError(f"column {name} of {where} is not numeric: it holds '{bad[:40]}' in line {line}; {way}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
@@ -25,9 +25,10 @@ from wgan.data.own.tables import MOST_EXACT, label_column, whole_labels
 from wgan.data.split import chosen, contents_of, held_out_mask, require_enough
 from wgan.data.tabular.cells import Cells
 from wgan.data.tabular.coding import Codes, Coding, fit_category, fit_number
+from wgan.data.tabular.commas import COMMAS, pointed, require_commas
 from wgan.data.tabular.dates import read_dates
 from wgan.data.tabular.keep import groups_of, rules_of
-from wgan.data.tabular.kinds import Found, asked_kinds, kind_of
+from wgan.data.tabular.kinds import Asked, Found, asked_kinds, kind_of
 from wgan.data.tabular.parts import parted
 from wgan.data.tabular.rules import Group, Rule, combinations, inner_rows, rule_text
 from wgan.data.tabular.table import Column, Table
@@ -40,7 +41,8 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
     if options.of_images:
         raise WganError(f"size, crop, channels and depth are for images, and {where} holds a table: leave them out")
     require_enough(len(cells.lines), where)
-    cells, given = parted(cells, {options.labels, *asked_kinds(options.columns, cells.names, where)})
+    asked = asked_kinds(options.columns, cells.names, where)
+    cells, given = parted(with_points(cells, asked, where), {options.labels, *asked})
     cells, conditions = divided(cells, options, where)
     at = label_column(cells.names, options.labels, where)
     label = None if at < 0 else whole_labels(cells.columns[at], where, cells.lines, marks_of(options))
@@ -81,6 +83,16 @@ def prepare_table(cells: Cells, options: ReadingOptions, folder: Path, where: st
         "facts": {"columns": len(columns)},
     }
     return writer.finish(numbers, held_out, about)
+
+
+def with_points(cells: Cells, asked: Mapping[str, Asked], where: str) -> Cells:
+    """Return the cells with decimal points in the columns whose numbers have decimal commas, as the user says."""
+    columns = [*cells.columns]
+    for i, name in enumerate(cells.names):
+        if name in asked and asked[name] == Asked("number", COMMAS):
+            require_commas(name, columns[i], cells.lines, where)
+            columns[i] = pointed(columns[i])
+    return replace(cells, columns=columns)
 
 
 def divided(cells: Cells, options: ReadingOptions, where: str) -> tuple[Cells, Raw | None]:
@@ -194,6 +206,8 @@ def like(c: Column, cells: Sequence[str], where: str) -> Codes:
                 f"column {c.name} of {where} holds '{bad[:40]}', which is not a date in the format {c.form}"
             )
         return np.array([found.get(t.strip()) for t in cells], np.float64)
+    if c.form == COMMAS:  # another program may have written points
+        cells = pointed(cells)
     bad = next((t for t in cells if t.strip() not in missing | MISSING and not is_number(t)), None)
     if bad is not None:
         raise WganError(f"column {c.name} of {where} holds '{bad[:40]}', which is not a number")

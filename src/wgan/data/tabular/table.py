@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from wgan.data.recorded import restored
 from wgan.data.tabular.coding import Codes, Coding
+from wgan.data.tabular.commas import COMMAS, written_as
 from wgan.data.tabular.dates import moment_of, text_of
 from wgan.data.tabular.rules import Group, Rule, are_sound, inner_rows
 
@@ -28,7 +29,7 @@ class Column:
     kind: str  # number, category, date
     coding: Coding
     mark: str = ""  # a missing cell
-    form: str = ""  # of dates
+    form: str = ""  # of dates; comma: numbers have decimal commas
     digits: int = 0
     style: str = "fixed"  # fixed, short or repr: see kinds.Found
     levels: tuple[str, ...] = ()  # of a category: the text of each code
@@ -48,9 +49,9 @@ class Column:
         if self.kind == "date":
             return text_of(code, self.form)
         if self.style == "fixed":
-            return f"{code:.{self.digits}f}" if self.digits else str(int(code))
+            return written_as(f"{code:.{self.digits}f}" if self.digits else str(int(code)), self.form)
         text = repr(code)
-        return text.removesuffix(".0") if self.style == "short" else text
+        return written_as(text.removesuffix(".0") if self.style == "short" else text, self.form)
 
     def values(self, codes: Codes) -> list[Any]:
         """Return codes [N] as Python values: int, float, text or datetime, None where missing."""
@@ -180,7 +181,8 @@ class Table:
 def kind_text(c: Column) -> str:
     """Return the kind of a column in a few words."""
     if c.kind == "number":
-        digits = f"{c.digits} digits after the point" if c.digits > 0 else "decimals"
+        sign = "comma" if c.form == COMMAS else "point"
+        digits = f"{c.digits} digits after the {sign}" if c.digits > 0 else "decimals"
         return "whole number" if c.digits == 0 else f"number, {digits}"
     return f"date, {c.form}" if c.kind == "date" else f"category, {len(c.levels)} level{'s' * (len(c.levels) != 1)}"
 

@@ -82,6 +82,11 @@ function textOf(c, code) {
   if (Number.isNaN(code)) return c.mark;
   if (c.kind === "category") return code >= 0 && code < c.levels.length ? c.levels[Math.trunc(code)] : "";
   if (c.kind === "date") return dateText(code, c.form);
+  const text = numberText(c, code);
+  return c.form === "comma" ? text.replace(".", ",") : text;
+}
+
+function numberText(c, code) {
   if (c.style === "fixed") return c.digits ? code.toFixed(Math.min(100, Math.max(0, c.digits))) : String(Math.trunc(code));
   const text = shortest(code);
   return c.style === "short" && text.endsWith(".0") ? text.slice(0, -2) : text;
