@@ -63,4 +63,7 @@ def test_a_name_that_leads_elsewhere_is_refused(name):
 def test_without_the_extra_a_sentence_says_how_to_get_it(monkeypatch, conditional_run, tmp_path, command):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     assert "pip install 'wgan[hub]'" in command("sample", "hf:ada/digits").sentence()
+    words = ("--to", "hub", "--out", tmp_path / "n", "--push", "ada/digits")
+    assert "pip install 'wgan[hub]'" in command("export", conditional_run, *words).sentence()
+    assert not (tmp_path / "n").exists()  # said before anything is written
     export_hub(wgan.load(conditional_run), tmp_path / "m")  # the folder needs no extra

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -15,6 +17,7 @@ pytest.importorskip("uvicorn")
 from helpers.serving import Served
 
 import wgan
+from wgan.cli import serve as cli_serve
 from wgan.cli.serve import CONNECTIONS
 from wgan.export import patience, serve
 from wgan.export.guard import Guard, Refused
@@ -145,3 +148,44 @@ def test_a_hundred_slow_clients_keep_nobody_waiting(conditional_run):
         open_now = served.server.server_state.connections
         assert soon(lambda: len(open_now) == 100)
         assert served.ask("POST", "/sample", {"n": 3, "format": "npz"})[0] == 200
+
+
+# as many threads as a busy server has, each with memory of its own; prints how many heaps the C library then keeps
+HEAPS = """
+import ctypes, sys, threading
+from wgan.export.heap import share_one_heap
+libc = ctypes.CDLL(None)
+if not hasattr(libc, "malloc_info"):
+    sys.exit(77)
+if sys.argv[1] == "shared":
+    assert share_one_heap()
+held, all_there = [], threading.Barrier(20)
+def work():
+    held.append(bytes(5000))
+    all_there.wait()
+threads = [threading.Thread(target=work) for _ in range(20)]
+[t.start() for t in threads], [t.join() for t in threads]
+libc.fdopen.restype = ctypes.c_void_p
+file = libc.fdopen(1, b"w")
+libc.malloc_info(0, ctypes.c_void_p(file)), libc.fflush(ctypes.c_void_p(file))
+"""
+
+
+def test_threads_share_one_heap_of_the_c_library():
+    """Heaps of their own kept the largest answers of every thread: 9 MB more in seven minutes."""
+    done = {}
+    for how in ("shared", "own"):
+        found = subprocess.run([sys.executable, "-c", HEAPS, how], capture_output=True, text=True, timeout=60)
+        if found.returncode == 77:
+            pytest.skip("the C library does not count its heaps")
+        done[how] = found.stdout.count("<heap nr=")
+    assert done["shared"] == 1 < done["own"], done
+
+
+def test_the_heap_is_shared_before_any_thread_starts(conditional_run, command, monkeypatch):
+    order = []
+    monkeypatch.setattr(cli_serve, "share_one_heap", lambda: order.append("heap"))
+    monkeypatch.setattr(serve, "application", lambda *_: order.append("application"))
+    monkeypatch.setattr(cli_serve, "run", lambda *_: order.append("run"))
+    assert command("serve", conditional_run, "--port", 0).code == 0
+    assert order == ["heap", "application", "run"]

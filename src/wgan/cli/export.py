@@ -8,10 +8,9 @@ from pathlib import Path
 
 from wgan.cli.sample import output_path, require_no_stream, say
 from wgan.errors import WganError, unknown
-from wgan.export.hub import export_hub, push
+from wgan.export.hub import export_hub, push, require_push
 from wgan.export.onnx import CHECKED, export_onnx
 from wgan.export.page import export_page
-from wgan.runs.exported import hub_name
 from wgan.sampling.model import Model, load
 
 SUFFIXES = {"hub": "-model", "page": ".html", "onnx": ".onnx"}  # what each target's default name ends with
@@ -48,7 +47,7 @@ def refuse_others(found: argparse.Namespace) -> None:
 def to_hub(model: Model, out: Path, found: argparse.Namespace) -> None:
     """Write the folder, and upload it where --push names a place."""
     if found.push is not None:
-        hub_name(found.push)
+        require_push(found.push)
     export_hub(model, out, found.force, found.licence, found.push)
     print(f"the model of step {model.step} in {out}: wgan.load({str(out)!r}), wgan sample {out}")
     if found.push is not None:

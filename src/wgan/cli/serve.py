@@ -11,6 +11,7 @@ from typing import Any
 
 from wgan.cli.sample import say
 from wgan.errors import WganError
+from wgan.export.heap import share_one_heap
 from wgan.sampling.model import load
 
 CONNECTIONS = 128  # open at once; a browser keeps six
@@ -27,8 +28,9 @@ def command(found: argparse.Namespace) -> int:
     from wgan.export.serve import application
 
     hosts = frozenset(name.lower() for name in [found.host, *(found.name or "").split(",")] if name)
-    app = application(model, hosts)
     with listening(found.host, found.port) as door:
+        share_one_heap()
+        app = application(model, hosts)
         announce(model.step, found.host, door.getsockname()[1])
         run(uvicorn, app, door)
     return 0

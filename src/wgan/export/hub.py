@@ -126,17 +126,24 @@ def replace_folder(out: Path, fresh: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def require_push(name: str) -> None:
+    """Raise WganError for a name that the hub cannot have, and without huggingface_hub: before anything is written."""
+    hub_name(name)
+    try:
+        import huggingface_hub  # noqa: F401
+    except ImportError:
+        raise WganError("--push needs huggingface_hub: pip install 'wgan[hub]'") from None
+
+
 def push(folder: Path, name: str) -> str:
     """Upload an exported model to the hub as user/name and return its address; the token is huggingface_hub's own.
 
     $HF_ENDPOINT is another hub. Raises WganError without huggingface_hub, or with what the hub answered.
     """
-    hub_name(name)
-    try:
-        from huggingface_hub import HfApi
-        from huggingface_hub.errors import HfHubHTTPError
-    except ImportError:
-        raise WganError("--push needs huggingface_hub: pip install 'wgan[hub]'") from None
+    require_push(name)
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
     try:
         address = api.create_repo(name, exist_ok=True)
