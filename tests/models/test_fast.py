@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 from wgan import engine
 from wgan.config import Config
 from wgan.config.rules import CONVOLUTIONAL
+from wgan.data.depth import PixelUnits
 from wgan.models.fast import FAST
 from wgan.models.fast import convolution as convolutions
 from wgan.models.fast.convolution import convolve, transposed
@@ -320,6 +322,7 @@ def test_bf16_is_chosen_for_convolutions_only(monkeypatch: pytest.MonkeyPatch) -
     mlps = images_config(generator="mlp", generator_layers="8", critic="mlp", critic_layers="8")
     cases = [(points_config(), points(), "fp32"), (mlps, images(), "fp32"), (images_config(), images(), "bf16")]
     cases += [(mlps.replace(critic=family), images(), "bf16") for family in CONVOLUTIONAL]
+    cases += [(images_config(), replace(images(), depth=PixelUnits(0, 4000, "uint16")), "fp32")]  # bf16 has 8 bits
     for config, source, wanted in cases:
         assert engine_for(config.replace(precision="auto", device="cpu"), source).precision == wanted
         assert engine_for(config.replace(precision="fp32", device="cpu"), source).precision == "fp32"

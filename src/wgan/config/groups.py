@@ -279,7 +279,8 @@ class RuntimeOptions(OptionGroup):
         "auto", "where to compute; auto = cuda, mps or cpu; gpu = cuda or mps"
     )
     precision: Literal["auto", "fp32", "bf16", "fp64"] = option(
-        "auto", "auto = bf16 for convolutions where the hardware has it, else fp32; fp64 for exact checks"
+        "auto",
+        "auto = bf16 for convolutions of images of bytes where the hardware has it, else fp32; fp64 for exact checks",
     )
     threads: Annotated[int | None, Range(1, 1024)] = option(None, "CPU threads; 0 = every core", none="0")
     microbatch: CountOrNone = option(

@@ -169,7 +169,8 @@ class Options(TypedDict, total=False):
     device: Literal["auto", "cpu", "cuda", "mps", "gpu"]
     """where to compute; auto = cuda, mps or cpu; gpu = cuda or mps (default: auto)"""
     precision: Literal["auto", "fp32", "bf16", "fp64"]
-    """auto = bf16 for convolutions where the hardware has it, else fp32; fp64 for exact checks (default: auto)"""
+    """auto = bf16 for convolutions of images of bytes where the hardware has it, else fp32; fp64 for exact checks
+    (default: auto)"""
     threads: int | None
     """CPU threads; 0 = every core (default: 0; 1 to 1024)"""
     microbatch: int | None

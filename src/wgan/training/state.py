@@ -167,9 +167,13 @@ def newest_checkpoint(run: Run, group: Group) -> tuple[checkpoint.Checkpoint | N
 
 
 def engine_for(config: Config, source: Source, group: Group | None = None) -> Engine:
-    """Return the engine of a new run: precision auto is bf16 for convolutions of images where the hardware has it, else fp32."""
+    """Return the engine of a new run: precision auto is bf16 for convolutions of images where the hardware has it, else fp32.
+
+    Images that keep their values are computed in fp32: bf16 would round what a generator makes and a critic sees to 8 bits.
+    """
     convolutional = source.is_image and not {config.generator, config.critic}.isdisjoint(CONVOLUTIONAL)
-    return make_engine(config.device, config.precision, config.threads, convolutional, group, config.fast)
+    precision = "fp32" if config.precision == "auto" and source.depth is not None else config.precision
+    return make_engine(config.device, precision, config.threads, convolutional, group, config.fast)
 
 
 def resume_engine(config: Config, path: Path, source: Source, group: Group | None = None) -> Engine:

@@ -26,7 +26,7 @@ SAMPLE_WORDS = {
 LABEL_WORDS = {name.lower() for name in LABEL_NAMES}
 
 # endings of files that are data by themselves
-ALONE = (".npy", ".npz", ".safetensors", ".csv", ".tsv", ".parquet", ".zip", ".tar")
+ALONE = (".npy", ".npz", ".safetensors", ".csv", ".tsv", ".parquet", ".ts", ".zip", ".tar")
 APART = 20  # times as high as another part of the same pictures: another unit
 
 Named = Mapping[str, NDArray[Any]]

@@ -36,6 +36,7 @@ from wgan.data.own.named_arrays import beside_note, from_mapping, labels_of_npy,
 from wgan.data.own.recordings import holds_recordings, of_arrays, of_table, of_wav, wav_files, whole, windows
 from wgan.data.own.series import channelled, prepare_signals
 from wgan.data.own.tables import TABLES, NotNumeric
+from wgan.data.own.ts_files import TS, of_ts
 from wgan.data.own.volume_files import holds_volumes, of_volume_files, volume_files
 from wgan.data.own.volumes import are_volumes, prepare_volumes
 from wgan.data.source import RECIPES, TOYS, Source
@@ -53,7 +54,9 @@ ADVICE = {
     ".h5 .hdf5 .mat .pkl .pickle .pt .pth .tfrecord .dcm": "save the samples as an array, numpy.save",
     ".gz .bz2 .xz .zst .7z .rar": "unpack it first",
 }
-KINDS = "a folder of images, a zip or tar of one, .npy, .npz, .safetensors, .csv, .parquet, IDX, WAV or NIfTI files"
+KINDS = (
+    "a folder of images, a zip or tar of one, .npy, .npz, .safetensors, .csv, .parquet, .ts, IDX, WAV or NIfTI files"
+)
 
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/{1,3}(?P<rest>.*)")  # C:/ is a drive, see require_name
@@ -233,7 +236,7 @@ def prepare(path: Path, options: ReadingOptions, folder: Path, where: str, split
         arrays = of_volume_files(path, options, where)
         prepare_them = prepare_volumes if arrays.values.ndim == 5 else prepare_arrays
         return prepare_them(arrays, options, folder, where, split)
-    if options.signals or holds_recordings(path):
+    if options.signals or path.suffix.lower() == TS or holds_recordings(path):
         arrays, rate = signals_of(path, options, where)
         return prepare_signals(arrays, options, folder, where, rate, split)
     if asked or (options.conditions and path.suffix.lower() in TABLES):
@@ -272,13 +275,14 @@ def require_place_of_conditions(path: Path, options: ReadingOptions, where: str)
 
 def signals_of(path: Path, options: ReadingOptions, where: str) -> tuple[Arrays, int]:
     """Return signals, cut into windows where `options` say so, and how many steps they have in a second (0 = not known)."""
-    table, wav = path.suffix.lower() in TABLES, holds_recordings(path)
+    table, ts = path.suffix.lower() in TABLES, path.suffix.lower() == TS
+    files = ts or holds_recordings(path)
     if options.group and not table:
         raise WganError(f"group is a column of a table, and {where} is none: leave it out")
-    if not wav and options.window is None:
+    if not files and options.window is None:
         return read(path, options, where), 0
-    if wav:
-        found = of_wav(path, options, where)
+    if files:
+        found = of_ts(path, options, where) if ts else of_wav(path, options, where)
     elif table:
         found = of_table(path, options)
     else:
