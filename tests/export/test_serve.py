@@ -10,6 +10,7 @@ import sys
 import threading
 import urllib.request
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ import wgan
 from wgan.cli.serve import announce, is_loopback
 from wgan.export import serve
 from wgan.export.guard import Refused, check_names
-from wgan.export.serve import application
+from wgan.export.serve import application, without_path
 from wgan.models.own import OwnGenerator
 
 
@@ -180,7 +181,7 @@ def test_signals_are_served_without_a_page():
         ({"format": "pickle"}, 422, "format: "),
         ({"format": "csv"}, 400, "these samples are images"),
         ({"path": "/etc/passwd"}, 422, "the body: extra inputs"),
-        ([1], 422, "the body: "),
+        ([1], 422, 'the body: send a JSON object, such as {"n": 1}'),
         (b"{", 422, "the body: json decode error"),
         (b"\xff\xfe\x00", 400, "error parsing the body"),
         (b"", 422, "the body: "),
@@ -192,6 +193,19 @@ def test_signals_are_served_without_a_page():
 def test_a_body_that_asks_for_nothing_gets_one_sentence(server, body, status, said):
     found = server.refusal("POST", "/sample", body)
     assert found[0] == status and said in found[1], found
+
+
+@pytest.mark.parametrize("body", [{"where": "a=1"}, {"given": "a=1"}, {"format": "csv"}, {"n": 70, "where": "a=1"}])
+def test_no_refusal_says_where_the_model_lies(server, conditional_run, body):
+    status, said = server.refusal("POST", "/sample", body)
+    assert status == 400 and str(conditional_run.parent) not in said and "--" not in said, said
+
+
+def test_only_the_path_of_the_model_leaves_a_sentence():
+    assert without_path("the rows of run in a/run are not a/run2", Path("a/run")) == (
+        "the rows of run in this model are not a/run2"
+    )
+    assert without_path("this is a sentence. It stays.", Path(".")) == "this is a sentence. It stays."
 
 
 @pytest.mark.parametrize("path", ["/../../etc/passwd", "/sample/x", "/%2e%2e/secret", "/static/page.js", "//healthz"])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -65,7 +67,7 @@ class Asked(BaseModel):
         description="conditions of a model that has some, as wgan sample --given: energy=50,angle=-30..30, or an object "
         "of values by name, where [from, to] is a range",
     )
-    format: Literal["png", "npz", "json", "csv"] = Field("png", description="csv: of rows and points only")
+    format: Literal["png", "npz", "json", "csv"] = Field("png", description="csv: of rows, points and signals only")
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,6 @@ class Front:
         try:
             kind = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
             response = await self.sample(asked_in((await receive())["body"], kind))
-        except WganError as error:
-            response = refusal_of(Refused(400, str(error)))
         except Refused as refused:
             response = refusal_of(refused)
         await response(scope, receive, send)
@@ -129,6 +129,8 @@ def asked_in(body: bytes, kind: str) -> Asked:
 def first_fault(error: ValidationError) -> str:
     """Return what is wrong with a body, in one sentence."""
     fault = error.errors(include_url=False, include_input=False)[0]
+    if fault["type"] == "model_type":
+        return 'the body: send a JSON object, such as {"n": 1}'
     where = next((str(part) for part in fault["loc"] if part in Asked.model_fields), "the body")
     return f"{where}: {fault['msg'].lower()}"
 
@@ -228,10 +230,14 @@ def add_sampling(app: FastAPI, model: SharedModel, worker: Worker) -> Callable[[
     @app.post("/sample", response_class=Response, responses={200: {"content": content}, **refusals})
     async def sample(asked: Asked) -> Response:
         """Samples of the model, as wgan sample makes them with the same seed."""
-        if is_quick(asked, model.run.facts.shape):
-            made = await quick(model, asked, worker)
-        else:
-            made = await worker.do(lambda: answered(model, asked), asked.n)
+        require_table(asked, model)
+        try:
+            if is_quick(asked, model.run.facts.shape):
+                made = await quick(model, asked, worker)
+            else:
+                made = await worker.do(lambda: answered(model, asked), asked.n)
+        except WganError as error:
+            raise Refused(400, without_path(str(error), model.run.path)) from None
         headers = {
             "Content-Disposition": f'attachment; filename="samples.{asked.format}"',
             "X-Content-Type-Options": "nosniff",
@@ -241,6 +247,18 @@ def add_sampling(app: FastAPI, model: SharedModel, worker: Worker) -> Callable[[
         return Response(made.data, media_type=TYPES[asked.format], headers=headers)
 
     return sample
+
+
+def require_table(asked: Asked, model: Model) -> None:
+    """Refuse what has no columns as csv, before it is made."""
+    if asked.format == "csv" and len(model.run.facts.shape) > 2:
+        kind = kind_of(model.run.facts.shape)
+        raise Refused(400, f"format: csv is for rows, points and signals, and these samples are {kind}")
+
+
+def without_path(sentence: str, path: Path) -> str:
+    """Return a sentence about a run that does not say where it lies on this machine."""
+    return re.sub(rf"(?<!\S){re.escape(str(path))}(?!\S)", "this model", sentence)
 
 
 def is_quick(asked: Asked, shape: tuple[int, ...]) -> bool:
