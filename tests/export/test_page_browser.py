@@ -1,5 +1,7 @@
 """Look at an exported page in a real browser, from disk: every control works, nothing complains, nothing is fetched."""
 
+from pathlib import Path
+
 import pytest
 from helpers.browser import PROGRAM, Browser
 from helpers.child_processes import make_cheap
@@ -14,6 +16,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(PROGRAM is None, reason="there is no chromium to look at the page with"),
 ]
+PLAY = Path(__file__).parents[2] / "docs" / "play.html"
 DONE = (
     "new Promise(done => { const look = () => / in [0-9.]+ s/.test(document.getElementById('said').textContent) "
     "? done() : setTimeout(look, 30); look(); })"
@@ -68,6 +71,13 @@ def test_a_page_fits_and_nothing_complains(browser, pages, number, width, dark):
     assert browser.complaints() == []
     assert browser.requests() == [pages[number].as_uri()]
     assert browser.run("document.documentElement.scrollWidth") <= width
+
+
+def test_the_table_of_metrics_fits_a_phone(browser):
+    browser.open(PLAY, 390, 900)
+    browser.run(DONE)
+    widths = browser.run("[...document.querySelectorAll('.scroll')].map(e => [e.scrollWidth, e.clientWidth])")
+    assert widths and all(inside <= outside for inside, outside in widths), widths
 
 
 def test_label_seed_slider_and_walk_change_what_is_seen(browser, pages):
