@@ -71,7 +71,8 @@ def to_onnx(model: Model, out: Path, found: argparse.Namespace) -> None:
     """Write the ONNX file, and say how near it is to PyTorch."""
     done = export_onnx(model, out, found.rgb, found.critic)
     names = f"{', '.join(done.inputs)} -> {', '.join(done.outputs)}"
+    bf16 = ", in 32 bits; wgan itself computes this run in bf16" if model.engine.precision == "bf16" else ""
     print(
         f"the model of step {model.step} in {out}: {names}; it differs from PyTorch by at most {done.difference:.1e} "
-        f"over {CHECKED} latents"
+        f"over {CHECKED} latents{bf16}"
     )

@@ -52,7 +52,18 @@ def render(model: Model, card: Card) -> str:
         style=style,
         weights=numbers.text(),
         many=MOST_ROWS,
+        rounding=rounding(model),
     )
+
+
+def rounding(model: Model) -> str:
+    """Return how far the page's samples may be from those of the run itself, whose products keep 8 bits in bf16."""
+    bf16 = model.run.facts.precision == "bf16"
+    far = "numbers may differ slightly"
+    if kind_of(model.run.facts.shape) == "images":
+        far = f"pixels may differ by {'a few grey levels' if bf16 else 'one grey level'}"
+    said = f"The page computes in 32 bits with weights of 16: {far} from those of wgan sample"
+    return f"{said}, which computes this run in bf16" if bf16 else said
 
 
 def describe(model: Model, numbers: Numbers) -> dict[str, Any]:
