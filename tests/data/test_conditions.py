@@ -156,7 +156,6 @@ def test_a_level_of_held_out_samples_alone_is_never_asked():
 def test_data_without_a_place_for_conditions_refuse_them(tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n" + "\n".join(f"{i},{i}" for i in range(50)))
     assert "none of these: leave conditions out" in refusal(tmp_path / "t.csv", conditions="a", kind="signal")
-    assert "cut into windows: leave conditions out" in refusal(saved(tmp_path / "x.npz"), conditions="energy", window=8)
     with pytest.raises(WganError, match="ring is bundled"):
         opened("ring")
 

@@ -203,3 +203,76 @@ def test_a_missing_number_is_named(tmp_path):
     path.write_text(path.read_text().replace("\nm0,5,", "\nm0,,"))
     with pytest.raises(WganError, match=r"column volt .* holds nothing in line 7"):
         opened(path, window=16, group="id")
+
+
+def machines(path, speeds, steps=200):
+    """Series k runs at speeds[k], kind a or b in turn; its channel holds 1,000 k + t. A list is a speed for each part."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "volt", "speed", "kind"])
+        for k, speed in enumerate(speeds):
+            for t in range(steps):
+                now = speed[t * len(speed) // steps] if isinstance(speed, list) else speed
+                writer.writerow([f"m{k}", 1000 * k + t, now, "ab"[k % 2]])
+    return path
+
+
+def test_windows_keep_the_conditions_of_their_steps(tmp_path):
+    path = machines(tmp_path / "x.csv", [10, 20.5, 30])
+    for split in ("train", "test"):
+        source = opened(path, split, window=16, step=4, group="id", conditions="speed,kind")
+        assert (
+            source.shape == (1, 16)
+            and source.signal.channels == ["volt"]
+            and source.conditions.names == ["speed", "kind"]
+        )
+        series = np.rint(own(source)[:, 0, 0]) // 1000
+        speeds, kinds = source.told[:, 0].numpy(), source.told[:, 1:].numpy()
+        for k, speed in enumerate((10, 20.5, 30)):
+            expected = source.conditions.encode(np.array([[speed, k % 2]]))[0]
+            assert np.allclose(speeds[series == k], expected[0]) and np.allclose(kinds[series == k], expected[1:])
+
+
+def test_a_window_over_two_values_is_left_out(tmp_path):
+    path = machines(tmp_path / "x.csv", [[10, 40], 20, 30])
+    notes = opened(path, window=16, step=4, group="id", conditions="speed,kind").notes
+    assert any(note.endswith("windows over steps of several values of condition speed are left out") for note in notes)
+    path = machines(tmp_path / "y.csv", [[*range(200)]] * 3)
+    with pytest.raises(
+        WganError, match="lies over steps of several values of condition speed; give a smaller --window"
+    ):
+        opened(path, window=16, group="id", conditions="speed,kind")
+
+
+def test_the_group_may_be_a_condition(tmp_path):
+    path = machines(tmp_path / "x.csv", [10, 20])
+    source = opened(path, window=16, step=4, group="id", conditions="id,speed,kind")
+    series = np.rint(own(source)[:, 0, 0]) // 1000
+    assert source.signal.channels == ["volt"]
+    assert len({tuple(row) for row in source.told[series == 0].tolist()}) == 1
+
+
+def test_windows_of_an_array_have_the_condition_of_its_signal(tmp_path):
+    signals = np.arange(30)[:, None] * 1000 + np.arange(100)
+    np.savez(tmp_path / "x.npz", samples=signals.astype(float), load=np.arange(30) / 2)
+    source = opened(tmp_path / "x.npz", window=20, conditions="load")
+    expected = source.conditions.encode((np.rint(own(source)[:, 0, :1]) // 1000) / 2)
+    assert source.shape == (1, 20) and np.allclose(source.told.numpy(), expected, atol=1e-5)
+    np.savez(tmp_path / "y.npz", samples=signals.astype(float), load=np.arange(29) / 2)
+    with pytest.raises(WganError, match=r"condition load of shape \[29\]: expected \[30\]"):
+        opened(tmp_path / "y.npz", window=20, conditions="load")
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [("", "no value of condition speed for 1 of 400 samples"), ("NaN", "no value of condition speed for 1 of 400")],
+)
+def test_a_step_without_its_condition_is_refused(tmp_path, cell, words):
+    path = machines(tmp_path / "x.csv", [10, 20])
+    lines = path.read_text().splitlines()
+    lines[7] = lines[7].replace(",10,", f",{cell},")
+    path.write_text("\n".join(lines))
+    with pytest.raises(WganError, match=words):
+        opened(path, window=16, group="id", conditions="speed,kind")
+    with pytest.raises(WganError, match=r"no column 'sped' for a condition.*speed"):
+        opened(path, window=16, group="id", conditions="sped")

@@ -17,6 +17,7 @@ from helpers.problems import (
     images_config,
     points,
     points_config,
+    scans,
     signals_config,
     told_points,
     volumes_config,
@@ -52,6 +53,10 @@ SYSTEMS: dict[str, tuple[Config, Source]] = {
     "conditions in batch norms, projected": (
         points_config(conditioning="norm", critic_conditioning="projection", generator_norm="batch", ema=0.9, **EIGHT),
         told_points(),
+    ),
+    "rectangles of floats, conditions, batch norm": (
+        images_config(conditioning="norm", output="linear", ema=0.9, beta1=0.5, **EIGHT),
+        scans(),
     ),
     "signals, batch norm, dropout, classes": (
         signals_config(class_critic=1.0, class_generator=0.5, dropout=0.3, ema=0.9, **EIGHT),

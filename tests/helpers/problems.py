@@ -14,6 +14,7 @@ from wgan.config import Config
 from wgan.config.objectives import FACTS
 from wgan.data import Source
 from wgan.data.conditions import fit
+from wgan.data.depth import PixelUnits
 from wgan.engine import Engine
 from wgan.losses import clippable, objective
 from wgan.rng import Draws
@@ -222,6 +223,15 @@ def boxes(count: int = 26, classes: int = 3) -> Source:
     x[:, 0, 0, 0, 0] = torch.arange(count)
     names = tuple(str(k) for k in range(classes))
     return Source("boxes", "train", (2, 4, 6, 5), count, lambda i: x[i], torch.arange(count) % classes, classes, names)
+
+
+def scans(count: int = 26) -> Source:
+    """`count` random images of floats, 8 x 12, that keep their values, each with a number and a category as conditions."""
+    x = torch.rand(count, 1, 8, 12, generator=torch.Generator().manual_seed(5)) * 2 - 1
+    x[:, 0, 0, 0] = torch.arange(count) / count
+    told = told_points(count)
+    depth = PixelUnits(0, 4000, "uint16")
+    return replace(told, name="scans", shape=(1, 8, 12), gather=lambda i: x[i], depth=depth, recipe="images")
 
 
 def told_points(count: int = 26) -> Source:

@@ -9,6 +9,7 @@ from helpers.problems import (
     images_config,
     points,
     points_config,
+    scans,
     signals_config,
     told_points,
     volumes_config,
@@ -106,6 +107,10 @@ SYSTEMS: dict[str, tuple[Config, Source]] = {
     "mlp, conditions in batch norms": (
         points_config(**{**TOLD, "conditioning": "norm"}, generator_norm="batch", ema=0.9),
         told_points(),
+    ),
+    "conv, rectangles of floats by conditions": (
+        images_config(**{**TOLD, "conditioning": "norm"}, output="linear", ema=0.9, beta1=0.5),
+        scans(),
     ),
     "conv, bf16": (images_config(precision="bf16"), images()),
     "mlp, packed relativistic pairs": (points_config(objective="r3gan", pack=2, beta1=0.5, ema=0.5), points()),

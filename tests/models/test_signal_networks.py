@@ -48,7 +48,20 @@ def test_the_lines_that_auto_stands_for():
     assert auto.line("generator", "conv1d", (2, 1024)) == "/ 256 256k16x4 128k16x4 64k16x4 / k16x4"
     assert auto.line("generator", "resnet1d", (1, 128)) == "/ 128 128k9x4 64k9x4 / k9"
     assert auto.line("critic", "resnet1d", (1, 128)) == "64k9x4 128k9x4 /"
-    assert auto.line("generator", "conv1d", (2, 9)) == "/ 128 / k16x4"
+
+
+@pytest.mark.parametrize(("length", "layers"), [(8, 2), (9, 2), (24, 2), (25, 3), (48, 3), (49, 1)])
+def test_auto_gives_short_signals_two_convolutions_or_more(length, layers):
+    """A critic of one convolution of 24 steps had 2,241 numbers and learned nothing of a power meter's days."""
+    widths = [64 * 2**i for i in range(layers)]
+    if length <= 48:
+        assert auto.line("critic", "conv1d", (2, length)) == " ".join(f"{w}k8x2" for w in widths) + " /"
+        generator = " ".join([str(widths[-1]), *(f"{w}k8x2" for w in widths[-2::-1])])
+        assert auto.line("generator", "conv1d", (2, length)) == f"/ {generator} / k8x2"
+    else:
+        assert auto.line("critic", "conv1d", (2, length)) == "64k16x4 128k16x4 /"
+    made = players((2, length), generator_layers="auto", critic_layers="auto")[0](torch.randn(2, 4))
+    assert made.shape == (2, 2, length)
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (4, 2), (5, 2), (16, 4), (2, 3)])

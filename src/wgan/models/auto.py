@@ -12,6 +12,9 @@ SMALLEST = 4  # side of the smallest feature map
 SMALLEST_SOLID = 2  # the same of volumes
 WIDEST = 256  # channels
 LONGEST = 12  # steps of the smallest feature map of a signal
+SHORT = (
+    4 * LONGEST
+)  # steps of a signal that one quartering would bring there: a critic of one convolution learns nothing
 
 
 def line(player: str, family: str, shape: tuple[int, ...]) -> str:
@@ -72,8 +75,12 @@ def doublings(shape: tuple[int, ...]) -> int:
 def signal_generator_line(length: int, blocks: bool = False) -> str:
     """Steps grow 4 times a layer, from at most 12 of the first feature map; channels double toward it from 64 to at most 256.
 
-    blocks: of two convolutions, and the last convolution does not grow.
+    Signals of at most 48 steps grow 2 times, from at most 6. blocks: of two convolutions, and the last one does not grow.
     """
+    if length <= SHORT and not blocks:
+        growths = max(2, math.ceil(math.log2(2 * length / LONGEST)))
+        widths = [64 * 2**i for i in reversed(range(growths - 1))]
+        return f"/ {' '.join([f'{2 * widths[0]}', *(f'{w}k8x2' for w in widths)])} / k8x2"
     growths = max(1, math.ceil(math.log(length / LONGEST, 4)))
     if blocks:
         widths = [min(64 * 2**i, WIDEST) for i in reversed(range(growths))]
@@ -84,7 +91,13 @@ def signal_generator_line(length: int, blocks: bool = False) -> str:
 
 
 def signal_critic_line(length: int, blocks: bool = False) -> str:
-    """Channels double with each quartering of the steps, from 64 to at most 256, until at most 12 steps are left."""
+    """Channels double with each quartering of the steps, from 64 to at most 256, until at most 12 steps are left.
+
+    Those of signals of at most 48 steps double with each halving, at least twice, until at most 6 are left.
+    """
+    if length <= SHORT and not blocks:
+        count = max(2, math.ceil(math.log2(2 * length / LONGEST)))
+        return f"{' '.join(f'{64 * 2**i}k8x2' for i in range(count))} /"
     widths: list[int] = []
     while length > LONGEST or not widths:
         widths.append(min(64 * 2 ** len(widths), WIDEST))

@@ -264,12 +264,11 @@ def prepare_images_or_volumes(
 
 def require_place_of_conditions(path: Path, options: ReadingOptions, where: str) -> None:
     """Raise WganError for conditions where data of that kind have none."""
-    table = path.suffix.lower() in TABLES and not options.signals
-    if options.conditions and (not (table or path.suffix.lower() in ARRAYS) or options.window is not None):
-        how = "cut into windows" if options.window is not None else "none of these"
+    table = path.suffix.lower() in TABLES and (not options.signals or options.window is not None)
+    if options.conditions and not (table or path.suffix.lower() in ARRAYS):
         raise WganError(
-            f"conditions are read from .npz, .safetensors and .npy files, tables and folders of images, and {where} is {how}: "
-            "leave conditions out"
+            "conditions are read from .npz, .safetensors and .npy files, tables and folders of images, and "
+            f"{where} is none of these: leave conditions out"
         )
 
 
@@ -287,7 +286,7 @@ def signals_of(path: Path, options: ReadingOptions, where: str) -> tuple[Arrays,
         found = of_table(path, options)
     else:
         arrays = read(path, options, where)
-        found = of_arrays(arrays, channelled(arrays.values, where)[0])
+        found = of_arrays(arrays, channelled(arrays.values, where)[0], where)
     if options.window is None:
         return whole(found, where), found.rate
     return windows(found, options.window, options.step or options.window, where), found.rate

@@ -6,7 +6,7 @@ import os
 import wave
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wgan.config import ReadingOptions
+from wgan.data.conditions import Raw
 from wgan.data.own.archives import Member, ending_of, is_hidden, shown, walk
 from wgan.data.own.arrays import Arrays
+from wgan.data.own.condition_columns import require_sound
 from wgan.data.own.decode import SUFFIXES
 from wgan.data.own.grouping import group
 from wgan.data.own.tables import as_numbers, label_column, whole_labels
 from wgan.data.source import sample_stream
 from wgan.data.split import held_out_count
 from wgan.data.tabular.cells import Cells, read_cells
+from wgan.data.tabular.read import divided
 from wgan.errors import WganError
 
 WAV = ".wav"
@@ -37,6 +40,7 @@ class Series:
     name: str
     labels: Numbers | None = None
     held_out: bool | None = None
+    told: Raw = field(default_factory=dict)  # the value of each condition at each step [L]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +57,8 @@ class Recordings:
 def windows(found: Recordings, window: int, step: int, where: str) -> Arrays:
     """Return all windows [N, C, window] of the series, one every `step`, and which are held out: none overlaps a training one.
 
-    A window over steps of several classes is left out, with a note. Raises WganError for a series shorter than a window.
+    A window over steps of several classes, or several values of a condition, is left out, with a note. Raises WganError for a
+    series shorter than a window.
     """
     short = [s for s in found.series if s.values.shape[1] < window]
     if short:
@@ -62,21 +67,27 @@ def windows(found: Recordings, window: int, step: int, where: str) -> Arrays:
             f"{short[0].name} with {short[0].values.shape[1]}: give a smaller --window, or leave them out"
         )
     places, said = places_of(found.series, window, step)
-    mixed = [is_mixed(found.series[i], start, window) for i, start, _ in places]
+    mixed = [mixed_over(found.series[i], start, window) for i, start, _ in places]
     kept = [place for place, wrong in zip(places, mixed, strict=True) if not wrong]
     if not kept:
-        why = "every one of them lies over steps of several classes" if any(mixed) else "the series are too short"
+        why = f"every one of them lies over steps of several {mixed[0]}" if any(mixed) else "the series are too short"
         raise WganError(
             f"{where} gives no windows of {window} steps to train and to measure on: {why}; give a smaller --window"
         )
     values = np.stack([found.series[i].values[:, start : start + window] for i, start, _ in kept])
     firsts = [None if (y := found.series[i].labels) is None else y[start] for i, start, _ in kept]
     labels = None if firsts[0] is None else np.array(firsts)
-    left = sum(mixed)
+    told = {
+        name: np.array([found.series[i].told[name][start] for i, start, _ in kept]) for name in found.series[0].told
+    }
     notes = [f"{len(found.series)} series are cut into {len(kept)} windows of {window} steps, one every {step}; {said}"]
-    notes += [f"{left} windows over steps of several classes are left out"] if left else []
+    left = Counter(wrong for wrong in mixed if wrong)
+    notes += [f"{count} windows over steps of several {what} are left out" for what, count in left.items()]
     held_out = np.array([out for _, _, out in kept])
-    return Arrays(values, labels, held_out, found.channels, label=found.label, notes=(*found.notes, *notes))
+    notes = [*found.notes, *notes]
+    return Arrays(
+        values, labels, held_out, found.channels, label=found.label, notes=tuple(notes), conditions=told or None
+    )
 
 
 def places_of(series: Sequence[Series], window: int, step: int) -> tuple[list[tuple[int, int, bool]], str]:
@@ -116,9 +127,11 @@ def whole_series(counts: Sequence[int], wanted: int) -> list[bool]:
     return out
 
 
-def is_mixed(series: Series, start: int, window: int) -> bool:
-    """Return whether a window lies over steps of several classes."""
-    return series.labels is not None and len(set(series.labels[start : start + window].tolist())) > 1
+def mixed_over(series: Series, start: int, window: int) -> str:
+    """Return what a window has several of: classes, or values of a condition; '' for none."""
+    each = {f"values of condition {name}": column for name, column in series.told.items()}
+    each |= {} if series.labels is None else {"classes": series.labels}
+    return next((what for what, x in each.items() if (x[start : start + window] != x[start]).any()), "")
 
 
 # --- tables and arrays ------------------------------------------------------------------------------------------------
@@ -127,11 +140,14 @@ def is_mixed(series: Series, start: int, window: int) -> bool:
 def of_table(path: Path, options: ReadingOptions) -> Recordings:
     """Return the series of a table with a row for each step: one for each value of the column `group`, or one alone.
 
-    Every other column is a channel. Raises WganError for a column that is not there, and for one that holds no numbers.
+    Every column that is no class, group or condition is a channel. Raises WganError for a column that is not there, and for
+    one that holds no numbers.
     """
-    cells, where = read_cells(path), shown(path)
+    everything, where = read_cells(path), shown(path)
+    by = label_column(everything.names, options.group or "none", where)
+    cells, told = divided(everything, options, where)
     at = label_column(cells.names, options.labels, where)
-    own = label_column(cells.names, options.group or "none", where)
+    own = cells.names.index(everything.names[by]) if by >= 0 and everything.names[by] in cells.names else -1
     labels = None if at < 0 else whole_labels(cells.columns[at], where, cells.lines)
     channels = [i for i in range(len(cells.names)) if i not in (at, own)]
     if not channels:
@@ -139,13 +155,18 @@ def of_table(path: Path, options: ReadingOptions) -> Recordings:
             f"{where} has no column besides {', '.join(cells.names)}: a series needs at least one of numbers"
         )
     values = columns_of(cells, channels, path)
-    keys = [cell.strip() for cell in cells.columns[own]] if own >= 0 else [""] * values.shape[1]
+    keys = [cell.strip() for cell in everything.columns[by]] if by >= 0 else [""] * values.shape[1]
     rows: dict[str, list[int]] = {}
     for row, key in enumerate(keys):
         rows.setdefault(key, []).append(row)
     named = f"{options.group} " if options.group else "the whole table"
     series = [
-        Series(values[:, some], f"{named}{shown(key)}", None if labels is None else labels[some])
+        Series(
+            values[:, some],
+            f"{named}{shown(key)}",
+            None if labels is None else labels[some],
+            told={name: column[some] for name, column in (told or {}).items()},
+        )
         for key, some in rows.items()
     ]
     names = tuple(cells.names[i] for i in channels)
@@ -157,8 +178,9 @@ def columns_of(cells: Cells, places: Sequence[int], path: Path) -> Numbers:
     return np.stack([as_numbers(cells.columns[i], cells.names[i], path, cells.lines) for i in places])
 
 
-def of_arrays(arrays: Arrays, values: Numbers) -> Recordings:
-    """Return the signals [N, C, T] of an array as series."""
+def of_arrays(arrays: Arrays, values: Numbers, where: str) -> Recordings:
+    """Return the signals [N, C, T] of an array as series; WganError where one has no value of a condition."""
+    require_sound(arrays.conditions or {}, len(values), where)
     labels = None if arrays.labels is None else arrays.labels.reshape(-1)
     steps = np.zeros(values.shape[2], np.int64)
     series = [
@@ -167,6 +189,7 @@ def of_arrays(arrays: Arrays, values: Numbers) -> Recordings:
             f"number {i + 1}",
             None if labels is None else labels[i : i + 1][steps],
             None if arrays.held_out is None else bool(arrays.held_out[i]),
+            {name: column[i : i + 1][steps] for name, column in (arrays.conditions or {}).items()},
         )
         for i in range(len(values))
     ]
