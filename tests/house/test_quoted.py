@@ -200,3 +200,29 @@ def test_the_sums_of_the_calorimeter_are_quoted():
         assert f"{a}, {b} and {c}" in text
     ranges = [f"{rows[0]['deviation']:.0f} to {rows[-1]['deviation']:.0f}" for rows in of.values()]
     assert f"scatter by {' and '.join(ranges)} GeV" in text
+
+
+SIGNALS = {
+    "spectrum distance": (3, "spectrum-distance"),
+    "autocorrelation distance": (4, "autocorrelation-distance"),
+    "values of the channel": (3, "channel-w1"),
+    "precision, recall, coverage of steps": (3, "precision", "recall", "coverage"),
+    "precision, recall, coverage in random": (3, "random-precision", "random-recall", "random-coverage"),
+    "random-relative-fid": (3, "random-relative-fid"),
+    "a linear model": (2, "signal-detection"),
+    "sliced W1": (3, "sliced-w1"),
+    "exact W1": (2, "exact-w1"),
+}
+
+
+@pytest.mark.parametrize(("name", "title"), [("power", "A power meter")])
+def test_signals_of_packages_quote_their_results(name, title):
+    found, text = kept("signals")[name], section(title)
+    figures = {f["name"]: f for f in found["metrics"]["results"][0]["figures"]}
+    for row, (digits, *names) in SIGNALS.items():
+        value, real = cells(text, row)
+        assert value.split(" ± ")[0] == ", ".join(f"{figures[n]['value']:.{digits}f}" for n in names)
+        assert real.split(" ± ")[0] == ", ".join(f"{figures[n]['floor']:.{digits}f}" for n in names)
+    assert f"| {found['metrics']['results'][0]['step']:,} steps | generated | real against real |" in text
+    assert all(f"$ {command}" in text for command in found["commands"]) and f"{found['cpu_seconds']} s" in text
+    assert cells(text, "copies") == [f"{100 * figures['copies'][side]:.0f} %" for side in ("value", "floor")]
