@@ -13,7 +13,7 @@ from wgan.compare.study import page
 from wgan.compare.study import run as studies
 from wgan.compare.study.draws import config_of, draw
 from wgan.compare.study.verdicts import answered, draws_of
-from wgan.compare.study.work import flop_of_step, steps_within
+from wgan.compare.study.work import NO_WORK, flop_of_step, steps_within
 from wgan.data import open_source
 from wgan.errors import WganError
 from wgan.metrics.distances import sliced_w1
@@ -109,6 +109,10 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
         ({"tasks": {"r": {**TINY["tasks"]["ring"], "data": "sines"}}}, "signals"),
         ({"tasks": {"r": {**TINY["tasks"]["ring"], "architecture": "conv-plain"}}}, "architecture for ring"),
         ({"space": {"optimizer": ["adamm"]}}, "adam"),
+        (
+            {"space": {"lr": {"low": 1e-4, "high": 1e-2}, "n_critic": [1, 40]}, "draws": 9},
+            r"gives \d+ steps .* at least",
+        ),
     ],
 )
 def test_nothing_is_written_for_a_study_that_cannot_run(tmp_path, changes, words):
@@ -171,6 +175,14 @@ def test_a_budget_of_too_few_steps_is_refused():
     assert steps_within(1e6, 1000) == 1000 and steps_within(1007e3, 1000) == 1004
     with pytest.raises(WganError, match="ask for at least"):
         steps_within(79e3, 1000)
+
+
+def test_what_changes_no_work_is_left_out_of_the_check():
+    design, source = tiny(), open_source("ring", "train")
+    config = config_of(design, design.tasks["ring"], "gan", {"lr": 1e-3, "n_critic": 2}, False)
+    other = {"lr": 5e-3, "critic_lr": 1e-4, "optimizer": "rmsprop", "beta1": 0.5, "beta2": 0.9, "clip": 0.02}
+    assert other.keys() == set(NO_WORK)
+    assert flop_of_step(config.replace(**other), source) == flop_of_step(config, source)
 
 
 def test_draws_are_even_in_the_logarithm_however_many():

@@ -16,7 +16,7 @@ from wgan.compare.study.design import PARTS, TRAINED, Design, Task
 from wgan.compare.study.draws import CONFIRM_SEED, SEARCH_SEED, config_of, draw, planned
 from wgan.compare.study.judges import judged, judges_of, rows_beside
 from wgan.compare.study.verdicts import answered
-from wgan.compare.study.work import flop_of_step, steps_within
+from wgan.compare.study.work import NO_WORK, flop_of_step, steps_within
 from wgan.compare.summary import curve_of
 from wgan.config import Config
 from wgan.data import open_source
@@ -107,7 +107,9 @@ def settle(bench: Bench) -> None:
     if out.exists() and not path.is_file() and any(out.iterdir()):
         raise WganError(f"{out} is not a study: give an empty folder, or a new one, to --out")
     require_runnable(bench.design)
-    if path.is_file() and json_of(path) is None:
+    if not path.is_file():
+        require_budgets(bench.design)
+    elif json_of(path) is None:
         raise WganError(f"{path} is damaged: restore it, for it says what was decided before the runs")
     found = remembered(path, lambda: {"format": FORMAT, "design": as_json(bench.design)})
     if found.get("design") != as_json(bench.design):
@@ -124,6 +126,20 @@ def require_runnable(design: Design) -> None:
             setting = draw(design.space, number, design.seed)
             for arm in design.arms:
                 config_of(design, task, arm, setting, source.is_image)
+
+
+def require_budgets(design: Design) -> None:
+    """Raise WganError for a budget that gives a setting of any arm too few steps: told before the first run, not by the last."""
+    for task in design.tasks.values():
+        source, seen = open_source(task.data, "train"), set()
+        for number in range(design.draws):
+            setting = draw(design.space, number, design.seed)
+            for arm in design.arms:
+                config = config_of(design, task, arm, setting, source.is_image)
+                work = config.replace(**{name: getattr(Config(), name) for name in NO_WORK})
+                if work not in seen:
+                    seen.add(work)
+                    steps_within(task.flop, flop_of_step(config, source))
 
 
 def beside(bench: Bench, name: str, task: Task) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from wgan.training.state import engine_for
 from wgan.training.step import critic_phase, generator_phase
 
 LEAST = 80  # steps of a run; a quarter of fewer says nothing
+# options that change nothing in the work of a step, as it is counted here
+NO_WORK = ("lr", "critic_lr", "optimizer", "beta1", "beta2", "clip")
 
 
 def flop_of_step(config: Config, source: Source) -> int:
