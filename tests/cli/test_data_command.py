@@ -21,7 +21,7 @@ def test_wgan_data_says_what_is_there(photos, command, tmp_path):
     assert result.code == 0
     said = result.out
     assert "3x12x16; 46 to train on, 15 held out" in said and "2 (a: 31, b: 30)" in said
-    assert "1 of 61 samples are exact copies" in said and "1 other files left alone" in said and "16x12: 61" in said
+    assert "1 of 61 samples are exact copies" in said and "1 other file left alone" in said and "16x12: 61" in said
     assert "very few" in said and f"wgan train images --data {photos} --steps 5000 --augment 1.0" in said
     assert Image.open(tmp_path / "sheet.png").size[0] > 100
 

@@ -126,3 +126,70 @@ def test_a_folder_of_pictures_trains_and_is_asked(tmp_path):
     assert torch.equal(made, model.sample(4, given="energy=50,kind=odd"))
     moved = [m for m in model.network.modules() if type(m).__name__ == "Linked"]
     assert len(moved) >= 2 and any(float(m.weight.abs().max()) > 0 for m in moved) and not torch.equal(far, made)
+
+
+def brightness_and_class(source):
+    x, y = source.batch(torch.arange(len(source)))
+    return x[:, 0, 0, 0].tolist(), [source.class_names[i] for i in y.tolist()]
+
+
+@pytest.mark.parametrize("labels", ["auto", "label", "sort"])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_classes_may_be_a_column_of_the_table(labels, split, tmp_path):
+    folder_of(tmp_path / "p", N)
+    rows = [f"{i:03d}.png,{('b', 'a')[i % 2]},{i % 4 * 5}" for i in range(N)]
+    table(tmp_path / "p", rows[::-1], "file_name,label,sort")
+    source = open_source(str(tmp_path / "p"), split, options=ReadingOptions(labels=labels))
+    told = [str(i % 4 * 5) if labels == "sort" else ("b", "a")[i % 2] for i in brightness_and_class(source)[0]]
+    assert brightness_and_class(source)[1] == told
+    assert [*source.class_names] == (["0", "5", "10", "15"] if labels == "sort" else ["a", "b"])
+    assert any("classes are the column label" in n for n in source.notes) == (labels == "auto")
+
+
+def test_folders_go_before_the_column_of_the_table(tmp_path):
+    for name in ("cats", "dogs"):
+        folder_of(tmp_path / "p" / name, N)
+    rows = [f"{name}/{i:03d}.png,{i % 2}" for name in ("cats", "dogs") for i in range(N)]
+    table(tmp_path / "p", rows, "file_name,label")
+    for labels, names in (("auto", ["cats", "dogs"]), ("label", ["0", "1"]), ("none", [])):
+        source = open_source(str(tmp_path / "p"), options=ReadingOptions(labels=labels))
+        assert [*source.class_names] == names
+
+
+def test_a_changed_list_of_labels_is_read_again(tmp_path):
+    folder_of(tmp_path / "p", N)
+    for flip in (0, 1):
+        table(tmp_path / "p", [f"{i:03d}.png,{i % 2 ^ flip}" for i in range(N)], "file_name,label")
+        bright, classes = brightness_and_class(open_source(str(tmp_path / "p")))
+        assert classes == [str(i % 2 ^ flip) for i in bright]
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels", "said"),
+    [
+        (
+            lambda i: f"{i:03d}.png,{'NA' if i == 7 else 'x' if i % 2 else 'y'}",
+            "auto",
+            "no label for 1 of 44 images, the first",
+        ),
+        (
+            lambda i: f"{i:03d}.png,{'' if i < 3 else 'x' if i % 2 else 'y'}",
+            "label",
+            "no label for 3 of 44 images, the first",
+        ),
+        (lambda i: f"{i:03d}.png,{i}", "label", "has 44 classes for 44 images"),
+        (lambda i: f"{i:03d}.png,{i % 2}", "lable", "has no column lable: did you mean label"),
+        (lambda i: f"{i + (i == 5) * 900:03d}.png,{i % 2}", "auto", "has no row for 1 of 44 images"),
+    ],
+)
+def test_labels_that_the_table_lacks_are_refused(rows, labels, said, tmp_path):
+    folder_of(tmp_path / "p", N)
+    table(tmp_path / "p", [rows(i) for i in range(N)], "file_name,label")
+    assert said in refusal(str(tmp_path / "p"), labels=labels)
+
+
+def test_one_class_in_the_table_is_none(tmp_path):
+    folder_of(tmp_path / "p", N)
+    table(tmp_path / "p", [f"{i:03d}.png,cat" for i in range(N)], "file_name,label")
+    source = open_source(str(tmp_path / "p"))
+    assert not source.class_names and any("has one value only" in note for note in source.notes)

@@ -327,3 +327,19 @@ def test_samples_that_the_last_axis_counts_are_told(tmp_path, shape):
 def test_as_many_long_pictures_as_rows_are_still_pictures(tmp_path):
     np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 256, (48, 1, 48, 300), dtype=np.uint8))
     assert open_source(str(tmp_path / "x.npy")).shape == (1, 48, 300)
+
+
+@pytest.mark.parametrize(("width", "side"), [(784, 28), (785, 28), (64, 8), (783, 0), (100, 10)])
+def test_rows_of_pixels_are_told_how_to_be_images(width, side, tmp_path):
+    rows = np.random.default_rng(0).integers(0, 256, (60, width))
+    np.save(tmp_path / "x.npy", rows)
+    found = [n for n in open_source(str(tmp_path / "x.npy")).notes if "may be pixels" in n]
+    assert found == (
+        [f"{side**2} whole numbers from 0 to 255 may be pixels: an array [N, {side}, {side}] is read as images"]
+        if side
+        else []
+    )
+    np.save(tmp_path / "y.npy", rows / 255)
+    np.save(tmp_path / "z.npy", rows - 1)
+    for other in "yz":
+        assert not any("may be pixels" in n for n in open_source(str(tmp_path / f"{other}.npy")).notes)

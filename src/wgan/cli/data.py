@@ -166,7 +166,8 @@ def describe_own(data: Prepared, strict: bool) -> Iterator[str]:
     if "sizes" in facts:
         sizes = ", ".join(f"{w}x{h}: {n}" for w, h, n in facts["sizes"])
         more = " ..." if facts["different_sizes"] > len(facts["sizes"]) else ""
-        yield f"{'files':14} {facts['files']} images, {facts['grey']} of them grey; {facts['others']} other files left alone"
+        others = f"{facts['others']} other file{'s' * (facts['others'] != 1)} left alone"
+        yield f"{'files':14} {facts['files']} images, {facts['grey']} of them grey; {others}"
         yield f"{'sizes':14} {facts['different_sizes']} (width x height): {sizes}{more}"
     copies = duplicates(data)
     yield f"{'duplicates':14} {copies} of {len(data)} samples are exact copies of another, as prepared"

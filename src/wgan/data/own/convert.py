@@ -27,6 +27,7 @@ from wgan.progress import counting
 CHUNK = 256  # samples converted together
 MOST_CHANNELS = 16
 LEAST_SIDE = 4  # pixels
+LEAST_PIXELS, LEAST_GREY = 64, 15  # numbers of a row that may be a flattened picture, and the largest among all rows
 FEW_ROWS = 16  # a 3-D array with so few rows, each LONG_ROWS as long or longer, is of signals: 12 leads, 9 sensors
 FEW_ROWS_OF_BYTES = 7  # of bytes, as pictures mostly are: a line of text may be 8 pixels high
 LONG_ROWS, ANY_ROWS = 4, 16  # times as long as there are rows; of any number of rows
@@ -121,6 +122,7 @@ def _vectors(
     if arrays.kinds:  # of a table, where a mark can be named
         called = arrays.names or [f"number {i + 1}" for i in range(c)]
         notes += filter(None, (far_note(name, rows[:, i]) for i, name in enumerate(called)))
+    notes += pixel_note(rows)
     standard = fitted.standardise(rows)
     writer = Writer(folder, len(rows), (len(fitted.kept),), "float32", where, arrays.conditions)
     writer.fill_whole(standard)
@@ -133,6 +135,19 @@ def _vectors(
         "facts": {"columns": c, "constant": constant},
     }
     return writer.finish(labels, held_out, about)
+
+
+def pixel_note(rows: NDArray[Any]) -> list[str]:
+    """Return what is said of rows [N, D] that may be flattened pictures: whole numbers 0 to 255, as many as a square has.
+
+    A column more than that may be the class, as in the tables of digits that many courses hand out.
+    """
+    width = rows.shape[1]
+    d = next((d for d in (width, width - 1) if d >= LEAST_PIXELS and math.isqrt(d) ** 2 == d), 0)
+    if not d or rows.min() < 0 or not LEAST_GREY <= rows.max() <= 255 or not (rows == np.rint(rows)).all():
+        return []
+    side = math.isqrt(d)
+    return [f"{d} whole numbers from 0 to 255 may be pixels: an array [N, {side}, {side}] is read as images"]
 
 
 def require_finite(rows: NDArray[Any], names: tuple[str, ...], where: str) -> None:

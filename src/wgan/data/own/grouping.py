@@ -18,6 +18,7 @@ from wgan.errors import WganError
 DEPTH = 4  # levels of folders that are searched for splits
 PADDED = 3  # digits that folders of running numbers have at least; classes 0 to 9 have fewer
 
+BEGIN = "names of files begin with"  # of a note that is left out where classes are known otherwise
 BEGINNING = re.compile(r"([^\W\d_]+)[ ._-]*\d+")  # of a file's name
 MOST_WORDS, FEWEST = 20, 5  # words that begin names, and files of each
 PIECE = re.compile(r"(?:fold|part|chunk|shard|batch)[ _-]?\d+", re.IGNORECASE)  # of a data set, never a class
@@ -99,7 +100,7 @@ def beginning_note(stems: Sequence[str]) -> list[str]:
     if not 1 < len(found) <= MOST_WORDS or sum(found.values()) < len(stems) or min(found.values()) < FEWEST:
         return []
     counts = ", ".join(f"{word} ({n})" for word, n in sorted(found.items()))
-    return [f"names of files begin with {counts}: put each into a folder of its own where these are classes"]
+    return [f"{BEGIN} {counts}: put each into a folder of its own where these are classes"]
 
 
 def kinds_of_names(stems: Sequence[str]) -> list[str]:

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from wgan.config import ReadingOptions
 from wgan.config.conditions import condition_categories, condition_names
 from wgan.data.conditions import Raw
-from wgan.data.own.archives import Member, Members, left_note, opened, shown
+from wgan.data.own.archives import LIST, METADATA, Member, Members, left_note, opened, shown
 from wgan.data.own.cache import Prepared, Writer, key_of, load, locked
 from wgan.data.own.condition_columns import as_categories, require_sound
 from wgan.data.own.decode import PLAIN, Frame, Scales, decode
 from wgan.data.own.float_images import finished, of_file
-from wgan.data.own.grouping import Grouping, group, listed_labels
-from wgan.data.own.metadata import with_conditions
+from wgan.data.own.grouping import BEGIN, Grouping, group, listed_labels
+from wgan.data.own.metadata import LABEL, names_labels, with_conditions, with_labels, without_tables
 from wgan.data.own.named_arrays import ALONE
 from wgan.data.own.survey import choose_frame, choose_scales, facts_of, halved_note, page_note, survey_of
 from wgan.data.own.workers import each
@@ -54,11 +54,7 @@ def prepare_pictures(path: Path, options: ReadingOptions, split: str = "train") 
                 f"{where} holds no images (PNG, JPEG, WebP, BMP, TIFF, GIF, AVIF){no_images(path, members)}"
             )
         require_enough(len(members.files), where, split)
-        told = (
-            [hashlib.sha256(read()).hexdigest() for _, read in sorted(members.lists.items())]
-            if options.conditions
-            else []
-        )
+        told = [hashlib.sha256(read()).hexdigest() for _, read in sorted(members.lists.items())]
         key = key_of(
             "pictures", [(os.fsencode(f.name).hex(), f.size, f.stamp) for f in members.files], options.key(), *told
         )
@@ -69,11 +65,7 @@ def prepare_pictures(path: Path, options: ReadingOptions, split: str = "train") 
 def _prepare(
     path: Path, before: tuple[int, int], members: Members, options: ReadingOptions, folder: Path, where: str
 ) -> Prepared:
-    if options.labels not in ("auto", "none"):
-        raise WganError(
-            f"labels '{options.labels}' names the column of a table, and {where} holds images: use auto or none"
-        )
-    grouping = grouped(members, options, where)
+    members, grouping = grouped(members, options, where)
 
     def unchanged() -> None:
         require_unchanged(path, before, members.files, where)
@@ -153,8 +145,12 @@ def names_of_pictures(path: Path) -> list[str]:
 def unread_labels(members: Members) -> list[str]:
     """Return what is said of files that often hold the labels of pictures, where these have none."""
     lists = [suffix for suffix in LISTS if members.left[suffix]]
-    way = "labels come from folders, one for each class, or from StyleGAN's dataset.json"
-    return [f"{way}: {' and '.join(lists)} files are not read"] if lists else []
+    way = f"labels come from folders, one for each class, from {METADATA} (a column file_name and one of labels, which"
+    return (
+        [f"{way} --labels names), or from StyleGAN's dataset.json: other {' and '.join(lists)} files are not read"]
+        if lists
+        else []
+    )
 
 
 def no_images(path: Path, members: Members) -> str:
@@ -170,19 +166,41 @@ def no_images(path: Path, members: Members) -> str:
     return f"{others}{f' ({named})' if named else ''}{links}: {way}"
 
 
-def grouped(members: Members, options: ReadingOptions, where: str) -> Grouping:
-    """Return splits and classes of the files, from StyleGAN's list of labels where there is one, else from their folders."""
+def grouped(members: Members, options: ReadingOptions, where: str) -> tuple[Members, Grouping]:
+    """Return the files, less the tables that were read, with their splits and classes.
+
+    Classes are those of the column that --labels names, else of StyleGAN's list of labels, else of the folders, else of the
+    column `label` of a table beside the pictures.
+    """
     if options.labels == "none" or options.conditions:
-        return group(members.files, where, classes=False)
+        return members, group(members.files, where, classes=False)
+    if options.labels != "auto":
+        return labelled(members, options.labels, where)
     for name, read in members.lists.items():
         below = name[: -len(PurePosixPath(name).name)]
-        if all(f.name.startswith(below) for f in members.files):
+        if PurePosixPath(name).name == LIST and all(f.name.startswith(below) for f in members.files):
             split = group(members.files, where, classes=False)
             names = [members.files[i].name.removeprefix(below) for i in split.kept]
             found = listed_labels(read(), names, where)
             if found is not None:
-                return replace(split, names=found[0], labels=found[1] or None)
-    return group(members.files, where)
+                return members, replace(split, names=found[0], labels=found[1] or None)
+    by_folder = group(members.files, where)
+    if by_folder.names or not names_labels(members):
+        return members, by_folder
+    members, by_table = labelled(members, LABEL, where)
+    note = f"classes are the column {LABEL} of {METADATA}: --labels none leaves them out"
+    return members, replace(by_table, notes=(*by_table.notes, note)) if by_table.names else by_table
+
+
+def labelled(members: Members, column: str, where: str) -> tuple[Members, Grouping]:
+    """Return the files, less the tables, with the classes of a column of metadata.csv; a single class is none."""
+    split = group(members.files, where, classes=False)
+    names, labels = with_labels(members.only(split.kept), column, where)
+    notes = tuple(note for note in split.notes if not note.startswith(BEGIN))
+    if len(names) == 1:
+        one = f"column {column} of {METADATA} has one value only: the data are read without classes"
+        return without_tables(members), replace(split, notes=(*notes, one))
+    return without_tables(members), replace(split, names=names, labels=labels, notes=notes)
 
 
 def decoded(

@@ -1,9 +1,11 @@
-"""metadata.csv beside pictures: a row for each, with its file_name and the columns that --conditions names."""
+"""metadata.csv beside pictures: a row for each, with its file_name and columns that --conditions or --labels names."""
 
 from __future__ import annotations
 
+import codecs
 import csv
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -11,9 +13,12 @@ from wgan.data.conditions import Raw
 from wgan.data.own.archives import METADATA, Members, shown
 from wgan.data.own.condition_columns import read_column
 from wgan.data.own.delimited import delimiter_of
+from wgan.data.own.missing_marks import marks_among
 from wgan.errors import WganError, nearest
 
 FILE = "file_name"  # the column that names the pictures, from the table's folder on: as on the Hugging Face hub
+LABEL = "label"  # the column that holds the class there
+WHOLE = re.compile(r"[+-]?(0|[1-9]\d*)")  # 007 is a name
 
 
 def with_conditions(members: Members, names: Sequence[str], where: str) -> tuple[Members, Raw]:
@@ -21,11 +26,64 @@ def with_conditions(members: Members, names: Sequence[str], where: str) -> tuple
 
     Raises WganError without a table, for a column that it does not have, and for pictures that have no row.
     """
-    tables = {name: read for name, read in members.lists.items() if PurePosixPath(name).name == METADATA}
-    if not tables:
+    cells = cells_of(members, names, where, "the conditions")
+    return without_tables(members), {name: read_column([row[i] for row in cells]) for i, name in enumerate(names)}
+
+
+def with_labels(members: Members, column: str, where: str) -> tuple[tuple[str, ...], list[int]]:
+    """Return class names in order, and the class number of each picture, from a column of the tables beside them.
+
+    Raises WganError as with_conditions does, for a label that is missing, and for too many classes.
+    """
+    cells = [row[0] for row in cells_of(members, [column], where, "the classes")]
+    marks = {"", *marks_among(cells)}
+    gaps = [i for i, cell in enumerate(cells) if cell in marks]
+    if gaps:
+        told = f" ('{cells[gaps[0]]}')" if cells[gaps[0]] else ""
         raise WganError(
-            f"{where} has no {METADATA}, where the conditions of pictures are read: a column {FILE}, and one of each condition"
+            f"{METADATA} of {where} has no {column} for {len(gaps)} of {len(cells)} images, the first is "
+            f"{shown(members.files[gaps[0]].name)}{told}: fill it in, rename a class of that name, or give --labels none"
         )
+    whole = all(map(WHOLE.fullmatch, cells))
+    classes = sorted({int(cell) for cell in cells}) if whole else sorted(set(cells))
+    if 2 * len(classes) > len(cells):
+        raise WganError(
+            f"column {column} of {METADATA} of {where} has {len(classes)} classes for {len(cells)} images: give --labels "
+            f"none to ignore them, or --conditions {column}"
+        )
+    number = {str(name): i for i, name in enumerate(classes)}
+    return tuple(number), [number[str(int(cell)) if whole else cell] for cell in cells]
+
+
+def names_labels(members: Members) -> bool:
+    """Return whether a table beside the pictures has the column `label`, where data sets of the hub keep the class."""
+    return any(LABEL in head_of(read()) for read in tables_of(members).values())
+
+
+def head_of(data: bytes) -> list[str]:
+    """Return the names of the columns of a table; none where it is empty."""
+    line = data.removeprefix(codecs.BOM_UTF8).partition(b"\n")[0].decode("utf-8", "replace").strip()
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter_of(line)), [])] if line else []
+
+
+def tables_of(members: Members) -> dict[str, Callable[[], bytes]]:
+    """Return what reads each of the tables beside the pictures, by its name."""
+    return {name: read for name, read in members.lists.items() if PurePosixPath(name).name == METADATA}
+
+
+def without_tables(members: Members) -> Members:
+    """Return the pictures without the tables among what was left over."""
+    left = members.left.copy()
+    left.subtract({PurePosixPath(METADATA).suffix: len(tables_of(members))})
+    return replace(members, left=+left)
+
+
+def cells_of(members: Members, names: Sequence[str], where: str, what: str) -> list[list[str]]:
+    """Return the cells of the columns `names` of each picture; WganError without a table or a row, `what` it would tell."""
+    tables = tables_of(members)
+    if not tables:
+        each = "and one of each condition" if what == "the conditions" else f"and {names[0]}"
+        raise WganError(f"{where} has no {METADATA}, where {what} of pictures are read: a column {FILE}, {each}")
     rows: dict[str, list[str]] = {}
     for name, read in tables.items():
         rows |= rows_of(read(), name, names, where)
@@ -35,10 +93,7 @@ def with_conditions(members: Members, names: Sequence[str], where: str) -> tuple
             f"{METADATA} of {where} has no row for {len(lacking)} of {len(members.files)} images, the first is "
             f"{shown(lacking[0])}: complete it, or leave these out"
         )
-    cells = [rows[f.name] for f in members.files]
-    left = members.left.copy()
-    left.subtract({PurePosixPath(METADATA).suffix: len(tables)})
-    return replace(members, left=+left), {name: read_column([row[i] for row in cells]) for i, name in enumerate(names)}
+    return [rows[f.name] for f in members.files]
 
 
 def rows_of(data: bytes, table: str, names: Sequence[str], where: str) -> dict[str, list[str]]:

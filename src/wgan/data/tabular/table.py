@@ -182,7 +182,7 @@ def kind_text(c: Column) -> str:
     """Return the kind of a column in a few words."""
     if c.kind == "number":
         sign = "comma" if c.form == COMMAS else "point"
-        digits = f"{c.digits} digits after the {sign}" if c.digits > 0 else "decimals"
+        digits = f"{c.digits} digit{'s' * (c.digits > 1)} after the {sign}" if c.digits > 0 else "decimals"
         return "whole number" if c.digits == 0 else f"number, {digits}"
     return f"date, {c.form}" if c.kind == "date" else f"category, {len(c.levels)} level{'s' * (len(c.levels) != 1)}"
 
