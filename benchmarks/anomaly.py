@@ -1,14 +1,16 @@
 """Anomaly scores of a run with an encoder against simple ways: a digit left out, blots of known place, rows of a rare class.
 
-Usage: python benchmarks/anomaly.py digits [--digits 0,1,2] [--seed 0] [--steps 250] [--encoder-steps 200]
-           ten runs, one digit left out of each: AUC of that digit among the test images, beside every baseline
+Usage: python benchmarks/anomaly.py digits [--digits 0,1,2] [--seed 0] [--steps 200] [--encoder-steps 150]
+           ten runs, one digit left out of each: AUC of that digit among the test images, beside an autoencoder of equal cost;
+           with --simple the ways without networks instead, which no seed changes
+       python benchmarks/anomaly.py fashion [--classes 0,1,2] ...     the same of Fashion-MNIST, classes by their number
        python benchmarks/anomaly.py blots RUN              pixel AUC of the difference to the reconstruction
        python benchmarks/anomaly.py table FILE.csv --column NAME --rare LEVEL [--missing "?"]
            rows of one level left out of the training, the column itself unseen
        python benchmarks/anomaly.py cost RUN               CPU seconds of 10,000 scores and of inversions; one thread
 `--tiny` makes each of them a matter of seconds: it shows that the script works, and nothing else. RUN: digits, with an encoder.
-Results: benchmarks/results/anomaly.json, or --out; an entry is written when it is done, and other entries are kept. A run that
-is in --folder is not repeated. Needs scikit-learn.
+Results: benchmarks/results/anomaly.json, or --out; an entry is written when it is done, and other entries are kept. What was
+trained into --folder is not trained again. Needs scikit-learn.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import argparse
 import csv
 import json
 import platform
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -33,12 +36,14 @@ from sklearn.svm import OneClassSVM
 
 import wgan
 from wgan.data import open_source
+from wgan.data.bundled.fashion import CLASSES
 from wgan.data.source import report_indices
 from wgan.encoding.invert import invert
 from wgan.encoding.train import EncoderOptions, train_encoder
 from wgan.evaluation.samples import encoded, read_codes
 from wgan.files import write_atomically
 from wgan.metrics.anomaly import auc
+from wgan.metrics.gaussian import fit_gaussian
 from wgan.metrics.neighbours import nearest
 from wgan.metrics.random_features import random_features
 from wgan.models import build_generator
@@ -53,11 +58,16 @@ SMALL: dict[str, Any] = {  # half the channels of the default recipe, without la
 QUICK: dict[str, Any] = {
     **{"threads": 1, "precision": "fp32", "evaluate_every": 0, "sample_every": 0, "checkpoint_every": 0},
 }
-OURS = ("score", "residual", "feature_residual", "latent_distance")
-NEIGHBOURS, BASE, SVM_ROWS = 5, 10_000, 2_000
+OURS = (
+    *("score", "residual_mahalanobis", "feature_mahalanobis", "local_distance"),
+    *("residual", "feature_residual", "latent_distance"),
+)
+SPECS = {"digits": "mnist", "fashion": "fashion"}  # of which a class is left out
+NEIGHBOURS, BASE, SVM_ROWS, GAUSSIAN_ROWS = 5, 10_000, 2_000, 2_000
 FRACTION = 0.9  # of the variance, which PCA keeps
 SIDES, INK = (4, 8), (0.5, 1.5)  # of blots, from .. to: pixels, and how much lighter or darker
 Rows = NDArray[Any]
+FEATURES = "neighbours, random features"
 Way = Callable[[Rows, Rows], Rows]  # training rows [N, D], judged ones [M, D] -> scores [M], larger = stranger
 
 
@@ -84,6 +94,11 @@ def forest(train: Rows, test: Rows) -> Rows:
     return -IsolationForest(random_state=0).fit(train).score_samples(test)
 
 
+def gaussian(train: Rows, test: Rows) -> Rows:
+    """Return the Mahalanobis distances that the score takes, of the numbers themselves: what it is worth without networks."""
+    return fit_gaussian(torch.from_numpy(train[:GAUSSIAN_ROWS])).distance(torch.from_numpy(test)).numpy()
+
+
 def one_class_svm(train: Rows, test: Rows) -> Rows:
     """Return the scores of a one-class SVM (Schölkopf 2001), fitted to SVM_ROWS rows."""
     return -OneClassSVM(nu=0.1).fit(train[:SVM_ROWS]).score_samples(test)
@@ -97,6 +112,7 @@ def neighbours(train: Rows, test: Rows) -> Rows:
 
 ROWS: dict[str, Way] = {
     "PCA": pca,
+    "Mahalanobis": gaussian,
     "isolation forest": forest,
     "one-class SVM": one_class_svm,
     "neighbours": neighbours,
@@ -123,7 +139,17 @@ def autoencoder(run: wgan.Run, x: torch.Tensor, test: torch.Tensor, seconds: flo
     return torch.cat(errors).double().numpy(), step
 
 
-# --- a digit left out -------------------------------------------------------------------------------------------------
+def kept_autoencoder(run: wgan.Run, x: torch.Tensor, test: torch.Tensor, seconds: float, seed: int) -> tuple[Rows, int]:
+    """Return what autoencoder() does, from beside the run where it was trained before."""
+    path = run.path.with_suffix(".autoencoder.npz")
+    if not path.exists():
+        errors, steps = autoencoder(run, x, test, seconds, seed)
+        np.savez(path, errors=errors, steps=steps)
+    with np.load(path) as found:
+        return found["errors"], int(found["steps"])
+
+
+# --- a class left out -------------------------------------------------------------------------------------------------
 
 
 def floats(x: torch.Tensor) -> torch.Tensor:
@@ -151,38 +177,78 @@ def trained(folder: Path, name: str, data: str, encoder_steps: int, **options: A
     return wgan.open_run(folder / name), float(json.loads(cost.read_text()))
 
 
-def digit(left_out: str, asked: argparse.Namespace) -> dict[str, Any]:
-    """Return the AUC of every way for one digit that was left out, and what each took."""
-    others = "mnist:" + ",".join(k for k in "0123456789" if k != left_out)
-    x, _ = images(others, "train", 300 if asked.tiny else None)
-    test, labels = images("mnist", "test", 300 if asked.tiny else asked.judged)
-    strange = labels == left_out
-    sizes = {"training": len(x), "normal": int((~strange).sum()), "anomalous": int(strange.sum())}
-    found = {way: judged(scored, strange) for way, scored in simple(x, test).items()}
-    if asked.simple:
-        return {"auc": found, **sizes}
+def without(left_out: str, asked: argparse.Namespace) -> tuple[str, torch.Tensor, torch.Tensor, NDArray[np.bool_]]:
+    """Return the data without one class, its training images, test images of all classes, and which are of that one."""
+    few = 300 if asked.tiny else None
+    test, labels = images(SPECS[asked.what], "test", few or asked.judged)
+    if asked.what == "digits":
+        spec, strange = "mnist:" + ",".join(k for k in "0123456789" if k != left_out), labels == left_out
+    else:
+        spec, strange = fashion_without(int(left_out), asked.folder), labels == CLASSES[int(left_out)]
+    return spec, images(spec, "train", few)[0], test, strange
+
+
+def fashion_without(left_out: int, folder: Path) -> str:
+    """Write Fashion-MNIST without one class as four IDX files, where it is not there; return their folder."""
+    place = folder / f"fashion-without-{left_out}"
+    place.mkdir(exist_ok=True)
+    for split, stem in (("train", "train"), ("test", "t10k")):
+        source = open_source("fashion", split)
+        x, y = source.batch(torch.arange(len(source)))
+        assert y is not None
+        x, y = x[y != left_out][:, 0], y[y != left_out].byte()
+        for kind, numbers in (("images-idx3", x), ("labels-idx1", y)):
+            head = struct.pack(f">BBBB{numbers.dim()}I", 0, 0, 8, numbers.dim(), *numbers.shape)
+            write_atomically(place / f"{stem}-{kind}-ubyte", head + numbers.numpy().tobytes())
+    return str(place)
+
+
+def simple_ways(left_out: str, asked: argparse.Namespace) -> dict[str, Any]:
+    """Return the AUC of every way without networks for one class that was left out."""
+    _, x, test, strange = without(left_out, asked)
+    found = {way: judged(scored, strange) for way, scored in simple(x, test, asked.ways).items()}
+    return {"auc": found, **sizes(x, strange)}
+
+
+def networks(left_out: str, asked: argparse.Namespace) -> dict[str, Any]:
+    """Return the AUC of the scores of a run for one class that was left out, of an autoencoder, and what each took."""
+    data, x, test, strange = without(left_out, asked)
     steps, encoder_steps = (2, 2) if asked.tiny else (asked.steps, asked.encoder_steps)
-    name = f"without-{left_out}-{asked.seed}"
+    name = f"{'' if asked.what == 'digits' else 'fashion-'}without-{left_out}-{asked.seed}"
     run, seconds = trained(
-        asked.folder, name, others, encoder_steps, recipe="mnist", steps=steps, seed=asked.seed, **SMALL
+        asked.folder, name, data, encoder_steps, recipe="mnist", steps=steps, seed=asked.seed, **SMALL
     )
     start = time.process_time()
-    scores = wgan.load(run, threads=1).score(test)
-    found |= {name: judged(getattr(scores, name).double().numpy(), strange) for name in OURS}
+    found = own_ways(wgan.load(run, threads=1).score(test), strange)
     took = {"wgan": seconds, "scoring": time.process_time() - start}
     count = 0
     if not asked.no_autoencoder:
-        errors, count = autoencoder(run, x, test, seconds, asked.seed)
+        errors, count = kept_autoencoder(run, x, test, seconds, asked.seed)
         found["autoencoder"] = judged(errors, strange)
-    return {"auc": found, "cpu_seconds": took, "autoencoder_steps": count, "steps": [steps, encoder_steps], **sizes}
+    about = {"auc": found, "cpu_seconds": took, "autoencoder_steps": count, "steps": [steps, encoder_steps]}
+    return {**about, **sizes(x, strange)}
 
 
-def simple(x: torch.Tensor, test: torch.Tensor) -> dict[str, Rows]:
-    """Return the scores of all ways without networks: on pixels, and of neighbours in the random features also."""
+def sizes(x: torch.Tensor, strange: NDArray[np.bool_]) -> dict[str, int]:
+    """Return how many images there are of each kind."""
+    return {"training": len(x), "normal": int((~strange).sum()), "anomalous": int(strange.sum())}
+
+
+def simple(x: torch.Tensor, test: torch.Tensor, ways: str = "") -> dict[str, Rows]:
+    """Return the scores of the ways without networks, all or some: on pixels, and of neighbours in the random features also."""
+    wanted = ways.split(",") if ways else [*ROWS, FEATURES]
     x = x[order(0, "baselines", len(x), 0, len(x))]
     train, judge = (part.flatten(1).numpy().astype(np.float32) / 255 for part in (x, test))
-    found = {name: way(train, judge) for name, way in ROWS.items()}
-    return found | {"neighbours, random features": neighbours(random_features(x[:BASE]), random_features(test))}
+    found = {name: way(train, judge) for name, way in ROWS.items() if name in wanted}
+    if FEATURES in wanted:
+        found[FEATURES] = neighbours(random_features(x[:BASE]), random_features(test))
+    return found
+
+
+def own_ways(scores: Any, strange: NDArray[np.bool_]) -> dict[str, dict[str, float]]:
+    """Return the AUC of the score, of its parts, and of the sum that f-AnoGAN takes."""
+    ways = {name: getattr(scores, name) for name in OURS} | {"f-AnoGAN": scores.residual + scores.feature_residual}
+    return {name: judged(values.double().numpy(), strange) for name, values in ways.items()}
 
 
 def judged(scores: Rows, strange: Rows) -> dict[str, float]:
@@ -272,8 +338,7 @@ def table(asked: argparse.Namespace) -> dict[str, Any]:
     ordinary = held.batch(report_indices(len(held)))[0]
     learned = train.batch(order(0, "baselines", len(train), 0, len(train)))[0].numpy()
     x, kind = torch.cat([ordinary, strange]), np.repeat([False, True], [len(ordinary), len(strange)])
-    scores = wgan.load(run, threads=1).inverter.scores(x)
-    found = {name: judged(getattr(scores, name).double().numpy(), kind) for name in OURS}
+    found = own_ways(wgan.load(run, threads=1).inverter.scores(x), kind)
     found |= {name: judged(way(learned, x.numpy()), kind) for name, way in ROWS.items()}
     about = {"column": asked.column, "rare": asked.rare, "training": len(learned), "normal": len(ordinary)}
     return {**about, "anomalous": len(strange), "auc": found, "cpu_seconds": seconds, "steps": steps}
@@ -302,10 +367,16 @@ def about(asked: argparse.Namespace) -> dict[str, Any]:
     own = {"python": platform.python_version(), "torch": torch.__version__, "scikit-learn": sklearn.__version__}
     words = [str(getattr(asked, "path", None) or "").rsplit("/", 1)[-1]]
     named = {
-        "digits": ("digits", "steps", "encoder_steps"),
-        "table": ("column", "rare", "missing", "steps", "encoder_steps"),
+        "digits": ("digits", "seed", "ways"),
+        "fashion": ("digits", "seed", "ways"),
+        "table": ("column", "rare", "missing", "seed"),
     }
-    words += [f"--{k.replace('_', '-')} {asked.__dict__[k]}" for k in named.get(asked.what, ()) if asked.__dict__[k]]
+    learning = () if asked.simple or asked.what not in named else ("steps", "encoder_steps")
+    words += [
+        f"--{'classes' if (asked.what, k) == ('fashion', 'digits') else k.replace('_', '-')} {asked.__dict__[k]}"
+        for k in (*named.get(asked.what, ()), *learning)
+        if asked.__dict__[k] not in ("", None)
+    ]
     words += [f"--{k.replace('_', '-')}" for k in ("simple", "no_autoencoder", "tiny") if asked.__dict__[k]]
     return {
         **{"date": date.today().isoformat(), "machine": asked.machine or platform.machine(), "versions": own},
@@ -323,12 +394,14 @@ def keep(asked: argparse.Namespace, name: str, found: dict[str, Any]) -> None:
 def options(words: list[str] | None) -> argparse.Namespace:
     """Return what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("digits", "blots", "table", "cost"))
+    parser.add_argument("what", choices=("digits", "fashion", "blots", "table", "cost"))
     parser.add_argument("path", nargs="?", type=Path)
-    parser.add_argument("--digits", default="0,1,2,3,4,5,6,7,8,9")
+    parser.add_argument(
+        "--digits", "--classes", default="0,1,2,3,4,5,6,7,8,9", help="which are left out, one at a time"
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=250)
-    parser.add_argument("--encoder-steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--encoder-steps", type=int, default=150)
     parser.add_argument("--judged", type=int, default=4000, help="test images")
     parser.add_argument("--column")
     parser.add_argument("--rare")
@@ -337,10 +410,11 @@ def options(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=Path("anomaly"))
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--simple", action="store_true", help="digits: the ways without networks alone")
+    parser.add_argument("--ways", default="", help="--simple: these ones alone, by their names in ROWS")
     parser.add_argument("--no-autoencoder", action="store_true", help="digits: leave out the dearest of the other ways")
     parser.add_argument("--tiny", action="store_true")
     asked = parser.parse_args(words)
-    if asked.what != "digits" and asked.path is None:
+    if asked.what not in SPECS and asked.path is None:
         parser.error(f"{asked.what} needs a {'file' if asked.what == 'table' else 'run'}")
     if asked.what == "table" and None in (asked.column, asked.rare):
         parser.error("table needs --column and --rare")
@@ -352,9 +426,13 @@ def main(words: list[str] | None = None) -> None:
     asked = options(words)
     asked.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    if asked.what == "digits":
+    if asked.what in SPECS:
+        kind = {"digits": "digit", "fashion": "fashion"}[asked.what]
         for left_out in asked.digits.split(","):
-            keep(asked, f"digit {left_out} seed {asked.seed}", digit(left_out, asked))
+            if asked.simple:
+                keep(asked, f"{kind} {left_out} {asked.ways or 'simple'}", simple_ways(left_out, asked))
+            else:
+                keep(asked, f"{kind} {left_out} seed {asked.seed}", networks(left_out, asked))
         return
     keep(asked, asked.what, {"blots": blots, "table": table, "cost": cost}[asked.what](asked))
 

@@ -9,18 +9,32 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
+
+from scipy import stats
 
 RESULTS = Path(__file__).parent / "results/anomaly.json"
 PAGE = Path(__file__).parents[1] / "docs/lab/anomaly.md"
+FASHION = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 NAMES = {
     "score": "**wgan: score**",
+    "residual_mahalanobis": "wgan: residual, Mahalanobis",
+    "feature_mahalanobis": "wgan: features, Mahalanobis",
+    "local_distance": "wgan: features, local distance",
+    "f-AnoGAN": "wgan: score of f-AnoGAN",
+    "autoencoder": "autoencoder of equal cost",
+    "Mahalanobis": "Mahalanobis, pixels",
     "residual": "wgan: residual alone",
     "feature_residual": "wgan: feature residual alone",
     "latent_distance": "wgan: latent distance",
     "wgan": "**wgan**",
     "neighbours": "neighbours, pixels",
 }
+OWN = (
+    *("score", "f-AnoGAN", "residual_mahalanobis", "feature_mahalanobis", "local_distance"),
+    *("residual", "feature_residual", "latent_distance"),
+)
 Entries = dict[str, Any]
 
 
@@ -35,25 +49,57 @@ def interval(found: dict[str, float]) -> str:
     return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
 
 
-def digits(entries: Entries) -> str:
-    """Return the AUC of each way for each digit that was left out, and the mean where it has all of them."""
-    runs = {name.split()[1]: entry["auc"] for name, entry in sorted(entries.items()) if name.startswith("digit ")}
-    ways = list(dict.fromkeys(way for auc in runs.values() for way in auc))
-    order = sorted(ways, key=lambda way: (way not in NAMES or way == "neighbours", ways.index(way)))
-    rows = []
-    for way in order:
-        values = [auc[way]["value"] if way in auc else None for auc in runs.values()]
-        mean = f"{sum(v for v in values if v is not None) / len(values):.3f}" if None not in values else "–"
-        cells = ["–" if v is None else f"{v:.3f}" for v in values]
-        rows.append([NAMES.get(way, way), *cells, *([mean] if len(runs) > 1 else [])])
-    return table(["way", *(f"without {k}" for k in runs), *(["mean"] if len(runs) > 1 else [])], rows)
+def left_out(kind: str) -> Callable[[Entries], str]:
+    """Return a function that makes a table: the AUC of each way for each class that was left out, and the mean over classes.
+
+    A way that was measured with several seeds has the mean over seeds; its mean over classes then has an interval, t with
+    n - 1 degrees of freedom, n the seeds that have all of these classes.
+    """
+
+    def made(entries: Entries) -> str:
+        runs: dict[str, dict[str, dict[str, float]]] = {}  # way -> class -> seed -> AUC
+        for name, entry in sorted(entries.items()):
+            if name.split()[0] == kind:
+                _, label, *rest = name.split()
+                for way, found in entry["auc"].items():
+                    runs.setdefault(way, {}).setdefault(label, {})["".join(rest[1:])] = found["value"]
+        classes = sorted({label for found in runs.values() for label in found})
+        order = sorted(runs, key=lambda way: (way not in OWN, [*OWN, *runs].index(way)))
+        rows = [[NAMES.get(way, way), *cells(runs[way], classes)] for way in order]
+        return table(["way", *(f"without {label_of(kind, k)}" for k in classes), "mean"], rows)
+
+    return made
+
+
+def label_of(kind: str, label: str) -> str:
+    """Return what the table calls a class."""
+    return FASHION[int(label)] if kind == "fashion" else label
+
+
+def cells(found: dict[str, dict[str, float]], classes: Sequence[str]) -> list[str]:
+    """Return the cells of one way: the mean over seeds of each class, and of all classes with its interval."""
+    values = [f"{mean(found[k].values()):.3f}" if k in found else "–" for k in classes]
+    if "–" in values:
+        return [*values, "–"]
+    seeds = set.intersection(*(set(found[k]) for k in classes))
+    means = [mean([found[k][seed] for k in classes]) for seed in sorted(seeds)]
+    whole = mean([mean(found[k].values()) for k in classes])
+    if len(means) < 2:
+        return [*values, f"{whole:.3f}"]
+    half = stats.t.ppf(0.975, len(means) - 1) * stdev(means) / len(means) ** 0.5
+    return [*values, f"{mean(means):.3f} ({mean(means) - half:.3f} to {mean(means) + half:.3f})"]
 
 
 def each(entry: str, key: str) -> Callable[[Entries], str]:
     """Return a function that makes a table of the values of one entry."""
 
     def made(entries: Entries) -> str:
-        return table(["way", "AUC"], [[NAMES.get(k, k), interval(v)] for k, v in entries[entry][key].items()])
+        found = entries[entry][key]
+        names = {k: NAMES.get(k, k) for k in found}
+        if entry == "table":
+            names = {k: name.removesuffix(", pixels") for k, name in names.items()}
+        order = sorted(found, key=lambda way: (way not in OWN, [*OWN, *found].index(way)))
+        return table(["way", "AUC"], [[names[k], interval(found[k])] for k in order])
 
     return made
 
@@ -79,7 +125,8 @@ def sources(entries: Entries) -> str:
 
 
 PARTS = {
-    "digits": digits,
+    "digits": left_out("digit"),
+    "fashion": left_out("fashion"),
     "blots": each("blots", "pixel_auc"),
     "images": each("blots", "image_auc"),
     "table": each("table", "auc"),

@@ -19,6 +19,7 @@ from wgan.models import build_critic
 from wgan.models.encoder import build_encoder
 from wgan.recipes import configure
 from wgan.rng import seeded
+from wgan.runs import checkpoint
 from wgan.runs.folder import open_run
 from wgan.sampling.inverter import EncoderFacts, Inverter, frozen
 from wgan.sampling.model import load
@@ -97,6 +98,18 @@ def test_a_finished_encoder_is_left_as_it_is(run):
     train_encoder(run, SHORT, tty=False)
     before = kept(run)
     assert "finished already" in train_encoder(run, tty=False).notes[0] and kept(run) == before
+
+
+def test_an_encoder_of_an_older_wgan_is_completed(run):
+    """Its last checkpoint has not what scores measure by."""
+    train_encoder(run, SHORT, tty=False)
+    before, folder = kept(run), run / "encoder" / "checkpoints"
+    tensors = checkpoint.load(folder, 6).tensors
+    checkpoint.save(folder, 6, {k: t for k, t in tensors.items() if not k.startswith("usual/")}, {})
+    with pytest.raises(WganError, match="comes from an older wgan: complete it with wgan encode"):
+        _ = load(run).inverter
+    train_encoder(run, tty=False)
+    assert kept(run) == before
 
 
 def test_other_options_need_a_fresh_encoder(run):

@@ -56,11 +56,25 @@ def test_a_rare_level_leaves_the_table_with_its_column(bench, tmp_path):
     assert usual.read_text() == "a,b\n1,2\n5,6\n" and rare.read_text() == "a,b\n3,4\n"
 
 
+def test_seeds_of_a_class_are_put_together(script):
+    """Means 0.5, 0.6 and 0.7 of three seeds: 0.6 with t(2) = 4.303 times 0.1 / sqrt(3)."""
+    tool = script("benchmarks", "anomaly_page")
+    found = {
+        f"digit {k} seed {s}": {"auc": {"score": {"value": 0.4 + k / 5 + s / 10}}} for k in (0, 1) for s in range(3)
+    }
+    found["digit 0 simple"] = {"auc": {"PCA": {"value": 0.25}}}
+    lines = tool.left_out("digit")(found).splitlines()
+    assert lines[0] == "| way | without 0 | without 1 | mean |"
+    assert lines[2:] == ["| **wgan: score** | 0.500 | 0.700 | 0.600 (0.352 to 0.848) |", "| PCA | 0.250 | – | – |"]
+
+
 def test_the_simple_ways_are_measured(bench, tmp_path):
     """In seconds: the anomaly counts, and an entry that is there stays."""
     out = tmp_path / "found.json"
     out.write_text('{"other": 1}')
-    bench.main(["digits", "--digits", "3", "--simple", "--tiny", "--folder", str(tmp_path / "f"), "--out", str(out)])
+    words = ["digits", "--digits", "3", "--simple", "--tiny", "--folder", str(tmp_path / "f"), "--out", str(out)]
+    bench.main([*words, "--ways", "PCA,Mahalanobis,isolation forest,one-class SVM,neighbours"])
     found = json.loads(out.read_text())
-    assert found["other"] == 1 and found["digit 3 seed 0"]["anomalous"] + found["digit 3 seed 0"]["normal"] == 300
-    assert {"PCA", "isolation forest", "one-class SVM", "neighbours"} < set(found["digit 3 seed 0"]["auc"])
+    (name,) = set(found) - {"other"}
+    assert found["other"] == 1 and found[name]["anomalous"] + found[name]["normal"] == 300
+    assert set(found[name]["auc"]) == set(bench.ROWS)

@@ -30,7 +30,10 @@ from wgan.sampling.model import load
 from wgan.visual.images import image_grid, to_uint8
 
 FALSE_ALARMS = 0.01
-KINDS = ("residual", "feature_residual", "latent_distance", "critic")  # columns beside the score
+KINDS = (
+    *("residual", "feature_residual", "residual_mahalanobis", "feature_mahalanobis"),
+    *("local_distance", "latent_distance", "critic"),
+)  # columns beside the score
 HEADER = ("sample", "file", "label", "score", "anomalous", *KINDS, "neighbour_distance")
 
 
@@ -133,7 +136,7 @@ def score(
     options: ReadingOptions | None = None,
     threads: int | None = None,
 ) -> ScoreReport:
-    """Score every sample of `data` by a run and its encoder (Schlegl et al. 2019, equation 5).
+    """Score every sample of `data` by a run and its encoder: Usual.judge has the formula.
 
     Args:
         run: a run with an encoder.

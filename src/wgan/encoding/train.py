@@ -7,6 +7,7 @@ It lies in the run folder, below encoder/, with a run's promises: checkpoints, e
 from __future__ import annotations
 
 import json
+import math
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from wgan.distributed.signals import Stop, stop_on_signal
 from wgan.errors import WganError
 from wgan.host import thread_count, undisturbed
 from wgan.metrics.anomaly import residual_map
+from wgan.metrics.usual import Usual
 from wgan.progress import Progress
 from wgan.rng import order
 from wgan.runs import checkpoint
@@ -31,6 +33,7 @@ from wgan.runs.folder import Run, lock, make_folder, open_run
 from wgan.runs.log import Log
 from wgan.sampling.conditioned import require_no_conditions
 from wgan.sampling.inverter import (
+    USUAL,
     EncoderFacts,
     Inverter,
     encoder_folder,
@@ -47,6 +50,7 @@ from wgan.visual.images import image_grid, save_png, to_uint8
 
 CHECKPOINT_EVERY, LOG_EVERY = 500, 50  # steps
 SHOWN = 10  # held-out images beside their reconstructions
+SAMPLES, NUMBERS = 3000, 2**24  # training samples that show what is usual, at most, and the numbers in all of them
 MOST_HELD_OUT = 500  # samples that are read at a checkpoint
 TAGS = ("encoder/loss", "encoder/residual", "encoder/feature_residual")
 
@@ -218,6 +222,8 @@ def take_steps(work: Work, stack: ExitStack, stop: Stop, tty: bool | None, notes
     for note in notes:
         progress.message(note)
     if start == facts.steps:
+        if found is not None and not checkpoint.part(found.tensors, USUAL):
+            save(work, start)
         return Encoded(folder, start, 0, notes)
     log = stack.enter_context(Log(folder, start))
     done = start
@@ -277,17 +283,22 @@ def measured(work: Work) -> dict[str, float]:
     """Return both residuals of held-out samples, the same ones each time."""
     work.inverter.encoder.eval()
     x, y = held_out(work, MOST_HELD_OUT)
-    scores = work.inverter.scores(x, y)
-    return {
-        "evaluate/encoder_residual": float(scores.residual.mean()),
-        "evaluate/encoder_feature_residual": float(scores.feature_residual.mean()),
-    }
+    residual, feature = work.inverter.residuals(x, y).mean(0).tolist()
+    return {"evaluate/encoder_residual": residual, "evaluate/encoder_feature_residual": feature}
 
 
 def held_out(work: Work, most: int) -> tuple[Tensor, Tensor | None]:
     """Return the first held-out samples of the selection part, and their labels where the generator is conditional."""
     x, y = work.held_out.batch(selection_indices(len(work.held_out))[:most])
     return x, y if work.inverter.generator.classes else None
+
+
+def usual(work: Work) -> Usual:
+    """Return how what the finished encoder makes of training samples varies; the same ones each time."""
+    work.inverter.encoder.eval()
+    source, numbers = work.source, math.prod(work.source.shape)
+    count = min(len(source), SAMPLES, max(4, NUMBERS // numbers))
+    return work.inverter.learn_usual(source.batch(order(work.facts.seed, "usual", len(source), 0, count))[0])
 
 
 def draw(work: Work, done: int) -> None:
@@ -306,8 +317,10 @@ def pairs(x: Tensor, made: Tensor) -> Image.Image:
 
 
 def save(work: Work, step: int) -> None:
-    """Write the checkpoint of `step`, and drop all but the last two."""
+    """Write the checkpoint of `step`, the last one with what scores measure by, and drop all but the last two."""
     folder, encoder = work.folder / "checkpoints", work.inverter.encoder
     parts = {"encoder": encoder.state_dict(), "optimizer": optimizer_state(work.optimizer)}
+    if step == work.facts.steps:
+        parts |= {USUAL: usual(work).tensors()}
     checkpoint.save(folder, step, checkpoint.flatten(parts), {})
     checkpoint.retain(folder, last=2)

@@ -21,6 +21,7 @@ from wgan.engine import Engine
 from wgan.errors import WganError
 from wgan.host import thread_count
 from wgan.metrics.anomaly import latent_distance, reconstruction_errors
+from wgan.metrics.usual import Usual, learn_usual, usual_of
 from wgan.models import AnyGenerator, Critic, build_critic
 from wgan.models.encoder import Encoder, build_encoder
 from wgan.rng import seeded
@@ -31,6 +32,7 @@ from wgan.sampling.stored import condition_width, fill
 
 FOLDER = "encoder"  # within the run folder
 FORMAT = 1
+USUAL = "usual"  # the part of a finished encoder's checkpoint that scores measure by
 LIKELY = 3  # classes that are tried for a sample, the likeliest by the encoder's classifier: each costs a pass of the generator
 
 
@@ -79,9 +81,12 @@ class Scores:
 
     residual: Tensor  # ‖x − G(E(x))‖² / n
     feature_residual: Tensor  # ‖f(x) − f(G(E(x)))‖² / n_f
+    residual_mahalanobis: Tensor  # of x − G(E(x)) from those of training samples: squared, divided by n
+    feature_mahalanobis: Tensor  # of f(x) from those of training samples: squared, divided by n_f
+    local_distance: Tensor  # of f(x) from the nearest training samples, over how far apart these are from theirs
     latent_distance: Tensor  # of E(x) from N(0, 1), in standard deviations
     critic: Tensor  # D(x): larger = more like the training data
-    score: Tensor  # residual + κ feature residual: the anomaly score (Schlegl 2019, equation 5)
+    score: Tensor  # the anomaly score, of both Mahalanobis distances and the local one: see Usual.judge
     labels: Tensor | None  # int64 [N], the class whose reconstruction is the nearest; None = unconditional
 
 
@@ -106,6 +111,7 @@ class Inverter:
     engine: Engine
     pack: int
     feature_weight: float
+    usual: Usual | None = None  # None until the encoder is trained: such a one scores nothing
 
     def features(self, x: Tensor) -> Tensor:
         """Return the critic's features f(x) [B, W] of samples [B, *shape]; a packed critic sees each sample beside itself."""
@@ -157,21 +163,50 @@ class Inverter:
         return self.each(lambda block, labels: self.rebuilt(block, labels).made, x, y)
 
     @torch.no_grad()
+    def residuals(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return the residual and the feature residual of samples x [N, *shape], beside each other [N, 2]."""
+
+        def found(block: Tensor, labels: Tensor | None) -> Tensor:
+            r = self.rebuilt(block, labels)
+            return torch.stack([r.residual, r.feature_residual], 1)
+
+        return self.each(found, x, y)
+
+    @torch.no_grad()
     def scores(self, x: Tensor, y: Tensor | None = None) -> Scores:
-        """Return the scores of samples x [N, *shape]; y int64 [N]: their classes, None = the nearest of each."""
-        chosen: list[Tensor] = []
+        """Return the scores of samples x [N, *shape]; y int64 [N]: their classes, None = the nearest of each.
+
+        Usual.judge has the formula of the score. That of Schlegl (2019, equation 5), residual + κ feature residual, adds up
+        squares as if every pixel were as hard to meet: a sample with little in it has little to miss, however strange it is.
+        """
+        assert self.usual is not None
+        usual, chosen = self.usual, list[Tensor]()
 
         def found(block: Tensor, labels: Tensor | None) -> Tensor:
             r = self.rebuilt(block, labels)
             critic = self.critic.judged(r.seen, r.y if self.critic.projection is not None else None)[0]
             if r.y is not None:
                 chosen.append(r.y.cpu())
-            total = self.total(r.residual, r.feature_residual)
-            return torch.stack([r.residual, r.feature_residual, latent_distance(r.z), critic, total], 1)
+            errors = [r.residual, r.feature_residual, latent_distance(r.z), critic]
+            judged = usual.judge((block - r.made).flatten(1), r.seen.flatten(1))
+            return torch.cat([torch.stack(errors, 1), judged.to(r.residual.dtype)], 1)
 
-        residual, feature, distance, critic, score = self.each(found, x, y).unbind(1)
+        residual, feature, latent, critic, *judged = self.each(found, x, y).unbind(1)
         labels = torch.cat(chosen)[: len(x)] if chosen else None
-        return Scores(residual, feature, distance, critic, score, labels)
+        m_r, m_f, local, score = judged
+        return Scores(residual, feature, m_r, m_f, local, latent, critic, score, labels)
+
+    @torch.no_grad()
+    def learn_usual(self, x: Tensor) -> Usual:
+        """Return what scores measure by, of training samples x [N, *shape]; the nearest class of each, as in scores()."""
+
+        def found(block: Tensor, labels: Tensor | None) -> Tensor:
+            r = self.rebuilt(block, labels)
+            return torch.cat([(block - r.made).flatten(1), r.seen.flatten(1)], 1)
+
+        n = x[0].numel()
+        both = self.each(found, x, None)
+        return learn_usual(both[:, :n], both[:, n:])
 
     def each(self, work: Callable[[Tensor, Tensor | None], Tensor], x: Tensor, y: Tensor | None) -> Tensor:
         """Return what `work` makes of every block, as fp32 on the CPU, without the rows that filled the last one."""
@@ -187,12 +222,18 @@ class Inverter:
 
 
 def make_inverter(
-    run: Run, generator: AnyGenerator, engine: Engine, step: int, encoder: Encoder, feature_weight: float
+    run: Run,
+    generator: AnyGenerator,
+    engine: Engine,
+    step: int,
+    encoder: Encoder,
+    feature_weight: float,
+    usual: Usual | None = None,
 ) -> Inverter:
     """Return the three networks, frozen, the critic with its weights of `step`; WganError where wgan did not make it."""
     critic = frozen(load_critic(run, step), engine)
     assert isinstance(critic, Critic)
-    return Inverter(generator, critic, encoder, engine, run.config.pack, feature_weight)
+    return Inverter(generator, critic, encoder, engine, run.config.pack, feature_weight, usual)
 
 
 def require_own_critic(run: Run) -> None:
@@ -244,11 +285,14 @@ def inverter_of(run: Run, generator: AnyGenerator, engine: Engine, step: int, ra
         raise WganError(
             f"the encoder of {run.path} is at step {done} of {facts.steps}: finish it with wgan encode {run.path}"
         )
+    if not (known := checkpoint.part(found.tensors, USUAL)):
+        raise WganError(f"the encoder of {run.path} comes from an older wgan: complete it with wgan encode {run.path}")
     with thread_count(engine.threads):
         encoder = new_encoder(run, generator, engine, facts.seed)
         fill(encoder, checkpoint.part(found.tensors, "encoder"), run)
         frozen(encoder, engine)
-        return make_inverter(run, generator, engine, facts.generator_step, encoder, facts.feature_weight)
+        usual = usual_of(known, engine.device)
+        return make_inverter(run, generator, engine, facts.generator_step, encoder, facts.feature_weight, usual)
 
 
 def required_facts(run: Run) -> EncoderFacts:
