@@ -159,6 +159,19 @@ def test_the_first_screen_says_where_the_judges_disagree():
     assert any("on quality the judges disagree: j2" in text for text in page.limits(again))
 
 
+@pytest.mark.parametrize("broken", [(), ("gan",), ("gan", "wgan-gp")])
+def test_one_seed_ends_in_a_page_without_a_verdict(broken):
+    """Also where runs failed: gradients are not watched below these."""
+    design = tiny(tasks={"ring": {**TINY["tasks"]["ring"], "seeds": 1}})
+    found = simulated(design, better={"wgan-gp": 0.1}, resamples=99)
+    confirm = [r | ({"failed": "not finite", "readings": {}} if r["arm"] in broken else {}) for r in found["confirm"]]
+    gradients = [r for r in found["gradients"] if r["arm"] not in broken]
+    again = {**found, "confirm": confirm, "gradients": gradients}
+    again |= answered(again, resamples=99)
+    assert {v["verdict"] for v in again["verdicts"].values()} == {"undecided"}
+    assert "1 seeds on ring are too few" in page.render(again)
+
+
 def test_work_is_counted_as_by_hand():
     design = tiny()
     task = design.tasks["ring"]

@@ -29,6 +29,7 @@ def test_flipping_signs_goes_through_all_of_them():
     assert st.sign_flip([1, 2, 3]) == 2 / 8
     assert st.sign_flip(range(1, 9)) == 2 / 256
     assert st.sign_flip([1, -1]) == 1.0 and st.sign_flip([0, 0, 0]) == 1.0
+    assert st.sign_flip([5]) == 1.0  # one pair is as likely to have either sign
 
 
 def test_the_ratio_is_that_of_geometric_means():

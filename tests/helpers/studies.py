@@ -64,7 +64,7 @@ def simulated(design=None, *, seed=0, better=None, resamples=999):
                 about_run = {"task": task, "arm": arm, "draw": number, "seed": number, "setting": setting}
                 name = f"{task}_{arm}_d{number:03d}"
                 found["search"].append(
-                    {**about_run, "name": name, "failed": "", "selection": {"1": value}, "curve": []}
+                    {**about_run, "name": name, "failed": "", "selection": {"1": value}, "curve": [], "steps": 60}
                 )
         for k in range(about.seeds):
             for arm in design.arms:

@@ -79,10 +79,11 @@ def mean_of(values: Floats, axis: int = -1) -> Any:
 def sign_flip(differences: ArrayLike, resamples: int = RESAMPLES) -> float:
     """Return the p-value (two-sided) of paired differences by flipping their signs, exact for 13 pairs or fewer.
 
-    Valid whatever the distribution, where either sign was as likely. Source: Fisher 1935, section 21. 1 where all are 0.
+    Valid whatever the distribution, where either sign was as likely. Source: Fisher 1935, section 21. 1 for a single pair, and
+    where all are 0.
     """
     d = floats(differences)
-    if not d.any():
+    if len(d) < 2 or not d.any():
         return 1.0
     found = stats.permutation_test(
         (d,),
