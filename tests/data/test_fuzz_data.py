@@ -85,6 +85,9 @@ def own_file(kind: str) -> bytes:
         np.savez(packed, images=images, labels=labels)
     elif kind == "csv":
         return b"a,b,kind\n" + b"".join(b"%d,%d.5,x\n" % (i, i % 7) for i in range(40))
+    elif kind == "ts":
+        rows = [",".join(str((i * t) % 9) for t in range(8)) + f":{i % 2}\n" for i in range(40)]
+        return b"@timeStamps false\n@classLabel true 0 1\n@data\n" + "".join(rows).encode()
     elif kind == "safetensors":
         return save({"images": torch.from_numpy(images), "labels": torch.from_numpy(labels)})
     elif kind == "idx3-ubyte":
@@ -129,7 +132,7 @@ def hostile_archive(kind: str) -> bytes:
     return packed.getvalue()
 
 
-KINDS = ["npy", "npz", "csv", "safetensors", "idx3-ubyte", "idx3-ubyte.gz", "zip", "tar"]
+KINDS = ["npy", "npz", "csv", "ts", "safetensors", "idx3-ubyte", "idx3-ubyte.gz", "zip", "tar"]
 
 
 @cases(24, 1200)
