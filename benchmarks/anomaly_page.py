@@ -50,10 +50,10 @@ def interval(found: dict[str, float]) -> str:
 
 
 def left_out(kind: str) -> Callable[[Entries], str]:
-    """Return a function that makes a table: the AUC of each way for each class that was left out, and the mean over classes.
+    """Return a function that makes a table: the AUC of each way for each class that was left out, and their mean.
 
-    A way that was measured with several seeds has the mean over seeds; its mean over classes then has an interval, t with
-    n - 1 degrees of freedom, n the seeds that have all of these classes.
+    A way that was measured with several seeds has the mean over seeds; the mean over classes then has an interval, t
+    with n - 1 degrees of freedom, n the seeds that have all of these classes.
     """
 
     def made(entries: Entries) -> str:
@@ -64,9 +64,11 @@ def left_out(kind: str) -> Callable[[Entries], str]:
                 for way, found in entry["auc"].items():
                     runs.setdefault(way, {}).setdefault(label, {})["".join(rest[1:])] = found["value"]
         classes = sorted({label for found in runs.values() for label in found})
+        shared = [k for k in classes if all(k in found for found in runs.values())]
         order = sorted(runs, key=lambda way: (way not in OWN, [*OWN, *runs].index(way)))
-        rows = [[NAMES.get(way, way), *cells(runs[way], classes)] for way in order]
-        return table(["way", *(f"without {label_of(kind, k)}" for k in classes), "mean"], rows)
+        rows = [[NAMES.get(way, way), *cells(runs[way], classes, shared)] for way in order]
+        whole = "mean" if shared == classes else f"mean of {', '.join(label_of(kind, k) for k in shared) or 'none'}"
+        return table(["way", *(f"without {label_of(kind, k)}" for k in classes), whole], rows)
 
     return made
 
@@ -76,14 +78,14 @@ def label_of(kind: str, label: str) -> str:
     return FASHION[int(label)] if kind == "fashion" else label
 
 
-def cells(found: dict[str, dict[str, float]], classes: Sequence[str]) -> list[str]:
-    """Return the cells of one way: the mean over seeds of each class, and of all classes with its interval."""
+def cells(found: dict[str, dict[str, float]], classes: Sequence[str], shared: Sequence[str]) -> list[str]:
+    """Return the cells of one way: the mean over seeds of each class, and of those that every way has, with its interval."""
     values = [f"{mean(found[k].values()):.3f}" if k in found else "–" for k in classes]
-    if "–" in values:
+    if not shared:
         return [*values, "–"]
-    seeds = set.intersection(*(set(found[k]) for k in classes))
-    means = [mean([found[k][seed] for k in classes]) for seed in sorted(seeds)]
-    whole = mean([mean(found[k].values()) for k in classes])
+    seeds = set.intersection(*(set(found[k]) for k in shared))
+    means = [mean([found[k][seed] for k in shared]) for seed in sorted(seeds)]
+    whole = mean([mean(found[k].values()) for k in shared])
     if len(means) < 2:
         return [*values, f"{whole:.3f}"]
     half = stats.t.ppf(0.975, len(means) - 1) * stdev(means) / len(means) ** 0.5
