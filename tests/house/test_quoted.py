@@ -226,3 +226,33 @@ def test_signals_of_packages_quote_their_results(name, title):
     assert f"| {found['metrics']['results'][0]['step']:,} steps | generated | real against real |" in text
     assert all(f"$ {command}" in text for command in found["commands"]) and f"{found['cpu_seconds']} s" in text
     assert cells(text, "copies") == [f"{100 * figures['copies'][side]:.0f} %" for side in ("value", "floor")]
+
+
+HEIGHTS = {
+    "precision, recall, coverage of pixels": (3, "precision", "recall", "coverage"),
+    **{
+        row: SIGNALS[row]
+        for row in ("precision, recall, coverage in random", "random-relative-fid", "sliced W1", "exact W1")
+    },
+}
+
+
+def test_the_heights_quote_their_results():
+    found, text = kept("terrain")["terrain"], section("Heights in metres")
+    figures = {f["name"]: f for f in found["metrics"]["results"][0]["figures"]}
+    for row, (digits, *names) in HEIGHTS.items():
+        value, real = (cell.split(" ± ")[0] for cell in cells(text, row))
+        assert value == ", ".join(f"{figures[n]['value']:.{digits}f}" for n in names)
+        assert real == ", ".join(f"{figures[n]['floor']:.{digits}f}" for n in names)
+    assert cells(text, "copies") == [f"{100 * figures['copies'][side]:.1f} %" for side in ("value", "floor")]
+    assert f"| {found['metrics']['results'][0]['step']:,} steps | generated | real against real |" in text
+    assert all(f"$ {command}" in text for command in found["commands"]) and f"{found['cpu_seconds']} s" in text
+    law, words = found["law"], text.replace("\n", " ")
+    fake, real = (law["slope_metres"][k] for k in ("generated", "real"))
+    assert f"by {fake:.1f} m (root mean square), real ground by {real:.1f} m" in words
+    mean, spread = (
+        [f"{law[name][k]:.0f} m" for k in ("generated", "train", "real")]
+        for name in ("mean_metres", "deviation_of_tile_means")
+    )
+    assert f"a mean of {mean[0]} (training tiles {mean[1]}, held-out ones {mean[2]}" in words
+    assert f"scatter by {spread[0]} ({spread[1]}, {spread[2]})" in words

@@ -62,8 +62,9 @@ def windows(found: Recordings, window: int, step: int, where: str) -> Arrays:
     """
     short = [s for s in found.series if s.values.shape[1] < window]
     if short:
+        are = "is" if len(short) == 1 else "are"
         raise WganError(
-            f"{len(short)} of {len(found.series)} series of {where} are shorter than a window of {window} steps, the first is "
+            f"{len(short)} of {len(found.series)} series of {where} {are} shorter than a window of {window} steps, the first is "
             f"{short[0].name} with {short[0].values.shape[1]}: give a smaller --window, or leave them out"
         )
     places, said = places_of(found.series, window, step)
