@@ -15,7 +15,7 @@ from wgan.data.units import fit
 from wgan.errors import WganError
 from wgan.export import onnx as exporter
 from wgan.export.onnx import Plan, apart, checked, export_onnx
-from wgan.export.onnx_rows import Cell, Restore, compared
+from wgan.export.onnx_rows import Cell, Restore, compared, rows_apart
 from wgan.sampling.latents import latents
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -100,6 +100,17 @@ def test_a_table_comes_in_its_own_units(table, tmp_path):
     assert rows.dtype == np.float64 and rows.shape == (50, 4)
     assert np.abs(rows - table.restore(floats)).max() <= 1e-9
     assert json.loads(found.get_modelmeta().custom_metadata_map["columns"]) == ["age", "price", "same", "income"]
+
+
+def test_rows_are_compared_before_they_are_rounded(table):
+    """On one processor 3e-7 of a column of 10,000 was 1.4e-4 of a row near 0, and the file was refused."""
+    restore, x = Restore(table), np.float32(np.random.default_rng(1).normal(size=(500, 3)))
+    rows, near = restore(torch.from_numpy(x).double()).numpy(), x + np.float32(3e-7)
+    other = restore(torch.from_numpy(near).double()).numpy()
+    assert apart(other, rows) > 1e-4 > 1e-6 > rows_apart([other, near], [rows, x], restore) > 0
+    assert rows_apart([rows + 1e-3, x], [rows, x], restore) == rows_apart([rows[1:], x], [rows, x], restore) == np.inf
+    assert rows_apart([rows, x + np.float32(0.5)], [rows, x], restore) > 0.05
+    assert rows_apart([rows, x[1:]], [rows, x], restore) == np.inf
 
 
 def asked_of(model, n):

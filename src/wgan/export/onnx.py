@@ -23,7 +23,7 @@ from wgan.data.signals import SignalUnits
 from wgan.data.tabular.table import Table
 from wgan.errors import WganError
 from wgan.export.card import column_names
-from wgan.export.onnx_rows import Array, Rows, TableRows, compared, described_columns
+from wgan.export.onnx_rows import Array, Rows, TableRows, compared, described_columns, rows_apart
 from wgan.export.onnx_told import Told, spread
 from wgan.export.onnx_told import described as described_conditions
 from wgan.files import replace_file
@@ -168,7 +168,8 @@ def generator_plan(model: Model, rgb: bool) -> Plan:
     if signals or model.depth is not None:
         module = Values(network, model.signal or model.depth)
     given = {"z": latents(0, CHECKED, model.network.latent), **told_of(model, bool(model.network.classes))}
-    return Plan(module, given, [{1: "rows", 2: "signals", 3: "images", 4: "volumes"}[len(shape)], "samples"])
+    compare = partial(rows_apart, restore=module.restore) if isinstance(module, Rows) else farthest
+    return Plan(module, given, [{1: "rows", 2: "signals", 3: "images", 4: "volumes"}[len(shape)], "samples"], compare)
 
 
 def table_plan(model: Model, network: nn.Module, table: Table) -> Plan:

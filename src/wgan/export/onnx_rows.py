@@ -74,6 +74,20 @@ class Restore(nn.Module):
         return torch.minimum(torch.maximum(rows, n["least"]), n["most"])
 
 
+def rows_apart(made: list[Array], wanted: list[Array], restore: nn.Module) -> float:
+    """Return the largest difference of the numbers of (rows, numbers); infinite for rows that are not `restore` of them.
+
+    In the user's units a difference of 1e-7 is large where a column is wide, and a whole step where rounding decides.
+    """
+    rows, numbers = made
+    if numbers.shape != wanted[1].shape:
+        return float("inf")
+    restored = restore(torch.from_numpy(numbers).double()).numpy()
+    if rows.shape != restored.shape or np.isclose(rows, restored, rtol=1e-9, atol=1e-9).mean() < 1 - CHOICES:
+        return float("inf")
+    return float((np.abs(numbers - wanted[1]) / np.maximum(1, np.abs(wanted[1]))).max(initial=0.0))
+
+
 class Cell(nn.Module):
     """The one-hot and the score of one column -> its code float64 [B]: Coding.decode and Column.round."""
 
