@@ -11,6 +11,8 @@ import torch
 from helpers.tables import mixed
 
 import wgan
+from wgan.data import open_source
+from wgan.data.tabular.table import Table
 from wgan.errors import WganError
 from wgan.models.table_head import Columns, TableHead
 from wgan.sampling.where import parts_of
@@ -223,6 +225,17 @@ def test_the_gradient_reaches_every_logit_that_is_not_asked_for():
     weights = torch.arange(9.0)
     (HEAD(raw, torch.randn(64, 7), torch.tensor([[0, 2]]).expand(64, 2)) * weights).sum().backward()
     assert (raw.grad[:, :3].abs().sum(0) > 0).all() and (raw.grad[:, 5:] == 0).all() and raw.grad[:, 4].eq(4).all()
+
+
+def test_rows_that_are_read_again_are_encoded_once(table, monkeypatch):
+    """With the same bits."""
+    source, calls = open_source("t.csv", "train"), []
+    monkeypatch.setattr(Table, "encode", lambda *a, encode=Table.encode: calls.append(len(a[1])) or encode(*a))
+    some, all_rows = torch.tensor([5, 0, 5]), torch.arange(len(source))
+    first, whole = source.batch(some)[0], source.batch(all_rows)[0]
+    again, twice = source.batch(some)[0], source.batch(all_rows.flip(0))[0]
+    assert torch.equal(again, first) and torch.equal(twice, whole.flip(0)) and torch.equal(whole[some], first)
+    assert calls == [3, len(source)]
 
 
 def test_half_of_the_rows_are_asked_for_single_values():

@@ -13,6 +13,8 @@ from wgan.data.own.cache import Prepared
 from wgan.data.source import TOYS, Source
 from wgan.data.tabular.table import from_json
 
+KEPT = 256 << 20  # bytes of rows as networks see them, which are kept where they fit
+
 
 def table_source(data: Prepared, spec: str, split: str, chosen: NDArray[np.int64]) -> Source:
     """Return one split of a prepared table, the samples with the numbers `chosen`, as a Source."""
@@ -26,9 +28,18 @@ def table_source(data: Prepared, spec: str, split: str, chosen: NDArray[np.int64
         found: NDArray[np.int64] = rows[indices.numpy()]
         return found
 
-    def gather(indices: Tensor) -> Tensor:
-        at = numbers(indices)
+    def encoded(at: NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(table.encode(np.take(values, at, axis=0), at)).float()
+
+    whole: list[Tensor] = []
+    read = 0
+
+    def gather(indices: Tensor) -> Tensor:
+        nonlocal read
+        at, read = numbers(indices), read + len(indices)
+        if not whole and read > len(rows) and len(rows) * table.width * 4 <= KEPT:
+            whole.append(encoded(rows))  # who reads every row once will do so again: training spends a tenth on it
+        return whole[0].index_select(0, indices) if whole else encoded(at)
 
     asked = torch.from_numpy(table.conditions(np.take(values, rows, axis=0)))
     return Source(
