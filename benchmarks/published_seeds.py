@@ -33,7 +33,7 @@ def measured(run: Run) -> dict[str, Any]:
     rows = []
     for step in STEPS:
         report = wgan.evaluate(run.path, checkpoint=step, metrics=["fid-lenet"])
-        figures = {f.name: f.value for f in report.results[0].figures}
+        figures = {f.name: f.value for f in report.results[0].values}
         losses = {tag: round(records[step][tag], 4) for tag in ("critic/wasserstein", "generator/loss")}
         rows.append({"step": step, "relative-fid": round(figures["relative-fid"], 4), **losses})
         print(run.path.name, rows[-1], flush=True)

@@ -256,3 +256,14 @@ def test_the_heights_quote_their_results():
     )
     assert f"a mean of {mean[0]} (training tiles {mean[1]}, held-out ones {mean[2]}" in words
     assert f"scatter by {spread[0]} ({spread[1]}, {spread[2]})" in words
+
+
+def test_the_first_system_quotes_its_seeds_at_both_rates():
+    runs = kept("published-s0-seeds")["runs"]
+    page = table_of("docs/recipes/conv-clip-five.md")
+    for rate, row in ((1e-3, page["1e-3, seeds 0, 1, 2"]), (5e-5, page["5e-5, seeds 0, 1, 2"])):
+        of_rate = [[m["relative-fid"] for m in r["measured"]] for r in runs if r["lr"] == rate]
+        assert len(of_rate) == 3 and len(row) == 3
+        for said, values in zip(row, zip(*of_rate, strict=True), strict=True):
+            told = [float(number) for number in re.findall(r"[\d.]+", said)]
+            assert told == pytest.approx([*values], abs=0.06)
