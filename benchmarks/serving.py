@@ -215,6 +215,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=10, help="of the memory test")
     parser.add_argument("--note", default="", help="what else the machine did")
+    parser.add_argument("--name", help="of the entry in the results; by default the part's")
     found = parser.parse_args()
     if found.only == "speed":
         result: dict[str, Any] = speed(found.run, found.seconds, found.rounds)
@@ -224,7 +225,7 @@ def main() -> None:
         print(json.dumps(result))
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     about = {"date": str(date.today()), "python": platform.python_version(), "note": found.note}
-    RESULTS.write_text(json.dumps({**known, found.only: {**about, "result": result}}, indent=1) + "\n")
+    RESULTS.write_text(json.dumps({**known, found.name or found.only: {**about, "result": result}}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
