@@ -247,7 +247,11 @@ def table(tmp_path_factory):
             '""',
             "column smoker of changed.csv, row 1, is empty, and no training row of the run is empty there",
         ),
-        ('"x"', '"y"', "column always of changed.csv, row 1, holds a category that no training row of the run has (x)"),
+        (
+            '"x"',
+            '"y"',
+            "column always of changed.csv, row 1, holds a category that no training row of the run has (known: x)",
+        ),
         (".2020", ".20xx", "which is not a date in the format %d.%m.%Y"),
     ],
 )

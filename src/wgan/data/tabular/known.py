@@ -55,4 +55,4 @@ def constant_text(c: Column) -> str:
 
 def levels_text(c: Column) -> str:
     """Return the known levels of a category in brackets, where they are few."""
-    return f" ({', '.join(level.strip() for level in c.levels)})" if 0 < len(c.levels) <= 10 else ""
+    return f" (known: {', '.join(level.strip() for level in c.levels)})" if 0 < len(c.levels) <= 10 else ""
