@@ -171,7 +171,7 @@ RECIPES: dict[str, Recipe] = {
         "Wasserstein GAN in Keras (2017)",
         "digits by class, auxiliary classifier, clipping",
         "500",
-        "no digits in 400 steps (one run; published: at 8,000)",
+        "relative-fid 0.44, labels 35 % at 9,764 steps of batch 20, rough digits by class (one run)",
         S2,
     ),
     "deep-conv-clip": Recipe(
