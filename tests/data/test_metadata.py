@@ -170,14 +170,14 @@ def test_a_changed_list_of_labels_is_read_again(tmp_path):
         (
             lambda i: f"{i:03d}.png,{'NA' if i == 7 else 'x' if i % 2 else 'y'}",
             "auto",
-            "no label for 1 of 44 images, the first",
+            "has no label in image 007.png ('NA'): fill it in",
         ),
         (
             lambda i: f"{i:03d}.png,{'' if i < 3 else 'x' if i % 2 else 'y'}",
             "label",
-            "no label for 3 of 44 images, the first",
+            "has no label in image 000.png and 2 more: fill it in",
         ),
-        (lambda i: f"{i:03d}.png,{i}", "label", "has 44 classes for 44 images"),
+        (lambda i: f"{i:03d}.png,{i}", "label", "has 44 classes for 44 samples"),
         (lambda i: f"{i:03d}.png,{i % 2}", "lable", "has no column lable: did you mean label"),
         (lambda i: f"{i + (i == 5) * 900:03d}.png,{i % 2}", "auto", "has no row for 1 of 44 images"),
     ],
@@ -193,3 +193,21 @@ def test_one_class_in_the_table_is_none(tmp_path):
     table(tmp_path / "p", [f"{i:03d}.png,cat" for i in range(N)], "file_name,label")
     source = open_source(str(tmp_path / "p"))
     assert not source.class_names and any("has one value only" in note for note in source.notes)
+
+
+def test_pictures_beside_the_splits_need_no_row_of_the_table(tmp_path):
+    for name in ("train", "test", "unlabeled"):
+        folder_of(tmp_path / "p" / name, N)
+    rows = [f"{name}/{i:03d}.png,{i % 2}" for name in ("train", "test") for i in range(N)]
+    table(tmp_path / "p", rows, "file_name,label")
+    source = open_source(str(tmp_path / "p"))
+    assert len(source) == N and [*source.class_names] == ["0", "1"]
+
+
+def test_names_that_begin_alike_say_nothing_beside_the_table(tmp_path):
+    folder_of(tmp_path / "p", N)
+    for i in range(N):
+        (tmp_path / "p" / f"{i:03d}.png").rename(tmp_path / "p" / f"{'cat' if i % 2 else 'dog'}.{i}.png")
+    assert any("names of files begin with" in note for note in open_source(str(tmp_path / "p")).notes)
+    table(tmp_path / "p", [f"{'cat' if i % 2 else 'dog'}.{i}.png,{i % 2}" for i in range(N)], "file_name,label")
+    assert not any("names of files begin with" in note for note in open_source(str(tmp_path / "p")).notes)

@@ -219,7 +219,7 @@ def test_a_folder_of_other_data_names_the_way(tmp_path: Path, file: str) -> None
 def test_labels_in_names_or_lists_that_are_not_read_are_told(tmp_path: Path) -> None:
     write(tmp_path / "x", 60)
     (tmp_path / "x" / "labels.csv").write_text("file,label\n")
-    said = "labels come from folders, one for each class, from metadata.csv (a column file_name and one of labels"
+    said = "labels come from folders, one for each class, from the column of metadata.csv that --labels names"
     notes = open_source(str(tmp_path / "x")).notes
     assert any(note.startswith(said) and note.endswith("other .csv files are not read") for note in notes)
     for i in range(60):

@@ -164,7 +164,11 @@ BAD = [
     (one_image, "has 1 sample: at least 40", {}),
     (damaged, "001.png (it is not an image, or it is damaged)", {}),
     (beside_classes, "1 of 49 images", {}),
-    (lambda p: folder_of(p), "has no metadata.csv, where the classes of pictures are read", {"labels": "colour"}),
+    (
+        lambda p: folder_of(p),
+        "is read: a column file_name, and colour",
+        {"labels": "colour"},
+    ),
     (lambda p: p.write_bytes(b""), "is empty", {}),
     (lambda p: p.write_bytes(b"PK\x03\x04" + bytes(99)), "of no kind that --data takes", {}),
     (lambda p: None, "no file or folder", {}),

@@ -56,11 +56,12 @@ def test_the_answer_is_what_was_measured():
     assert f"random features ({best:.3f})" in text
 
 
-def test_the_plane_of_pca_is_that_of_scikit_learn(bench):
+def test_the_plane_of_pca_is_that_of_scikit_learn(script):
+    ways = script("benchmarks", "anomaly_ways")
     rows = np.random.default_rng(0).normal(size=(200, 6)) * [5, 3, 1, 0.5, 0.1, 0.1]
-    theirs = PCA(bench.FRACTION, svd_solver="full").fit(rows[:150])
+    theirs = PCA(ways.FRACTION, svd_solver="full").fit(rows[:150])
     expected = np.linalg.norm(rows[150:] - theirs.inverse_transform(theirs.transform(rows[150:])), axis=1)
-    assert bench.pca(rows[:150], rows[150:]) == pytest.approx(expected)
+    assert ways.pca(rows[:150], rows[150:]) == pytest.approx(expected)
 
 
 def test_blots_are_where_the_mask_says(bench):

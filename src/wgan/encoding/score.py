@@ -30,10 +30,15 @@ from wgan.sampling.model import load
 from wgan.visual.images import image_grid, to_uint8
 
 FALSE_ALARMS = 0.01
-KINDS = (
-    *("residual", "feature_residual", "residual_mahalanobis", "feature_mahalanobis"),
-    *("local_distance", "latent_distance", "critic"),
-)  # columns beside the score
+KINDS = (  # columns beside the score
+    "residual",
+    "feature_residual",
+    "residual_mahalanobis",
+    "feature_mahalanobis",
+    "local_distance",
+    "latent_distance",
+    "critic",
+)
 HEADER = ("sample", "file", "label", "score", "anomalous", *KINDS, "neighbour_distance")
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 DIRECTIONS = 128  # that have a variance each; docs/lab/anomaly.md says on what it was chosen
 FLOOR = (
-    1e-4  # of the mean variance: what no direction lies below, constant numbers included; far above what fp32 rounds
+    1e-4  # of the mean variance, which no direction lies below, constant numbers included; far above what fp32 rounds
 )
 
 
@@ -62,7 +62,6 @@ def fit_gaussian(rows: Tensor, most: int = DIRECTIONS) -> Gaussian:
     variances = values.flip(0)[:k].clamp(min=0)
     total = centred.square().sum() / n
     floor = (FLOOR * total / width).clamp(min=1e-12)
-    rest = (total - (variances.sum() if k < width else 0)) / max(
-        1, width - k
-    )  # of no direction: any, as long as it is not small
+    left = total - variances.sum() if k < width else total  # of no direction: any, as long as it is not small
+    rest = left / max(1, width - k)
     return Gaussian(mean, top.contiguous(), variances.clamp(min=floor), rest.clamp(min=floor))

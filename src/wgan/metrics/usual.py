@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from wgan.metrics.gaussian import Gaussian, fit_gaussian, from_tensors
+from wgan.metrics.neighbours import nearest
 
 NEIGHBOURS = 5
 SMALLEST = 1e-9  # of what a logarithm is taken of
@@ -39,7 +40,7 @@ class Usual:
 
     def parts(self, residual: Tensor, features: Tensor) -> Tensor:
         """Return m_r, m_f and l of samples [N, 3]."""
-        near, which = nearest(self.features.along(features), self.base)
+        near, which = near_to(self.features.along(features), self.base)
         local = near / self.spacing[which].mean(1).clamp(min=SMALLEST)
         return torch.stack([self.residual.distance(residual), self.features.distance(features), local], 1)
 
@@ -51,14 +52,14 @@ class Usual:
         return own | {"residual": self.residual.tensors(), "features": self.features.tensors()}
 
 
-def nearest(rows: Tensor, base: Tensor, left_out: int = 0) -> tuple[Tensor, Tensor]:
+def near_to(rows: Tensor, base: Tensor, own: bool = False) -> tuple[Tensor, Tensor]:
     """Return the mean distance of rows [N, K] to the NEIGHBOURS nearest of base [M, K], [N], and which these are [N, 5].
 
-    left_out: how many of the nearest do not count, 1 where rows are the base.
+    own: rows are the base, and none is its own neighbour.
     """
-    count = min(NEIGHBOURS, len(base) - left_out)
-    distances, index = torch.cdist(rows, base).topk(count + left_out, largest=False)
-    return distances[:, left_out:].mean(1), index[:, left_out:]
+    count = min(NEIGHBOURS, len(base) - own)
+    distances, index = nearest(rows.cpu().numpy(), base.cpu().numpy(), count, own)
+    return torch.from_numpy(distances).mean(1).to(base), torch.from_numpy(index).to(base.device)
 
 
 def usual_of(tensors: dict[str, Tensor], device: torch.device | str = "cpu") -> Usual:
@@ -81,7 +82,7 @@ def learn_usual(residual: Tensor, features: Tensor) -> Usual:
     fitted = max(2, len(residual) * 2 // 3)
     first, second = fit_gaussian(residual[:fitted]), fit_gaussian(features[:fitted])
     base = second.along(features[:fitted])
-    spacing = nearest(base, base, 1)[0]
+    spacing = near_to(base, base, own=True)[0]
     neutral = torch.zeros(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64)
     usual = Usual(first, second, base, spacing, *neutral)
     m_r, m_f, local = usual.parts(residual[fitted:], features[fitted:]).unbind(1)

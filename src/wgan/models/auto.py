@@ -12,9 +12,7 @@ SMALLEST = 4  # side of the smallest feature map
 SMALLEST_SOLID = 2  # the same of volumes
 WIDEST = 256  # channels
 LONGEST = 12  # steps of the smallest feature map of a signal
-SHORT = (
-    4 * LONGEST
-)  # steps of a signal that one quartering would bring there: a critic of one convolution learns nothing
+SHORT = 4 * LONGEST  # steps that one quartering would bring there: a critic of one convolution learns nothing
 
 
 def line(player: str, family: str, shape: tuple[int, ...]) -> str:

@@ -28,6 +28,7 @@ CHUNK = 256  # samples converted together
 MOST_CHANNELS = 16
 LEAST_SIDE = 4  # pixels
 LEAST_PIXELS, LEAST_GREY = 64, 15  # numbers of a row that may be a flattened picture, and the largest among all rows
+LOOKED = 1000  # of these rows, which tell whether numbers are whole
 FEW_ROWS = 16  # a 3-D array with so few rows, each LONG_ROWS as long or longer, is of signals: 12 leads, 9 sensors
 FEW_ROWS_OF_BYTES = 7  # of bytes, as pictures mostly are: a line of text may be 8 pixels high
 LONG_ROWS, ANY_ROWS = 4, 16  # times as long as there are rows; of any number of rows
@@ -142,9 +143,9 @@ def pixel_note(rows: NDArray[Any]) -> list[str]:
 
     A column more than that may be the class, as in the tables of digits that many courses hand out.
     """
-    width = rows.shape[1]
+    width, some = rows.shape[1], rows[:LOOKED]
     d = next((d for d in (width, width - 1) if d >= LEAST_PIXELS and math.isqrt(d) ** 2 == d), 0)
-    if not d or rows.min() < 0 or not LEAST_GREY <= rows.max() <= 255 or not (rows == np.rint(rows)).all():
+    if not d or rows.min() < 0 or not LEAST_GREY <= rows.max() <= 255 or not (some == np.rint(some)).all():
         return []
     side = math.isqrt(d)
     return [f"{d} whole numbers from 0 to 255 may be pixels: an array [N, {side}, {side}] is read as images"]

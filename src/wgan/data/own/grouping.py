@@ -18,7 +18,6 @@ from wgan.errors import WganError
 DEPTH = 4  # levels of folders that are searched for splits
 PADDED = 3  # digits that folders of running numbers have at least; classes 0 to 9 have fewer
 
-BEGIN = "names of files begin with"  # of a note that is left out where classes are known otherwise
 BEGINNING = re.compile(r"([^\W\d_]+)[ ._-]*\d+")  # of a file's name
 MOST_WORDS, FEWEST = 20, 5  # words that begin names, and files of each
 PIECE = re.compile(r"(?:fold|part|chunk|shard|batch)[ _-]?\d+", re.IGNORECASE)  # of a data set, never a class
@@ -48,7 +47,7 @@ def group(files: Sequence[Member], where: str, classes: bool = True, what: str =
         kinds = kinds_of_names([PurePosixPath(f.name).stem for f in files])
     kept = [i for i, kind in enumerate(kinds) if kind != "extra"]
     held_out, notes = held_out_of([kinds[i] for i in kept], len(files) - len(kept), what)
-    if not any(parts):
+    if classes and not any(parts):
         notes += beginning_note([PurePosixPath(files[i].name).stem for i in kept])
     parts = unwrapped([parts[i] for i in kept])
     found = classes_of([files[i] for i in kept], parts, where, what) if classes else Grouping(kept)
@@ -100,7 +99,7 @@ def beginning_note(stems: Sequence[str]) -> list[str]:
     if not 1 < len(found) <= MOST_WORDS or sum(found.values()) < len(stems) or min(found.values()) < FEWEST:
         return []
     counts = ", ".join(f"{word} ({n})" for word, n in sorted(found.items()))
-    return [f"{BEGIN} {counts}: put each into a folder of its own where these are classes"]
+    return [f"names of files begin with {counts}: put each into a folder of its own where these are classes"]
 
 
 def kinds_of_names(stems: Sequence[str]) -> list[str]:

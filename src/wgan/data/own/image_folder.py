@@ -16,14 +16,17 @@ from wgan.config import ReadingOptions
 from wgan.config.conditions import condition_categories, condition_names
 from wgan.data.conditions import Raw
 from wgan.data.own.archives import LIST, METADATA, Member, Members, left_note, opened, shown
+from wgan.data.own.arrays import Arrays
 from wgan.data.own.cache import Prepared, Writer, key_of, load, locked
 from wgan.data.own.condition_columns import as_categories, require_sound
+from wgan.data.own.convert import numbered
 from wgan.data.own.decode import PLAIN, Frame, Scales, decode
 from wgan.data.own.float_images import finished, of_file
-from wgan.data.own.grouping import BEGIN, Grouping, group, listed_labels
-from wgan.data.own.metadata import LABEL, names_labels, with_conditions, with_labels, without_tables
+from wgan.data.own.grouping import Grouping, group, listed_labels
+from wgan.data.own.metadata import LABEL, column_of, names_labels, with_conditions, without_tables
 from wgan.data.own.named_arrays import ALONE
 from wgan.data.own.survey import choose_frame, choose_scales, facts_of, halved_note, page_note, survey_of
+from wgan.data.own.tables import whole_labels
 from wgan.data.own.workers import each
 from wgan.data.split import require_enough
 from wgan.errors import WganError
@@ -145,12 +148,10 @@ def names_of_pictures(path: Path) -> list[str]:
 def unread_labels(members: Members) -> list[str]:
     """Return what is said of files that often hold the labels of pictures, where these have none."""
     lists = [suffix for suffix in LISTS if members.left[suffix]]
-    way = f"labels come from folders, one for each class, from {METADATA} (a column file_name and one of labels, which"
-    return (
-        [f"{way} --labels names), or from StyleGAN's dataset.json: other {' and '.join(lists)} files are not read"]
-        if lists
-        else []
-    )
+    if not lists:
+        return []
+    ways = f"from folders, one for each class, from the column of {METADATA} that --labels names, or from StyleGAN's {LIST}"
+    return [f"labels come {ways}: other {' and '.join(lists)} files are not read"]
 
 
 def no_images(path: Path, members: Members) -> str:
@@ -175,7 +176,7 @@ def grouped(members: Members, options: ReadingOptions, where: str) -> tuple[Memb
     if options.labels == "none" or options.conditions:
         return members, group(members.files, where, classes=False)
     if options.labels != "auto":
-        return labelled(members, options.labels, where)
+        return labelled(members, options.labels, options, where)
     for name, read in members.lists.items():
         below = name[: -len(PurePosixPath(name).name)]
         if PurePosixPath(name).name == LIST and all(f.name.startswith(below) for f in members.files):
@@ -187,20 +188,21 @@ def grouped(members: Members, options: ReadingOptions, where: str) -> tuple[Memb
     by_folder = group(members.files, where)
     if by_folder.names or not names_labels(members):
         return members, by_folder
-    members, by_table = labelled(members, LABEL, where)
+    members, by_table = labelled(members, LABEL, options, where)
     note = f"classes are the column {LABEL} of {METADATA}: --labels none leaves them out"
     return members, replace(by_table, notes=(*by_table.notes, note)) if by_table.names else by_table
 
 
-def labelled(members: Members, column: str, where: str) -> tuple[Members, Grouping]:
-    """Return the files, less the tables, with the classes of a column of metadata.csv; a single class is none."""
+def labelled(members: Members, column: str, options: ReadingOptions, where: str) -> tuple[Members, Grouping]:
+    """Return the files, less the tables, with the classes of a column of metadata.csv, as a table's own column of classes."""
     split = group(members.files, where, classes=False)
-    names, labels = with_labels(members.only(split.kept), column, where)
-    notes = tuple(note for note in split.notes if not note.startswith(BEGIN))
-    if len(names) == 1:
-        one = f"column {column} of {METADATA} has one value only: the data are read without classes"
-        return without_tables(members), replace(split, notes=(*notes, one))
-    return without_tables(members), replace(split, names=names, labels=labels, notes=notes)
+    kept = members.only(split.kept)
+    named = f"column {column} of {METADATA} of {where}"
+    names = [shown(f.name) for f in kept.files]
+    labels = whole_labels(column_of(kept, column, where), named, names, each="image")
+    found, classes, numbers = numbered(Arrays(np.empty((len(names), 0)), labels, label=column), options, named)
+    own = None if numbers is None else numbers.tolist()
+    return without_tables(members), replace(split, names=classes, labels=own, notes=(*split.notes, *found.notes))
 
 
 def decoded(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -13,12 +12,10 @@ from wgan.data.conditions import Raw
 from wgan.data.own.archives import METADATA, Members, shown
 from wgan.data.own.condition_columns import read_column
 from wgan.data.own.delimited import delimiter_of
-from wgan.data.own.missing_marks import marks_among
 from wgan.errors import WganError, nearest
 
 FILE = "file_name"  # the column that names the pictures, from the table's folder on: as on the Hugging Face hub
 LABEL = "label"  # the column that holds the class there
-WHOLE = re.compile(r"[+-]?(0|[1-9]\d*)")  # 007 is a name
 
 
 def with_conditions(members: Members, names: Sequence[str], where: str) -> tuple[Members, Raw]:
@@ -26,33 +23,13 @@ def with_conditions(members: Members, names: Sequence[str], where: str) -> tuple
 
     Raises WganError without a table, for a column that it does not have, and for pictures that have no row.
     """
-    cells = cells_of(members, names, where, "the conditions")
+    cells = cells_of(members, names, where)
     return without_tables(members), {name: read_column([row[i] for row in cells]) for i, name in enumerate(names)}
 
 
-def with_labels(members: Members, column: str, where: str) -> tuple[tuple[str, ...], list[int]]:
-    """Return class names in order, and the class number of each picture, from a column of the tables beside them.
-
-    Raises WganError as with_conditions does, for a label that is missing, and for too many classes.
-    """
-    cells = [row[0] for row in cells_of(members, [column], where, "the classes")]
-    marks = {"", *marks_among(cells)}
-    gaps = [i for i, cell in enumerate(cells) if cell in marks]
-    if gaps:
-        told = f" ('{cells[gaps[0]]}')" if cells[gaps[0]] else ""
-        raise WganError(
-            f"{METADATA} of {where} has no {column} for {len(gaps)} of {len(cells)} images, the first is "
-            f"{shown(members.files[gaps[0]].name)}{told}: fill it in, rename a class of that name, or give --labels none"
-        )
-    whole = all(map(WHOLE.fullmatch, cells))
-    classes = sorted({int(cell) for cell in cells}) if whole else sorted(set(cells))
-    if 2 * len(classes) > len(cells):
-        raise WganError(
-            f"column {column} of {METADATA} of {where} has {len(classes)} classes for {len(cells)} images: give --labels "
-            f"none to ignore them, or --conditions {column}"
-        )
-    number = {str(name): i for i, name in enumerate(classes)}
-    return tuple(number), [number[str(int(cell)) if whole else cell] for cell in cells]
+def column_of(members: Members, name: str, where: str) -> list[str]:
+    """Return the cell of one column of each picture; WganError as of with_conditions."""
+    return [row[0] for row in cells_of(members, [name], where)]
 
 
 def names_labels(members: Members) -> bool:
@@ -78,12 +55,13 @@ def without_tables(members: Members) -> Members:
     return replace(members, left=+left)
 
 
-def cells_of(members: Members, names: Sequence[str], where: str, what: str) -> list[list[str]]:
-    """Return the cells of the columns `names` of each picture; WganError without a table or a row, `what` it would tell."""
+def cells_of(members: Members, names: Sequence[str], where: str) -> list[list[str]]:
+    """Return the cells of the columns `names` of each picture; WganError without a table, a column of it, or a row."""
     tables = tables_of(members)
     if not tables:
-        each = "and one of each condition" if what == "the conditions" else f"and {names[0]}"
-        raise WganError(f"{where} has no {METADATA}, where {what} of pictures are read: a column {FILE}, {each}")
+        raise WganError(
+            f"{where} has no {METADATA}, where what is known of pictures is read: a column {FILE}, and {', '.join(names)}"
+        )
     rows: dict[str, list[str]] = {}
     for name, read in tables.items():
         rows |= rows_of(read(), name, names, where)

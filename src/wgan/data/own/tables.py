@@ -133,18 +133,22 @@ def decimals_of(cells: Sequence[str]) -> int:
 
 
 def whole_labels(
-    cells: Sequence[str], where: str, lines: Sequence[int], marks: frozenset[str] = frozenset()
+    cells: Sequence[str],
+    where: str,
+    lines: Sequence[int] | Sequence[str],
+    marks: frozenset[str] = frozenset(),
+    each: str = "line",
 ) -> NDArray[Any]:
     """Return labels as int64 where all are whole numbers, else as text; WganError for a missing one, such as NA or ?.
 
-    marks: what the user calls missing, too.
+    lines: what each is called, a number or a name; each: what stands before it. marks: what the user calls missing, too.
     """
     marks |= {"", *marks_among(cells)}
     missing = [(line, cell.strip()) for line, cell in zip(lines, cells, strict=True) if cell.strip() in marks]
     if missing:
         line, cell = missing[0]
         what = (
-            f"line {line}" + (f" ('{cell}')" if cell else "") + (f" and {len(missing) - 1} more" * (len(missing) > 1))
+            f"{each} {line}" + (f" ('{cell}')" if cell else "") + (f" and {len(missing) - 1} more" * (len(missing) > 1))
         )
         raise WganError(
             f"{where} has no label in {what}: fill it in, rename a class of that name, or give --labels none"
