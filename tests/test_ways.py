@@ -104,7 +104,7 @@ def test_each_gain_is_measured_once_and_by_its_own_name(gains: dict[str, float])
     gains["mkl"] = 0.5
     assert fastest_ways().linear == "mkl"
     kept = json.loads(processor._file().read_text())
-    assert sorted(key.split(", ")[-1] for key in kept) == ["MKL over oneDNN"]
+    assert sorted(key.split(", ")[-1] for key in kept) == ["MKL over oneDNN with gradients"]
 
 
 def test_a_library_held_back_is_another_processor(gains: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:

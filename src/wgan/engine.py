@@ -140,7 +140,7 @@ def fastest_ways(convolutional: bool = False) -> Ways:
 
     The usual way stays unless the other is CLEARLY faster: a close call would differ from day to day.
     """
-    linear = "mkl" if remembered("MKL over oneDNN", mkl_gain) >= CLEARLY else "onednn"
+    linear = "mkl" if remembered("MKL over oneDNN with gradients", mkl_gain) >= CLEARLY else "onednn"
     if not convolutional:
         return Ways(linear)
     gain = remembered("products over small maps", small_maps_gain)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from helpers.studies import TINY, simulated, tiny
 
 from wgan.cli.main import main
 from wgan.compare.study import design as designs
-from wgan.compare.study import page
+from wgan.compare.study import page, share
 from wgan.compare.study import run as studies
 from wgan.compare.study.draws import config_of, draw
 from wgan.compare.study.verdicts import answered, draws_of
@@ -19,6 +22,19 @@ from wgan.errors import WganError
 from wgan.metrics.distances import sliced_w1
 from wgan.runs.folder import open_run
 from wgan.training import loop, monitor, recorder
+
+TWIN = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from helpers.studies import tiny
+from wgan.compare.study.run import study
+from wgan.metrics.distances import sliced_w1
+from wgan.training import loop, monitor, recorder
+loop.finish_pictures = recorder.draw_grid = lambda *_, **__: None
+monitor.exact_w1 = sliced_w1
+study(tiny(), Path({out!r}), lambda text: print("begins", text))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +104,30 @@ def test_a_lost_note_is_made_again_from_its_run(whole, monkeypatch):
     (out / "notes" / f"{longer['name']}_1_of_4.json").unlink()
     monkeypatch.setattr(studies, "trained_run", None)
     assert studies.study(tiny(), out)["search"] == found["search"]
+
+
+def test_two_processes_share_a_study(whole, tmp_path):
+    """Each does a part, none does what the other has done, and both find what one finds alone."""
+    found, _ = whole
+    script, out = tmp_path / "study.py", tmp_path / "out"
+    script.write_text(TWIN.format(tests=str(Path(__file__).parents[1]), out=str(out)))
+    both = [subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    words = [process.communicate(timeout=240)[0].splitlines() for process in both]
+    said = [[line for line in lines if line.startswith("begins")] for lines in words]
+    assert [process.returncode for process in both] == [0, 0]
+    assert all(said)
+    assert len({*said[0], *said[1]}) == len(said[0]) + len(said[1])
+    again = json.loads((out / "compare.json").read_text())
+    alone = json.loads(json.dumps(found))
+    assert {**again, "cpu_seconds": 0} == {**alone, "cpu_seconds": 0}
+    assert again["cpu_seconds"].keys() == alone["cpu_seconds"].keys()
+
+
+def test_what_a_killed_process_was_at_is_done_by_another(tmp_path):
+    piece = share.Piece(tmp_path / "notes" / "a.json", lambda: {"done": True}, "a")
+    with share.held(piece.note) as ours:
+        assert ours and share.mine(piece, print) is None
+    assert share.shared([piece], print) == [{"done": True}]
 
 
 def test_another_design_is_refused(whole):

@@ -11,6 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from wgan.compare.diagnostics import vanishing
 from wgan.compare.measure import NOTHING, json_of, remembered, run_reading, text_of
 from wgan.compare.plan import PARTS, POINT_RATE, Request, Trial, check_steps, forwards, trials
@@ -266,6 +268,7 @@ def spent(out: Path) -> dict[str, float]:
 
 
 def spend(out: Path, name: str, seconds: float) -> None:
-    """Add CPU seconds to those of a run."""
-    known = spent(out)
-    write_atomically(out / "cpu.json", text_of({**known, name: known.get(name, 0.0) + seconds}))
+    """Add CPU seconds to those of a run, of which several processes may train some."""
+    with FileLock(out / ".cpu.lock"):
+        known = spent(out)
+        write_atomically(out / "cpu.json", text_of({**known, name: known.get(name, 0.0) + seconds}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from wgan.compare.run import Say, spent, trained_run
 from wgan.compare.study.design import PARTS, TRAINED, Design, Task
 from wgan.compare.study.draws import CONFIRM_SEED, SEARCH_SEED, config_of, draw, planned
 from wgan.compare.study.judges import judged, judges_of, rows_beside
+from wgan.compare.study.share import LOCKS, MOST, Piece, held, shared, write_alone
 from wgan.compare.study.verdicts import answered
 from wgan.compare.study.work import NO_WORK, flop_of_step, steps_within
 from wgan.compare.summary import curve_of
@@ -24,9 +25,8 @@ from wgan.distributed.signals import check
 from wgan.errors import WganError
 from wgan.evaluation.evaluate import SEED
 from wgan.evaluation.samples import from_model
-from wgan.files import write_atomically
 from wgan.runs import checkpoint
-from wgan.runs.folder import Run, open_run, versions
+from wgan.runs.folder import Run, make_folder, open_run, versions
 from wgan.sampling.model import load
 
 FORMAT = 1  # of design.json and of a study's compare.json
@@ -51,7 +51,7 @@ class Bench:
         return self.out / "notes" / f"{name}_{what}.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Leg:
     """One run of a study, whatever part of its budget it is trained to."""
 
@@ -66,15 +66,16 @@ class Leg:
 def study(design: Design, out: Path, say: Say = lambda text: None) -> dict[str, Any]:
     """Run or resume a study in `out`; return all raw values and what follows from them, as compare.json has it.
 
-    Raises WganError when `out` holds another study or something else, Interrupted after a signal.
+    Several processes may run the same study in one folder, and share its runs. Raises WganError when `out` holds another
+    study or something else, Interrupted after a signal.
     """
     bench = Bench(design, out, say)
     settle(bench)
     tasks = {name: beside(bench, name, task) for name, task in design.tasks.items()}
     search = [row for name, task in design.tasks.items() for row in searched(bench, name, task)]
     chosen = {name: best_of(search, name, design) for name in design.tasks}
-    confirm = [row for name, task in design.tasks.items() for row in confirmed(bench, name, task, chosen[name])]
-    gradients = [row for name, task in design.tasks.items() for row in watched(bench, name, task, confirm)]
+    confirm = {name: confirmed(bench, name, task, chosen[name]) for name, task in design.tasks.items()}
+    gradients = [row for name in design.tasks for row in watched(bench, name, confirm[name])]
     result = {
         "format": FORMAT,
         "kind": "study",
@@ -82,12 +83,12 @@ def study(design: Design, out: Path, say: Say = lambda text: None) -> dict[str, 
         "versions": versions(),
         "tasks": tasks,
         "search": search,
-        "confirm": confirm,
+        "confirm": [row for rows in confirm.values() for row in rows],
         "gradients": gradients,
         "cpu_seconds": spent(out),
     }
     result |= answered(result)
-    write_atomically(out / "compare.json", text_of(result))
+    write_alone(out / "compare.json", text_of(result))
     return result
 
 
@@ -104,14 +105,17 @@ def as_json(design: Design) -> dict[str, Any]:
 def settle(bench: Bench) -> None:
     """Write the design into the folder before the first run; WganError where the folder holds another, or something else."""
     out, path = bench.out, bench.out / "design.json"
-    if out.exists() and not path.is_file() and any(out.iterdir()):
+    begun = {LOCKS, f".{path.name}.tmp"}  # by another process, a moment ago
+    if out.exists() and not path.is_file() and {p.name for p in out.iterdir()} - begun:
         raise WganError(f"{out} is not a study: give an empty folder, or a new one, to --out")
     require_runnable(bench.design)
     if not path.is_file():
         require_budgets(bench.design)
     elif json_of(path) is None:
         raise WganError(f"{path} is damaged: restore it, for it says what was decided before the runs")
-    found = remembered(path, lambda: {"format": FORMAT, "design": as_json(bench.design)})
+    make_folder(out)
+    with held(path, MOST):
+        found = remembered(path, lambda: {"format": FORMAT, "design": as_json(bench.design)})
     if found.get("design") != as_json(bench.design):
         raise WganError(f"{out} holds another design: what was decided before the runs stays; give another --out")
 
@@ -145,8 +149,9 @@ def require_budgets(design: Design) -> None:
 def beside(bench: Bench, name: str, task: Task) -> dict[str, Any]:
     """Return the judges of a task and what they say of noise and real rows; WganError for a threshold that noise reaches."""
     config = config_of(bench.design, task, next(iter(bench.design.arms)), {}, bench.is_image(task))
-    bench.say(f"{name}: what the judges say of noise and of real samples")
-    rows = remembered(bench.note(name, "beside"), lambda: rows_beside(config, bench.design.samples))
+    what = f"{name}: what the judges say of noise and of real samples"
+    look = Piece(bench.note(name, "beside"), lambda: rows_beside(config, bench.design.samples), what)
+    rows = shared([look], bench.say)[0]
     noise, real = rows["noise"]["selection"], rows["real"]["selection"]
     if not real < task.threshold < noise:
         raise WganError(
@@ -158,18 +163,20 @@ def beside(bench: Bench, name: str, task: Task) -> dict[str, Any]:
 def searched(bench: Bench, name: str, task: Task) -> list[dict[str, Any]]:
     """Return what each draw of each arm reached at a quarter of the budget, and the best of them at the whole."""
     design = bench.design
-    found = []
+    legs = {}
     for number in range(design.draws):
         setting = draw(design.space, number, design.seed)
         for arm in design.arms:
             leg = Leg(f"{name}_{arm}_d{number:03d}", name, arm, setting, SEARCH_SEED + number, SEARCHED)
-            bench.say(f"search, {number + 1} of {design.draws} draws: {leg.name}")
-            found.append({**trial(bench, leg, 1), "draw": number})
+            legs[leg] = f"search, {number + 1} of {design.draws} draws"
+    found = [{**row, "draw": row["seed"] - SEARCH_SEED} for row in trials(bench, legs, 1)]
+    best = {}
     for arm in design.arms:
         mine = sorted((r for r in found if r["arm"] == arm), key=lambda r: value_of(r, 1))
-        for row in mine[: design.keep]:
-            bench.say(f"search, the whole budget: {row['name']}")
-            row |= trial(bench, Leg(row["name"], name, arm, row["setting"], row["seed"], SEARCHED), 4)
+        best |= {row["name"]: row for row in mine[: design.keep]}
+    again = {leg: "search, the whole budget" for leg in legs if leg.name in best}
+    for row in trials(bench, again, 4):
+        best[row["name"]] |= row
     return found
 
 
@@ -189,17 +196,19 @@ def best_of(search: list[dict[str, Any]], task: str, design: Design) -> dict[str
     }
 
 
-def confirmed(bench: Bench, name: str, task: Task, chosen: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield what fresh seeds of each arm's best setting reach, the same seeds for all arms, by every judge."""
+def confirmed(bench: Bench, name: str, task: Task, chosen: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what fresh seeds of each arm's best setting reach, the same seeds for all arms, by every judge."""
+    legs = {}
     for k in range(task.seeds):
         for arm, best in chosen.items():
             folder = f"{name}_{arm}_s{k:02d}"
-            bench.say(f"confirm, seed {k + 1} of {task.seeds}: {folder}")
             leg = Leg(folder, name, arm, best["setting"], CONFIRM_SEED + k, bench.design.evaluations)
-            row = trial(bench, leg, 4)
-            look = partial(readings_of, folder, task, bench)
-            readings = {} if row["failed"] else remembered(bench.note(folder, "judged"), look)
-            yield {**row, "draw": best["draw"], "readings": readings}
+            legs[leg] = f"confirm, seed {k + 1} of {task.seeds}"
+    found = trials(bench, legs, 4)
+    whole = [row["name"] for row in found if not row["failed"]]
+    looks = [Piece(bench.note(n, "judged"), partial(readings_of, n, task, bench), f"judges look at {n}") for n in whole]
+    readings = dict(zip(whole, shared(looks, bench.say), strict=True))
+    return [{**r, "draw": chosen[r["arm"]]["draw"], "readings": readings.get(r["name"], {})} for r in found]
 
 
 def readings_of(folder: str, task: Task, bench: Bench) -> dict[str, dict[str, float]]:
@@ -212,14 +221,20 @@ def readings_of(folder: str, task: Task, bench: Bench) -> dict[str, dict[str, fl
     return found
 
 
-def trial(bench: Bench, leg: Leg, quarters: int) -> dict[str, Any]:
-    """Train a run to so many quarters of its budget unless it is, and return what its log says, from its note if there is one.
+def trials(bench: Bench, legs: Mapping[Leg, str], quarters: int) -> list[dict[str, Any]]:
+    """Train runs to so many quarters of their budgets and return what their logs say; what has a note is read from it.
 
     A run that stopped because a number was not finite counts as failed, once and for all.
     """
-    about = {"name": leg.name, "task": leg.task, "arm": leg.arm, "seed": leg.seed, "setting": dict(leg.setting)}
-    found = remembered(bench.note(leg.name, f"{quarters}_of_4"), partial(learned, bench, leg, quarters))
-    return {**about, **found}
+    pieces = [
+        Piece(bench.note(leg.name, f"{quarters}_of_4"), partial(learned, bench, leg, quarters), f"{what}: {leg.name}")
+        for leg, what in legs.items()
+    ]
+    found = shared(pieces, bench.say)
+    return [
+        {"name": leg.name, "task": leg.task, "arm": leg.arm, "seed": leg.seed, "setting": dict(leg.setting), **values}
+        for leg, values in zip(legs, found, strict=True)
+    ]
 
 
 def learned(bench: Bench, leg: Leg, quarters: int) -> dict[str, Any]:
@@ -252,17 +267,23 @@ def at_least(config: Config, folder: str, out: Path) -> Run:
     return trained_run(config, folder, out)
 
 
-def watched(bench: Bench, name: str, task: Task, confirm: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the generator's gradient while a new critic learns, below generators at each part of training."""
-    wanted = {h.task for h in bench.design.hypotheses if h.kind == "gradient"}
-    for row in confirm:
-        if row["task"] != name or name not in wanted or row["failed"]:
-            continue
-        for part in TRAINED:
-            bench.say(f"gradients below {row['name']} at {100 * part:g} % of its training")
-            look = partial(gradients_of, open_run(bench.out / "runs" / row["name"]), part, bench.design)
-            curves = remembered(bench.note(row["name"], f"gradients_{part:g}"), look)
-            yield {"task": name, "arm": row["arm"], "seed": row["seed"], "trained": part, "curves": curves}
+def watched(bench: Bench, name: str, confirm: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the generator's gradient while a new critic learns, below generators at each part of training."""
+    if name not in {h.task for h in bench.design.hypotheses if h.kind == "gradient"}:
+        return []
+    below = [(row, part) for row in confirm if not row["failed"] for part in TRAINED]
+    looks = [
+        Piece(
+            bench.note(row["name"], f"gradients_{part:g}"),
+            lambda row=row, part=part: gradients_of(open_run(bench.out / "runs" / row["name"]), part, bench.design),
+            f"gradients below {row['name']} at {100 * part:g} % of its training",
+        )
+        for row, part in below
+    ]
+    return [
+        {"task": name, "arm": row["arm"], "seed": row["seed"], "trained": part, "curves": curves}
+        for (row, part), curves in zip(below, shared(looks, bench.say), strict=True)
+    ]
 
 
 def gradients_of(run: Run, part: float, design: Design) -> dict[str, Any]:
