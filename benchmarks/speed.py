@@ -231,12 +231,13 @@ def row(found: argparse.Namespace) -> None:
 
 
 def processor() -> str:
-    """Return the processor's name, its cores and its bf16 instructions."""
+    """Return the processor's name, its cores and its bf16 instructions, or the instructions that it is held to."""
     text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     names = [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")]
     name = names[0] if names else platform.machine()
     flags = [flag for flag in ("avx512_bf16", "amx_bf16") if flag in text]
-    return f"{name}, {os.cpu_count()} cores, {' '.join(flags) or 'no bf16'}"
+    held = os.environ.get("ONEDNN_MAX_CPU_ISA")
+    return f"{name}, {os.cpu_count()} cores, {f'held to {held}' if held else ' '.join(flags) or 'no bf16'}"
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Write the tables of docs/lab/speed.md and benchmarks/SPEED.md from speed.json, profiles.json and no_slower.json in results/.
+"""Write the tables of docs/lab/speed.md and benchmarks/SPEED.md from results/: speed.py, profiles.py, no_slower.py.
 
 Usage: python benchmarks/speed_page.py   (after `python benchmarks/speed.py`, `profiles.py` or `no_slower.py`)
 """
@@ -13,10 +13,11 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 PAGES = {  # and the tables of each
-    HERE.parent / "docs" / "lab" / "speed.md": ("fraction", "published", "rest"),
-    HERE / "SPEED.md": ("growth", "no slower", "profiles"),
+    HERE.parent / "docs" / "lab" / "speed.md": ("published", "rest"),
+    HERE / "SPEED.md": ("fraction", "growth", "no slower", "profiles"),
 }
 TARGETS = {"S0": "4", "S1": "2.5", "S2": "5", "S3": "3.5", "S4": "2.5"}
+PROCESSORS = {"AVX-512": "speed", "AMX": "speed-amx", "held to AVX2": "speed-avx2"}  # short name -> file in results/
 MLPS = ("mlp-clip", "small-mlp-clip", "small-mlp-gp", "gulrajani-ring")
 
 
@@ -27,55 +28,73 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def under(part: dict[str, Any], only_last: bool = False) -> str:
+def under(part: dict[str, Any]) -> str:
     """Return the line that says when, on what and by which command a part was measured (or its last rows were)."""
-    last = " (the last of several calls, some systems in each)" if only_last else ""
-    return f"{part['date']}, {part['machine']}, torch {part['versions']['torch']}: `{part['command']}`{last}"
+    return f"{part['date']}, {part['machine']}, torch {part['versions']['torch']}: `{part['command']}`"
 
 
-def fraction(part: dict[str, Any]) -> str:
-    """Return the shares of the peak, best first."""
+def fraction(parts: dict[str, dict[str, Any]]) -> str:
+    """Return ms a step, the share of the peak and the ratio to `--no-fast` on each processor, by recipe."""
     rows = [
         (
             f"`{name}`",
-            r["precision"],
-            f"{1e3 * r['seconds']:.3g}",
-            f"{r['flops'] / 1e9:.3g}",
-            f"{r['peak'] / 1e9:.0f}",
-            f"**{r['flops'] / r['seconds'] / r['peak']:.0%}**",
             f"{45 if name in MLPS else 60} %",
-            f"{r['times_the_plain_way']:.2f}",
+            *(
+                f"{1e3 * part['result'][name]['seconds']:.3g} ({part['result'][name]['precision']})"
+                for part in parts.values()
+            ),
+            *(f"**{part['result'][name]['fraction']:.0%}**" for part in parts.values()),
+            *(f"{part['result'][name]['times_the_plain_way']:.2f}" for part in parts.values()),
         )
-        for name, r in sorted(part["result"].items(), key=lambda item: -item[1]["fraction"])
+        for name in sorted(next(iter(parts.values()))["result"])
     ]
-    heads = (
-        "recipe",
-        "precision",
-        "ms a step",
-        "GFLOP a step",
-        "peak, GFLOP/s",
-        "of the peak",
-        "target",
-        "times `--no-fast`",
-    )
-    return f"{table(heads, rows)}\n\n{under(part)}"
+    heads = [
+        f"{head}, {where}" if i == 0 else where
+        for head in ("ms a step", "of the peak", "times `--no-fast`")
+        for i, where in enumerate(parts)
+    ]
+    return f"{table(('recipe', 'target', *heads), rows)}\n\n{peaks(parts)}\n\n{measured_on(parts)}"
 
 
-def published(part: dict[str, Any]) -> str:
-    """Return the ratios against the published programs."""
+def peaks(parts: dict[str, dict[str, Any]]) -> str:
+    """Return the peak of each processor in each precision, as the rows found it."""
+    found = []
+    for where, part in parts.items():
+        rows = part["result"].values()
+        each = {
+            p: [r["peak"] / 1e9 for r in rows if r["precision"] == p] for p in sorted({r["precision"] for r in rows})
+        }
+        found.append(f"{where} " + " and ".join(f"{min(v):,.0f} to {max(v):,.0f} in {p}" for p, v in each.items()))
+    return f"Peaks, GFLOP/s: {'; '.join(found)}."
+
+
+def published(parts: dict[str, dict[str, Any]]) -> str:
+    """Return the ratios against the published programs on each processor."""
     rows = [
         (
             system,
-            f"`{r['recipe']}`",
-            f"{r['seconds_per_step']['published']:.3g}",
-            f"{r['seconds_per_step']['wgan']:.3g}",
-            f"**{r['ratio']:.1f}**",
+            f"`{row['recipe']}`",
             TARGETS[system],
+            *(
+                text
+                for part in parts.values()
+                for each in [part["result"][system]]
+                for text in (
+                    f"{each['seconds_per_step']['published']:.3g}, {each['seconds_per_step']['wgan']:.3g}",
+                    f"**{each['ratio']:.1f}**",
+                )
+            ),
         )
-        for system, r in sorted(part["result"].items())
+        for system, row in sorted(next(iter(parts.values()))["result"].items())
     ]
-    heads = ("system", "recipe", "published, s a step", "`wgan`, s a step", "ratio", "target")
-    return f"{table(heads, rows)}\n\n{under(part, only_last=True)}"
+    heads = [text for where in parts for text in (f"s a step, {where}", "ratio")]
+    return f"{table(('system', 'recipe', 'target', *heads), rows)}\n\n{measured_on(parts)}"
+
+
+def measured_on(parts: dict[str, dict[str, Any]]) -> str:
+    """Return a line for each processor: when, on what and by which command its rows, or the last of them, were measured."""
+    lines = [f"- {where}: {under(part)}" for where, part in parts.items()]
+    return "\n".join([*lines, "", "Each command is the last of several, for some of the rows."])
 
 
 def rest(report: dict[str, Any]) -> str:
@@ -154,12 +173,13 @@ def no_slower(report: dict[str, Any]) -> str:
     return f"{table(heads, rows)}\n\n{under(report[two[0]])}"
 
 
-def page(file: Path, report: dict[str, Any], profiled: dict[str, Any], slower: dict[str, Any]) -> str:
-    """Return the text of a page with each of its tables between its marks."""
+def page(file: Path, each: dict[str, dict[str, Any]], profiled: dict[str, Any], slower: dict[str, Any]) -> str:
+    """Return the text of a page with each of its tables between its marks; each: processor -> what speed.py found on it."""
+    report = next(iter(each.values()))
     tables = {
         "no slower": no_slower(slower),
-        "fraction": fraction(report["fraction"]),
-        "published": published(report["published"]),
+        "fraction": fraction({where: found["fraction"] for where, found in each.items()}),
+        "published": published({where: found["published"] for where, found in each.items()}),
         "rest": rest(report),
         "growth": growth(report["growth"]),
         "profiles": profiles(profiled),
@@ -175,8 +195,13 @@ def page(file: Path, report: dict[str, Any], profiled: dict[str, Any], slower: d
 
 
 def results() -> list[dict[str, Any]]:
-    """Return the committed figures: of speed.py, of profiles.py, of no_slower.py."""
-    return [json.loads((HERE / "results" / f"{name}.json").read_text()) for name in ("speed", "profiles", "no_slower")]
+    """Return the committed figures: of speed.py by processor, of profiles.py, of no_slower.py."""
+
+    def read(name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((HERE / "results" / f"{name}.json").read_text())
+        return found
+
+    return [{where: read(name) for where, name in PROCESSORS.items()}, read("profiles"), read("no_slower")]
 
 
 if __name__ == "__main__":
