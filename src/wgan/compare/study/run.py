@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -62,6 +62,11 @@ class Leg:
     seed: int
     evaluations: int  # over the whole budget
 
+    def facts(self) -> dict[str, Any]:
+        """Return what a row says of it."""
+        about = {"name": self.name, "task": self.task, "arm": self.arm, "seed": self.seed}
+        return {**about, "setting": dict(self.setting)}
+
 
 def study(design: Design, out: Path, say: Say = lambda text: None) -> dict[str, Any]:
     """Run or resume a study in `out`; return all raw values and what follows from them, as compare.json has it.
@@ -75,7 +80,6 @@ def study(design: Design, out: Path, say: Say = lambda text: None) -> dict[str, 
     search = [row for name, task in design.tasks.items() for row in searched(bench, name, task)]
     chosen = {name: best_of(search, name, design) for name in design.tasks}
     confirm = {name: confirmed(bench, name, task, chosen[name]) for name, task in design.tasks.items()}
-    gradients = [row for name in design.tasks for row in watched(bench, name, confirm[name])]
     result = {
         "format": FORMAT,
         "kind": "study",
@@ -83,8 +87,8 @@ def study(design: Design, out: Path, say: Say = lambda text: None) -> dict[str, 
         "versions": versions(),
         "tasks": tasks,
         "search": search,
-        "confirm": [row for rows in confirm.values() for row in rows],
-        "gradients": gradients,
+        "confirm": [row for rows, _ in confirm.values() for row in rows],
+        "gradients": [row for _, rows in confirm.values() for row in rows],
         "cpu_seconds": spent(out),
     }
     result |= answered(result)
@@ -170,7 +174,7 @@ def searched(bench: Bench, name: str, task: Task) -> list[dict[str, Any]]:
             leg = Leg(f"{name}_{arm}_d{number:03d}", name, arm, setting, SEARCH_SEED + number, SEARCHED)
             legs[leg] = f"search, {number + 1} of {design.draws} draws"
     found = [{**row, "draw": row["seed"] - SEARCH_SEED} for row in trials(bench, legs, 1)]
-    best = {}
+    best: dict[str, dict[str, Any]] = {}
     for arm in design.arms:
         mine = sorted((r for r in found if r["arm"] == arm), key=lambda r: value_of(r, 1))
         best |= {row["name"]: row for row in mine[: design.keep]}
@@ -196,19 +200,44 @@ def best_of(search: list[dict[str, Any]], task: str, design: Design) -> dict[str
     }
 
 
-def confirmed(bench: Bench, name: str, task: Task, chosen: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return what fresh seeds of each arm's best setting reach, the same seeds for all arms, by every judge."""
+def confirmed(
+    bench: Bench, name: str, task: Task, chosen: Mapping[str, Mapping[str, Any]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what fresh seeds of each arm's best setting reach, the same seeds for all arms, and the gradients below them."""
     legs = {}
     for k in range(task.seeds):
         for arm, best in chosen.items():
             folder = f"{name}_{arm}_s{k:02d}"
             leg = Leg(folder, name, arm, best["setting"], CONFIRM_SEED + k, bench.design.evaluations)
             legs[leg] = f"confirm, seed {k + 1} of {task.seeds}"
-    found = trials(bench, legs, 4)
-    whole = [row["name"] for row in found if not row["failed"]]
-    looks = [Piece(bench.note(n, "judged"), partial(readings_of, n, task, bench), f"judges look at {n}") for n in whole]
-    readings = dict(zip(whole, shared(looks, bench.say), strict=True))
-    return [{**r, "draw": chosen[r["arm"]]["draw"], "readings": readings.get(r["name"], {})} for r in found]
+    works = [
+        Piece(bench.note(leg.name, "confirmed"), partial(finished, bench, leg), f"{what}: {leg.name}")
+        for leg, what in legs.items()
+    ]
+    rows, gradients = [], []
+    for leg, work in zip(legs, shared(works, bench.say), strict=True):
+        rows.append({**leg.facts(), **work["row"], "draw": chosen[leg.arm]["draw"], "readings": work["readings"]})
+        about = {"task": name, "arm": leg.arm, "seed": leg.seed}
+        gradients += [{**about, "trained": float(part), "curves": c} for part, c in work["gradients"].items()]
+    return rows, gradients
+
+
+def finished(bench: Bench, leg: Leg) -> dict[str, Any]:
+    """Train a run to the whole of its budget, and return its row, what every judge says of it, and the gradients below it.
+
+    A run is finished before the next begins: what was noted needs no run folder any more.
+    """
+    row = remembered(bench.note(leg.name, "4_of_4"), partial(learned, bench, leg, 4))
+    if row["failed"]:
+        return {"row": row, "readings": {}, "gradients": {}}
+    look = partial(readings_of, leg.name, bench.design.tasks[leg.task], bench)
+    readings = remembered(bench.note(leg.name, "judged"), look)
+    gradients = {}
+    for part in TRAINED if leg.task in {h.task for h in bench.design.hypotheses if h.kind == "gradient"} else ():
+        bench.say(f"gradients below {leg.name} at {100 * part:g} % of its training")
+        look = partial(gradients_of, leg.name, part, bench)
+        gradients[f"{part:g}"] = remembered(bench.note(leg.name, f"gradients_{part:g}"), look)
+    return {"row": row, "readings": readings, "gradients": gradients}
 
 
 def readings_of(folder: str, task: Task, bench: Bench) -> dict[str, dict[str, float]]:
@@ -231,10 +260,7 @@ def trials(bench: Bench, legs: Mapping[Leg, str], quarters: int) -> list[dict[st
         for leg, what in legs.items()
     ]
     found = shared(pieces, bench.say)
-    return [
-        {"name": leg.name, "task": leg.task, "arm": leg.arm, "seed": leg.seed, "setting": dict(leg.setting), **values}
-        for leg, values in zip(legs, found, strict=True)
-    ]
+    return [{**leg.facts(), **values} for leg, values in zip(legs, found, strict=True)]
 
 
 def learned(bench: Bench, leg: Leg, quarters: int) -> dict[str, Any]:
@@ -267,28 +293,9 @@ def at_least(config: Config, folder: str, out: Path) -> Run:
     return trained_run(config, folder, out)
 
 
-def watched(bench: Bench, name: str, confirm: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the generator's gradient while a new critic learns, below generators at each part of training."""
-    if name not in {h.task for h in bench.design.hypotheses if h.kind == "gradient"}:
-        return []
-    below = [(row, part) for row in confirm if not row["failed"] for part in TRAINED]
-    looks = [
-        Piece(
-            bench.note(row["name"], f"gradients_{part:g}"),
-            lambda row=row, part=part: gradients_of(open_run(bench.out / "runs" / row["name"]), part, bench.design),
-            f"gradients below {row['name']} at {100 * part:g} % of its training",
-        )
-        for row, part in below
-    ]
-    return [
-        {"task": name, "arm": row["arm"], "seed": row["seed"], "trained": part, "curves": curves}
-        for (row, part), curves in zip(below, shared(looks, bench.say), strict=True)
-    ]
-
-
-def gradients_of(run: Run, part: float, design: Design) -> dict[str, Any]:
+def gradients_of(folder: str, part: float, bench: Bench) -> dict[str, Any]:
     """Return loss -> (critic updates, gradient norm); the critic is new, and constrained from update 0."""
-    last = design.critic_updates
+    run, last = open_run(bench.out / "runs" / folder), bench.design.critic_updates
     updates = (*(k for k in UPDATES if k < last), last)
     step = int(part * run.config.steps)
     generator = checkpoint.part(checkpoint.load(run.checkpoints, step).tensors, "generator") if step else None
