@@ -246,7 +246,7 @@ def test_draws_are_even_in_the_logarithm_however_many():
     assert draw({**space, "batch": [1]}, 3, 5)["lr"] != draw(space, 3, 6)["lr"]
 
 
-@pytest.mark.parametrize("name", ["short", "referee"])
+@pytest.mark.parametrize("name", ["small", "short", "referee"])
 def test_the_shipped_designs_are_whole(name):
     design = designs.read_design(name)
     source = open_source("grid", "train")

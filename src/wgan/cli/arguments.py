@@ -261,7 +261,7 @@ def add_compare(commands: Any) -> None:
     p.add_argument(
         "--design",
         metavar="FILE",
-        help="run a comparison that a TOML file decides beforehand: referee, short or your own",
+        help="run a comparison that a TOML file decides beforehand: referee, short, small or your own",
     )
     p.add_argument("--out", metavar="DIR", help="default: comparison")
     p.set_defaults(function="compare")
