@@ -193,9 +193,10 @@ def duplicates(data: Prepared) -> int:
     values, copies = data.values(), 0
     order = np.argsort(sums, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(sums[order]) != 0])
-    for members in np.split(order, starts[1:]):
-        if len(members) > 1:
-            copies += len(members) - len({values[data.rows[i]].tobytes() for i in members})
+    ends = np.r_[starts[1:], len(order)]
+    for at in np.flatnonzero(ends - starts > 1):
+        members = order[starts[at] : ends[at]]
+        copies += len(members) - len({values[data.rows[i]].tobytes() for i in members})
     return copies
 
 

@@ -36,7 +36,7 @@ def _order(n: int) -> NDArray[np.int64]:
 
 def contents_of(rows: NDArray[Any]) -> NDArray[np.uint32]:
     """Return a number for what each row holds, equal for equal rows: uint32 [N]."""
-    return np.array([zlib.crc32(np.ascontiguousarray(row).tobytes()) for row in rows], np.uint32)
+    return np.fromiter((zlib.crc32(np.ascontiguousarray(row).tobytes()) for row in rows), np.uint32, len(rows))
 
 
 def undivided(contents: NDArray[np.uint32]) -> NDArray[np.bool_] | None:

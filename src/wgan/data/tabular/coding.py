@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,10 +89,10 @@ class Coding:
             parts.append(np.where(rest, self.score(np.where(rest, codes, self.values[0]), places), 0.0)[:, None])
         return np.concatenate(parts, 1, dtype=np.float64) if parts else np.zeros((len(codes), 0))
 
-    def decode(self, x: Codes) -> Codes:
+    def decode(self, x: NDArray[Any]) -> Codes:
         """Return the codes [N] of numbers [N, width]; the slot is the greatest number of the one-hot."""
         slot = x[:, : self.slots].argmax(1) if self.slots else np.zeros(len(x), np.int64)
-        rest = self.unscored(x[:, -1]) if self.scored else np.zeros(0)
+        rest = self.unscored(x[:, -1].astype(np.float64)) if self.scored else np.zeros(0)
         table = [*self.spikes, *([np.nan] if self.missing else [])]
         found: Codes = np.array(table)[slot] if not self.scored else np.array([0.0, *table])[slot]
         return np.where(slot == 0, rest, found) if self.scored else found

@@ -13,6 +13,7 @@ from wgan.data.own.cache import Prepared
 from wgan.data.source import TOYS, Source
 from wgan.data.tabular.table import from_json
 
+PIECE = 1 << 16  # rows that are looked at together
 KEPT = 256 << 20  # bytes of rows as networks see them, which are kept where they fit
 
 
@@ -41,7 +42,9 @@ def table_source(data: Prepared, spec: str, split: str, chosen: NDArray[np.int64
             whole.append(encoded(rows))  # who reads every row once will do so again: training spends a tenth on it
         return whole[0].index_select(0, indices) if whole else encoded(at)
 
-    asked = torch.from_numpy(table.conditions(np.take(values, rows, axis=0)))
+    asked = np.empty((len(rows), len(table.asked)), np.int64)
+    for at in range(0, len(rows), PIECE):  # all at once are ten times as much memory while they are found
+        asked[at : at + PIECE] = table.conditions(np.take(values, rows[at : at + PIECE], axis=0))
     return Source(
         name=spec,
         split=split,
@@ -55,7 +58,7 @@ def table_source(data: Prepared, spec: str, split: str, chosen: NDArray[np.int64
         mode_tests=TOYS,
         table=table,
         codes=lambda indices: torch.from_numpy(np.take(values, numbers(indices), axis=0)),
-        asked=asked if asked.shape[1] and not about["class_names"] else None,
+        asked=torch.from_numpy(asked) if asked.shape[1] and not about["class_names"] else None,
         fingerprint=about["fingerprint"],
         notes=tuple(about["notes"]),
     )

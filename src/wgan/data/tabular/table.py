@@ -55,19 +55,19 @@ class Column:
 
     def values(self, codes: Codes) -> list[Any]:
         """Return codes [N] as Python values: int, float, text or datetime, None where missing."""
-        if self.kind == "number":
-            number = int if self.digits == 0 else float
-            return [None if code != code else number(code) for code in codes.tolist()]
-        if self.kind == "category":
-            return [
-                None if code != code else self.known.get(self.text(code), self.text(code)) for code in codes.tolist()
-            ]
-        return [None if code != code else moment_of(code, self.form) for code in codes.tolist()]
+        if self.kind == "number" and self.digits != 0:
+            return [None if code != code else code for code in codes.tolist()]
+        known = {code: self.value(code) for code in set(codes.tolist()) if code == code}
+        return [known.get(code) for code in codes.tolist()]
 
-    @property
-    def known(self) -> dict[str, bool]:
-        """The truth values that the levels stand for, where they are such."""
-        return {"True": True, "False": False} if set(self.levels) <= {"True", "False"} else {}
+    def value(self, code: float) -> Any:
+        """Return one code that is not missing as a Python value."""
+        if self.kind == "number":
+            return int(code)
+        if self.kind == "date":
+            return moment_of(code, self.form)
+        text, truths = self.text(code), {"True": True, "False": False}
+        return truths.get(text, text) if truths.keys() >= set(self.levels) else text
 
     def round(self, codes: Codes) -> Codes:
         """Return decoded codes with the digits and the step of the training values."""
@@ -143,7 +143,7 @@ class Table:
 
     def decode(self, x: NDArray[Any]) -> Codes:
         """Return numbers [N, D] as rows [N, C]."""
-        parts = np.split(x.astype(np.float64), np.cumsum([c.coding.width for c in self.columns])[:-1], 1)
+        parts = np.split(x, np.cumsum([c.coding.width for c in self.columns])[:-1], 1)
         found = [c.coding.decode(p) for c, p in zip(self.columns, parts, strict=True)]
         return self.outer(np.stack([x if c.kept else c.round(x) for c, x in zip(self.columns, found, strict=True)], 1))
 
