@@ -1,6 +1,7 @@
 """Keep what a long run of S2 or S3 logged beside what its source published: benchmarks/results/run-RECIPE.json.
 
-Usage: python benchmarks/published_runs.py RUN   (a run folder of ac-clip or deep-conv-clip, finished or under way)
+Usage: python benchmarks/published_runs.py RUN [--name NAME]   (a run folder of ac-clip or deep-conv-clip, finished or under way;
+a run beside the one that is followed: run-RECIPE-NAME.json)
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ def main() -> None:
     """Read the log, write the file, print both sides at the end of each pass."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run", type=Path)
-    run = open_run(parser.parse_args().run)
+    parser.add_argument("--name", default="")
+    found = parser.parse_args()
+    run = open_run(found.run)
     recipe = run.config.recipe
     records: dict[int, dict[str, Any]] = {r["step"]: r for r in run.log() if "critic/wasserstein" in r}
     wanted = kept_steps(recipe, max(records))
@@ -65,7 +68,9 @@ def main() -> None:
                 print(f"{tag} at step {step}: published {value}, here {records[step][tag]:.3f}")
     facts = {**about(), "machine": processor(), "command": command(run), "precision": run.facts.precision}
     whole = {**facts, "published": published, "last_step": max(records), "measured": rows}
-    (RESULTS / f"run-{recipe}.json").write_text(json.dumps(whole, indent=1) + "\n")
+    (RESULTS / f"run-{'-'.join(filter(None, (recipe, found.name)))}.json").write_text(
+        json.dumps(whole, indent=1) + "\n"
+    )
 
 
 if __name__ == "__main__":

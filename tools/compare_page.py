@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import study_pictures
+import study_tables
 from compare_pictures import PICTURES, pictures
 from jinja2 import Environment, StrictUndefined
 from PIL import Image
@@ -27,6 +29,7 @@ from wgan.report.charts import short_number
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results"
+STUDY = "small"  # the design whose verdicts the tour tells
 # page -> its template: the guided tour, and every table
 PAGES = {
     ROOT / "docs/lab/convergence.md": ROOT / "tools/convergence.template.md",
@@ -88,7 +91,8 @@ def results() -> dict[str, Any]:
     files = sorted(RESULTS.glob("compare-*.json"))
     found = {file.stem.removeprefix("compare-").replace("-", "_"): json.loads(file.read_text()) for file in files}
     # by a rule or a correlation the longest runs are judged
-    return found | {"mnist_judged": found["mnist_long"], "grid_judged": found["grid_long"]}
+    found |= {"mnist_judged": found["mnist_long"], "grid_judged": found["grid_long"]}
+    return found | {"study": json.loads((RESULTS / f"study-{STUDY}.json").read_text())}
 
 
 # --- the pages --------------------------------------------------------------------------------------------------------
@@ -111,6 +115,7 @@ def page(template: Path, found: Mapping[str, Any]) -> str:
         "more_stable": more_stable,
         "peak": peak,
         "fallen": fallen,
+        **study_tables.TABLES,
     }
     return environment.from_string(template.read_text()).render(
         **found,
@@ -269,6 +274,7 @@ def main() -> None:
     if found.part == "keep":
         return keep(Path(found.words[0]), *found.words[1:])
     pictures(results())
+    study_pictures.draw(results()["study"])
     for path, template in PAGES.items():
         path.write_text(page(template, results()))
         print(path)

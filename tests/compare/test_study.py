@@ -199,6 +199,25 @@ def test_the_first_screen_says_where_the_judges_disagree():
     assert any("on quality the judges disagree: j2" in text for text in page.limits(again))
 
 
+def test_the_first_screen_says_where_nothing_was_learned():
+    found = simulated(resamples=99)
+    assert not any("hardly learned" in text for text in page.limits(found))
+    for r in found["search"]:
+        if r["task"] == "grid":
+            r["selection"]["1"] = 0.8
+    said = [text for text in page.limits(found) if "hardly learned" in text]
+    assert len(said) == 1 and "no setting on grid reached 0.5" in said[0]
+    words = page.cautions(found)
+    assert words["modes"] == "of networks that have hardly learned" and not words["tracks"]
+    assert f"<b>{words['modes']}</b>" in page.render(found)
+
+
+def test_equal_arms_are_said_to_be_equal_beside_the_verdict():
+    found = simulated(resamples=99)
+    found["verdicts"]["gradient"] |= {"verdict": "contradicted", "equal": True}
+    assert page.cautions(found)["gradient"].startswith("equal within a ratio of 1.25")
+
+
 @pytest.mark.parametrize("broken", [(), ("gan",), ("gan", "wgan-gp")])
 def test_one_seed_ends_in_a_page_without_a_verdict(broken):
     """Also where runs failed: gradients are not watched below these."""

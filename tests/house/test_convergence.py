@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from wgan.compare import summary
+from wgan.compare.study.design import read_design
+from wgan.compare.study.run import as_json
+from wgan.compare.study.verdicts import answered
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "benchmarks/results").glob("compare-*.json"))
@@ -27,7 +30,22 @@ def test_the_pages_are_made_of_the_committed_results(tool, name):
     assert tool.page(template, found) == text
     other = copy.deepcopy(found)
     other["mnist"]["summary"]["quality"]["wgan-gp"]["fid-lenet"]["mean"] *= 2
+    other["study"]["verdicts"]["quality"]["verdict"] = "refuted"
     assert tool.page(template, other) != text
+
+
+def test_the_verdicts_follow_from_the_committed_raw_values(tool):
+    study = tool.results()["study"]
+    assert study["design"] == tool.study_tables.rounded(as_json(read_design(tool.STUDY)))
+    again = answered(study)
+    assert {n: v["verdict"] for n, v in again["verdicts"].items()} == {
+        n: v["verdict"] for n, v in study["verdicts"].items()
+    }
+    for name, verdict in study["verdicts"].items():
+        told = [verdict["effect"][k] for k in ("value", "p", "n")]
+        assert [again["verdicts"][name]["effect"][k] for k in ("value", "p", "n")] == pytest.approx(told, rel=1e-2)
+    assert [s["verdict"] for s in again["sentences"]] == [s["verdict"] for s in study["sentences"]]
+    assert len(study["confirm"]) == sum(t["seeds"] * len(study["design"]["arms"]) for t in study["tasks"].values())
 
 
 def test_the_tour_of_the_comparisons_stays_short():

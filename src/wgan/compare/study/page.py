@@ -63,6 +63,7 @@ def render(result: Mapping[str, Any]) -> str:
         verdicts=list(result["verdicts"].values()),
         sentences=sorted(result["sentences"], key=lambda s: ORDER.index(s["verdict"])),
         limits=limits(result),
+        cautions=cautions(result),
         forests=forests(list(result["verdicts"].values())),
         tables=[table(result, task) for task in result["tasks"]],
         draws=[c for task in result["tasks"] for c in (distribution(result, task), best_of_trials(result, task)) if c],
@@ -85,6 +86,11 @@ def limits(result: Mapping[str, Any]) -> list[str]:
                 f"{task['seeds']} seeds on {name} are too few: among {tests} hypotheses no difference between them could be "
                 "called supported, however large"
             )
+    for name in unlearned(result):
+        found.append(
+            f"no setting on {name} reached {design['tasks'][name]['threshold']:g}, the threshold of having learned, at a quarter "
+            f"of the work: what is said of {name} is said of networks that have hardly learned"
+        )
     undecided = sum(v["verdict"] == "undecided" for v in result["verdicts"].values())
     if undecided:
         found.append(
@@ -97,6 +103,26 @@ def limits(result: Mapping[str, Any]) -> list[str]:
     failed = sum(bool(r["failed"]) for r in result["search"])
     if failed:
         found.append(f"{failed} of {len(result['search'])} searched runs diverged, and count as noise")
+    return found
+
+
+def unlearned(result: Mapping[str, Any]) -> list[str]:
+    """Return the tasks on which no setting of any arm reached the threshold of having learned."""
+    design, found = result["design"], []
+    for name, task in design["tasks"].items():
+        values = [v for arm in design["arms"] for v in draws_of(name, arm, result).values()]
+        if values and min(values) > task["threshold"]:
+            found.append(name)
+    return found
+
+
+def cautions(result: Mapping[str, Any]) -> dict[str, str]:
+    """Return for each hypothesis what must not be missed beside its verdict, or nothing."""
+    found, hardly = {}, unlearned(result)
+    for name, v in result["verdicts"].items():
+        words = ["equal within a ratio of 1.25: no difference either way"] if v["equal"] else []
+        words += ["of networks that have hardly learned"] if v["task"] in hardly else []
+        found[name] = "; ".join(words)
     return found
 
 
