@@ -81,7 +81,7 @@ def published(parts: dict[str, dict[str, Any]]) -> str:
                 for each in [part["result"][system]]
                 for text in (
                     f"{each['seconds_per_step']['published']:.3g}, {each['seconds_per_step']['wgan']:.3g}",
-                    f"**{each['ratio']:.1f}**",
+                    f"**{each['ratio']:.2f}**",
                 )
             ),
         )

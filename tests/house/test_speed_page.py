@@ -30,7 +30,7 @@ def test_the_pages_are_made_of_the_committed_measurements(tool):
     slower["held to AVX2"]["fraction"]["result"]["mnist"]["fraction"] = 0.987
     longer["recipes"]["mnist"]["fast"]["ms"] = 9876.0
     times["AVX2"]["result"]["mlp-clip"]["times_the_plain_way"] = 77.0
-    assert "**99.0**" in tool.page(lab, slower, profiled, beside)
+    assert "**99.00**" in tool.page(lab, slower, profiled, beside)
     assert "**99%**" in tool.page(tables, slower, profiled, beside)
     assert "9.88e+03" in tool.page(tables, speed, longer, beside)
     assert "**77.00**" in tool.page(tables, speed, profiled, times)
