@@ -22,6 +22,7 @@ from compare_pictures import PICTURES, pictures
 from jinja2 import Environment, StrictUndefined
 from PIL import Image
 from recipe_page import processor
+from study_tables import rounded, table
 
 from wgan.compare.page import long_trials
 from wgan.compare.summary import mean_spread, tracks
@@ -45,8 +46,8 @@ def keep(folder: Path, name: str, command: str, seconds: str = "") -> None:
     result = json.loads((folder / "compare.json").read_text())
     about: dict[str, Any] = {"date": datetime.date.today().isoformat(), "machine": processor(), "command": command}
     about |= {"seconds": float(seconds)} if seconds else {}
-    lines = [f"{json.dumps(k)}: {json.dumps(rounded(v))}" for k, v in {**about, **result}.items() if k != "cells"]
-    runs = ",\n".join(f"  {json.dumps(rounded(cell))}" for cell in result["cells"])
+    lines = [f"{json.dumps(k)}: {json.dumps(rounded(v, 8))}" for k, v in {**about, **result}.items() if k != "cells"]
+    runs = ",\n".join(f"  {json.dumps(rounded(cell, 8))}" for cell in result["cells"])
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"compare-{name}.json").write_text("{\n" + ",\n".join([*lines, f'"cells": [\n{runs}\n]']) + "\n}\n")
     sheets = [
@@ -57,15 +58,6 @@ def keep(folder: Path, name: str, command: str, seconds: str = "") -> None:
     ]
     if sheets:
         beside(sheets).quantize(48).save(PICTURES / f"compare-{name}-sheets.png", optimize=True)
-
-
-def rounded(value: Any) -> Any:
-    """Return the same with eight significant digits: a spread over seeds is a difference of values that are close."""
-    if isinstance(value, float):
-        return float(f"{value:.8g}")
-    if isinstance(value, dict):
-        return {k: rounded(v) for k, v in value.items()}
-    return [rounded(v) for v in value] if isinstance(value, list) else value
 
 
 def last_sheet(run: Path) -> Image.Image:
@@ -156,11 +148,6 @@ def short3(value: float) -> str:
 def percent(value: float) -> str:
     """Return a fraction in percent."""
     return f"{100 * value:.0f} %"
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table."""
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows])
 
 
 def quality(result: Mapping[str, Any], *metrics: str) -> str:

@@ -15,7 +15,7 @@ from wgan.compare.study.page import interval_text
 from wgan.compare.study.verdicts import draws_of, rows
 
 Study = Mapping[str, Any]
-ARMS = {**COLOURS, "gan-gp": "#e8a317"}
+ARMS = {**COLOURS, "gan-gp": "#e8a317", "gan-sn": "#868e96", "wgan-sn": "#0c8599"}
 VERDICTS = {"supported": "#1c6fb8", "contradicted": "#d9480f", "undecided": "#868e96"}
 
 
@@ -42,7 +42,9 @@ def forest(ax: Axes, group: list[tuple[str, Mapping[str, Any]]], title: str) -> 
         e, ratio = v["effect"], v["effect"]["null"] == 1
         ends = [e["low"], e["value"], e["high"]]
         if ratio:
-            low, middle, high = (math.log10(max(x, 1e-6)) if x is not None else 3.0 for x in ends)
+            low, middle, high = (
+                far if x is None else math.log10(max(x, 1e-6)) for x, far in zip(ends, (-3, 0, 3), strict=True)
+            )
         else:
             half = (e["high"] - e["low"]) / 2 or 1.0
             low, middle, high = (x / half for x in ends)

@@ -36,13 +36,13 @@ def keep(folder: Path, name: str, command: str) -> None:
     (RESULTS / f"study-{name}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
-def rounded(value: Any) -> Any:
-    """Return the same with fewer digits."""
+def rounded(value: Any, digits: int = KEPT) -> Any:
+    """Return the same with so many significant digits."""
     if isinstance(value, float):
-        return float(f"{value:.{KEPT}g}")
+        return float(f"{value:.{digits}g}")
     if isinstance(value, dict):
-        return {k: rounded(v) for k, v in value.items()}
-    return [rounded(v) for v in value] if isinstance(value, list) else value
+        return {k: rounded(v, digits) for k, v in value.items()}
+    return [rounded(v, digits) for v in value] if isinstance(value, list) else value
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:

@@ -130,6 +130,18 @@ def test_what_a_killed_process_was_at_is_done_by_another(tmp_path):
     assert share.shared([piece], print) == [{"done": True}]
 
 
+def test_a_folder_that_cannot_be_locked_is_one_sentence(tmp_path, monkeypatch):
+    def refuse(lock):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(share.FileLock, "acquire", refuse)
+    with (
+        pytest.raises(WganError, match=r"cannot lock .*a\.json: Permission denied; give a folder"),
+        share.held(tmp_path / "a.json"),
+    ):
+        pass
+
+
 def test_another_design_is_refused(whole):
     _, out = whole
     with pytest.raises(WganError, match="another design"):

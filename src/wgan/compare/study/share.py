@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from wgan.compare.measure import json_of, remembered
 from wgan.distributed.signals import check
+from wgan.errors import WganError
 from wgan.files import write_atomically
 from wgan.runs.folder import make_folder
 
@@ -69,6 +70,8 @@ def held(file: Path, wait: float = 0.0) -> Iterator[bool]:
     except Timeout:
         yield False
         return
+    except OSError as error:
+        raise WganError(f"cannot lock {file}: {error.strerror}; give a folder you can write to with --out") from None
     try:
         yield True
     finally:
